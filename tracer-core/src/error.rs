@@ -1,0 +1,56 @@
+//! What can go wrong, and is told.
+
+use std::io;
+
+/// A provider could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A number that must be at least 1 is 0.
+    #[error("{field} must not be zero")]
+    Zero {
+        /// The setter's name.
+        field: &'static str,
+    },
+    /// A batch may not be larger than the queue it comes from.
+    #[error("max_export_batch_size {batch} is above max_queue_size {queue}")]
+    BatchAboveQueue {
+        /// The size of a batch.
+        batch: usize,
+        /// The size of the queue.
+        queue: usize,
+    },
+    /// The operating system gave no thread or no runtime.
+    #[error("no thread for the worker")]
+    Spawn(#[source] io::Error),
+}
+
+/// A flush did not deliver everything.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FlushError {
+    /// The provider is shut down.
+    #[error("provider is shut down")]
+    AlreadyShutdown,
+    /// The exporters did not answer in time. The spans are still on their way.
+    #[error("exporters did not answer in time")]
+    Deadline,
+    /// Some spans failed; [`Stats`](crate::Stats) has the reasons.
+    #[error("{spans} spans were not delivered")]
+    NotDelivered {
+        /// How many, over all exporters.
+        spans: u64,
+    },
+}
+
+/// A shutdown did not go as asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ShutdownError {
+    /// Another call came first.
+    #[error("provider is already shut down")]
+    AlreadyShutdown,
+    /// The provider is shut down, but not every span was delivered.
+    #[error("last flush was incomplete")]
+    Flush(#[source] FlushError),
+}

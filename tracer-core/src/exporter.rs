@@ -1,0 +1,159 @@
+//! The contract between the pipeline and whatever sends spans away.
+
+use std::{fmt, future::Future, pin::Pin, time::Duration};
+
+use opentelemetry_sdk::Resource;
+
+use crate::pipeline::SpanBatch;
+
+/// The future of one export; see [`SpanExporter::export`].
+pub type ExportFuture<'a> = Pin<Box<dyn Future<Output = ExportResult> + Send + 'a>>;
+
+/// What became of one batch.
+pub type ExportResult = Result<ExportSuccess, ExportError>;
+
+/// Sends batches of ended spans to one destination.
+///
+/// Each exporter of a provider has a queue, a thread and an accounting of its own: a slow or
+/// failing one delays no other.
+///
+/// # Runtime
+/// The futures are polled on a current-thread tokio runtime that the provider owns, with the
+/// drivers (time, and I/O where tokio was built with it) enabled. They must not block; wrap an
+/// exporter that does with [`crate::sdk::SdkExporter`] or `tokio::task::spawn_blocking`.
+///
+/// # Cancellation
+/// A future still running when the export timeout passes is dropped, and its spans are counted as
+/// failed with [`ExportError::Deadline`].
+pub trait SpanExporter: fmt::Debug + Send + Sync + 'static {
+    /// A low-cardinality name for diagnostics and statistics, such as `otlp_http_span_exporter`.
+    fn component_type(&self) -> &'static str;
+
+    /// Sends one batch. Called again while earlier batches are still under way, up to
+    /// [`BatchConfig::max_concurrent_exports`](crate::BatchConfig::max_concurrent_exports).
+    ///
+    /// # Errors
+    /// Any [`ExportError`] means that no span of the batch was taken; the pipeline counts them all
+    /// under the error's reason and does not try again, so retries belong in the exporter.
+    fn export<'a>(&'a self, batch: &'a SpanBatch) -> ExportFuture<'a>;
+
+    /// Called once, before the first batch, with the provider's resource.
+    fn set_resource(&mut self, _resource: &Resource) {}
+
+    /// Completes whatever the exporter itself holds back. Called by a flush of the provider after
+    /// every batch before it has been answered.
+    fn force_flush(&self) -> ExportFuture<'_> {
+        Box::pin(async { Ok(ExportSuccess::default()) })
+    }
+
+    /// Closes the exporter; no call follows. Called once.
+    fn shutdown(&self) -> ExportFuture<'_> {
+        Box::pin(async { Ok(ExportSuccess::default()) })
+    }
+}
+
+/// A batch that the destination has answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExportSuccess {
+    /// How many spans the destination refused (the `rejected_spans` of an OTLP partial success).
+    /// More than the batch holds counts as the whole batch.
+    pub rejected_spans: u64,
+}
+
+impl ExportSuccess {
+    /// An answer in which `rejected_spans` spans were refused.
+    pub fn with_rejected(rejected_spans: u64) -> Self {
+        Self { rejected_spans }
+    }
+}
+
+/// Why a batch was not delivered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExportError {
+    /// The exporter was already shut down.
+    #[error("exporter is shut down")]
+    AlreadyShutdown,
+    /// No answer came in time.
+    #[error("no answer within {} ms", after.as_millis())]
+    Deadline {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The batch could not be written in the destination's format.
+    #[error("batch cannot be encoded")]
+    Encode,
+    /// The destination refused the batch for good.
+    #[error("destination refused the batch ({status})")]
+    NonRetryable {
+        /// The protocol's status: an HTTP status code, or a gRPC one.
+        status: Status,
+    },
+    /// The exporter panicked.
+    #[error("exporter panicked")]
+    Panicked,
+    /// The destination could not be reached, or asked to come back later more often than the
+    /// exporter tries.
+    #[error("destination unavailable ({status})")]
+    RetriesExhausted {
+        /// The last status, if there was an answer.
+        status: Status,
+    },
+}
+
+/// The status a destination answered with. Carries numbers only, never the peer's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// A gRPC status code.
+    Grpc(i32),
+    /// An HTTP status code.
+    Http(u16),
+    /// No answer: the connection was refused, reset, or never made.
+    NoAnswer,
+    /// The exporter's own error without a number.
+    Other,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Grpc(code) => write!(f, "grpc status {code}"),
+            Self::Http(code) => write!(f, "http status {code}"),
+            Self::NoAnswer => f.write_str("no answer"),
+            Self::Other => f.write_str("exporter error"),
+        }
+    }
+}
+
+impl ExportError {
+    /// All reasons under which failed spans are counted.
+    pub(crate) const REASONS: [&'static str; 6] = [
+        "already_shutdown",
+        "deadline",
+        "encode",
+        "non_retryable",
+        "panicked",
+        "retries_exhausted",
+    ];
+
+    /// The reason under which the spans are counted: one of a fixed set, fit for an attribute.
+    pub fn reason(&self) -> &'static str {
+        Self::REASONS
+            .get(self.reason_index())
+            .copied()
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn reason_index(&self) -> usize {
+        match self {
+            Self::AlreadyShutdown => 0,
+            Self::Deadline { .. } => 1,
+            Self::Encode => 2,
+            Self::NonRetryable { .. } => 3,
+            Self::Panicked => 4,
+            Self::RetriesExhausted { .. } => 5,
+        }
+    }
+}

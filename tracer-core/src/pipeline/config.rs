@@ -1,0 +1,124 @@
+//! How spans are batched and queued.
+
+use std::time::Duration;
+
+use crate::error::ConfigError;
+
+/// When a batch is sent, how large it is, and how much may wait.
+///
+/// Source of names and defaults: OpenTelemetry specification, trace/sdk.md "Batching processor".
+///
+/// # Memory
+/// At most, for each exporter, `max_queue_size` spans queued and `max_concurrent_exports` batches
+/// under way; and `ring_bytes` for each thread that makes spans.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BatchConfig {
+    pub(crate) max_queue_size: usize,
+    pub(crate) max_export_batch_size: usize,
+    pub(crate) max_export_batch_bytes: usize,
+    pub(crate) scheduled_delay: Duration,
+    pub(crate) export_timeout: Duration,
+    pub(crate) max_concurrent_exports: usize,
+    pub(crate) ring_bytes: usize,
+}
+
+impl Default for BatchConfig {
+    fn default() -> Self {
+        Self {
+            max_queue_size: 2048,
+            max_export_batch_size: 512,
+            max_export_batch_bytes: 2 << 20,
+            scheduled_delay: Duration::from_secs(5),
+            export_timeout: Duration::from_secs(30),
+            max_concurrent_exports: 4,
+            ring_bytes: 256 << 10,
+        }
+    }
+}
+
+impl BatchConfig {
+    /// Spans that may wait for one exporter beside those still in rings
+    /// (`OTEL_BSP_MAX_QUEUE_SIZE`, default 2048). While every exporter's queue is full, spans stay
+    /// in the rings; an exporter that is full alone loses the batch, which is counted.
+    #[must_use]
+    pub fn max_queue_size(mut self, spans: usize) -> Self {
+        self.max_queue_size = spans;
+        self
+    }
+
+    /// Spans of one batch (`OTEL_BSP_MAX_EXPORT_BATCH_SIZE`, default 512). A batch that is full is
+    /// sent at once.
+    #[must_use]
+    pub fn max_export_batch_size(mut self, spans: usize) -> Self {
+        self.max_export_batch_size = spans;
+        self
+    }
+
+    /// Bytes of one batch (default 2 MiB, half of what gRPC receivers take by default). The span
+    /// that passes the limit is the batch's last, so one batch may be larger by one span.
+    #[must_use]
+    pub fn max_export_batch_bytes(mut self, bytes: usize) -> Self {
+        self.max_export_batch_bytes = bytes;
+        self
+    }
+
+    /// How long a batch that is not full waits for more (`OTEL_BSP_SCHEDULE_DELAY`, default 5 s).
+    /// The worker adds at most 50 ms before it sees a span.
+    #[must_use]
+    pub fn scheduled_delay(mut self, delay: Duration) -> Self {
+        self.scheduled_delay = delay;
+        self
+    }
+
+    /// How long one export may take (`OTEL_BSP_EXPORT_TIMEOUT`, default 30 s), the exporter's own
+    /// retries included. Spans of an export that takes longer are counted as failed.
+    #[must_use]
+    pub fn export_timeout(mut self, timeout: Duration) -> Self {
+        self.export_timeout = timeout;
+        self
+    }
+
+    /// Batches of one exporter under way at the same time (default 4).
+    #[must_use]
+    pub fn max_concurrent_exports(mut self, exports: usize) -> Self {
+        self.max_concurrent_exports = exports;
+        self
+    }
+
+    /// Bytes of each thread's ring (default 256 KiB, about a thousand spans with attributes),
+    /// rounded up to a power of two. Memory is touched only as spans pass. A span that is larger
+    /// is dropped and counted.
+    #[must_use]
+    pub fn ring_bytes(mut self, bytes: usize) -> Self {
+        self.ring_bytes = bytes;
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let numbers = [
+            ("max_queue_size", self.max_queue_size),
+            ("max_export_batch_size", self.max_export_batch_size),
+            ("max_export_batch_bytes", self.max_export_batch_bytes),
+            ("max_concurrent_exports", self.max_concurrent_exports),
+            ("ring_bytes", self.ring_bytes),
+        ];
+        for (field, number) in numbers {
+            if number == 0 {
+                return Err(ConfigError::Zero { field });
+            }
+        }
+        if self.export_timeout.is_zero() {
+            return Err(ConfigError::Zero {
+                field: "export_timeout",
+            });
+        }
+        if self.max_export_batch_size > self.max_queue_size {
+            return Err(ConfigError::BatchAboveQueue {
+                batch: self.max_export_batch_size,
+                queue: self.max_queue_size,
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,268 @@
+//! The worker: drains all rings, forms batches, hands them to the lanes, answers requests.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use super::{
+    batch::SpanBatch,
+    config::BatchConfig,
+    control::{Gather, Request, Ticket},
+    lane::Lane,
+    state::{BatchLimits, Forming, Pace},
+};
+use crate::{exporter::ExportError, provider::Shared, ring::byte_ring::Consumer};
+
+/// How long the worker pauses while every exporter's queue is full.
+const BACK_PRESSURE_PAUSE: Duration = Duration::from_millis(1);
+
+/// How often new spans are made to follow the wall clock.
+const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
+
+pub(crate) struct Worker {
+    shared: Arc<Shared>,
+    lanes: Vec<Lane>,
+    limits: BatchLimits,
+    consumers: Vec<Consumer>,
+    /// The batch being formed: what is known of it, and its records.
+    forming: Forming,
+    records: Vec<u8>,
+    /// A complete batch that no exporter has room for.
+    held: Option<SpanBatch>,
+    pace: Pace,
+    started: Instant,
+    clock_read: Duration,
+}
+
+impl Worker {
+    pub(crate) fn new(shared: Arc<Shared>, lanes: Vec<Lane>, config: &BatchConfig) -> Self {
+        Self {
+            shared,
+            lanes,
+            limits: BatchLimits {
+                spans: config.max_export_batch_size,
+                bytes: config.max_export_batch_bytes,
+                delay: config.scheduled_delay,
+            },
+            consumers: Vec::new(),
+            forming: Forming::default(),
+            records: Vec::new(),
+            held: None,
+            pace: Pace::default(),
+            started: Instant::now(),
+            clock_read: Duration::ZERO,
+        }
+    }
+
+    /// Runs until a shutdown is asked for.
+    pub(crate) fn run(mut self) {
+        // Whatever ends this thread, nobody waits for it in vain.
+        let _closing = Closing(Arc::clone(&self.shared));
+        loop {
+            let tickets = self.shared.control.take();
+            if !tickets.is_empty() && self.serve(tickets) {
+                return;
+            }
+            let pause = self.round();
+            thread::park_timeout(pause);
+        }
+    }
+
+    /// Takes what is in the rings, and returns how long to pause.
+    fn round(&mut self) -> Duration {
+        let now = self.started.elapsed();
+        if now.saturating_sub(self.clock_read) >= CLOCK_INTERVAL {
+            self.clock_read = now;
+            self.shared.clock.follow(SystemTime::now);
+        }
+        self.shared.registry.take_new(&mut self.consumers);
+        let fullest = self.consumers.iter().map(Consumer::used).max().unwrap_or(0);
+        let capacity = self.consumers.first().map_or(u64::MAX, Consumer::capacity);
+        self.drain(None);
+        if self.forming.due_in(&self.limits, now) == Some(Duration::ZERO) {
+            self.complete();
+        }
+        let pause = self.pace.after_round(fullest, capacity);
+        if self.held.is_some() {
+            return BACK_PRESSURE_PAUSE;
+        }
+        // A batch is sent when it is due, not one pause later.
+        self.forming
+            .due_in(&self.limits, now)
+            .map_or(pause, |due| pause.min(due))
+    }
+
+    /// Moves records from the rings to batches until the rings are empty or, where positions are
+    /// given, drained up to them. Returns false when the exporters' queues are full before.
+    fn drain(&mut self, until: Option<&[u64]>) -> bool {
+        let mut consumers = std::mem::take(&mut self.consumers);
+        let mut retired = Vec::new();
+        let mut complete = true;
+        for (at, consumer) in consumers.iter_mut().enumerate() {
+            // First the flag, then the position: what came before the flag is then seen.
+            let abandoned = consumer.is_abandoned();
+            let available = consumer.available();
+            let until = until
+                .and_then(|until| until.get(at).copied())
+                .unwrap_or(available);
+            complete &= self.drain_ring(consumer, until);
+            consumer.release();
+            if abandoned && consumer.used() == 0 {
+                retired.push(at);
+            }
+            if !complete {
+                break;
+            }
+        }
+        // Backwards, so that the positions stay right. During a flush the positions belong to
+        // this order of rings, so they are retired in the next round.
+        if until.is_none() {
+            for at in retired.into_iter().rev() {
+                self.shared.registry.retire(&consumers.remove(at));
+            }
+        }
+        self.consumers = consumers;
+        complete
+    }
+
+    fn drain_ring(&mut self, consumer: &mut Consumer, until: u64) -> bool {
+        loop {
+            if !self.dispatch_held() {
+                return false;
+            }
+            let before = self.records.len();
+            if !consumer.pop(until, &mut self.records) {
+                return true;
+            }
+            let bytes = self.records.len() - before;
+            self.forming.add(bytes, self.started.elapsed());
+            if self.forming.is_full(&self.limits) {
+                consumer.release();
+                self.complete();
+            }
+        }
+    }
+
+    /// Closes the batch being formed and hands it on.
+    fn complete(&mut self) {
+        if !self.dispatch_held() || self.forming.spans == 0 {
+            return;
+        }
+        let forming = std::mem::take(&mut self.forming);
+        self.held = Some(SpanBatch::new(
+            &self.records,
+            forming.spans,
+            Arc::clone(&self.shared.resource),
+            self.shared.scopes(),
+        ));
+        self.records.clear();
+        self.dispatch_held();
+    }
+
+    /// Hands the held batch to the lanes, unless none of them has room. Returns whether no batch
+    /// is held any more.
+    fn dispatch_held(&mut self) -> bool {
+        let Some(batch) = self.held.take() else {
+            return true;
+        };
+        let spans = batch.len() as u64;
+        if !self.lanes.is_empty() && !self.lanes.iter().any(|lane| lane.has_room(spans)) {
+            self.held = Some(batch);
+            return false;
+        }
+        self.count_drained(spans);
+        for lane in &self.lanes {
+            lane.send(batch.clone());
+        }
+        true
+    }
+
+    fn count_drained(&self, spans: u64) {
+        // Relaxed: a statistic.
+        self.shared
+            .undelivered
+            .drained
+            .fetch_add(spans, Ordering::Relaxed);
+    }
+
+    /// Serves flushes and shutdowns. Returns true when the worker is to end.
+    fn serve(&mut self, tickets: Vec<Arc<Ticket>>) -> bool {
+        let shutdown = tickets
+            .iter()
+            .any(|ticket| ticket.request == Request::Shutdown);
+        let latest = tickets.iter().map(|ticket| ticket.deadline).max();
+        let deadline = latest.unwrap_or_else(Instant::now);
+        let failed_before: Vec<_> = self
+            .lanes
+            .iter()
+            .map(|lane| lane.stats().not_delivered())
+            .collect();
+        let gather = Gather::new(tickets, self.lanes.len(), deadline);
+        let in_time = self.drain_all(deadline);
+        if shutdown {
+            self.give_up_rest();
+            // Release: pairs with the Acquire load in `Shared::stats`; nothing is drained later.
+            self.shared
+                .undelivered
+                .sealed
+                .store(true, Ordering::Release);
+            self.shared.control.close();
+        }
+        for (lane, failed_before) in self.lanes.iter().zip(failed_before) {
+            if shutdown {
+                lane.shutdown(&gather, failed_before);
+            } else {
+                lane.flush(&gather, failed_before);
+            }
+        }
+        gather.answer(0, in_time);
+        shutdown
+    }
+
+    /// Drains what the rings hold at this moment, and hands it all on; false when the deadline
+    /// comes before the exporters have room for it.
+    fn drain_all(&mut self, deadline: Instant) -> bool {
+        self.shared.registry.take_new(&mut self.consumers);
+        let until: Vec<_> = self.consumers.iter().map(Consumer::available).collect();
+        loop {
+            let drained = self.drain(Some(&until));
+            if drained {
+                self.complete();
+                if self.held.is_none() && self.forming.spans == 0 {
+                    return true;
+                }
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            thread::park_timeout(BACK_PRESSURE_PAUSE);
+        }
+    }
+
+    /// At the end of a shutdown, counts what could not be handed on as failed by the deadline.
+    fn give_up_rest(&mut self) {
+        let held = self.held.take().map_or(0, |batch| batch.len());
+        let spans = (held + std::mem::take(&mut self.forming).spans) as u64;
+        if spans == 0 {
+            return;
+        }
+        self.count_drained(spans);
+        for lane in &self.lanes {
+            let after = self.started.elapsed();
+            lane.refuse(spans, &ExportError::Deadline { after });
+        }
+    }
+}
+
+/// Answers everybody when the worker ends, in whatever way.
+struct Closing(Arc<Shared>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        // Release: as in `serve`.
+        self.0.undelivered.sealed.store(true, Ordering::Release);
+        self.0.control.close();
+    }
+}

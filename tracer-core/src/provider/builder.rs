@@ -1,0 +1,102 @@
+//! How a provider is put together.
+
+use std::{sync::Arc, thread};
+
+use opentelemetry_sdk::{Resource, trace::ShouldSample};
+
+use super::{Sampler, Shared, TracerProvider};
+use crate::{
+    error::ConfigError,
+    exporter::SpanExporter,
+    pipeline::{BatchConfig, lane::Lane, worker::Worker},
+    resource,
+    span::SpanLimits,
+};
+
+/// Builds a [`TracerProvider`].
+#[derive(Debug, Default)]
+pub struct TracerProviderBuilder {
+    resource: Option<Resource>,
+    sampler: Option<Box<dyn ShouldSample>>,
+    limits: SpanLimits,
+    batch: BatchConfig,
+    exporters: Vec<Box<dyn SpanExporter>>,
+}
+
+impl TracerProviderBuilder {
+    /// What the spans describe. Default: [`resource::from_env`] of the process environment.
+    #[must_use]
+    pub fn resource(mut self, resource: Resource) -> Self {
+        self.resource = Some(resource);
+        self
+    }
+
+    /// Which spans are recorded and sent. Default: those whose parent is, and every root
+    /// (`parentbased_always_on`). A sampler that panics costs the span, which is counted.
+    #[must_use]
+    pub fn sampler(mut self, sampler: impl Into<Box<dyn ShouldSample>>) -> Self {
+        self.sampler = Some(sampler.into());
+        self
+    }
+
+    /// How much one span may hold.
+    #[must_use]
+    pub fn span_limits(mut self, limits: SpanLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How spans are batched and queued, for every exporter.
+    #[must_use]
+    pub fn batch_config(mut self, config: BatchConfig) -> Self {
+        self.batch = config;
+        self
+    }
+
+    /// Adds an exporter. Each gets every span, through a queue and on a thread of its own.
+    #[must_use]
+    pub fn exporter(self, exporter: impl SpanExporter) -> Self {
+        self.boxed_exporter(Box::new(exporter))
+    }
+
+    /// The same for an exporter chosen at run time.
+    #[must_use]
+    pub fn boxed_exporter(mut self, exporter: Box<dyn SpanExporter>) -> Self {
+        self.exporters.push(exporter);
+        self
+    }
+
+    /// Starts the worker and a thread for each exporter.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when a number is out of range, or a thread cannot be started.
+    pub fn build(self) -> Result<TracerProvider, ConfigError> {
+        self.batch.check()?;
+        let resource = self
+            .resource
+            .unwrap_or_else(|| resource::from_env(|name| std::env::var(name).ok()).resource);
+        let shared = Arc::new(Shared::new(
+            self.limits,
+            self.sampler
+                .map_or(Sampler::ParentOrAlways, Sampler::Custom),
+            resource,
+            self.batch.ring_bytes,
+        ));
+        let mut lanes = Vec::new();
+        for mut exporter in self.exporters {
+            exporter.set_resource(&shared.resource);
+            lanes.push(Lane::start(exporter, &self.batch).map_err(ConfigError::Spawn)?);
+        }
+        // Set once, here.
+        let _ = shared
+            .lanes
+            .set(lanes.iter().map(|lane| Arc::clone(lane.stats())).collect());
+        let worker = Worker::new(Arc::clone(&shared), lanes, &self.batch);
+        let thread = thread::Builder::new()
+            .name("tracer-worker".to_owned())
+            .spawn(|| worker.run())
+            .map_err(ConfigError::Spawn)?;
+        shared.control.set_worker(thread.thread().clone());
+        Ok(TracerProvider::new(shared))
+    }
+}

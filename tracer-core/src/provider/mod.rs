@@ -1,0 +1,102 @@
+//! The provider: owns the worker and the exporters, and hands out tracers.
+
+mod builder;
+mod shared;
+
+use std::{sync::Arc, time::Duration};
+
+use opentelemetry::InstrumentationScope;
+
+pub use self::builder::TracerProviderBuilder;
+pub(crate) use self::shared::{Sampler, Shared};
+use crate::{
+    error::{FlushError, ShutdownError},
+    pipeline::control::Request,
+    stats::Stats,
+    tracer::Tracer,
+};
+
+/// How long dropping the last clone of a provider waits for its spans to be sent.
+const DROP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Makes tracers, and owns the worker that sends their spans. A clone is the same provider.
+///
+/// Implements [`opentelemetry::trace::TracerProvider`], so it may be installed with
+/// [`opentelemetry::global::set_tracer_provider`]. Dropping the last clone shuts down, waiting at
+/// most 5 seconds; what was installed globally is never dropped, so keep a clone and call
+/// [`shutdown`](Self::shutdown) before the process ends.
+///
+/// # Examples
+/// ```
+/// use opentelemetry::trace::{Tracer, TracerProvider as _};
+///
+/// let provider = tracer_core::TracerProvider::builder().build()?;
+/// provider.tracer("shop").in_span("checkout", |_context| { /* work */ });
+/// assert_eq!(provider.stats().ended, 1);
+/// # Ok::<(), tracer_core::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TracerProvider {
+    inner: Arc<Inner>,
+}
+
+/// What ends with the last clone; tracers and spans hold only `shared`.
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+}
+
+impl TracerProvider {
+    /// A builder with the specification's defaults and no exporter.
+    pub fn builder() -> TracerProviderBuilder {
+        TracerProviderBuilder::default()
+    }
+
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            inner: Arc::new(Inner { shared }),
+        }
+    }
+
+    /// Sends every span that ended before the call, and waits until the exporters have answered,
+    /// at most `timeout`. Blocks the calling thread; needs no runtime and may be called inside
+    /// one. Concurrent calls share one pass.
+    ///
+    /// # Errors
+    /// [`FlushError`] says whether time ran out, the provider was shut down, or spans failed.
+    pub fn force_flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.inner.shared.control.call(Request::Flush, timeout)?;
+        Ok(())
+    }
+
+    /// Flushes, closes the exporters and ends the worker, within `timeout`. Spans that end later
+    /// are counted as dropped. Blocks the calling thread.
+    ///
+    /// # Errors
+    /// [`ShutdownError::AlreadyShutdown`] for every call but the first;
+    /// [`ShutdownError::Flush`] when spans failed or time ran out: what was not sent is counted.
+    pub fn shutdown(&self, timeout: Duration) -> Result<(), ShutdownError> {
+        self.inner.shared.shutdown(timeout)
+    }
+
+    /// What became of every span so far.
+    pub fn stats(&self) -> Stats {
+        self.inner.shared.stats()
+    }
+}
+
+impl opentelemetry::trace::TracerProvider for TracerProvider {
+    type Tracer = Tracer;
+
+    fn tracer_with_scope(&self, scope: InstrumentationScope) -> Tracer {
+        let shared = &self.inner.shared;
+        Tracer::new(Arc::clone(shared), shared.scope_index(scope))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // A failure is counted in the statistics; nobody is left to tell.
+        let _ = self.shared.shutdown(DROP_TIMEOUT);
+    }
+}

@@ -1,0 +1,320 @@
+//! A bounded queue of records for one producer and one consumer, stored as bytes.
+//!
+//! ```text
+//!          head                 tail
+//!   ........|#####|#########|####|..........     positions grow without end; the
+//!           ^ next record        ^ next write    storage masks them to its size
+//! ```
+//!
+//! A record occupies whole 8-byte words and starts with its length in bytes as a little-endian
+//! `u32`, which is all the ring knows of it. After Lamport's queue ("Proving the correctness of
+//! multiprocess programs", 1977) with each side's last view of the other's position cached, so
+//! that a push usually touches no cache line that the consumer writes.
+
+use super::storage::Storage;
+use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering};
+
+/// Keeps what two threads write on cache lines of their own. 128 bytes: x86 fetches lines in
+/// pairs, some ARM cores have lines that long.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Padded<T>(T);
+
+/// What the two ends share.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    storage: Storage,
+    /// Where the producer writes next. Invariant: `tail - head <= capacity`.
+    tail: Padded<AtomicU64>,
+    /// Where the consumer reads next.
+    head: Padded<AtomicU64>,
+    /// Set when the producer is gone: nothing more will come.
+    abandoned: AtomicBool,
+    pub(crate) counters: Counters,
+}
+
+/// What the producer counts. Only the producer's thread writes, so an update is a plain load and
+/// store; anyone may read.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Spans that started recording on this thread.
+    pub(crate) started: AtomicU64,
+    /// Spans that ended on this thread, sampled or not.
+    pub(crate) ended: AtomicU64,
+    /// Ended spans that were recorded but not sampled, so are not for exporters.
+    pub(crate) not_sampled: AtomicU64,
+    /// Ended spans for which the ring had no room.
+    pub(crate) full: AtomicU64,
+    /// Ended spans larger than the ring.
+    pub(crate) oversized: AtomicU64,
+    /// Ended spans that came after the shutdown.
+    pub(crate) late: AtomicU64,
+}
+
+impl Counters {
+    /// Adds one to a counter that only this thread writes.
+    pub(crate) fn bump(counter: &AtomicU64) {
+        // Relaxed: a statistic of its own, ordered with nothing.
+        counter.store(
+            counter.load(Ordering::Relaxed).wrapping_add(1),
+            Ordering::Relaxed,
+        );
+    }
+}
+
+/// Why a record was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PushError {
+    Full,
+    TooLarge,
+}
+
+/// What a push tells about the filling of the ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// The record is in.
+    Quiet,
+    /// The record is in, and with it the ring passed half of its capacity.
+    HalfFull,
+}
+
+/// Creates a ring of at least `bytes` bytes and its two ends.
+pub(crate) fn ring(bytes: usize) -> (Producer, Consumer) {
+    let ring = Arc::new(Ring {
+        storage: Storage::new(bytes),
+        tail: Padded::default(),
+        head: Padded::default(),
+        abandoned: AtomicBool::new(false),
+        counters: Counters::default(),
+    });
+    let producer = Producer {
+        ring: Arc::clone(&ring),
+        tail: 0,
+        head: 0,
+        signalled: false,
+    };
+    (producer, Consumer { ring, head: 0 })
+}
+
+/// The writing end; lives on one thread.
+#[derive(Debug)]
+pub(crate) struct Producer {
+    ring: Arc<Ring>,
+    /// The own position; `ring.tail` is its published copy.
+    tail: u64,
+    /// The consumer's position as last seen. Invariant: never ahead of the true one.
+    head: u64,
+    /// Whether `HalfFull` was reported since the ring was last below half.
+    signalled: bool,
+}
+
+impl Producer {
+    /// Appends one record, given in pieces that are written one after the other. The first piece
+    /// starts with the length of all pieces together, as the module says.
+    ///
+    /// # Cost
+    /// One copy, one release store; an acquire load only when the ring seems half full.
+    pub(crate) fn push(&mut self, pieces: [&[u8]; 2]) -> Result<Pushed, PushError> {
+        let [first, second] = pieces;
+        let bytes = first.len() + second.len();
+        let padded = (bytes as u64).next_multiple_of(8);
+        let capacity = self.ring.storage.capacity() as u64;
+        if padded > capacity {
+            return Err(PushError::TooLarge);
+        }
+        let mut used = self.tail - self.head + padded;
+        if used > capacity / 2 {
+            // Acquire: pairs with the Release store in `Consumer::release`, so that the consumer
+            // has finished reading what this push overwrites.
+            self.head = self.ring.head.0.load(Ordering::Acquire);
+            used = self.tail - self.head + padded;
+            if used > capacity {
+                return Err(PushError::Full);
+            }
+        }
+        // SAFETY: `tail .. tail + padded` is free: it lies before `head + capacity`, the consumer
+        // reads only up to the published tail, and this is the only producer.
+        unsafe { self.ring.storage.write(self.tail, first) };
+        if !second.is_empty() {
+            // SAFETY: as above; the second piece follows the first within the free bytes.
+            unsafe {
+                self.ring
+                    .storage
+                    .write(self.tail + first.len() as u64, second);
+            }
+        }
+        self.tail += padded;
+        // Release: pairs with the Acquire load in `Consumer::available`, which makes the bytes
+        // above visible to the consumer.
+        self.ring.tail.0.store(self.tail, Ordering::Release);
+        let over_half = used > capacity / 2;
+        let crossed = over_half && !self.signalled;
+        self.signalled = over_half;
+        Ok(if crossed {
+            Pushed::HalfFull
+        } else {
+            Pushed::Quiet
+        })
+    }
+
+    /// What this thread counts.
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.ring.counters
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        // Release: pairs with the Acquire load in `Consumer::is_abandoned`; whoever sees the flag
+        // sees every push and every count before it.
+        self.ring.abandoned.store(true, Ordering::Release);
+    }
+}
+
+/// The reading end; belongs to the worker.
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    ring: Arc<Ring>,
+    head: u64,
+}
+
+impl Consumer {
+    /// The position up to which records can be popped now.
+    pub(crate) fn available(&self) -> u64 {
+        // Acquire: pairs with the Release store in `Producer::push`.
+        self.ring.tail.0.load(Ordering::Acquire)
+    }
+
+    /// Appends the next record before position `until` to `out`, and returns whether there was
+    /// one. The room is given back by [`release`](Self::release) only.
+    pub(crate) fn pop(&mut self, until: u64, out: &mut Vec<u8>) -> bool {
+        if self.head >= until {
+            return false;
+        }
+        let mut len = [0; 4];
+        // SAFETY: `until` came from `available`, so a whole record, at least one word, lies
+        // between head and it, and the producer leaves it alone until it is released.
+        unsafe { self.ring.storage.read(self.head, &mut len) };
+        let len = u32::from_le_bytes(len) as usize;
+        let start = out.len();
+        out.resize(start + len, 0);
+        let Some(space) = out.get_mut(start..) else {
+            return false;
+        };
+        // SAFETY: as above; the producer wrote `len` bytes in one record.
+        unsafe { self.ring.storage.read(self.head, space) };
+        self.head += (len as u64).next_multiple_of(8);
+        true
+    }
+
+    /// Gives the room of all popped records back to the producer.
+    pub(crate) fn release(&mut self) {
+        // Release: pairs with the Acquire load in `Producer::push`; the reads above are done.
+        self.ring.head.0.store(self.head, Ordering::Release);
+    }
+
+    /// Whether the producer is gone. When this is true, everything it pushed is
+    /// [`available`](Self::available).
+    pub(crate) fn is_abandoned(&self) -> bool {
+        // Acquire: pairs with the Release store in `Producer::drop`.
+        self.ring.abandoned.load(Ordering::Acquire)
+    }
+
+    /// The bytes in use, of [`capacity`](Self::capacity).
+    pub(crate) fn used(&self) -> u64 {
+        self.available() - self.head
+    }
+
+    /// The size in bytes.
+    pub(crate) fn capacity(&self) -> u64 {
+        self.ring.storage.capacity() as u64
+    }
+
+    /// The shared part, for reading the counters.
+    pub(crate) fn ring(&self) -> &Arc<Ring> {
+        &self.ring
+    }
+}
+
+#[cfg(all(test, not(tracer_loom)))]
+mod tests {
+    use super::*;
+
+    fn record(len: u32, fill: u8) -> Vec<u8> {
+        let mut bytes = len.to_le_bytes().to_vec();
+        bytes.resize(len as usize, fill);
+        bytes
+    }
+
+    fn drain(consumer: &mut Consumer) -> Vec<Vec<u8>> {
+        let until = consumer.available();
+        let mut records = Vec::new();
+        loop {
+            let mut out = Vec::new();
+            if !consumer.pop(until, &mut out) {
+                break;
+            }
+            records.push(out);
+        }
+        consumer.release();
+        records
+    }
+
+    #[test]
+    fn records_of_every_length_come_out_in_order_across_the_wrap() {
+        let (mut producer, mut consumer) = ring(64);
+        for round in 0..1000_u32 {
+            let len = 4 + round % 45;
+            let sent = record(len, round as u8);
+            let (first, second) = sent.split_at((len as usize / 2).max(4));
+            assert!(producer.push([first, second]).is_ok());
+            assert_eq!(drain(&mut consumer), [sent]);
+        }
+    }
+
+    #[test]
+    fn full_ring_refuses_and_takes_again_after_release() {
+        let (mut producer, mut consumer) = ring(32);
+        assert_eq!(producer.push([&record(16, 1), &[]]), Ok(Pushed::Quiet));
+        assert_eq!(producer.push([&record(9, 2), &[]]), Ok(Pushed::HalfFull));
+        assert_eq!(producer.push([&record(4, 3), &[]]), Err(PushError::Full));
+        assert_eq!(drain(&mut consumer), [record(16, 1), record(9, 2)]);
+        assert_eq!(producer.push([&record(32, 4), &[]]), Ok(Pushed::HalfFull));
+        assert_eq!(drain(&mut consumer), [record(32, 4)]);
+    }
+
+    #[test]
+    fn record_larger_than_the_ring_is_refused_as_such() {
+        let (mut producer, _consumer) = ring(32);
+        assert_eq!(
+            producer.push([&record(33, 0), &[]]),
+            Err(PushError::TooLarge)
+        );
+    }
+
+    #[test]
+    fn half_full_is_reported_once_per_crossing() {
+        let (mut producer, mut consumer) = ring(64);
+        let piece = record(16, 0);
+        assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::Quiet));
+        assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::Quiet));
+        assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::HalfFull));
+        assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::Quiet));
+        drain(&mut consumer);
+        for _ in 0..2 {
+            assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::Quiet));
+        }
+        assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::HalfFull));
+    }
+
+    #[test]
+    fn abandoned_ring_still_holds_its_records() {
+        let (mut producer, mut consumer) = ring(64);
+        assert!(producer.push([&record(8, 7), &[]]).is_ok());
+        assert!(!consumer.is_abandoned());
+        drop(producer);
+        assert!(consumer.is_abandoned());
+        assert_eq!(drain(&mut consumer), [record(8, 7)]);
+        assert_eq!(consumer.used(), 0);
+    }
+}

@@ -1,0 +1,94 @@
+//! All rings of one provider.
+//!
+//! A thread registers its ring once, under a lock, with its first span. The worker takes new rings
+//! over at the start of each round and drops the ring of a thread that is gone once it is empty;
+//! what the thread counted is folded into the totals in the same critical section, so that a
+//! snapshot of the sums is exact at every moment.
+
+use parking_lot::Mutex;
+
+use super::byte_ring::{Consumer, Counters, Producer, Ring, ring};
+use crate::sync::{Arc, Ordering};
+
+/// The rings of a provider, and the counts of those that are gone.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Registered, not yet seen by the worker.
+    new: Vec<Consumer>,
+    /// Every ring that is not retired.
+    rings: Vec<Arc<Ring>>,
+    retired: Totals,
+}
+
+/// The sums of all threads' [`Counters`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) started: u64,
+    pub(crate) ended: u64,
+    pub(crate) not_sampled: u64,
+    pub(crate) full: u64,
+    pub(crate) oversized: u64,
+    pub(crate) late: u64,
+}
+
+impl Totals {
+    fn add(&mut self, counters: &Counters) {
+        // Relaxed: statistics. `ended` is read last, so that no reason is ever seen to hold more
+        // spans than ended, as far as one thread's own order goes.
+        self.full += counters.full.load(Ordering::Relaxed);
+        self.oversized += counters.oversized.load(Ordering::Relaxed);
+        self.late += counters.late.load(Ordering::Relaxed);
+        self.not_sampled += counters.not_sampled.load(Ordering::Relaxed);
+        self.ended += counters.ended.load(Ordering::Relaxed);
+        self.started += counters.started.load(Ordering::Relaxed);
+    }
+}
+
+impl Registry {
+    /// Creates a ring of at least `bytes` bytes and makes it known to the worker.
+    pub(crate) fn register(&self, bytes: usize) -> Producer {
+        let (producer, consumer) = ring(bytes);
+        let mut inner = self.inner.lock();
+        inner.rings.push(Arc::clone(consumer.ring()));
+        inner.new.push(consumer);
+        producer
+    }
+
+    /// Moves the rings registered since the last call to the worker's list.
+    pub(crate) fn take_new(&self, consumers: &mut Vec<Consumer>) {
+        consumers.append(&mut self.inner.lock().new);
+    }
+
+    /// Forgets a ring whose thread is gone and whose records are drained.
+    pub(crate) fn retire(&self, consumer: &Consumer) {
+        let mut inner = self.inner.lock();
+        if let Some(at) = inner
+            .rings
+            .iter()
+            .position(|ring| Arc::ptr_eq(ring, consumer.ring()))
+        {
+            let ring = inner.rings.swap_remove(at);
+            inner.retired.add(&ring.counters);
+        }
+    }
+
+    /// What all threads have counted, those that are gone included.
+    pub(crate) fn totals(&self) -> Totals {
+        let inner = self.inner.lock();
+        let mut totals = inner.retired;
+        for ring in &inner.rings {
+            totals.add(&ring.counters);
+        }
+        totals
+    }
+
+    /// How many rings exist.
+    pub(crate) fn len(&self) -> usize {
+        self.inner.lock().rings.len()
+    }
+}

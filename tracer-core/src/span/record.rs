@@ -1,0 +1,131 @@
+//! The layout of an ended span between the caller's thread and the worker.
+//!
+//! ```text
+//! | head, fixed | name | tracestate | OTLP fields 9..14 | status message |
+//! ```
+//!
+//! The fields that every span has stay in a compact head that the worker encodes; attributes,
+//! events and links are encoded once, by the caller, as they are set. One copy takes both into the
+//! ring.
+
+/// The size of a head in bytes.
+pub(crate) const HEAD_BYTES: usize = 72;
+
+const PARENT_IS_REMOTE: u8 = 1;
+
+/// The fixed part of a record. All numbers are little-endian in the ring.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// The whole record in bytes, this head included.
+    pub(crate) len: u32,
+    pub(crate) name_len: u32,
+    pub(crate) trace_state_len: u32,
+    pub(crate) status_len: u32,
+    pub(crate) scope: u32,
+    pub(crate) flags: u8,
+    pub(crate) kind: u8,
+    pub(crate) status_code: u8,
+    pub(crate) bits: u8,
+    pub(crate) trace_id: [u8; 16],
+    pub(crate) span_id: [u8; 8],
+    pub(crate) parent_span_id: [u8; 8],
+    pub(crate) start_unix_nanos: u64,
+    pub(crate) end_unix_nanos: u64,
+}
+
+impl Head {
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let mut bytes = Cursor(bytes);
+        let head = Self {
+            len: u32::from_le_bytes(bytes.take()?),
+            name_len: u32::from_le_bytes(bytes.take()?),
+            trace_state_len: u32::from_le_bytes(bytes.take()?),
+            status_len: u32::from_le_bytes(bytes.take()?),
+            scope: u32::from_le_bytes(bytes.take()?),
+            flags: u8::from_le_bytes(bytes.take()?),
+            kind: u8::from_le_bytes(bytes.take()?),
+            status_code: u8::from_le_bytes(bytes.take()?),
+            bits: u8::from_le_bytes(bytes.take()?),
+            trace_id: bytes.take()?,
+            span_id: bytes.take()?,
+            parent_span_id: bytes.take()?,
+            start_unix_nanos: u64::from_le_bytes(bytes.take()?),
+            end_unix_nanos: u64::from_le_bytes(bytes.take()?),
+        };
+        (head.len as usize >= HEAD_BYTES).then_some(head)
+    }
+
+    pub(crate) fn write(&self) -> [u8; HEAD_BYTES] {
+        let mut out = [0; HEAD_BYTES];
+        let mut rest = out.as_mut_slice();
+        let mut put = |bytes: &[u8]| {
+            let (here, after) = std::mem::take(&mut rest).split_at_mut(bytes.len());
+            here.copy_from_slice(bytes);
+            rest = after;
+        };
+        put(&self.len.to_le_bytes());
+        put(&self.name_len.to_le_bytes());
+        put(&self.trace_state_len.to_le_bytes());
+        put(&self.status_len.to_le_bytes());
+        put(&self.scope.to_le_bytes());
+        put(&[self.flags, self.kind, self.status_code, self.bits]);
+        put(&self.trace_id);
+        put(&self.span_id);
+        put(&self.parent_span_id);
+        put(&self.start_unix_nanos.to_le_bytes());
+        put(&self.end_unix_nanos.to_le_bytes());
+        out
+    }
+
+    pub(crate) fn parent_is_remote(&self) -> bool {
+        self.bits & PARENT_IS_REMOTE != 0
+    }
+
+    pub(crate) fn set_parent_is_remote(&mut self, remote: bool) {
+        self.bits = (self.bits & !PARENT_IS_REMOTE) | u8::from(remote);
+    }
+}
+
+struct Cursor<'a>(&'a [u8]);
+
+impl Cursor<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (here, after) = self.0.split_first_chunk::<N>()?;
+        self.0 = after;
+        Some(*here)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn head_survives_the_ring() {
+        let mut head = Head {
+            len: 80,
+            name_len: 5,
+            trace_state_len: 1,
+            status_len: 2,
+            scope: 7,
+            flags: 0x83,
+            kind: 3,
+            status_code: 2,
+            bits: 0,
+            trace_id: [1; 16],
+            span_id: [2; 8],
+            parent_span_id: [3; 8],
+            start_unix_nanos: u64::MAX,
+            end_unix_nanos: 9,
+        };
+        head.set_parent_is_remote(true);
+        assert_eq!(Head::read(&head.write()), Some(head));
+        assert!(head.parent_is_remote());
+    }
+
+    #[test]
+    fn short_or_lying_head_is_refused() {
+        assert_eq!(Head::read(&[0; HEAD_BYTES]), None, "shorter than itself");
+        assert_eq!(Head::read(&[0xff; HEAD_BYTES - 1]), None, "cut");
+    }
+}

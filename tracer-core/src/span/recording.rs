@@ -1,0 +1,397 @@
+//! A span while it records: a pooled buffer that holds the record as it will cross the ring.
+//!
+//! ```text
+//! buffer: | head (filled at the end) | name | tracestate | OTLP fields, in the order of the calls |
+//! ```
+//!
+//! Attributes, events and links are encoded when they are set, so ending a span is one copy.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use opentelemetry::{
+    KeyValue, SpanId,
+    trace::{SpanContext, Status},
+};
+
+use super::{
+    attributes::{attribute_field_len, cut, put_attribute},
+    limits::SpanLimits,
+    record::{HEAD_BYTES, Head},
+    wire::{
+        BYTES, FIXED32, FIXED64, VARINT, bytes_field_len, put_bytes, put_len, put_varint, tag,
+        varint_len,
+    },
+};
+use crate::{clock::Offset, provider::Shared};
+
+// Fields of opentelemetry.proto.trace.v1.Span and of its Event and Link (trace.proto, 1.11).
+const ATTRIBUTES: u8 = tag(9, BYTES);
+const DROPPED_ATTRIBUTES: u8 = tag(10, VARINT);
+const EVENTS: u8 = tag(11, BYTES);
+const DROPPED_EVENTS: u8 = tag(12, VARINT);
+const LINKS: u8 = tag(13, BYTES);
+const DROPPED_LINKS: u8 = tag(14, VARINT);
+const EVENT_TIME: u8 = tag(1, FIXED64);
+const EVENT_NAME: u8 = tag(2, BYTES);
+const EVENT_ATTRIBUTES: u8 = tag(3, BYTES);
+const EVENT_DROPPED: u8 = tag(4, VARINT);
+const LINK_TRACE_ID: u8 = tag(1, BYTES);
+const LINK_SPAN_ID: u8 = tag(2, BYTES);
+const LINK_TRACE_STATE: u8 = tag(3, BYTES);
+const LINK_ATTRIBUTES: u8 = tag(4, BYTES);
+const LINK_DROPPED: u8 = tag(5, VARINT);
+const LINK_FLAGS: u8 = tag(6, FIXED32);
+
+/// What a recording span holds. Kept in a pool of the thread, so a span allocates only while the
+/// pool is empty or its buffer grows.
+pub(crate) struct Recording {
+    /// The provider's part; here, so that a span costs no reference count of its own.
+    pub(crate) shared: Arc<Shared>,
+    /// Invariant: starts with `HEAD_BYTES` spare bytes, then name and tracestate.
+    pub(crate) buffer: Vec<u8>,
+    head: Head,
+    attributes: Vec<Slot>,
+    status: Status,
+    /// What makes monotonic readings wall time, for this span.
+    pub(crate) offset: Offset,
+    events: u32,
+    links: u32,
+    dropped_attributes: u32,
+    dropped_events: u32,
+    dropped_links: u32,
+}
+
+/// Where an attribute lies in the buffer, and enough of its key to tell most others apart.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    mark: u32,
+    at: usize,
+}
+
+/// What a span is born with.
+pub(crate) struct Birth<'a> {
+    pub(crate) context: &'a SpanContext,
+    pub(crate) parent: Option<(SpanId, bool)>,
+    pub(crate) scope: u32,
+    pub(crate) kind: u8,
+    pub(crate) name: &'a str,
+    pub(crate) start_unix_nanos: u64,
+    pub(crate) offset: Offset,
+}
+
+impl Recording {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            buffer: Vec::with_capacity(512),
+            head: Head::default(),
+            attributes: Vec::with_capacity(8),
+            status: Status::Unset,
+            offset: Offset::default(),
+            events: 0,
+            links: 0,
+            dropped_attributes: 0,
+            dropped_events: 0,
+            dropped_links: 0,
+        }
+    }
+
+    /// Makes a used recording ready for a new span.
+    pub(crate) fn begin(&mut self, birth: &Birth<'_>) {
+        self.buffer.clear();
+        self.buffer.resize(HEAD_BYTES, 0);
+        self.buffer.extend_from_slice(birth.name.as_bytes());
+        let mut trace_state_len = 0;
+        if *birth.context.trace_state() != opentelemetry::trace::TraceState::NONE {
+            let header = birth.context.trace_state().header();
+            self.buffer.extend_from_slice(header.as_bytes());
+            trace_state_len = header.len();
+        }
+        let (parent, remote) = birth.parent.unwrap_or((SpanId::INVALID, false));
+        self.head = Head {
+            name_len: len_u32(birth.name.len()),
+            trace_state_len: len_u32(trace_state_len),
+            scope: birth.scope,
+            flags: birth.context.trace_flags().to_u8(),
+            kind: birth.kind,
+            trace_id: birth.context.trace_id().to_bytes(),
+            span_id: birth.context.span_id().to_bytes(),
+            parent_span_id: parent.to_bytes(),
+            start_unix_nanos: birth.start_unix_nanos,
+            ..Head::default()
+        };
+        self.head.set_parent_is_remote(remote);
+        self.offset = birth.offset;
+        self.attributes.clear();
+        self.status = Status::Unset;
+        self.events = 0;
+        self.links = 0;
+        self.dropped_attributes = 0;
+        self.dropped_events = 0;
+        self.dropped_links = 0;
+    }
+
+    /// Sets an attribute; a key set before gets the new value (common/README.md "Attribute
+    /// Collections": keys are unique, the last value wins).
+    pub(crate) fn set_attribute(&mut self, attribute: &KeyValue) {
+        let key = attribute.key.as_str();
+        if key.is_empty() {
+            // common/README.md "Attribute": the key must be a non-empty string.
+            self.dropped_attributes = self.dropped_attributes.saturating_add(1);
+            return;
+        }
+        let mark = mark(key);
+        let earlier = self
+            .attributes
+            .iter()
+            .position(|slot| slot.mark == mark && key_at(&self.buffer, slot.at) == key.as_bytes());
+        if let Some(earlier) = earlier {
+            self.remove(earlier);
+        } else if self.attributes.len() >= self.limits().max_attributes as usize {
+            self.dropped_attributes = self.dropped_attributes.saturating_add(1);
+            return;
+        }
+        let at = self.buffer.len();
+        self.attributes.push(Slot { mark, at });
+        let max_bytes = self.limits().max_value_bytes;
+        put_attribute(&mut self.buffer, ATTRIBUTES, attribute, max_bytes);
+    }
+
+    pub(crate) fn add_event(
+        &mut self,
+        name: &str,
+        unix_nanos: u64,
+        attributes: &[KeyValue],
+        dropped: u32,
+    ) {
+        if self.events >= self.limits().max_events {
+            self.dropped_events = self.dropped_events.saturating_add(1);
+            return;
+        }
+        self.events += 1;
+        let (kept, dropped) = keep(attributes, self.limits().max_attributes_per_event, dropped);
+        let max_bytes = self.limits().max_value_bytes;
+        let name = cut(name, max_bytes);
+        let len =
+            9 + bytes_field_len(name.len()) + attributes_len(kept, max_bytes) + count_len(dropped);
+        put_len(&mut self.buffer, EVENTS, len);
+        self.buffer.push(EVENT_TIME);
+        self.buffer.extend_from_slice(&unix_nanos.to_le_bytes());
+        put_bytes(&mut self.buffer, EVENT_NAME, name.as_bytes());
+        for attribute in kept {
+            put_attribute(&mut self.buffer, EVENT_ATTRIBUTES, attribute, max_bytes);
+        }
+        put_count(&mut self.buffer, EVENT_DROPPED, dropped);
+    }
+
+    pub(crate) fn add_link(
+        &mut self,
+        context: &SpanContext,
+        attributes: &[KeyValue],
+        dropped: u32,
+    ) {
+        if self.links >= self.limits().max_links {
+            self.dropped_links = self.dropped_links.saturating_add(1);
+            return;
+        }
+        self.links += 1;
+        let (kept, dropped) = keep(attributes, self.limits().max_attributes_per_link, dropped);
+        let max_bytes = self.limits().max_value_bytes;
+        let trace_state = context.trace_state().header();
+        let trace_state_len = if trace_state.is_empty() {
+            0
+        } else {
+            bytes_field_len(trace_state.len())
+        };
+        let len = bytes_field_len(16)
+            + bytes_field_len(8)
+            + trace_state_len
+            + attributes_len(kept, max_bytes)
+            + count_len(dropped)
+            + 5;
+        put_len(&mut self.buffer, LINKS, len);
+        put_bytes(
+            &mut self.buffer,
+            LINK_TRACE_ID,
+            &context.trace_id().to_bytes(),
+        );
+        put_bytes(
+            &mut self.buffer,
+            LINK_SPAN_ID,
+            &context.span_id().to_bytes(),
+        );
+        if trace_state_len > 0 {
+            put_bytes(&mut self.buffer, LINK_TRACE_STATE, trace_state.as_bytes());
+        }
+        for attribute in kept {
+            put_attribute(&mut self.buffer, LINK_ATTRIBUTES, attribute, max_bytes);
+        }
+        put_count(&mut self.buffer, LINK_DROPPED, dropped);
+        // trace.proto SpanFlags: the W3C flags, bit 8 "has is_remote", bit 9 "is_remote".
+        let flags = u32::from(context.trace_flags().to_u8())
+            | 0x100
+            | (u32::from(context.is_remote()) << 9);
+        self.buffer.push(LINK_FLAGS);
+        self.buffer.extend_from_slice(&flags.to_le_bytes());
+    }
+
+    /// The last error wins, `Ok` is final, and `Unset` is ignored (trace/api.md "Set Status").
+    pub(crate) fn set_status(&mut self, status: Status) {
+        if status != Status::Unset && self.status != Status::Ok {
+            self.status = status;
+        }
+    }
+
+    pub(crate) fn update_name(&mut self, name: &str) {
+        let old = HEAD_BYTES..HEAD_BYTES + self.head.name_len as usize;
+        let (before, after) = (old.len(), name.len());
+        self.buffer.splice(old, name.bytes());
+        self.head.name_len = len_u32(after);
+        for slot in &mut self.attributes {
+            slot.at = slot.at - before + after;
+        }
+    }
+
+    /// Completes the record. Its bytes are the buffer, then the status message.
+    pub(crate) fn finish(&mut self) -> [&[u8]; 2] {
+        put_count(
+            &mut self.buffer,
+            DROPPED_ATTRIBUTES,
+            self.dropped_attributes,
+        );
+        put_count(&mut self.buffer, DROPPED_EVENTS, self.dropped_events);
+        put_count(&mut self.buffer, DROPPED_LINKS, self.dropped_links);
+        let max_bytes = self.limits().max_value_bytes;
+        let (code, message) = match &self.status {
+            Status::Unset => (0, ""),
+            Status::Ok => (1, ""),
+            Status::Error { description } => (2, cut(description, max_bytes)),
+        };
+        self.head.status_code = code;
+        self.head.status_len = len_u32(message.len());
+        self.head.len = len_u32(self.buffer.len() + message.len());
+        if let Some(head) = self.buffer.first_chunk_mut::<HEAD_BYTES>() {
+            *head = self.head.write();
+        }
+        [&self.buffer, message.as_bytes()]
+    }
+
+    pub(crate) fn set_end(&mut self, unix_nanos: u64) {
+        self.head.end_unix_nanos = unix_nanos;
+    }
+
+    pub(crate) fn start_unix_nanos(&self) -> u64 {
+        self.head.start_unix_nanos
+    }
+
+    pub(crate) fn name(&self) -> Cow<'_, str> {
+        let name = HEAD_BYTES..HEAD_BYTES + self.head.name_len as usize;
+        String::from_utf8_lossy(self.buffer.get(name).unwrap_or_default())
+    }
+
+    fn limits(&self) -> &SpanLimits {
+        &self.shared.limits
+    }
+
+    /// Takes an attribute out of the buffer; what follows moves up.
+    fn remove(&mut self, slot: usize) {
+        let at = self.attributes.remove(slot).at;
+        let Some(len) = field_len(&self.buffer, at) else {
+            debug_assert!(false, "a slot points at a field");
+            return;
+        };
+        self.buffer.drain(at..at + len);
+        for later in self.attributes.iter_mut().skip(slot) {
+            later.at -= len;
+        }
+    }
+}
+
+impl fmt::Debug for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Counts only: values may be secret.
+        f.debug_struct("Recording")
+            .field("name", &self.name())
+            .field("attributes", &self.attributes.len())
+            .field("events", &self.events)
+            .field("links", &self.links)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Length and outer bytes of a key: unequal for most different keys, and quick to take.
+fn mark(key: &str) -> u32 {
+    let bytes = key.as_bytes();
+    let first = bytes.first().copied().unwrap_or_default();
+    let last = bytes.last().copied().unwrap_or_default();
+    u32::from(first) << 24 | u32::from(last) << 16 | (len_u32(bytes.len()) & 0xffff)
+}
+
+/// The key of the `KeyValue` field at `at`.
+fn key_at(buffer: &[u8], at: usize) -> &[u8] {
+    fn key(buffer: &[u8], at: usize) -> Option<&[u8]> {
+        let field = buffer.get(at + 1..)?;
+        let message = field.get(varint_size(field)?..)?;
+        let key = message.get(1..)?;
+        let prefix = varint_size(key)?;
+        key.get(prefix..prefix + read_varint(key)?)
+    }
+    key(buffer, at).unwrap_or_default()
+}
+
+/// The size of the field at `at`, its tag and length included.
+fn field_len(buffer: &[u8], at: usize) -> Option<usize> {
+    let field = buffer.get(at + 1..)?;
+    Some(1 + varint_size(field)? + read_varint(field)?)
+}
+
+fn varint_size(bytes: &[u8]) -> Option<usize> {
+    bytes
+        .iter()
+        .position(|byte| byte & 0x80 == 0)
+        .map(|last| last + 1)
+}
+
+fn read_varint(bytes: &[u8]) -> Option<usize> {
+    let bytes = bytes.get(..varint_size(bytes)?)?;
+    Some(
+        bytes
+            .iter()
+            .rev()
+            .fold(0, |value, byte| value << 7 | usize::from(byte & 0x7f)),
+    )
+}
+
+/// The attributes within the limit, and how many are dropped in all.
+fn keep(attributes: &[KeyValue], max: u32, dropped: u32) -> (&[KeyValue], u32) {
+    let (kept, over) = attributes.split_at(attributes.len().min(max as usize));
+    (kept, dropped.saturating_add(len_u32(over.len())))
+}
+
+fn attributes_len(attributes: &[KeyValue], max_bytes: usize) -> usize {
+    attributes
+        .iter()
+        .map(|attribute| attribute_field_len(attribute, max_bytes))
+        .sum()
+}
+
+/// Zero is protobuf's default and is left out.
+fn count_len(count: u32) -> usize {
+    if count == 0 {
+        0
+    } else {
+        1 + varint_len(u64::from(count))
+    }
+}
+
+fn put_count(out: &mut Vec<u8>, tag: u8, count: u32) {
+    if count != 0 {
+        out.push(tag);
+        put_varint(out, u64::from(count));
+    }
+}
+
+/// Lengths of what fits in memory; a record over 4 GiB is refused by the ring anyway.
+fn len_u32(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,94 @@
+//! The ledger: what became of every span.
+
+use std::collections::BTreeMap;
+
+/// The counts of one provider at one moment.
+///
+/// For each exporter the ledger is exact whenever the provider is at rest:
+///
+/// `ended = not_sampled + dropped + waiting + exported + rejected + failed + its own dropped and
+/// waiting`, which [`balances`](Self::balances) checks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Spans that started recording.
+    pub started: u64,
+    /// Recording spans that ended. `started - ended` are live.
+    pub ended: u64,
+    /// Of the ended, those recorded without being sampled (`RECORD_ONLY`): not for exporters.
+    pub not_sampled: u64,
+    /// Of the ended, those that no exporter will see.
+    pub dropped: Dropped,
+    /// Ended spans that the worker has yet to take from the threads' rings.
+    pub waiting: u64,
+    /// Ended spans that the worker took, each for every exporter.
+    pub drained: u64,
+    /// Spans not recorded because the sampler panicked. Not among the started.
+    pub sampler_panics: u64,
+    /// Rings in use, one for each thread that ended or started a span.
+    pub rings: u64,
+    /// What each exporter did, in the order in which they were added.
+    pub exporters: Vec<ExporterStats>,
+}
+
+/// Ended spans that no exporter sees, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dropped {
+    /// The thread's ring had no room.
+    pub queue_full: u64,
+    /// The span alone was larger than a ring.
+    pub byte_budget: u64,
+    /// The span ended after the shutdown.
+    pub already_shutdown: u64,
+}
+
+impl Dropped {
+    /// All reasons together.
+    pub fn total(&self) -> u64 {
+        self.queue_full + self.byte_budget + self.already_shutdown
+    }
+}
+
+/// The counts of one exporter, in spans.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExporterStats {
+    /// The exporter's [`component_type`](crate::SpanExporter::component_type).
+    pub component_type: &'static str,
+    /// Taken by the destination.
+    pub exported: u64,
+    /// Refused by the destination within a batch that it took (OTLP partial success).
+    pub rejected: u64,
+    /// Lost with their batch, by reason: `already_shutdown`, `deadline`, `encode`,
+    /// `non_retryable`, `panicked`, `retries_exhausted`.
+    pub failed: BTreeMap<&'static str, u64>,
+    /// Dropped because this exporter's queue was full.
+    pub queue_full: u64,
+    /// Queued or under way.
+    pub waiting: u64,
+}
+
+impl ExporterStats {
+    /// Failed spans, all reasons together.
+    pub fn failed_total(&self) -> u64 {
+        self.failed.values().sum()
+    }
+}
+
+impl Stats {
+    /// Whether every ended span is accounted for, at every exporter. Always true at rest; under
+    /// load a snapshot may catch a span between two counters.
+    pub fn balances(&self) -> bool {
+        let taken = self.not_sampled + self.dropped.total() + self.waiting + self.drained;
+        self.ended == taken
+            && self.exporters.iter().all(|exporter| {
+                self.drained
+                    == exporter.exported
+                        + exporter.rejected
+                        + exporter.failed_total()
+                        + exporter.queue_full
+                        + exporter.waiting
+            })
+    }
+}
