@@ -1,0 +1,202 @@
+//! The `baggage` header: W3C Baggage.
+
+mod decode;
+mod encode;
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use opentelemetry::Context;
+use opentelemetry::baggage::{Baggage, BaggageExt};
+use opentelemetry::propagation::text_map_propagator::FieldIter;
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+
+use crate::baggage::decode::Reader;
+use crate::carrier::{Carrier, CarrierMut, ExtractorCarrier, InjectorCarrier};
+use crate::error::Error;
+use crate::propagator::Propagator;
+use crate::stats;
+
+/// Carries [`Baggage`] in `baggage` headers, by W3C Baggage.
+///
+/// - One budget of 64 members and 8,192 bytes covers all headers together, in and out. Members
+///   that do not fit are left out whole.
+/// - A malformed member costs itself only, and never the trace context.
+/// - Values are percent-decoded when read and encoded when sent. The properties of a member are
+///   its `BaggageMetadata`, in the form they have in the header, still encoded: decoding them
+///   would lose which `;` and `,` separate and which are text.
+/// - What is sent is visible ASCII. A `,`, `;` or line break in a value or property goes out
+///   encoded and cannot become a member or a header of its own.
+/// - `Baggage` is a map: of two members with one key the last stays, and members go out sorted.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "http")] {
+/// use tracer_propagation::BaggagePropagator;
+///
+/// let mut headers = http::HeaderMap::new();
+/// headers.append("baggage", "userId=Am%C3%A9lie".parse().unwrap());
+/// headers.append("baggage", "query = a=b ; ttl=60, no value".parse().unwrap());
+///
+/// let propagator = BaggagePropagator::new();
+/// let baggage = propagator.extract_baggage(&headers).unwrap();
+/// assert_eq!(baggage.get("userId").unwrap().as_str(), "Amélie");
+/// let (value, metadata) = baggage.get_with_metadata("query").unwrap();
+/// assert_eq!((value.as_str(), metadata.as_str()), ("a=b", "ttl=60"));
+///
+/// let mut outgoing = http::HeaderMap::new();
+/// propagator.inject_baggage(&baggage, &mut outgoing);
+/// assert_eq!(outgoing["baggage"], "query=a%3Db;ttl=60,userId=Am%C3%A9lie");
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BaggagePropagator {
+    _private: (),
+}
+
+impl BaggagePropagator {
+    /// Makes the propagator; it has no settings.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use opentelemetry::propagation::TextMapPropagator;
+    ///
+    /// let propagator = tracer_propagation::BaggagePropagator::new();
+    /// assert_eq!(propagator.fields().collect::<Vec<_>>(), ["baggage"]);
+    /// ```
+    pub const fn new() -> Self {
+        Self { _private: () }
+    }
+
+    /// Reads the baggage; `None` if there is no valid member.
+    ///
+    /// # Cost
+    ///
+    /// Without a `baggage` header nothing is allocated.
+    ///
+    /// # Examples
+    ///
+    /// See [`BaggagePropagator`].
+    pub fn extract_baggage<C: Carrier + ?Sized>(&self, carrier: &C) -> Option<Baggage> {
+        let mut reader: Option<Reader> = None;
+        let mut dropped = 0;
+        carrier.each_value(BAGGAGE, &mut |value| {
+            reader
+                .get_or_insert_with(Reader::new)
+                .extend(value, &mut |_| dropped += 1)
+        });
+        if dropped > 0 {
+            stats::add(&stats::BAGGAGE_MEMBERS_DROPPED, dropped);
+        }
+        reader
+            .map(Reader::finish)
+            .filter(|baggage| !baggage.is_empty())
+    }
+
+    /// Writes the baggage; if it is empty, leaves the carrier as it is.
+    ///
+    /// # Examples
+    ///
+    /// See [`BaggagePropagator`].
+    pub fn inject_baggage<C: CarrierMut + ?Sized>(&self, baggage: &Baggage, carrier: &mut C) {
+        if let Some(header) = header(baggage) {
+            carrier.set(BAGGAGE, Cow::Owned(header));
+        }
+    }
+}
+
+/// Reads the values of all `baggage` headers of one message, and says what was left out and why.
+///
+/// There is one error a member left out, and at the 65th member one for all that follow.
+///
+/// # Examples
+///
+/// ```
+/// use tracer_propagation::{Error, baggage};
+///
+/// let (baggage, errors) = baggage::parse([&b"a=1, b c=2"[..], b"d=3"]);
+/// assert_eq!(baggage.len(), 2);
+/// assert_eq!(errors, [Error::BaggageKey { offset: 5 }]);
+/// ```
+pub fn parse<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> (Baggage, Vec<Error>) {
+    let mut reader = Reader::new();
+    let mut errors = Vec::new();
+    for value in values {
+        if reader
+            .extend(value, &mut |error| errors.push(error))
+            .is_break()
+        {
+            break;
+        }
+    }
+    (reader.finish(), errors)
+}
+
+/// Writes the value of one `baggage` header, or `None` if there is nothing to write.
+///
+/// # Examples
+///
+/// ```
+/// use opentelemetry::baggage::Baggage;
+///
+/// let mut baggage = Baggage::new();
+/// baggage.insert("serverNode", "DF 28");
+/// baggage.insert_with_metadata("a", "1,2", "p=\r\nx: 1");
+/// let header = tracer_propagation::baggage::header(&baggage);
+/// assert_eq!(header.as_deref(), Some("a=1%2C2;p=%0D%0Ax:%201,serverNode=DF%2028"));
+/// ```
+pub fn header(baggage: &Baggage) -> Option<String> {
+    if baggage.is_empty() {
+        return None;
+    }
+    let (header, dropped) = encode::header(baggage);
+    if dropped > 0 {
+        stats::add(&stats::BAGGAGE_MEMBERS_DROPPED, dropped);
+    }
+    (!header.is_empty()).then_some(header)
+}
+
+impl Propagator for BaggagePropagator {
+    fn extract_from(&self, cx: &Context, carrier: &dyn Carrier) -> Context {
+        match self.extract_baggage(carrier) {
+            Some(baggage) => cx.with_baggage(baggage),
+            None => cx.clone(),
+        }
+    }
+
+    fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
+        self.inject_baggage(cx.baggage(), carrier);
+    }
+}
+
+impl TextMapPropagator for BaggagePropagator {
+    fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
+        self.inject_into(cx, &mut InjectorCarrier(injector));
+    }
+
+    fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
+        self.extract_from(cx, &ExtractorCarrier(extractor))
+    }
+
+    fn fields(&self) -> FieldIter<'_> {
+        FieldIter::new(FIELDS.as_slice())
+    }
+}
+
+/// `token` of RFC 7230 §3.2.6: what the key of a member or property may hold.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// `baggage-octet`: what a value may hold without percent-encoding.
+fn is_octet(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"\",;\\".contains(&byte)
+}
+
+const BAGGAGE: &str = "baggage";
+static FIELDS: LazyLock<[String; 1]> = LazyLock::new(|| [BAGGAGE.to_owned()]);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! From header values to `Baggage`.
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
+use opentelemetry::Key;
+use opentelemetry::baggage::{Baggage, BaggageMetadata};
+use percent_encoding::percent_decode_str;
+
+use crate::baggage::encode::push_value;
+use crate::baggage::{is_octet, is_token};
+use crate::error::Error;
+use crate::limits::{BAGGAGE_BYTES, BAGGAGE_MEMBERS};
+use crate::ows::{leading, trim};
+
+/// Reads header after header under one budget.
+pub(crate) struct Reader {
+    baggage: Baggage,
+    /// Members seen, good and bad.
+    seen: usize,
+    /// Length of the members taken, with the commas between them.
+    bytes: usize,
+}
+
+impl Reader {
+    pub(crate) fn new() -> Self {
+        Self {
+            baggage: Baggage::new(),
+            seen: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Reads one header value; breaks when the budget of members is used up.
+    ///
+    /// An empty member is ignored, as in every list of HTTP (RFC 9110 §5.6.1.2).
+    pub(crate) fn extend(
+        &mut self,
+        value: &[u8],
+        refused: &mut dyn FnMut(Error),
+    ) -> ControlFlow<()> {
+        let mut offset = 0;
+        for text in value.split(|&byte| byte == b',') {
+            let start = offset + leading(text);
+            offset += text.len() + 1;
+            let text = trim(text);
+            if text.is_empty() {
+                continue;
+            }
+            self.seen += 1;
+            if self.seen > BAGGAGE_MEMBERS {
+                refused(Error::BaggageLimit);
+                return ControlFlow::Break(());
+            }
+            let comma = usize::from(self.bytes > 0);
+            if self.bytes + comma + text.len() > BAGGAGE_BYTES {
+                refused(Error::BaggageLimit);
+                continue;
+            }
+            match member(text, start) {
+                Ok((key, value, metadata)) => {
+                    self.bytes += comma + text.len();
+                    self.baggage.insert_with_metadata(key, value, metadata);
+                }
+                Err(error) => refused(error),
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    pub(crate) fn finish(self) -> Baggage {
+        self.baggage
+    }
+}
+
+/// `list-member = key OWS "=" OWS value *( OWS ";" OWS property )`, without white space around it.
+fn member(text: &[u8], offset: usize) -> Result<(Key, String, BaggageMetadata), Error> {
+    let mut parts = text.split(|&byte| byte == b';');
+    let first = parts.next().unwrap_or_default();
+    let (key, value) = pair(first, offset)?;
+    let value = decode(value.ok_or(Error::BaggageKey { offset })?).into_owned();
+
+    let mut metadata = String::new();
+    let mut offset = offset + first.len() + 1;
+    for part in parts {
+        // A `;` with nothing after it says nothing; refusing the member would.
+        if !trim(part).is_empty() {
+            let (key, value) = pair(part, offset + leading(part))?;
+            if !metadata.is_empty() {
+                metadata.push(';');
+            }
+            metadata.push_str(key);
+            if let Some(value) = value {
+                metadata.push('=');
+                push_value(&mut metadata, value);
+            }
+        }
+        offset += part.len() + 1;
+    }
+    Ok((
+        Key::from(key.to_owned()),
+        value,
+        BaggageMetadata::from(metadata),
+    ))
+}
+
+/// A key, and what follows the first `=` if there is one, as they stand in the header.
+fn pair(text: &[u8], offset: usize) -> Result<(&str, Option<&str>), Error> {
+    let text = trim(text);
+    let equals = text.iter().position(|&byte| byte == b'=');
+    let (key, rest) = match equals.and_then(|equals| text.split_at_checked(equals)) {
+        Some((key, rest)) => (key, rest.strip_prefix(b"=")),
+        None => (text, None),
+    };
+    let key = ascii(trim(key), is_token).filter(|key| !key.is_empty());
+    let key = key.ok_or(Error::BaggageKey { offset })?;
+    let Some(value) = rest else {
+        return Ok((key, None));
+    };
+    let value_offset = offset + text.len() - value.len() + leading(value);
+    match ascii(trim(value), is_octet) {
+        Some(value) => Ok((key, Some(value))),
+        None => Err(Error::BaggageValue {
+            offset: value_offset,
+        }),
+    }
+}
+
+fn ascii(text: &[u8], allowed: fn(u8) -> bool) -> Option<&str> {
+    let text = std::str::from_utf8(text).ok()?;
+    text.bytes().all(allowed).then_some(text)
+}
+
+/// Bytes that are not UTF-8 become U+FFFD, as the specification demands. A `%` without two hex
+/// digits stays: it is in the grammar, and there is nothing to decode.
+fn decode(value: &str) -> Cow<'_, str> {
+    percent_decode_str(value).decode_utf8_lossy()
+}

@@ -1,0 +1,94 @@
+//! From `Baggage` to a header value.
+
+use opentelemetry::baggage::Baggage;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use crate::baggage::{is_octet, is_token};
+use crate::limits::{BAGGAGE_BYTES, BAGGAGE_MEMBERS};
+
+/// The header value, empty if nothing fits, and how many members were left out.
+pub(crate) fn header(baggage: &Baggage) -> (String, u64) {
+    // The map gives another order in every process. Sorted, what does not fit is always the same.
+    let mut members: Vec<_> = baggage.iter().collect();
+    members.sort_unstable_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
+
+    let mut header = String::new();
+    let mut count = 0;
+    let mut dropped = 0;
+    for (key, (value, metadata)) in members {
+        let key = key.as_str();
+        let end = header.len();
+        if !header.is_empty() {
+            header.push(',');
+        }
+        header.push_str(key);
+        header.push('=');
+        header.extend(utf8_percent_encode(value.as_str(), ESCAPED));
+        for property in metadata.as_str().split(';') {
+            push_property(&mut header, property);
+        }
+        let valid = !key.is_empty() && key.bytes().all(is_token);
+        if valid && count < BAGGAGE_MEMBERS && header.len() <= BAGGAGE_BYTES {
+            count += 1;
+        } else {
+            header.truncate(end);
+            dropped += 1;
+        }
+    }
+    (header, dropped)
+}
+
+/// What is encoded in a value: what is outside `baggage-octet`, and the `%`, as the specification
+/// demands; and `=` and `+`, because receivers exist that cut a value at its first `=` or read `+`
+/// as a space. Bytes above ASCII are always encoded.
+const ESCAPED: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b',')
+    .add(b';')
+    .add(b'\\')
+    .add(b'%')
+    .add(b'=')
+    .add(b'+');
+
+/// Metadata is in the form of the header already, if it was extracted; if an application made it,
+/// it can hold anything. So what is valid passes as it is and the rest is percent-encoded: in the
+/// key too, where `%` is a legal character that no receiver decodes.
+fn push_property(header: &mut String, property: &str) {
+    let property = property.trim_matches([' ', '\t']);
+    let (key, value) = match property.split_once('=') {
+        Some((key, value)) => (key, Some(value)),
+        None => (property, None),
+    };
+    let key = key.trim_matches([' ', '\t']);
+    if key.is_empty() {
+        return;
+    }
+    header.push(';');
+    push_escaped(header, key, |byte, _| is_token(byte));
+    if let Some(value) = value {
+        header.push('=');
+        push_value(header, value.trim_matches([' ', '\t']));
+    }
+}
+
+/// Adds a property value, in which only a `%` that starts an escape is legal.
+pub(crate) fn push_value(header: &mut String, value: &str) {
+    push_escaped(header, value, |byte, tail| {
+        let escape = matches!(tail, [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
+        is_octet(byte) && (byte != b'%' || escape)
+    });
+}
+
+/// Percent-encodes the bytes that are not allowed before those that follow them.
+fn push_escaped(header: &mut String, text: &str, allowed: fn(u8, &[u8]) -> bool) {
+    let mut rest = text.as_bytes();
+    while let [byte, tail @ ..] = rest {
+        if allowed(*byte, tail) {
+            header.push(char::from(*byte));
+        } else {
+            header.push_str(percent_encoding::percent_encode_byte(*byte));
+        }
+        rest = tail;
+    }
+}

@@ -1,0 +1,268 @@
+//! What headers are read from and written to.
+//!
+//! `opentelemetry`'s [`Extractor`] hands out one `&str` per name and a fresh `Vec` for several;
+//! its [`Injector`] wants an owned `String`. [`Carrier`] and [`CarrierMut`] do the same work on
+//! bytes, without allocation, and see every value of a repeated header. With feature `http`,
+//! `http::HeaderMap` is a carrier. [`ExtractorCarrier`] and [`InjectorCarrier`] make a carrier of
+//! whatever implements the traits of `opentelemetry` (a `HashMap<String, String>`, say);
+//! [`CarrierExtractor`] and [`CarrierInjector`] go the other way.
+
+#[cfg(feature = "http")]
+mod http;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::ControlFlow;
+
+use opentelemetry::propagation::{Extractor, Injector};
+
+/// A place that headers are read from. Names are matched without regard to case.
+///
+/// # Examples
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use tracer_propagation::carrier::Carrier;
+///
+/// /// The headers of a Kafka record: bytes, order kept, names may repeat.
+/// struct Record(Vec<(String, Vec<u8>)>);
+///
+/// impl Carrier for Record {
+///     fn each_value<'a>(
+///         &'a self,
+///         name: &str,
+///         visit: &mut dyn FnMut(&'a [u8]) -> ControlFlow<()>,
+///     ) {
+///         for (key, value) in &self.0 {
+///             if key.eq_ignore_ascii_case(name) && visit(value).is_break() {
+///                 return;
+///             }
+///         }
+///     }
+///
+///     fn each_name<'a>(&'a self, visit: &mut dyn FnMut(&'a str) -> ControlFlow<()>) {
+///         for (key, _) in &self.0 {
+///             if visit(key).is_break() {
+///                 return;
+///             }
+///         }
+///     }
+/// }
+///
+/// let record = Record(vec![("Baggage".into(), b"a=1".into()), ("baggage".into(), b"b=2".into())]);
+/// let baggage = tracer_propagation::BaggagePropagator::new().extract_baggage(&record).unwrap();
+/// assert_eq!(baggage.len(), 2);
+/// ```
+pub trait Carrier {
+    /// Calls `visit` with each value of the named header, in order, until it breaks.
+    fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8]) -> ControlFlow<()>);
+
+    /// Calls `visit` with each header name, in any order, until it breaks. A name may come twice.
+    fn each_name<'a>(&'a self, visit: &mut dyn FnMut(&'a str) -> ControlFlow<()>);
+}
+
+/// A place that headers are written to.
+pub trait CarrierMut {
+    /// Sets the named header to one value, in place of all it had.
+    ///
+    /// The propagators of this crate hand over lowercase names, and values of visible ASCII and
+    /// inner spaces: never a line break.
+    fn set(&mut self, name: &str, value: Cow<'_, str>);
+
+    /// Removes all values of the named header.
+    fn remove(&mut self, name: &str);
+}
+
+/// Makes a [`Carrier`] of an [`Extractor`].
+///
+/// # Examples
+///
+/// ```
+/// use std::collections::HashMap;
+/// use tracer_propagation::TraceContextPropagator;
+/// use tracer_propagation::carrier::ExtractorCarrier;
+///
+/// let map = HashMap::from([(
+///     "traceparent".to_owned(),
+///     "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned(),
+/// )]);
+/// let parent = TraceContextPropagator::new().extract_span_context(&ExtractorCarrier(&map));
+/// assert!(parent.unwrap().is_sampled());
+/// ```
+#[derive(Clone, Copy)]
+pub struct ExtractorCarrier<'e>(
+    /// What to read from.
+    pub &'e dyn Extractor,
+);
+
+impl Carrier for ExtractorCarrier<'_> {
+    fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8]) -> ControlFlow<()>) {
+        for value in self.0.get_all(name).unwrap_or_default() {
+            if visit(value.as_bytes()).is_break() {
+                return;
+            }
+        }
+    }
+
+    fn each_name<'a>(&'a self, visit: &mut dyn FnMut(&'a str) -> ControlFlow<()>) {
+        for name in self.0.keys() {
+            if visit(name).is_break() {
+                return;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for ExtractorCarrier<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ExtractorCarrier").finish_non_exhaustive()
+    }
+}
+
+/// Makes a [`CarrierMut`] of an [`Injector`].
+///
+/// An injector cannot take a header away, so [`CarrierMut::remove`] does nothing here: a map that
+/// is used for a second message must be emptied of the propagator's `fields()` first.
+///
+/// # Examples
+///
+/// ```
+/// use std::collections::HashMap;
+/// use tracer_propagation::carrier::{CarrierMut, InjectorCarrier};
+///
+/// let mut map = HashMap::new();
+/// InjectorCarrier(&mut map).set("baggage", "a=1".into());
+/// assert_eq!(map["baggage"], "a=1");
+/// ```
+pub struct InjectorCarrier<'i>(
+    /// What to write to.
+    pub &'i mut dyn Injector,
+);
+
+impl CarrierMut for InjectorCarrier<'_> {
+    fn set(&mut self, name: &str, value: Cow<'_, str>) {
+        self.0.set(name, value.into_owned());
+    }
+
+    fn remove(&mut self, _name: &str) {}
+}
+
+impl fmt::Debug for InjectorCarrier<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("InjectorCarrier").finish_non_exhaustive()
+    }
+}
+
+/// Makes an [`Extractor`] of a [`Carrier`], for propagators that know only the traits of
+/// `opentelemetry`. Values that are not UTF-8 are invisible through it.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "http")] {
+/// use opentelemetry::propagation::Extractor;
+/// use tracer_propagation::carrier::CarrierExtractor;
+///
+/// let mut headers = http::HeaderMap::new();
+/// headers.append("baggage", "a=1".parse().unwrap());
+/// headers.append("baggage", "b=2".parse().unwrap());
+/// let extractor = CarrierExtractor(&headers);
+/// assert_eq!(extractor.get("baggage"), Some("a=1"));
+/// assert_eq!(extractor.get_all("baggage"), Some(vec!["a=1", "b=2"]));
+/// # }
+/// ```
+#[derive(Clone, Copy)]
+pub struct CarrierExtractor<'c>(
+    /// What to read from.
+    pub &'c dyn Carrier,
+);
+
+impl Extractor for CarrierExtractor<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        let mut first = None;
+        self.0.each_value(key, &mut |value| {
+            first = std::str::from_utf8(value).ok();
+            ControlFlow::Break(())
+        });
+        first
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        let mut keys = Vec::new();
+        self.0.each_name(&mut |name| {
+            keys.push(name);
+            ControlFlow::Continue(())
+        });
+        keys
+    }
+
+    fn get_all(&self, key: &str) -> Option<Vec<&str>> {
+        let mut values = Vec::new();
+        self.0.each_value(key, &mut |value| {
+            values.extend(std::str::from_utf8(value));
+            ControlFlow::Continue(())
+        });
+        (!values.is_empty()).then_some(values)
+    }
+}
+
+impl fmt::Debug for CarrierExtractor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CarrierExtractor").finish_non_exhaustive()
+    }
+}
+
+/// Makes an [`Injector`] of a [`CarrierMut`].
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "http")] {
+/// use opentelemetry::propagation::Injector;
+/// use tracer_propagation::carrier::CarrierInjector;
+///
+/// let mut headers = http::HeaderMap::new();
+/// CarrierInjector(&mut headers).set("baggage", "a=1".to_owned());
+/// assert_eq!(headers["baggage"], "a=1");
+/// # }
+/// ```
+pub struct CarrierInjector<'c>(
+    /// What to write to.
+    pub &'c mut dyn CarrierMut,
+);
+
+impl Injector for CarrierInjector<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        self.0.set(key, Cow::Owned(value));
+    }
+}
+
+impl fmt::Debug for CarrierInjector<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CarrierInjector").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn a_map_is_a_carrier_through_the_traits_of_opentelemetry() {
+        let mut map = HashMap::new();
+        InjectorCarrier(&mut map).set("traceparent", Cow::Borrowed("x"));
+        InjectorCarrier(&mut map).remove("traceparent");
+
+        let carrier = ExtractorCarrier(&map);
+        let mut seen = Vec::new();
+        carrier.each_value("TraceParent", &mut |value| {
+            seen.push(value);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(seen, [b"x"]);
+        assert_eq!(CarrierExtractor(&carrier).keys(), ["traceparent"]);
+        assert_eq!(CarrierExtractor(&carrier).get_all("tracestate"), None);
+    }
+}

@@ -1,0 +1,106 @@
+//! `http::HeaderMap` as a carrier.
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::carrier::{Carrier, CarrierMut};
+
+impl Carrier for HeaderMap {
+    fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8]) -> ControlFlow<()>) {
+        let values = match own(name) {
+            Some(name) => self.get_all(name),
+            None => self.get_all(name),
+        };
+        for value in values {
+            if visit(value.as_bytes()).is_break() {
+                return;
+            }
+        }
+    }
+
+    fn each_name<'a>(&'a self, visit: &mut dyn FnMut(&'a str) -> ControlFlow<()>) {
+        for name in self.keys() {
+            if visit(name.as_str()).is_break() {
+                return;
+            }
+        }
+    }
+}
+
+/// A name or value that HTTP does not allow sets nothing; no propagator of this crate has one.
+impl CarrierMut for HeaderMap {
+    fn set(&mut self, name: &str, value: Cow<'_, str>) {
+        let value = match value {
+            Cow::Borrowed(text) => HeaderValue::from_str(text),
+            // Takes the buffer over without a copy.
+            Cow::Owned(text) => HeaderValue::try_from(text),
+        };
+        let name = match own(name) {
+            Some(name) => Ok(name.clone()),
+            None => HeaderName::from_bytes(name.as_bytes()),
+        };
+        if let (Ok(name), Ok(value)) = (name, value) {
+            self.insert(name, value);
+        }
+    }
+
+    fn remove(&mut self, name: &str) {
+        match own(name) {
+            Some(name) => HeaderMap::remove(self, name),
+            None => HeaderMap::remove(self, name),
+        };
+    }
+}
+
+static BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// The names of this crate ready made: parsing and checking one costs more than comparing it.
+fn own(name: &str) -> Option<&'static HeaderName> {
+    match name {
+        "baggage" => Some(&BAGGAGE),
+        "traceparent" => Some(&TRACEPARENT),
+        "tracestate" => Some(&TRACESTATE),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a [u8]> {
+        let mut values = Vec::new();
+        headers.each_value(name, &mut |value| {
+            values.push(value);
+            ControlFlow::Continue(())
+        });
+        values
+    }
+
+    #[test]
+    fn all_values_are_seen_in_order_and_set_replaces_them() {
+        let mut headers = HeaderMap::new();
+        for name in ["tracestate", "x-other"] {
+            headers.append(name, HeaderValue::from_static("a=1"));
+            headers.append(name, HeaderValue::from_bytes(b"\xff").unwrap());
+            assert_eq!(values(&headers, name), [&b"a=1"[..], b"\xff"]);
+            headers.set(name, Cow::Borrowed("b=2"));
+            headers.set(name, Cow::Owned("c=3".to_owned()));
+            assert_eq!(values(&headers, name), [b"c=3"]);
+            CarrierMut::remove(&mut headers, name);
+            assert_eq!(values(&headers, name), [[]; 0]);
+        }
+    }
+
+    #[test]
+    fn what_http_does_not_allow_is_not_set() {
+        let mut headers = HeaderMap::new();
+        headers.set("baggage", Cow::Borrowed("a=1\r\nx: 1"));
+        headers.set("no name", Cow::Borrowed("a"));
+        assert!(headers.is_empty());
+    }
+}

@@ -1,0 +1,378 @@
+//! The propagator of `traceparent` and `tracestate`.
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+use std::sync::LazyLock;
+
+use opentelemetry::Context;
+use opentelemetry::propagation::text_map_propagator::FieldIter;
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceState};
+
+use crate::carrier::{Carrier, CarrierMut, ExtractorCarrier, InjectorCarrier};
+use crate::error::Error;
+use crate::limits::TRACESTATE_BYTES;
+use crate::propagator::Propagator;
+use crate::stats;
+use crate::traceparent::Traceparent;
+use crate::tracestate::{self, Kept, List};
+
+/// Carries the span context in `traceparent` and `tracestate`, by W3C Trace Context Level 2.
+///
+/// - A `traceparent` that is not valid, or comes twice, gives no parent: a new trace starts.
+/// - A `tracestate` that is not valid costs itself only ([`tracestate::parse`] has the rules).
+/// - All eight flag bits pass, both ways (OpenTelemetry, *W3C Trace Context Requirements*).
+/// - An empty `tracestate` is not sent. One that an earlier message left in a reused carrier goes.
+///
+/// # Examples
+///
+/// Straight between headers and span contexts:
+///
+/// ```
+/// # #[cfg(feature = "http")] {
+/// use tracer_propagation::TraceContextPropagator;
+///
+/// let mut headers = http::HeaderMap::new();
+/// let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03";
+/// headers.insert("traceparent", traceparent.parse().unwrap());
+/// headers.append("tracestate", "rojo=1".parse().unwrap());
+/// headers.append("tracestate", "congo=2".parse().unwrap());
+///
+/// let propagator = TraceContextPropagator::new();
+/// let parent = propagator.extract_span_context(&headers).unwrap();
+/// assert_eq!(parent.trace_flags().to_u8(), 0x03);
+/// assert_eq!(parent.trace_state().get("congo"), Some("2"));
+///
+/// let mut outgoing = http::HeaderMap::new();
+/// propagator.inject_span_context(&parent, &mut outgoing);
+/// assert_eq!(outgoing["traceparent"], traceparent);
+/// assert_eq!(outgoing["tracestate"], "rojo=1,congo=2");
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TraceContextPropagator {
+    _private: (),
+}
+
+impl TraceContextPropagator {
+    /// Makes the propagator; it has no settings.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use opentelemetry::propagation::TextMapPropagator;
+    /// use tracer_propagation::TraceContextPropagator;
+    ///
+    /// let propagator = TraceContextPropagator::new();
+    /// assert_eq!(propagator.fields().collect::<Vec<_>>(), ["traceparent", "tracestate"]);
+    /// ```
+    pub const fn new() -> Self {
+        Self { _private: () }
+    }
+
+    /// Reads the caller's span context, marked remote; `None` if there is no valid one.
+    ///
+    /// [`tracestate::parse`] names the members that a span context cannot hold.
+    /// [`Propagator::extract_from`] keeps those too, in the context.
+    ///
+    /// # Cost
+    ///
+    /// Without a `tracestate` nothing is allocated. With one, what `TraceState` is made of: a
+    /// deque, and two strings a member.
+    ///
+    /// # Examples
+    ///
+    /// See [`TraceContextPropagator`].
+    pub fn extract_span_context<C: Carrier + ?Sized>(&self, carrier: &C) -> Option<SpanContext> {
+        read(carrier).map(|(span_context, _)| span_context)
+    }
+
+    /// Writes the span context, if it is valid; otherwise leaves the carrier as it is.
+    ///
+    /// # Cost
+    ///
+    /// With `http::HeaderMap` one allocation a header, for the value that the map owns.
+    ///
+    /// # Examples
+    ///
+    /// See [`TraceContextPropagator`].
+    pub fn inject_span_context<C: CarrierMut + ?Sized>(
+        &self,
+        span_context: &SpanContext,
+        carrier: &mut C,
+    ) {
+        write(span_context, None, carrier);
+    }
+}
+
+impl Propagator for TraceContextPropagator {
+    fn extract_from(&self, cx: &Context, carrier: &dyn Carrier) -> Context {
+        extract(cx, carrier)
+    }
+
+    fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
+        inject(cx, carrier);
+    }
+}
+
+impl TextMapPropagator for TraceContextPropagator {
+    fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
+        inject(cx, &mut InjectorCarrier(injector));
+    }
+
+    fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
+        extract(cx, &ExtractorCarrier(extractor))
+    }
+
+    fn fields(&self) -> FieldIter<'_> {
+        FieldIter::new(FIELDS.as_slice())
+    }
+}
+
+fn extract(cx: &Context, carrier: &dyn Carrier) -> Context {
+    match read(carrier) {
+        None => cx.clone(),
+        Some((span_context, None)) => cx.with_remote_span_context(span_context),
+        Some((span_context, Some(kept))) => {
+            cx.with_value(kept).with_remote_span_context(span_context)
+        }
+    }
+}
+
+fn inject(cx: &Context, carrier: &mut dyn CarrierMut) {
+    write(cx.span().span_context(), cx.get::<Kept>(), carrier);
+}
+
+fn read<C: Carrier + ?Sized>(carrier: &C) -> Option<(SpanContext, Option<Kept>)> {
+    let traceparent = match read_traceparent(carrier)? {
+        Ok(traceparent) => traceparent,
+        Err(_) => {
+            stats::add(&stats::TRACEPARENT_REFUSED, 1);
+            return None;
+        }
+    };
+    let (trace_state, kept) = read_tracestate(carrier, &traceparent);
+    let span_context = SpanContext::new(
+        traceparent.trace_id(),
+        traceparent.span_id(),
+        traceparent.flags(),
+        true,
+        trace_state,
+    );
+    Some((span_context, kept))
+}
+
+/// `None` if the carrier has no such header.
+fn read_traceparent<C: Carrier + ?Sized>(carrier: &C) -> Option<Result<Traceparent, Error>> {
+    let mut found: Option<Result<&[u8], Error>> = None;
+    carrier.each_value(TRACEPARENT, &mut |value| {
+        if found.is_some() {
+            // No rule says which of two is right, and taking either mixes two traces.
+            found = Some(Err(Error::TraceparentRepeated));
+            return ControlFlow::Break(());
+        }
+        found = Some(Ok(value));
+        ControlFlow::Continue(())
+    });
+    found.map(|value| value.and_then(Traceparent::parse))
+}
+
+fn read_tracestate<C: Carrier + ?Sized>(
+    carrier: &C,
+    traceparent: &Traceparent,
+) -> (TraceState, Option<Kept>) {
+    let mut list: Option<List<'_>> = None;
+    let mut refused = false;
+    carrier.each_value(TRACESTATE, &mut |value| match list
+        .get_or_insert_with(List::new)
+        .extend(value)
+    {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => {
+            refused = true;
+            ControlFlow::Break(())
+        }
+    });
+    if refused {
+        stats::add(&stats::TRACESTATE_REFUSED, 1);
+        return (TraceState::NONE, None);
+    }
+    let Some(mut list) = list else {
+        return (TraceState::NONE, None);
+    };
+    list.fit(TRACESTATE_BYTES);
+    let (trace_state, complete) = tracestate::to_trace_state(&list);
+    let kept = (!complete).then(|| Kept::new(traceparent.trace_id(), &list));
+    (trace_state, kept)
+}
+
+fn write<C: CarrierMut + ?Sized>(span_context: &SpanContext, kept: Option<&Kept>, carrier: &mut C) {
+    let Ok(traceparent) = Traceparent::new(span_context) else {
+        return;
+    };
+    let bytes = traceparent.to_bytes();
+    let Ok(text) = std::str::from_utf8(&bytes) else {
+        debug_assert!(false, "hex digits and dashes are UTF-8");
+        return;
+    };
+    carrier.set(TRACEPARENT, Cow::Borrowed(text));
+
+    let kept = kept.filter(|kept| kept.trace_id == span_context.trace_id());
+    let header = if kept.is_none() && *span_context.trace_state() == TraceState::NONE {
+        None
+    } else {
+        tracestate::to_list(span_context.trace_state(), kept).to_header()
+    };
+    match header {
+        Some(header) => carrier.set(TRACESTATE, Cow::Owned(header)),
+        None => carrier.remove(TRACESTATE),
+    }
+}
+
+const TRACEPARENT: &str = "traceparent";
+const TRACESTATE: &str = "tracestate";
+static FIELDS: LazyLock<[String; 2]> =
+    LazyLock::new(|| [TRACEPARENT.to_owned(), TRACESTATE.to_owned()]);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use opentelemetry::trace::TraceFlags;
+
+    use super::*;
+
+    const VALID: &str = "00-12345678901234567890123456789012-1234567890123456-03";
+
+    /// Headers in order, names may repeat.
+    struct Headers(Vec<(&'static str, String)>);
+
+    impl Carrier for Headers {
+        fn each_value<'a>(
+            &'a self,
+            name: &str,
+            visit: &mut dyn FnMut(&'a [u8]) -> ControlFlow<()>,
+        ) {
+            for (key, value) in &self.0 {
+                if *key == name && visit(value.as_bytes()).is_break() {
+                    return;
+                }
+            }
+        }
+
+        fn each_name<'a>(&'a self, visit: &mut dyn FnMut(&'a str) -> ControlFlow<()>) {
+            for (key, _) in &self.0 {
+                if visit(key).is_break() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn headers(list: &[(&'static str, &str)]) -> Headers {
+        Headers(
+            list.iter()
+                .map(|(key, value)| (*key, (*value).to_owned()))
+                .collect(),
+        )
+    }
+
+    fn extracted(list: &[(&'static str, &str)]) -> Option<SpanContext> {
+        TraceContextPropagator::new().extract_span_context(&headers(list))
+    }
+
+    fn sent(cx: &Context) -> HashMap<String, String> {
+        let mut map = HashMap::new();
+        TraceContextPropagator::new().inject_context(cx, &mut map);
+        map
+    }
+
+    #[test]
+    fn two_traceparent_headers_start_a_new_trace() {
+        let other = "00-12345678901234567890123456789011-1234567890123456-01";
+        assert_eq!(
+            extracted(&[("traceparent", VALID), ("traceparent", other)]),
+            None
+        );
+        assert_eq!(
+            extracted(&[("traceparent", VALID), ("traceparent", VALID)]),
+            None
+        );
+    }
+
+    #[test]
+    fn a_bad_tracestate_does_not_cost_the_traceparent() {
+        let parent = extracted(&[("traceparent", VALID), ("tracestate", "FOO=1")]).unwrap();
+        assert_eq!(parent.trace_state(), &TraceState::NONE);
+        assert_eq!(parent.trace_flags(), TraceFlags::new(3));
+        assert!(parent.is_remote());
+    }
+
+    #[test]
+    fn a_tracestate_alone_is_ignored() {
+        assert_eq!(extracted(&[("tracestate", "foo=1")]), None);
+    }
+
+    #[test]
+    fn an_empty_tracestate_is_not_sent_and_an_old_one_is_removed() {
+        let parent = extracted(&[("traceparent", VALID), ("tracestate", "")]).unwrap();
+        let map = sent(&Context::new().with_remote_span_context(parent));
+        assert_eq!(map.len(), 1);
+        assert_eq!(map["traceparent"], VALID);
+    }
+
+    #[cfg(feature = "http")]
+    #[test]
+    fn a_reused_header_map_keeps_no_old_tracestate() {
+        let mut map = http::HeaderMap::new();
+        map.insert("tracestate", http::HeaderValue::from_static("old=1"));
+        let parent = extracted(&[("traceparent", VALID)]).unwrap();
+        TraceContextPropagator::new().inject_span_context(&parent, &mut map);
+        assert_eq!(map.get("tracestate"), None);
+        assert_eq!(map["traceparent"], VALID);
+    }
+
+    #[test]
+    fn an_invalid_span_context_sends_nothing() {
+        assert!(sent(&Context::new()).is_empty());
+    }
+
+    #[test]
+    fn what_is_not_valid_leaves_the_context_as_it_was() {
+        let before =
+            Context::new().with_remote_span_context(extracted(&[("traceparent", VALID)]).unwrap());
+        let after = TraceContextPropagator::new()
+            .extract_from(&before, &headers(&[("traceparent", "00-1-1-1")]));
+        assert_eq!(after.span().span_context(), before.span().span_context());
+    }
+
+    /// The keys of the conformance suite of the W3C that `TraceState` refuses.
+    #[test]
+    fn level_2_keys_cross_a_context() {
+        let long = format!("{}@{}", "t".repeat(241), "v".repeat(14));
+        for key in [
+            "foo@",
+            "foo@@bar",
+            "foo@bar@baz",
+            "t@vvvvvvvvvvvvvvv",
+            &long,
+        ] {
+            let state = format!("{key}=1,bar=2");
+            let carrier = headers(&[("traceparent", VALID), ("tracestate", &state)]);
+            let cx = TraceContextPropagator::new().extract_from(&Context::new(), &carrier);
+            assert_eq!(sent(&cx)["tracestate"], state);
+        }
+    }
+
+    #[test]
+    fn kept_members_do_not_leak_into_another_trace() {
+        let carrier = headers(&[("traceparent", VALID), ("tracestate", "foo@@bar=1")]);
+        let cx = TraceContextPropagator::new().extract_from(&Context::new(), &carrier);
+        let other = "00-12345678901234567890123456789011-1234567890123456-01";
+        let other = extracted(&[("traceparent", other)]).unwrap();
+        assert_eq!(
+            sent(&cx.with_remote_span_context(other)).get("tracestate"),
+            None
+        );
+    }
+}

@@ -1,0 +1,331 @@
+//! The `traceparent` header: W3C Trace Context Level 2 §3.2.
+
+use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId};
+
+use crate::error::Error;
+use crate::hex;
+use crate::ows::trim;
+
+/// A valid `traceparent`: ids that are not zero, and all eight flag bits.
+///
+/// # Examples
+///
+/// ```
+/// use tracer_propagation::Traceparent;
+///
+/// let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03";
+/// let traceparent = Traceparent::parse(text.as_bytes())?;
+/// assert_eq!(traceparent.flags().to_u8(), 0x03);
+/// assert_eq!(traceparent.to_bytes(), text.as_bytes());
+/// # Ok::<(), tracer_propagation::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Traceparent {
+    // Invariant: neither id is zero.
+    trace_id: TraceId,
+    span_id: SpanId,
+    flags: TraceFlags,
+}
+
+impl Traceparent {
+    /// Length of the header value in version 00, in bytes.
+    pub const LEN: usize = 55;
+
+    /// Takes the identity out of a span context.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ZeroTraceId`] and [`Error::ZeroSpanId`] for a context that is not valid.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use opentelemetry::trace::SpanContext;
+    /// use tracer_propagation::{Error, Traceparent};
+    ///
+    /// assert_eq!(Traceparent::new(&SpanContext::NONE), Err(Error::ZeroTraceId));
+    /// ```
+    pub fn new(span_context: &SpanContext) -> Result<Self, Error> {
+        Self::checked(
+            span_context.trace_id(),
+            span_context.span_id(),
+            span_context.trace_flags(),
+        )
+    }
+
+    /// Reads a header value. Spaces and tabs around it are ignored.
+    ///
+    /// Version 00 must have exactly 55 bytes and keeps all eight flags. A later version is read
+    /// by the rule for unknown versions (§3.2.4): at least 55 bytes, and after them nothing or a
+    /// dash. Of its flags only the two that have a meaning today, sampled and random, are taken.
+    /// Version `ff` is refused.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong and where, and repeats none of the bytes.
+    ///
+    /// # Cost
+    ///
+    /// Allocates nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tracer_propagation::{Error, Traceparent};
+    ///
+    /// let refused = |text: &str| Traceparent::parse(text.as_bytes()).unwrap_err();
+    /// assert_eq!(refused("0-1-1-1"), Error::TraceparentLength { len: 7 });
+    /// assert_eq!(
+    ///     refused("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01"),
+    ///     Error::ZeroSpanId,
+    /// );
+    /// ```
+    pub fn parse(value: &[u8]) -> Result<Self, Error> {
+        let value = trim(value);
+        if value.len() < Self::LEN {
+            return Err(Error::TraceparentLength { len: value.len() });
+        }
+        let mut cursor = Cursor {
+            rest: value,
+            offset: 0,
+        };
+        let version = cursor.hex::<2>()?;
+        cursor.dash()?;
+        let trace_id = (u128::from(cursor.hex::<16>()?) << 64) | u128::from(cursor.hex::<16>()?);
+        cursor.dash()?;
+        let span_id = cursor.hex::<16>()?;
+        cursor.dash()?;
+        let flags = cursor.hex::<2>()? as u8;
+
+        let flags = match version {
+            0 if cursor.rest.is_empty() => flags,
+            0 => return Err(Error::TraceparentLength { len: value.len() }),
+            0xff => return Err(Error::TraceparentVersion),
+            _ if cursor.rest.is_empty() => flags & KNOWN_FLAGS,
+            _ => {
+                cursor.dash()?;
+                flags & KNOWN_FLAGS
+            }
+        };
+        Self::checked(
+            TraceId::from(trace_id),
+            SpanId::from(span_id),
+            TraceFlags::new(flags),
+        )
+    }
+
+    /// Writes the header value, version 00.
+    ///
+    /// # Cost
+    ///
+    /// Allocates nothing.
+    ///
+    /// # Examples
+    ///
+    /// A later version goes on as version 00, without what only that version knows:
+    ///
+    /// ```
+    /// use tracer_propagation::Traceparent;
+    ///
+    /// let later = b"cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-ff-more";
+    /// assert_eq!(
+    ///     &Traceparent::parse(later)?.to_bytes(),
+    ///     b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03",
+    /// );
+    /// # Ok::<(), tracer_propagation::Error>(())
+    /// ```
+    pub fn to_bytes(self) -> [u8; Self::LEN] {
+        let mut out = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        if let Some(field) = out.get_mut(3..35) {
+            hex::encode(&self.trace_id.to_bytes(), field);
+        }
+        if let Some(field) = out.get_mut(36..52) {
+            hex::encode(&self.span_id.to_bytes(), field);
+        }
+        if let Some(field) = out.get_mut(53..55) {
+            hex::encode(&[self.flags.to_u8()], field);
+        }
+        out
+    }
+
+    /// The trace id, never zero.
+    pub fn trace_id(&self) -> TraceId {
+        self.trace_id
+    }
+
+    /// The id of the caller's span (`parent-id` in the specification), never zero.
+    pub fn span_id(&self) -> SpanId {
+        self.span_id
+    }
+
+    /// All eight flag bits: 0x01 sampled, 0x02 the last seven bytes of the trace id are random.
+    pub fn flags(&self) -> TraceFlags {
+        self.flags
+    }
+
+    fn checked(trace_id: TraceId, span_id: SpanId, flags: TraceFlags) -> Result<Self, Error> {
+        if trace_id == TraceId::INVALID {
+            Err(Error::ZeroTraceId)
+        } else if span_id == SpanId::INVALID {
+            Err(Error::ZeroSpanId)
+        } else {
+            Ok(Self {
+                trace_id,
+                span_id,
+                flags,
+            })
+        }
+    }
+}
+
+/// The flags that the current version gives a meaning: sampled and random.
+const KNOWN_FLAGS: u8 = 0x03;
+
+struct Cursor<'a> {
+    rest: &'a [u8],
+    offset: usize,
+}
+
+impl Cursor<'_> {
+    fn hex<const N: usize>(&mut self) -> Result<u64, Error> {
+        let refused = Error::TraceparentHex {
+            offset: self.offset,
+        };
+        let Some((digits, rest)) = self.rest.split_first_chunk::<N>() else {
+            return Err(refused);
+        };
+        self.rest = rest;
+        self.offset += N;
+        hex::decode(digits).ok_or(refused)
+    }
+
+    fn dash(&mut self) -> Result<(), Error> {
+        let [b'-', rest @ ..] = self.rest else {
+            return Err(Error::TraceparentDash {
+                offset: self.offset,
+            });
+        };
+        self.rest = rest;
+        self.offset += 1;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const SPAN: &str = "00f067aa0ba902b7";
+
+    #[track_caller]
+    fn check(text: &str, expected: Result<u8, Error>) {
+        let parsed = Traceparent::parse(text.as_bytes());
+        assert_eq!(
+            parsed.clone().map(|parsed| parsed.flags().to_u8()),
+            expected,
+            "{text:?}"
+        );
+        if let Ok(parsed) = parsed {
+            assert_eq!(parsed.trace_id().to_string(), TRACE);
+            assert_eq!(parsed.span_id().to_string(), SPAN);
+        }
+    }
+
+    /// The examples of the specification (§3.2.3) and the rules around them.
+    #[test]
+    fn valid_headers_keep_all_flags() {
+        check(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            Ok(1),
+        );
+        check(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00",
+            Ok(0),
+        );
+        check(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-02",
+            Ok(2),
+        );
+        check(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-ff",
+            Ok(0xff),
+        );
+        check(
+            " \t00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\t ",
+            Ok(1),
+        );
+    }
+
+    #[test]
+    fn later_versions_are_read_by_the_rule_for_unknown_versions() {
+        check(
+            "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            Ok(1),
+        );
+        check(
+            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-09-what-will-be",
+            Ok(1),
+        );
+        check(
+            "fe-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-ff-",
+            Ok(3),
+        );
+        check(
+            "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01.what",
+            Err(Error::TraceparentDash { offset: 55 }),
+        );
+        check(
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            Err(Error::TraceparentVersion),
+        );
+    }
+
+    /// What the stock propagator accepts or should not: short and signed fields, tails.
+    #[test]
+    fn short_signed_and_trailing_forms_are_refused() {
+        check("00-1-1-1", Err(Error::TraceparentLength { len: 8 }));
+        check("0-+1-+1-1", Err(Error::TraceparentLength { len: 9 }));
+        check(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1",
+            Err(Error::TraceparentLength { len: 54 }),
+        );
+        for tail in ["-", ".", "-what-the-future-will-be-like", "0"] {
+            let text = format!("00-{TRACE}-{SPAN}-01{tail}");
+            let expected = Error::TraceparentLength { len: text.len() };
+            check(&text, Err(expected));
+        }
+        check(
+            "00-+bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            Err(Error::TraceparentHex { offset: 3 }),
+        );
+        check(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-+0f067aa0ba902b7-01",
+            Err(Error::TraceparentHex { offset: 36 }),
+        );
+    }
+
+    #[test]
+    fn every_byte_out_of_place_is_refused() {
+        let valid = format!("00-{TRACE}-{SPAN}-01");
+        for offset in 0..valid.len() {
+            for byte in [b'.', b'+', b'A', b'g', b' ', 0, 0xff] {
+                let mut bytes = valid.clone().into_bytes();
+                bytes[offset] = byte;
+                assert!(Traceparent::parse(&bytes).is_err(), "{byte} at {offset}");
+            }
+        }
+    }
+
+    #[test]
+    fn zero_ids_are_refused() {
+        check(
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            Err(Error::ZeroTraceId),
+        );
+        check(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            Err(Error::ZeroSpanId),
+        );
+    }
+}

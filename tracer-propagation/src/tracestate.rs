@@ -1,0 +1,116 @@
+//! The `tracestate` header: W3C Trace Context Level 2 §3.3.
+
+mod kept;
+mod list;
+
+use opentelemetry::trace::TraceState;
+
+pub(crate) use self::kept::Kept;
+pub(crate) use self::list::List;
+use crate::error::Error;
+use crate::limits::TRACESTATE_BYTES;
+use crate::stats;
+
+/// Reads the values of all `tracestate` headers of one message, in order, as one list.
+///
+/// Empty members are ignored. Of a key that comes twice, the first and so the most recent member
+/// stays (§3.5 allows it): updating a member of [`TraceState`] would leave the second one behind.
+/// Members above [`TRACESTATE_BYTES`] together go as that constant says.
+///
+/// [`TraceState`] refuses some keys that Level 2 allows: those with more than one `@`, with more
+/// than 13 characters after it, or with something other than a letter or digit next to it. Such a
+/// member is left out here and in [`extract_span_context`]; it is not lost between
+/// [`extract_from`] and [`inject_into`], where the context carries it beside the span.
+///
+/// # Errors
+///
+/// One member that is not valid, or a 33rd, spoils the list (§3.3.1); the `traceparent` beside it
+/// stays valid.
+///
+/// # Examples
+///
+/// ```
+/// use tracer_propagation::{Error, tracestate};
+///
+/// let state = tracestate::parse([&b"rojo=00f067aa0ba902b7"[..], b" congo=t61rcWkgMzE ,,"])?;
+/// assert_eq!(state.header(), "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE");
+///
+/// assert_eq!(
+///     tracestate::parse([&b"a=1,b="[..]]),
+///     Err(Error::TracestateValue { offset: 6 }),
+/// );
+/// # Ok::<(), tracer_propagation::Error>(())
+/// ```
+///
+/// [`extract_span_context`]: crate::TraceContextPropagator::extract_span_context
+/// [`extract_from`]: crate::Propagator::extract_from
+/// [`inject_into`]: crate::Propagator::inject_into
+pub fn parse<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<TraceState, Error> {
+    let mut list = List::new();
+    for value in values {
+        list.extend(value)?;
+    }
+    list.fit(TRACESTATE_BYTES);
+    Ok(to_trace_state(&list).0)
+}
+
+/// Writes the value of one `tracestate` header, or `None` if there is nothing to write.
+///
+/// [`TraceState`] takes values with any bytes but `,` and `=`. A member that the specification
+/// does not allow in a header (a line break in its value, say) is left out and counted in
+/// [`Stats`](crate::Stats), and so is what goes beyond [`TRACESTATE_BYTES`].
+///
+/// # Examples
+///
+/// ```
+/// use opentelemetry::trace::TraceState;
+/// use tracer_propagation::tracestate;
+///
+/// let state = TraceState::from_key_value([("a", "1\r\nx: 1"), ("b", "2")]).unwrap();
+/// assert_eq!(tracestate::header(&state).as_deref(), Some("b=2"));
+/// assert_eq!(tracestate::header(&TraceState::NONE), None);
+/// ```
+pub fn header(state: &TraceState) -> Option<String> {
+    to_list(state, None).to_header()
+}
+
+/// The members that may go out: those of `state`, and between them those it could not hold.
+pub(crate) fn to_list<'a>(state: &'a TraceState, kept: Option<&'a Kept>) -> List<'a> {
+    let mut list = List::new();
+    let mut invalid = 0;
+    for (key, value) in state {
+        // A trailing space is white space around the member, not part of it.
+        let value = value.trim_end_matches(' ');
+        if list::is_key(key) && list::is_value(value) {
+            list.push(key, value);
+        } else {
+            invalid += 1;
+        }
+    }
+    if invalid > 0 {
+        stats::add(&stats::TRACESTATE_MEMBERS_DROPPED, invalid);
+    }
+    if let Some(kept) = kept {
+        list = kept.merge(&list);
+    }
+    list.fit(TRACESTATE_BYTES);
+    list
+}
+
+/// The list as the type of `opentelemetry`, and whether that type took all of it.
+pub(crate) fn to_trace_state(list: &List<'_>) -> (TraceState, bool) {
+    match TraceState::from_key_value(list.members().iter().copied()) {
+        Ok(state) => (state, true),
+        Err(_) => {
+            let taken = list
+                .members()
+                .iter()
+                .copied()
+                .filter(|(key, _)| kept::is_taken(key));
+            (TraceState::from_key_value(taken).unwrap_or_default(), false)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
