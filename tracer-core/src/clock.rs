@@ -96,7 +96,7 @@ impl std::fmt::Debug for Clock {
     }
 }
 
-#[cfg(all(test, not(tracer_loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

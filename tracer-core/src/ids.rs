@@ -45,7 +45,7 @@ impl IdGenerator {
     }
 }
 
-#[cfg(all(test, not(tracer_loom)))]
+#[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 

@@ -13,6 +13,10 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::error::FlushError;
 
+/// How much longer than its timeout a caller waits for the answer. Without it, a shutdown that runs
+/// into its deadline would return just before the last spans are counted.
+const GRACE: Duration = Duration::from_millis(25);
+
 /// What the worker is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
@@ -85,13 +89,12 @@ impl Control {
             tickets.open.push(Arc::clone(&ticket));
         }
         self.wake();
+        // The worker keeps the deadline; the caller leaves it a moment to say so.
+        let patience = deadline + GRACE;
         let mut answer = ticket.answer.lock();
         while answer.is_none() {
-            if ticket
-                .answered
-                .wait_until(&mut answer, deadline)
-                .timed_out()
-            {
+            let waited = ticket.answered.wait_until(&mut answer, patience);
+            if waited.timed_out() {
                 break;
             }
         }

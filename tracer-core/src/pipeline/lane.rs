@@ -19,7 +19,11 @@ use tokio::{
     time::{timeout, timeout_at},
 };
 
-use super::{batch::SpanBatch, config::BatchConfig, control::Gather};
+use super::{
+    batch::SpanBatch,
+    config::BatchConfig,
+    control::{Gather, Request},
+};
 use crate::{
     exporter::{ExportError, ExportResult, SpanExporter},
     stats::ExporterStats,
@@ -28,22 +32,20 @@ use crate::{
 /// The worker's end of a lane.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    messages: mpsc::UnboundedSender<Message>,
+    batches: mpsc::UnboundedSender<SpanBatch>,
+    // Apart from the batches: a hung export must not keep a request from being seen.
+    requests: mpsc::UnboundedSender<Order>,
     stats: Arc<LaneStats>,
     max_queue_size: u64,
 }
 
+/// A flush or shutdown on its way to the lane's thread.
 #[derive(Debug)]
-enum Message {
-    Batch(SpanBatch),
-    Flush {
-        gather: Arc<Gather>,
-        failed_before: u64,
-    },
-    Shutdown {
-        gather: Arc<Gather>,
-        failed_before: u64,
-    },
+pub(crate) struct Order {
+    pub(crate) request: Request,
+    pub(crate) gather: Arc<Gather>,
+    /// The spans this exporter had lost before.
+    pub(crate) failed_before: u64,
 }
 
 /// What one lane counts, in spans. Written by the worker and the lane's thread, read by anyone;
@@ -73,11 +75,13 @@ impl Lane {
             component_type: exporter.component_type(),
             ..LaneStats::default()
         });
-        let (sender, messages) = mpsc::unbounded_channel();
+        let (batches, queued_batches) = mpsc::unbounded_channel();
+        let (requests, queued_requests) = mpsc::unbounded_channel();
         let run = Run {
             exporter: Arc::from(exporter),
             stats: Arc::clone(&stats),
             config: config.clone(),
+            batches: queued_batches,
             exports: JoinSet::new(),
             sizes: HashMap::new(),
         };
@@ -86,12 +90,13 @@ impl Lane {
             .spawn(move || {
                 // What the exporter does is not traced: it would export its own spans for ever.
                 let _suppressed = Context::enter_telemetry_suppressed_scope();
-                runtime.block_on(run.run(messages));
+                runtime.block_on(run.run(queued_requests));
                 // An exporter that still blocks a thread must not keep this one.
                 runtime.shutdown_background();
             })?;
         Ok(Self {
-            messages: sender,
+            batches,
+            requests,
             stats,
             max_queue_size: config.max_queue_size as u64,
         })
@@ -120,7 +125,7 @@ impl Lane {
             return;
         }
         self.stats.accepted.fetch_add(spans, Ordering::Relaxed);
-        if self.messages.send(Message::Batch(batch)).is_err() {
+        if self.batches.send(batch).is_err() {
             // The lane's thread is gone, which only a panic of ours could cause.
             self.stats.begun.fetch_add(spans, Ordering::Relaxed);
             self.stats.fail(&ExportError::AlreadyShutdown, spans);
@@ -134,28 +139,10 @@ impl Lane {
         self.stats.fail(error, spans);
     }
 
-    pub(crate) fn flush(&self, gather: &Arc<Gather>, failed_before: u64) {
-        let gather = Arc::clone(gather);
-        self.ask(Message::Flush {
-            gather,
-            failed_before,
-        });
-    }
-
-    pub(crate) fn shutdown(&self, gather: &Arc<Gather>, failed_before: u64) {
-        let gather = Arc::clone(gather);
-        self.ask(Message::Shutdown {
-            gather,
-            failed_before,
-        });
-    }
-
-    fn ask(&self, message: Message) {
-        if let Err(mpsc::error::SendError(
-            Message::Flush { gather, .. } | Message::Shutdown { gather, .. },
-        )) = self.messages.send(message)
-        {
-            gather.answer(0, false);
+    /// Asks for a flush or a shutdown, which `gather` hears of when it is done.
+    pub(crate) fn order(&self, order: Order) {
+        if let Err(mpsc::error::SendError(order)) = self.requests.send(order) {
+            order.gather.answer(0, false);
         }
     }
 }
@@ -165,45 +152,81 @@ struct Run {
     exporter: Arc<dyn SpanExporter>,
     stats: Arc<LaneStats>,
     config: BatchConfig,
+    batches: mpsc::UnboundedReceiver<SpanBatch>,
     exports: JoinSet<ExportResult>,
     /// The spans of each export under way.
     sizes: HashMap<task::Id, u64>,
 }
 
 impl Run {
-    async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
+    async fn run(mut self, mut requests: mpsc::UnboundedReceiver<Order>) {
         loop {
-            let message = tokio::select! {
-                Some(done) = self.exports.join_next_with_id(), if !self.exports.is_empty() => {
-                    self.settle(done);
-                    continue;
+            tokio::select! {
+                order = requests.recv() => {
+                    // `None`: the worker is gone without a shutdown, so nothing more will come.
+                    let Some(order) = order else { return };
+                    self.serve(&order).await;
+                    if order.request == Request::Shutdown {
+                        return;
+                    }
                 }
-                message = messages.recv(),
-                    if self.exports.len() < self.config.max_concurrent_exports => message,
-            };
-            match message {
-                Some(Message::Batch(batch)) => self.begin(batch),
-                Some(Message::Flush {
-                    gather,
-                    failed_before,
-                }) => {
-                    let in_time = self.quiesce(gather.deadline).await
-                        && self.close_out(gather.deadline, false).await;
-                    gather.answer(self.stats.not_delivered() - failed_before, in_time);
-                }
-                Some(Message::Shutdown {
-                    gather,
-                    failed_before,
-                }) => {
-                    let in_time = self.quiesce(gather.deadline).await;
-                    self.abort().await;
-                    let in_time = self.close_out(gather.deadline, true).await && in_time;
-                    gather.answer(self.stats.not_delivered() - failed_before, in_time);
-                    return;
-                }
-                // The worker is gone without a shutdown: nothing more will come.
-                None => return,
+                // Never resolves without an order: each branch of `advance` waits for something.
+                () = self.advance() => {}
             }
+        }
+    }
+
+    /// Waits for the next thing to do, and does it: settles an export, or begins one.
+    ///
+    /// # Cancellation
+    /// Safe to drop: what was received is begun or settled before the next await.
+    async fn advance(&mut self) {
+        tokio::select! {
+            Some(done) = self.exports.join_next_with_id(), if !self.exports.is_empty() => {
+                self.settle(done);
+            }
+            Some(batch) = self.batches.recv(),
+                if self.exports.len() < self.config.max_concurrent_exports => self.begin(batch),
+            else => std::future::pending().await,
+        }
+    }
+
+    /// Completes what was queued before the order, closes the exporter's own part, and answers.
+    async fn serve(&mut self, order: &Order) {
+        let deadline = order.gather.deadline;
+        let accepted = self.stats.accepted.load(Ordering::Relaxed);
+        let mut in_time = timeout_at(deadline.into(), self.complete(accepted))
+            .await
+            .is_ok();
+        if order.request == Request::Shutdown {
+            self.give_up_rest().await;
+        }
+        in_time &= self.close_out(deadline, order.request).await;
+        let failed = self.stats.not_delivered() - order.failed_before;
+        order.gather.answer(failed, in_time);
+    }
+
+    /// Begins exports until `accepted` spans have begun, and settles those under way.
+    async fn complete(&mut self, accepted: u64) {
+        while self.stats.begun.load(Ordering::Relaxed) < accepted {
+            self.advance().await;
+        }
+        while let Some(done) = self.exports.join_next_with_id().await {
+            self.settle(done);
+        }
+    }
+
+    /// Counts what is still queued or under way as failed by the deadline.
+    async fn give_up_rest(&mut self) {
+        self.exports.abort_all();
+        while let Some(done) = self.exports.join_next_with_id().await {
+            self.settle(done);
+        }
+        while let Ok(batch) = self.batches.try_recv() {
+            let spans = batch.len() as u64;
+            self.stats.begun.fetch_add(spans, Ordering::Relaxed);
+            let after = self.config.export_timeout;
+            self.stats.fail(&ExportError::Deadline { after }, spans);
         }
     }
 
@@ -261,34 +284,13 @@ impl Run {
         }
     }
 
-    /// Waits until every export under way is settled; false when the deadline comes first.
-    async fn quiesce(&mut self, deadline: Instant) -> bool {
-        while !self.exports.is_empty() {
-            match timeout_at(deadline.into(), self.exports.join_next_with_id()).await {
-                Ok(Some(done)) => self.settle(done),
-                Ok(None) => break,
-                Err(_) => return false,
-            }
-        }
-        true
-    }
-
-    /// Drops the exports still under way; they count as failed with the deadline.
-    async fn abort(&mut self) {
-        self.exports.abort_all();
-        while let Some(done) = self.exports.join_next_with_id().await {
-            self.settle(done);
-        }
-    }
-
     /// Runs the exporter's own flush or shutdown, in a task so that a panic stays there.
-    async fn close_out(&self, deadline: Instant, shutdown: bool) -> bool {
+    async fn close_out(&self, deadline: Instant, request: Request) -> bool {
         let exporter = Arc::clone(&self.exporter);
         let closing = task::spawn(async move {
-            if shutdown {
-                exporter.shutdown().await
-            } else {
-                exporter.force_flush().await
+            match request {
+                Request::Flush => exporter.force_flush().await,
+                Request::Shutdown => exporter.shutdown().await,
             }
         });
         let abort = closing.abort_handle();

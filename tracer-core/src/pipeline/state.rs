@@ -68,7 +68,7 @@ impl Forming {
     }
 }
 
-#[cfg(all(test, not(tracer_loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -10,7 +10,7 @@ use super::{
     batch::SpanBatch,
     config::BatchConfig,
     control::{Gather, Request, Ticket},
-    lane::Lane,
+    lane::{Lane, Order},
     state::{BatchLimits, Forming, Pace},
 };
 use crate::{exporter::ExportError, provider::Shared, ring::byte_ring::Consumer};
@@ -202,7 +202,9 @@ impl Worker {
         let gather = Gather::new(tickets, self.lanes.len(), deadline);
         let in_time = self.drain_all(deadline);
         if shutdown {
-            self.give_up_rest();
+            if !in_time {
+                self.give_up_rest();
+            }
             // Release: pairs with the Acquire load in `Shared::stats`; nothing is drained later.
             self.shared
                 .undelivered
@@ -211,11 +213,15 @@ impl Worker {
             self.shared.control.close();
         }
         for (lane, failed_before) in self.lanes.iter().zip(failed_before) {
-            if shutdown {
-                lane.shutdown(&gather, failed_before);
-            } else {
-                lane.flush(&gather, failed_before);
-            }
+            lane.order(Order {
+                request: if shutdown {
+                    Request::Shutdown
+                } else {
+                    Request::Flush
+                },
+                gather: Arc::clone(&gather),
+                failed_before,
+            });
         }
         gather.answer(0, in_time);
         shutdown
@@ -244,7 +250,15 @@ impl Worker {
     /// At the end of a shutdown, counts what could not be handed on as failed by the deadline.
     fn give_up_rest(&mut self) {
         let held = self.held.take().map_or(0, |batch| batch.len());
-        let spans = (held + std::mem::take(&mut self.forming).spans) as u64;
+        let mut spans = (held + std::mem::take(&mut self.forming).spans) as u64;
+        for consumer in &mut self.consumers {
+            let until = consumer.available();
+            self.records.clear();
+            while consumer.pop(until, &mut self.records) {
+                spans += 1;
+            }
+            consumer.release();
+        }
         if spans == 0 {
             return;
         }

@@ -59,7 +59,7 @@ impl TracerProvider {
     }
 
     /// Sends every span that ended before the call, and waits until the exporters have answered,
-    /// at most `timeout`. Blocks the calling thread; needs no runtime and may be called inside
+    /// at most `timeout` and 25 ms. Blocks the calling thread; needs no runtime and may be called inside
     /// one. Concurrent calls share one pass.
     ///
     /// # Errors
@@ -69,7 +69,7 @@ impl TracerProvider {
         Ok(())
     }
 
-    /// Flushes, closes the exporters and ends the worker, within `timeout`. Spans that end later
+    /// Flushes, closes the exporters and ends the worker, within `timeout` and 25 ms. Spans that end later
     /// are counted as dropped. Blocks the calling thread.
     ///
     /// # Errors

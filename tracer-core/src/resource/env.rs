@@ -121,7 +121,7 @@ fn parse_member(at: usize, member: &str) -> Result<KeyValue, EnvProblem> {
     Ok(KeyValue::new(key, value))
 }
 
-#[cfg(all(test, not(tracer_loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -91,7 +91,7 @@ pub(crate) fn ring(bytes: usize) -> (Producer, Consumer) {
         ring: Arc::clone(&ring),
         tail: 0,
         head: 0,
-        signalled: false,
+        signalled_at: None,
     };
     (producer, Consumer { ring, head: 0 })
 }
@@ -104,8 +104,9 @@ pub(crate) struct Producer {
     tail: u64,
     /// The consumer's position as last seen. Invariant: never ahead of the true one.
     head: u64,
-    /// Whether `HalfFull` was reported since the ring was last below half.
-    signalled: bool,
+    /// The consumer's position when `HalfFull` was last reported: once it has moved and the ring
+    /// is over half again, that is news.
+    signalled_at: Option<u64>,
 }
 
 impl Producer {
@@ -147,14 +148,11 @@ impl Producer {
         // Release: pairs with the Acquire load in `Consumer::available`, which makes the bytes
         // above visible to the consumer.
         self.ring.tail.0.store(self.tail, Ordering::Release);
-        let over_half = used > capacity / 2;
-        let crossed = over_half && !self.signalled;
-        self.signalled = over_half;
-        Ok(if crossed {
-            Pushed::HalfFull
-        } else {
-            Pushed::Quiet
-        })
+        if used > capacity / 2 && self.signalled_at != Some(self.head) {
+            self.signalled_at = Some(self.head);
+            return Ok(Pushed::HalfFull);
+        }
+        Ok(Pushed::Quiet)
     }
 
     /// What this thread counts.
@@ -236,7 +234,7 @@ impl Consumer {
     }
 }
 
-#[cfg(all(test, not(tracer_loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -293,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn half_full_is_reported_once_per_crossing() {
+    fn half_full_is_reported_once_until_the_consumer_has_moved() {
         let (mut producer, mut consumer) = ring(64);
         let piece = record(16, 0);
         assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::Quiet));

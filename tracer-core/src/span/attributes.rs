@@ -144,7 +144,7 @@ pub(crate) fn cut(string: &str, max_bytes: usize) -> &str {
         .unwrap_or(string)
 }
 
-#[cfg(all(test, not(tracer_loom)))]
+#[cfg(test)]
 mod tests {
     use opentelemetry_proto::tonic::common::v1 as proto;
     use prost::Message;

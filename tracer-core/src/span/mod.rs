@@ -6,7 +6,7 @@ pub(crate) mod record;
 pub(crate) mod recording;
 pub(crate) mod wire;
 
-#[cfg(all(test, not(tracer_loom)))]
+#[cfg(test)]
 mod tests;
 
 use std::{borrow::Cow, error::Error, time::SystemTime};

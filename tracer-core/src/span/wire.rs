@@ -92,7 +92,7 @@ fn chunk<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     Some(*chunk)
 }
 
-#[cfg(all(test, not(tracer_loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

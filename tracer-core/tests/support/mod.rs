@@ -1,0 +1,153 @@
+//! Exporters that do as a test wants.
+#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use opentelemetry_sdk::trace::SpanData;
+use tracer_core::{
+    ExportError, ExportFuture, ExportSuccess, SpanBatch, SpanExporter, Stats, Status,
+    TracerProvider,
+};
+
+pub const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What the exporter does with a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mood {
+    #[default]
+    Take,
+    Reject(u64),
+    Refuse,
+    Panic,
+    Hang,
+}
+
+/// Keeps what it is given. A clone is the same exporter.
+#[derive(Clone, Debug, Default)]
+pub struct Recorder {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    mood: Mutex<Mood>,
+    spans: Mutex<Vec<SpanData>>,
+    batches: Mutex<Vec<usize>>,
+    flushed: AtomicBool,
+    closed: AtomicBool,
+}
+
+impl Recorder {
+    pub fn with_mood(mood: Mood) -> Self {
+        let recorder = Self::default();
+        recorder.set_mood(mood);
+        recorder
+    }
+
+    pub fn set_mood(&self, mood: Mood) {
+        *self.inner.mood.lock().unwrap() = mood;
+    }
+
+    pub fn spans(&self) -> Vec<SpanData> {
+        self.inner.spans.lock().unwrap().clone()
+    }
+
+    pub fn batches(&self) -> Vec<usize> {
+        self.inner.batches.lock().unwrap().clone()
+    }
+
+    pub fn was_flushed(&self) -> bool {
+        self.inner.flushed.load(Ordering::SeqCst)
+    }
+
+    pub fn was_closed(&self) -> bool {
+        self.inner.closed.load(Ordering::SeqCst)
+    }
+
+    /// The number of spans, after checking that none came twice.
+    #[track_caller]
+    pub fn distinct(&self) -> u64 {
+        let spans = self.spans();
+        let ids: HashSet<_> = spans
+            .iter()
+            .map(|span| span.span_context.span_id())
+            .collect();
+        assert_eq!(ids.len(), spans.len(), "a span came twice");
+        ids.len() as u64
+    }
+}
+
+impl SpanExporter for Recorder {
+    fn component_type(&self) -> &'static str {
+        "recorder"
+    }
+
+    fn export<'a>(&'a self, batch: &'a SpanBatch) -> ExportFuture<'a> {
+        let mood = *self.inner.mood.lock().unwrap();
+        Box::pin(async move {
+            match mood {
+                Mood::Take | Mood::Reject(_) => {
+                    self.inner.batches.lock().unwrap().push(batch.len());
+                    self.inner
+                        .spans
+                        .lock()
+                        .unwrap()
+                        .extend(batch.to_span_data());
+                    Ok(match mood {
+                        Mood::Reject(spans) => ExportSuccess::with_rejected(spans),
+                        _ => ExportSuccess::default(),
+                    })
+                }
+                Mood::Refuse => Err(ExportError::NonRetryable {
+                    status: Status::Http(400),
+                }),
+                Mood::Panic => panic!("asked to"),
+                Mood::Hang => std::future::pending().await,
+            }
+        })
+    }
+
+    fn force_flush(&self) -> ExportFuture<'_> {
+        self.inner.flushed.store(true, Ordering::SeqCst);
+        Box::pin(async { Ok(ExportSuccess::default()) })
+    }
+
+    fn shutdown(&self) -> ExportFuture<'_> {
+        self.inner.closed.store(true, Ordering::SeqCst);
+        Box::pin(async { Ok(ExportSuccess::default()) })
+    }
+}
+
+/// A provider with the recorder as its exporter.
+pub fn provider(recorder: &Recorder) -> TracerProvider {
+    TracerProvider::builder()
+        .exporter(recorder.clone())
+        .build()
+        .expect("provider")
+}
+
+/// The statistics, after checking that every span is accounted for.
+#[track_caller]
+pub fn balanced(provider: &TracerProvider) -> Stats {
+    let stats = provider.stats();
+    assert!(stats.balances(), "{stats:#?}");
+    stats
+}
+
+/// Waits for a condition, with a deadline.
+#[track_caller]
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + TIMEOUT;
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what} did not happen");
+        std::thread::yield_now();
+    }
+}
