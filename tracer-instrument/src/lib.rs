@@ -1,1 +1,78 @@
-//! To be filled.
+//! HTTP servers and clients with OpenTelemetry spans by the stable semantic conventions (1.44.0).
+//!
+//! Works with any provider of the `opentelemetry` 0.33 API. By default it is the global provider and the global
+//! propagator, as an application's set-up leaves them; both can be given instead.
+//!
+//! A server (feature `axum`) and a client (feature `reqwest`):
+//!
+//! ```no_run
+//! use axum::Router;
+//! use axum::routing::get;
+//! use tracer_instrument::reqwest::TracedClient;
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = TracedClient::new(reqwest::Client::new());
+//! let handler = async move || match client.get("http://127.0.0.1:9000/stock/7").send().await {
+//!     Ok(response) => response.status(),
+//!     Err(_) => http::StatusCode::BAD_GATEWAY,
+//! };
+//! let app = Router::new().route("/orders/{id}", get(handler)).layer(tracer_instrument::axum::trace_layer());
+//! axum::serve(tokio::net::TcpListener::bind("127.0.0.1:0").await?, app).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Guarantees
+//!
+//! - Every span that is started is ended exactly once: by the end of the body, an error, a disconnect, a timeout outside
+//!   of it or a panic, which goes on unharmed.
+//! - Span names are of low cardinality: a known method and a route template, never a path or an unknown method.
+//! - Passwords in URLs, signatures in queries, `Authorization` and cookies never become attributes. Status
+//!   descriptions stay empty.
+//! - Requests of an exporter (telemetry suppressed in their context) get no spans.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! | --- | --- | --- |
+//! | `axum` | no | `axum`: the server layer with axum's route templates and peer addresses |
+//! | `reqwest` | no | `reqwest`: a client whose requests have client spans |
+//! | `tower` | no | `tower`: the server layer for any HTTP service of tower's traits |
+//!
+//! # Modules
+//!
+//! | module | what is in it |
+//! | --- | --- |
+//! | `tower` | `TraceLayer`, `TraceConfig`, and the extensions by which a service talks to the layer |
+//! | `axum` | `trace_layer()`, `config()` |
+//! | `reqwest` | `TracedClient`, `TracedRequest`, `ClientConfig` |
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+#[cfg(feature = "tower")]
+pub mod tower;
+
+#[cfg(feature = "axum")]
+pub mod axum;
+
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
+
+mod error;
+#[cfg(feature = "tower")]
+mod forwarded;
+#[cfg(any(feature = "reqwest", feature = "tower"))]
+mod method;
+#[cfg(any(feature = "reqwest", feature = "tower"))]
+mod propagator;
+#[cfg(any(feature = "reqwest", feature = "tower"))]
+mod redact;
+#[cfg(any(feature = "reqwest", feature = "tower"))]
+mod semconv;
+#[cfg(any(feature = "reqwest", feature = "tower"))]
+mod status;
+#[cfg(any(feature = "reqwest", feature = "tower"))]
+mod tracer;
+
+pub use self::error::ConfigError;

@@ -1,0 +1,97 @@
+//! Configuration of the client.
+
+use std::sync::Arc;
+
+use ::reqwest::Client;
+use opentelemetry::trace::{Tracer, TracerProvider};
+use tracer_propagation::Propagator;
+
+use crate::error::ConfigError;
+use crate::method::KnownMethods;
+use crate::propagator::HeaderPropagator;
+use crate::redact::RedactedKeys;
+use crate::reqwest::client::TracedClient;
+use crate::tracer::ScopedTracer;
+
+/// How requests become spans; [`build`](Self::build) gives the client.
+///
+/// ```
+/// use tracer_instrument::reqwest::ClientConfig;
+///
+/// let client = ClientConfig::default().redacted_query_keys(["token"]).build(reqwest::Client::new())?;
+/// # let _ = client;
+/// # Ok::<(), tracer_instrument::ConfigError>(())
+/// ```
+#[derive(Debug)]
+pub struct ClientConfig {
+    pub(super) tracer: ScopedTracer,
+    pub(super) propagator: HeaderPropagator,
+    pub(super) known_methods: KnownMethods,
+    pub(super) redacted_keys: RedactedKeys,
+}
+
+impl ClientConfig {
+    /// The provider of the spans. Default: the global one, as it is when the first request is sent.
+    #[must_use]
+    pub fn tracer_provider<P>(mut self, provider: &P) -> Self
+    where
+        P: TracerProvider,
+        P::Tracer: Send + Sync + 'static,
+        <P::Tracer as Tracer>::Span: Send + Sync + 'static,
+    {
+        self.tracer = ScopedTracer::of(provider);
+        self
+    }
+
+    /// The propagator that writes the request's headers. Default: the global one at the time of each request.
+    /// One that knows only the traits of `opentelemetry` is given in a `tracer_propagation::TextMap`.
+    #[must_use]
+    pub fn propagator(mut self, propagator: impl Propagator + 'static) -> Self {
+        self.propagator = HeaderPropagator::given(propagator);
+        self
+    }
+
+    /// The methods that are recorded as they are; others become `_OTHER`. Case-sensitive, at least one.
+    ///
+    /// Default: the list in `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` (comma separated, read when this configuration is
+    /// made), or else the ten methods of the conventions.
+    #[must_use]
+    pub fn known_methods<M: Into<String>>(mut self, methods: impl IntoIterator<Item = M>) -> Self {
+        self.known_methods = KnownMethods::listed(methods);
+        self
+    }
+
+    /// The query keys whose values become `REDACTED` in `url.full`. Case-sensitive.
+    ///
+    /// Default, replaced by this list: `X-Amz-Signature`, `X-Amz-Credential`, `X-Amz-Security-Token`, `sig`,
+    /// `X-Goog-Signature`. User and password are replaced in any case.
+    #[must_use]
+    pub fn redacted_query_keys<K: Into<String>>(
+        mut self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Self {
+        self.redacted_keys = RedactedKeys::listed(keys);
+        self
+    }
+
+    /// The client that sends through `client`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the list of known methods is empty.
+    pub fn build(self, client: Client) -> Result<TracedClient, ConfigError> {
+        self.known_methods.check()?;
+        Ok(TracedClient::with_config(client, Arc::new(self)))
+    }
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            tracer: ScopedTracer::default(),
+            propagator: HeaderPropagator::default(),
+            known_methods: KnownMethods::from_env(),
+            redacted_keys: RedactedKeys::default(),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Client spans for reqwest 0.13.
+//!
+//! [`TracedClient`] stands in for `reqwest::Client`: the same methods, but `send` starts a client span, writes its
+//! context into the request's headers and ends it when the head of the response is there. Follows the stable HTTP client
+//! conventions 1.44.0.
+//!
+//! One span covers one call. reqwest follows redirects and repeats requests inside of a call without a hook that could
+//! see each attempt (its redirect policy is asked before the next attempt but told nothing of its end, its connector layers
+//! see connections instead of requests), so those attempts share the span and `url.full` is the URL first asked for. A
+//! caller that repeats requests itself gets a span each time and says so by [`TracedRequest::resend_count`]. With
+//! `reqwest::redirect::Policy::none()` the same goes for redirects.
+//!
+//! The response body is not covered: reading it is the caller's business, which may leave it unread.
+//!
+//! `error.type` takes these values: the status code for `4xx` and `5xx`; otherwise, by reqwest's classes of errors,
+//! `timeout`, `dns`, `connect`, `redirect`, `body`, `decode`, `upgrade`, `builder`, `request`, or `_OTHER`. Each sets the
+//! status to error. A call that its caller gives up (the future is dropped) ends the span without an error.
+//!
+//! ```
+//! use tracer_instrument::reqwest::TracedClient;
+//!
+//! # async fn run(order: serde_json::Value) -> Result<(), reqwest::Error> {
+//! let client = TracedClient::new(reqwest::Client::new());
+//! let response = client.post("http://127.0.0.1:9000/orders").json(&order).send().await?;
+//! # let _ = response;
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod config;
+mod request;
+mod span;
+mod url;
+
+pub use self::client::TracedClient;
+pub use self::config::ClientConfig;
+pub use self::request::TracedRequest;

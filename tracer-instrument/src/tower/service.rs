@@ -1,0 +1,88 @@
+//! The service: starts the span.
+
+use std::sync::Arc;
+use std::task::{Context as Task, Poll};
+
+use http::{HeaderMap, Request, Response};
+use http_body::Body;
+use opentelemetry::{Context, global};
+use tower_service::Service;
+use tracer_propagation::carrier::CarrierExtractor;
+
+use crate::propagator::HeaderPropagator;
+use crate::tower::body::ResponseBody;
+use crate::tower::config::TraceConfig;
+use crate::tower::future::{Exchange, ResponseFuture};
+use crate::tower::head::{RequestHead, new_span};
+use crate::tower::marker::Untraced;
+use crate::tower::span::ActiveSpan;
+
+/// A service whose requests have server spans; made by [`TraceLayer`](crate::tower::TraceLayer).
+///
+/// # Cost
+///
+/// Per request one vector of attributes and the strings in it, and what a span in a `Context` costs by the
+/// OpenTelemetry API: a box, a shared allocation and a lock per group of attributes. Nothing else is boxed.
+#[derive(Clone, Debug)]
+pub struct TraceService<S> {
+    inner: S,
+    config: Arc<TraceConfig>,
+}
+
+impl<S> TraceService<S> {
+    pub(super) fn new(inner: S, config: Arc<TraceConfig>) -> Self {
+        Self { inner, config }
+    }
+
+    fn start<B>(&self, request: &Request<B>) -> Option<(ActiveSpan, Exchange)> {
+        let config = &self.config;
+        let head = RequestHead::new(request);
+        let is_untraced = Context::is_current_telemetry_suppressed()
+            || head.extensions().get::<Untraced>().is_some()
+            || config.filter.as_ref().is_some_and(|filter| !filter(&head));
+        if is_untraced {
+            return None;
+        }
+        let parent = extract(&config.propagator, head.headers());
+        let new = new_span(config, &head);
+        let span = ActiveSpan::new(config.tracer.start(new.builder, &parent));
+        Some((
+            span,
+            Exchange::new(Arc::clone(config), head.method(), new.unrouted_method),
+        ))
+    }
+}
+
+impl<S, RequestBody, B> Service<Request<RequestBody>> for TraceService<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>>,
+    B: Body,
+{
+    type Response = Response<ResponseBody<B>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, task: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(task)
+    }
+
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        let (mut span, exchange) = match self.start(&request) {
+            Some((span, exchange)) => (Some(span), Some(exchange)),
+            None => (None, None),
+        };
+        let inner = ActiveSpan::scope(&mut span, || self.inner.call(request));
+        ResponseFuture::new(inner, span, exchange)
+    }
+}
+
+/// What the headers say, beside what is current: a service called inside of a span is its child if they say nothing.
+fn extract(propagator: &HeaderPropagator, headers: &HeaderMap) -> Context {
+    let current = Context::current();
+    match &propagator.0 {
+        Some(given) => given.extract_from(&current, headers),
+        None => global::get_text_map_propagator(|global| {
+            global.extract_with_context(&current, &CarrierExtractor(headers))
+        }),
+    }
+}

@@ -1,0 +1,84 @@
+//! The defaults: global provider, global propagator, the environment. One test, for all of these belong to the process.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+mod support;
+
+use std::env;
+use std::process::Command;
+
+use axum::Router;
+use axum::routing::get;
+use opentelemetry::trace::SpanKind;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracer_instrument::reqwest::TracedClient;
+use tracer_instrument::tower::TraceConfig;
+
+use support::*;
+
+#[tokio::test]
+async fn the_globals_of_the_first_request_count_not_those_of_the_construction() {
+    let app = Router::new().route("/", get(async || "hello"));
+    let address = serve(app.layer(tracer_instrument::axum::trace_layer())).await;
+    let client = TracedClient::new(reqwest::Client::new());
+
+    let telemetry = Telemetry::new();
+    opentelemetry::global::set_tracer_provider(telemetry.provider.clone());
+    opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
+    client
+        .get(format!("http://{address}/"))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+
+    let server = telemetry.span_of_kind(2, SpanKind::Server).await;
+    let caller = telemetry.span_of_kind(2, SpanKind::Client).await;
+    assert_eq!(server.parent_span_id, caller.span_context.span_id());
+}
+
+const CHILD: &str = "TRACER_TEST_CHILD";
+
+/// The environment can only be changed safely for another process: this very test, started once more.
+#[tokio::test]
+async fn the_environment_replaces_the_known_methods() {
+    if env::var_os(CHILD).is_none() {
+        let child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "the_environment_replaces_the_known_methods"])
+            .env(CHILD, "1")
+            .env("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "PROPFIND, POST")
+            .output()
+            .unwrap();
+        assert!(
+            child.status.success(),
+            "{}",
+            String::from_utf8_lossy(&child.stdout)
+        );
+        return;
+    }
+    let telemetry = Telemetry::new();
+    let layer = telemetry.on(TraceConfig::default()).build().unwrap();
+    ask(
+        Router::new().route("/", get(async || "")).layer(layer),
+        request("/"),
+    )
+    .await;
+    let span = telemetry.span().await;
+    assert_eq!(span.name, "HTTP");
+    assert_eq!(
+        attribute(&span, "http.request.method_original").as_deref(),
+        Some("GET")
+    );
+
+    let client = telemetry.client().build(reqwest::Client::new()).unwrap();
+    client.post("http://127.0.0.1:0/").send().await.unwrap_err();
+    assert_eq!(telemetry.spans(2).await[1].name, "POST");
+}
