@@ -1,1 +1,56 @@
-//! To be filled.
+//! Decides which traces are kept, at the moment a span starts.
+//!
+//! Each sampler implements `opentelemetry_sdk::trace::ShouldSample`, so it works in any provider
+//! that takes one, the stock SDK's too.
+//!
+//! ```
+//! use opentelemetry_sdk::trace::ShouldSample;
+//! use tracer_sampling::{ParentBased, Probability};
+//!
+//! // One trace in a hundred, whole: children follow their parents, in this process and in others.
+//! let sampler = ParentBased::new(Probability::new(0.01)?);
+//! let sampler: Box<dyn ShouldSample> = sampler.into();
+//! # drop(sampler);
+//! # Ok::<(), tracer_sampling::Error>(())
+//! ```
+//!
+//! # Which one
+//!
+//! | sampler | keeps |
+//! | --- | --- |
+//! | [`AlwaysOn`], [`AlwaysOff`] | everything, nothing |
+//! | [`ParentBased`] | what the parent's service kept; asks another sampler for root spans |
+//! | [`Probability`] | a part of all traces, by OTEP 235: services agree, backends can extrapolate |
+//! | [`TraceIdRatio`] | a part of all traces, by the algorithm of the stock Rust SDK |
+//!
+//! [`mod@env`] reads `OTEL_TRACES_SAMPLER`.
+//!
+//! # Guarantees
+//!
+//! - The parent's trace state is passed on, dropped spans included. Only [`Probability`] changes
+//!   it, and [`ParentBased`] where it contradicts itself; of the `ot` member they touch `th` only.
+//! - A ratio out of range is refused when the sampler is made. A decision never fails, locks or
+//!   panics, and allocates only for a trace state that is not empty.
+//!
+//! # Features
+//!
+//! None.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod always;
+pub mod env;
+mod error;
+mod otel_state;
+mod parent;
+mod parent_based;
+mod probability;
+mod threshold;
+mod trace_id_ratio;
+
+pub use self::always::{AlwaysOff, AlwaysOn};
+pub use self::error::Error;
+pub use self::parent_based::ParentBased;
+pub use self::probability::Probability;
+pub use self::trace_id_ratio::TraceIdRatio;

@@ -1,0 +1,48 @@
+//! What can be wrong with the settings of a sampler.
+
+/// Why a setting was refused.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// `OTEL_TRACES_SAMPLER_ARG` is not a number, where the sampler takes one.
+    #[error("the sampler argument is not a number, {len} bytes long")]
+    ArgumentNotNumber {
+        /// Length of the value in bytes.
+        len: usize,
+    },
+
+    /// A threshold has 1 to 14 hex digits.
+    #[error("a precision of {digits} digits is outside 1 to 14")]
+    Precision {
+        /// The number of digits asked for.
+        digits: u8,
+    },
+
+    /// A sampling ratio is a number from 0 to 1.
+    #[error("sampling ratio {ratio} is outside 0 to 1")]
+    RatioOutOfRange {
+        /// The number given.
+        ratio: f64,
+    },
+
+    /// The smallest ratio of consistent probability sampling above 0 is 2^-56.
+    #[error("sampling ratio {ratio} is below 2^-56 and not 0")]
+    RatioTooSmall {
+        /// The number given.
+        ratio: f64,
+    },
+
+    /// `OTEL_TRACES_SAMPLER` names a sampler of the specification that this crate does not have.
+    #[error("sampler `{name}` is not built in")]
+    SamplerNotBuiltIn {
+        /// The name, as the specification spells it.
+        name: &'static str,
+    },
+
+    /// `OTEL_TRACES_SAMPLER` holds a name that no specification knows.
+    #[error("unknown sampler, its name is {len} bytes long")]
+    SamplerUnknown {
+        /// Length of the name in bytes.
+        len: usize,
+    },
+}

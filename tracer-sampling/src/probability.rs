@@ -1,0 +1,241 @@
+//! Consistent probability sampling (OpenTelemetry, *ProbabilitySampler*; OTEP 235).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceId, TraceState};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+
+use crate::error::Error;
+use crate::threshold::Threshold;
+use crate::{otel_state, parent};
+
+/// Samples a given part of all traces, the same ones in every service that follows OTEP 235.
+///
+/// The randomness of a trace is `rv` in the `ot` member of its trace state or, without it, the
+/// last seven bytes of its id. What is sampled carries the threshold as `th` in that member, by
+/// which a backend knows that a span stands for 1/ratio spans; what is dropped carries none.
+/// Everything else in the trace state passes unchanged.
+///
+/// The parent's sampled flag is ignored. To keep traces whole, make this the root of
+/// [`ParentBased`](crate::ParentBased).
+///
+/// # Cost
+///
+/// A sampled span gets a trace state with an `ot` member: a few allocations where the parent does
+/// not have it already. A dropped root span allocates nothing.
+///
+/// # Examples
+///
+/// ```
+/// use opentelemetry::trace::{SpanKind, TraceId};
+/// use opentelemetry_sdk::trace::{SamplingDecision, ShouldSample};
+/// use tracer_sampling::Probability;
+///
+/// let sampler = Probability::new(0.25)?;
+/// let sample = |id: u128| {
+///     sampler.should_sample(None, TraceId::from(id), "GET", &SpanKind::Server, &[], &[])
+/// };
+/// let sampled = sample(0x4bf92f3577b34da6_a3ce929d0e0e4736);
+/// assert_eq!(sampled.decision, SamplingDecision::RecordAndSample);
+/// assert_eq!(sampled.trace_state.header(), "ot=th:c");
+/// let dropped = sample(0x4bf92f3577b34da6_a3bf929d0e0e4736);
+/// assert_eq!(dropped.decision, SamplingDecision::Drop);
+/// # Ok::<(), tracer_sampling::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Probability {
+    ratio: f64,
+    /// `None` samples nothing: the specification defines no threshold for a ratio of 0.
+    chosen: Option<(Threshold, String)>,
+    /// Shared by all clones, so that who keeps one sees what the others meet.
+    notes: Arc<Notes>,
+}
+
+impl Probability {
+    /// Samples `ratio` of all traces: from 2^-56 to 1, or 0 for none.
+    ///
+    /// The threshold has [`DEFAULT_PRECISION`](Self::DEFAULT_PRECISION) hex digits;
+    /// [`ratio`](Self::ratio) tells what became of the number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RatioOutOfRange`] below 0, above 1 and for NaN; [`Error::RatioTooSmall`] between 0
+    /// and 2^-56.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tracer_sampling::{Error, Probability};
+    ///
+    /// assert!(Probability::new(0.0).is_ok());
+    /// assert_eq!(Probability::new(1.5).unwrap_err(), Error::RatioOutOfRange { ratio: 1.5 });
+    /// assert_eq!(Probability::new(1e-17).unwrap_err(), Error::RatioTooSmall { ratio: 1e-17 });
+    /// ```
+    pub fn new(ratio: f64) -> Result<Self, Error> {
+        if !(0.0..=1.0).contains(&ratio) {
+            return Err(Error::RatioOutOfRange { ratio });
+        }
+        if ratio > 0.0 && ratio < SMALLEST_RATIO {
+            return Err(Error::RatioTooSmall { ratio });
+        }
+        Ok(Self {
+            ratio,
+            chosen: chosen(ratio, Self::DEFAULT_PRECISION),
+            notes: Arc::default(),
+        })
+    }
+
+    /// Sets the hex digits of the threshold, 1 to 14, not counting leading `f`s.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Precision`] outside that range.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tracer_sampling::Probability;
+    ///
+    /// assert_eq!(Probability::new(1.0 / 3.0)?.ratio(), 0.3333282470703125);
+    /// assert_eq!(Probability::new(1.0 / 3.0)?.precision(3)?.ratio(), 0.333251953125);
+    /// # Ok::<(), tracer_sampling::Error>(())
+    /// ```
+    pub fn precision(mut self, digits: u8) -> Result<Self, Error> {
+        if !(1..=14).contains(&digits) {
+            return Err(Error::Precision { digits });
+        }
+        self.chosen = chosen(self.ratio, digits);
+        Ok(self)
+    }
+
+    /// Hex digits of a threshold unless [`precision`](Self::precision) says otherwise: 4, as the
+    /// specification recommends.
+    pub const DEFAULT_PRECISION: u8 = 4;
+
+    /// The part of all traces that is sampled, after rounding to the precision.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(tracer_sampling::Probability::new(0.1)?.ratio(), 0.100006103515625);
+    /// # Ok::<(), tracer_sampling::Error>(())
+    /// ```
+    pub fn ratio(&self) -> f64 {
+        self.chosen
+            .as_ref()
+            .map_or(0.0, |(threshold, _)| threshold.ratio())
+    }
+
+    /// Whether a decision for a child was made by a trace id that nobody had declared random.
+    ///
+    /// That is so if the parent has neither `rv` nor the random flag of W3C Trace Context Level 2.
+    /// The specification wants a warning once: decisions agree between services only if the last
+    /// seven bytes of their ids are random, and older SDKs do not say so.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let sampler = tracer_sampling::Probability::new(0.5)?;
+    /// assert!(!sampler.presumed_randomness());
+    /// # Ok::<(), tracer_sampling::Error>(())
+    /// ```
+    pub fn presumed_randomness(&self) -> bool {
+        // Relaxed: nothing else is read by it.
+        self.notes.presumed_randomness.load(Ordering::Relaxed)
+    }
+
+    /// How many sampled spans went without their `th`, because the `ot` member they got from
+    /// their parent was full (256 characters).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let sampler = tracer_sampling::Probability::new(0.5)?;
+    /// assert_eq!(sampler.thresholds_left_out(), 0);
+    /// # Ok::<(), tracer_sampling::Error>(())
+    /// ```
+    pub fn thresholds_left_out(&self) -> u64 {
+        // Relaxed: nothing else is read by it.
+        self.notes.thresholds_left_out.load(Ordering::Relaxed)
+    }
+
+    fn randomness(&self, parent: &SpanContext, trace_id: TraceId) -> u64 {
+        let randomness = otel_state::randomness(parent.trace_state(), trace_id);
+        let declared = randomness.explicit || parent.trace_flags().to_u8() & RANDOM_FLAG != 0;
+        if parent.is_valid() && !declared {
+            self.notes.presume();
+        }
+        randomness.value
+    }
+
+    /// The trace state of a sampled span; `None` for one that is dropped.
+    fn sample(&self, parent: &SpanContext, trace_id: TraceId) -> Option<TraceState> {
+        let (threshold, text) = self.chosen.as_ref()?;
+        if !threshold.samples(self.randomness(parent, trace_id)) {
+            return None;
+        }
+        let state = parent.trace_state();
+        Some(otel_state::with_threshold(state, text).unwrap_or_else(|| {
+            self.notes.leave_out();
+            // A threshold of the parent would be wrong; none only says that it is unknown.
+            otel_state::without_threshold(state)
+        }))
+    }
+}
+
+impl ShouldSample for Probability {
+    fn should_sample(
+        &self,
+        parent_context: Option<&Context>,
+        trace_id: TraceId,
+        _name: &str,
+        _span_kind: &SpanKind,
+        _attributes: &[KeyValue],
+        _links: &[Link],
+    ) -> SamplingResult {
+        parent::show(parent_context, |parent| {
+            match self.sample(parent, trace_id) {
+                Some(state) => parent::result(SamplingDecision::RecordAndSample, state),
+                None => {
+                    let state = otel_state::without_threshold(parent.trace_state());
+                    parent::result(SamplingDecision::Drop, state)
+                }
+            }
+        })
+    }
+}
+
+fn chosen(ratio: f64, digits: u8) -> Option<(Threshold, String)> {
+    let threshold = (ratio > 0.0).then(|| Threshold::new(ratio, digits))?;
+    Some((threshold, threshold.to_string()))
+}
+
+/// 2^-56, one trace of all that 56 bits can tell apart.
+const SMALLEST_RATIO: f64 = 1.0 / (1_u64 << 56) as f64;
+
+/// The trace flag that says that the last seven bytes of the trace id are random.
+const RANDOM_FLAG: u8 = 0x02;
+
+#[derive(Debug, Default)]
+struct Notes {
+    presumed_randomness: AtomicBool,
+    thresholds_left_out: AtomicU64,
+}
+
+impl Notes {
+    fn presume(&self) {
+        // Read before write: behind an older caller every request comes here, and threads that
+        // only read share the cache line. Relaxed: nothing else is published by it.
+        if !self.presumed_randomness.load(Ordering::Relaxed) {
+            self.presumed_randomness.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[cold]
+    fn leave_out(&self) {
+        // Relaxed: a count that orders nothing.
+        self.thresholds_left_out.fetch_add(1, Ordering::Relaxed);
+    }
+}

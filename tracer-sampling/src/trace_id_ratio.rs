@@ -1,0 +1,82 @@
+//! The older ratio sampler (OpenTelemetry, *TraceIdRatioBased*).
+
+use opentelemetry::trace::{Link, SpanKind, TraceId};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+
+use crate::error::Error;
+use crate::parent;
+
+/// Samples a given part of all traces, the same ones as `TraceIdRatioBased` of `opentelemetry_sdk`.
+///
+/// The specification never fixed the algorithm, so other languages sample other traces, and says
+/// that SDKs keep theirs until 2027. Use it where services with the stock SDK have it; elsewhere
+/// [`Probability`](crate::Probability) takes its place. The parent's sampled flag is ignored.
+///
+/// The trace is sampled if bits 1 to 63 of its id, the lowest bit being bit 0, are a number below
+/// ratio x 2^63.
+///
+/// # Examples
+///
+/// ```
+/// use opentelemetry::trace::{SpanKind, TraceId};
+/// use opentelemetry_sdk::trace::{SamplingDecision, ShouldSample};
+/// use tracer_sampling::TraceIdRatio;
+///
+/// let sampler = TraceIdRatio::new(0.5)?;
+/// let decide = |id: u128| {
+///     sampler.should_sample(None, TraceId::from(id), "", &SpanKind::Server, &[], &[]).decision
+/// };
+/// assert_eq!(decide(0x7fff_ffff_ffff_ffff), SamplingDecision::RecordAndSample);
+/// assert_eq!(decide(0x8000_0000_0000_0000), SamplingDecision::Drop);
+/// # Ok::<(), tracer_sampling::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct TraceIdRatio {
+    /// From 0 to 2^63; 63-bit numbers below it are sampled.
+    bound: u64,
+}
+
+impl TraceIdRatio {
+    /// Samples `ratio` of all traces, from 0 to 1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RatioOutOfRange`] outside that range and for NaN.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tracer_sampling::{Error, TraceIdRatio};
+    ///
+    /// assert_eq!(TraceIdRatio::new(-0.1).unwrap_err(), Error::RatioOutOfRange { ratio: -0.1 });
+    /// ```
+    pub fn new(ratio: f64) -> Result<Self, Error> {
+        if !(0.0..=1.0).contains(&ratio) {
+            return Err(Error::RatioOutOfRange { ratio });
+        }
+        Ok(Self {
+            bound: (ratio * (1_u64 << 63) as f64) as u64,
+        })
+    }
+}
+
+impl ShouldSample for TraceIdRatio {
+    fn should_sample(
+        &self,
+        parent_context: Option<&Context>,
+        trace_id: TraceId,
+        _name: &str,
+        _span_kind: &SpanKind,
+        _attributes: &[KeyValue],
+        _links: &[Link],
+    ) -> SamplingResult {
+        let low = u128::from_be_bytes(trace_id.to_bytes()) as u64;
+        let decision = if low >> 1 < self.bound {
+            SamplingDecision::RecordAndSample
+        } else {
+            SamplingDecision::Drop
+        };
+        parent::pass_on(decision, parent_context)
+    }
+}
