@@ -78,7 +78,14 @@ impl BaggagePropagator {
     ///
     /// # Examples
     ///
-    /// See [`BaggagePropagator`].
+    /// ```
+    /// use std::collections::HashMap;
+    /// use tracer_propagation::{BaggagePropagator, carrier::ExtractorCarrier};
+    ///
+    /// let map = HashMap::from([("baggage".to_owned(), "serverNode=DF%2028".to_owned())]);
+    /// let baggage = BaggagePropagator::new().extract_baggage(&ExtractorCarrier(&map)).unwrap();
+    /// assert_eq!(baggage.get("serverNode").unwrap().as_str(), "DF 28");
+    /// ```
     pub fn extract_baggage<C: Carrier + ?Sized>(&self, carrier: &C) -> Option<Baggage> {
         let mut reader: Option<Reader> = None;
         let mut dropped = 0;
@@ -99,7 +106,15 @@ impl BaggagePropagator {
     ///
     /// # Examples
     ///
-    /// See [`BaggagePropagator`].
+    /// ```
+    /// use std::collections::HashMap;
+    /// use opentelemetry::baggage::Baggage;
+    /// use tracer_propagation::{BaggagePropagator, carrier::InjectorCarrier};
+    ///
+    /// let mut map: HashMap<String, String> = HashMap::new();
+    /// BaggagePropagator::new().inject_baggage(&Baggage::new(), &mut InjectorCarrier(&mut map));
+    /// assert!(map.is_empty());
+    /// ```
     pub fn inject_baggage<C: CarrierMut + ?Sized>(&self, baggage: &Baggage, carrier: &mut C) {
         if let Some(header) = header(baggage) {
             carrier.set(BAGGAGE, Cow::Owned(header));

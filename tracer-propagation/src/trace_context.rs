@@ -82,7 +82,13 @@ impl TraceContextPropagator {
     ///
     /// # Examples
     ///
-    /// See [`TraceContextPropagator`].
+    /// ```
+    /// # #[cfg(feature = "http")] {
+    /// let headers = http::HeaderMap::new();
+    /// let propagator = tracer_propagation::TraceContextPropagator::new();
+    /// assert_eq!(propagator.extract_span_context(&headers), None);
+    /// # }
+    /// ```
     pub fn extract_span_context<C: Carrier + ?Sized>(&self, carrier: &C) -> Option<SpanContext> {
         read(carrier).map(|(span_context, _)| span_context)
     }
@@ -95,7 +101,20 @@ impl TraceContextPropagator {
     ///
     /// # Examples
     ///
-    /// See [`TraceContextPropagator`].
+    /// ```
+    /// # #[cfg(feature = "http")] {
+    /// use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+    ///
+    /// let (trace_id, span_id) = (TraceId::from(1), SpanId::from(2));
+    /// let sampled = TraceFlags::SAMPLED;
+    /// let span_context = SpanContext::new(trace_id, span_id, sampled, false, TraceState::NONE);
+    /// let mut headers = http::HeaderMap::new();
+    /// tracer_propagation::TraceContextPropagator::new()
+    ///     .inject_span_context(&span_context, &mut headers);
+    /// let traceparent = &headers["traceparent"];
+    /// assert_eq!(traceparent, "00-00000000000000000000000000000001-0000000000000002-01");
+    /// # }
+    /// ```
     pub fn inject_span_context<C: CarrierMut + ?Sized>(
         &self,
         span_context: &SpanContext,

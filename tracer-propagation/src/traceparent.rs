@@ -149,16 +149,43 @@ impl Traceparent {
     }
 
     /// The trace id, never zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tracer_propagation::Traceparent;
+    /// let text = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03";
+    /// assert_eq!(Traceparent::parse(text)?.trace_id().to_bytes()[0], 0x4b);
+    /// # Ok::<(), tracer_propagation::Error>(())
+    /// ```
     pub fn trace_id(&self) -> TraceId {
         self.trace_id
     }
 
     /// The id of the caller's span (`parent-id` in the specification), never zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tracer_propagation::Traceparent;
+    /// let text = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03";
+    /// assert_eq!(Traceparent::parse(text)?.span_id().to_string(), "00f067aa0ba902b7");
+    /// # Ok::<(), tracer_propagation::Error>(())
+    /// ```
     pub fn span_id(&self) -> SpanId {
         self.span_id
     }
 
     /// All eight flag bits: 0x01 sampled, 0x02 the last seven bytes of the trace id are random.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tracer_propagation::Traceparent;
+    /// let text = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03";
+    /// assert!(Traceparent::parse(text)?.flags().is_sampled());
+    /// # Ok::<(), tracer_propagation::Error>(())
+    /// ```
     pub fn flags(&self) -> TraceFlags {
         self.flags
     }

@@ -1,7 +1,7 @@
 //! What must hold for every input: what goes out comes back equal, is safe in any header, and
 //! nothing that comes in makes a propagator panic or keep more than its limits.
 //!
-//! A failure prints the smallest input found; the seed is taken from `TRACER_SEED` if it is set.
+//! A failure prints the smallest input found.
 
 // Helpers of tests are tests to the reader, though not to the lint.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
@@ -14,7 +14,7 @@ use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+use proptest::test_runner::{RngSeed, TestRunner};
 use tracer_propagation::{CompositePropagator, Error, Traceparent, baggage, limits, tracestate};
 
 /// Members of the grammar of W3C Trace Context 2 §3.3.1.3 that `TraceState` can hold.
@@ -94,26 +94,23 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
 
 #[track_caller]
 fn run<S: Strategy>(strategy: S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+    if let Err(failure) = TestRunner::new(config(512)).run(&strategy, test) {
+        panic!("{failure}");
+    }
+}
+
+/// A seed of its own in each run, printed when a test fails; `TRACER_SEED` brings one back.
+fn config(cases: u32) -> ProptestConfig {
     let seed: u64 = match std::env::var("TRACER_SEED") {
         Ok(text) => text.parse().expect("TRACER_SEED is a number"),
-        Err(_) => {
-            u64::from(std::process::id()) << 20
-                ^ std::time::UNIX_EPOCH
-                    .elapsed()
-                    .map_or(1, |time| u64::from(time.subsec_nanos()))
-        }
+        Err(_) => std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), cases),
     };
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let config = ProptestConfig {
-        cases: 512,
+    eprintln!("TRACER_SEED={seed}");
+    ProptestConfig {
+        cases,
         failure_persistence: None,
+        rng_seed: RngSeed::Fixed(seed),
         ..Default::default()
-    };
-    let mut runner =
-        TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    if let Err(failure) = runner.run(&strategy, test) {
-        panic!("TRACER_SEED={seed}: {failure}");
     }
 }
 
