@@ -1,1 +1,90 @@
-//! To be filled.
+//! The front door of an application: sends the spans of `tracer-core` to a collector, and sets a
+//! service up from `OTEL_*` in one line.
+//!
+//! # Quick start
+//! ```no_run
+//! use opentelemetry::{global, trace::Tracer as _};
+//!
+//! fn main() -> Result<(), tracer_export::Error> {
+//!     let _guard = tracer_export::init()?;
+//!     global::tracer("shop").in_span("checkout", |_context| { /* work */ });
+//!     Ok(())
+//! }
+//! ```
+//! Spans go to `http://localhost:4318`, or where `OTEL_EXPORTER_OTLP_ENDPOINT` says. When the guard
+//! is dropped, what is left is sent. [`builder`] sets parts from code, and lists all variables.
+//!
+//! # Guarantees
+//! - Works inside any tokio runtime, a current-thread one included, and without one: exporters run
+//!   on a thread and a runtime of the provider. Exports are not traced.
+//! - Every batch ends in one of: delivered, rejected in part (counted by the collector's own
+//!   number), failed with a reason. All are in [`Guard::stats`].
+//! - A collector that is down, restarting or overloaded is tried again with backoff and jitter,
+//!   as the OTLP specification has it, until the export timeout; nothing else is sent twice.
+//! - A variable whose value is refused counts as unset and leaves one [`Diagnostic`]; it never
+//!   makes the set-up fail.
+//! - Answers are read up to 4 MiB. Header values, and paths and queries of endpoints, never appear
+//!   in `Debug`, errors or diagnostics; nothing a peer sends does.
+//! - Dropping the guard blocks at most its timeout, 5 s unless set.
+//!
+//! # Without the environment
+//! Exporters are built from code too, and serve any [`tracer_core::TracerProvider`]:
+#![cfg_attr(feature = "http", doc = "```")]
+#![cfg_attr(not(feature = "http"), doc = "```text")]
+//! use tracer_export::OtlpHttpConfig;
+//!
+//! let exporter = OtlpHttpConfig::default()
+//!     .endpoint("http://localhost:4318/v1/traces")
+//!     .build()?;
+//! let provider = tracer_core::TracerProvider::builder()
+//!     .exporter(exporter)
+//!     .build()?;
+//! assert_eq!(provider.stats().exporters[0].component_type, "otlp_http_span_exporter");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//! | feature | default | what |
+//! | --- | --- | --- |
+//! | `grpc` | no | OTLP over gRPC |
+//! | `gzip` | yes | gzip compression of requests |
+//! | `http` | yes | OTLP over HTTP with protobuf |
+//! | `tls` | no | `https://` endpoints, verified with rustls and the Mozilla roots |
+//! | `zstd` | no | zstd compression of requests |
+//!
+//! # Modules
+//! | path | what |
+//! | --- | --- |
+//! | `init.rs`, `guard.rs` | the set-up and its end |
+//! | `env/` | the variables |
+//! | `otlp/` | encoding, compression, HTTP, gRPC, answers |
+//! | `retry/` | what is tried again, and when |
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod init;
+
+mod guard;
+
+mod env;
+
+#[cfg(any(feature = "grpc", feature = "http"))]
+mod otlp;
+#[cfg(any(feature = "grpc", feature = "http"))]
+mod retry;
+
+mod error;
+
+#[cfg(any(feature = "grpc", feature = "http"))]
+pub use crate::otlp::{Compression, DEFAULT_TIMEOUT};
+#[cfg(feature = "grpc")]
+pub use crate::otlp::{OtlpGrpcConfig, OtlpGrpcExporter};
+#[cfg(feature = "http")]
+pub use crate::otlp::{OtlpHttpConfig, OtlpHttpExporter};
+pub use crate::{
+    env::Diagnostic,
+    error::{ConfigError, Error},
+    guard::Guard,
+    init::{Builder, builder, init},
+};

@@ -1,0 +1,256 @@
+//! The set-up of a service, in one line.
+
+use std::{fmt, time::Duration};
+
+use opentelemetry::{KeyValue, Value, global};
+use opentelemetry_sdk::{Resource, trace::ShouldSample};
+use tracer_core::{BatchConfig, SpanExporter, SpanLimits, TracerProvider, resource};
+use tracer_propagation::CompositePropagator;
+use tracer_sampling::AlwaysOff;
+
+use crate::{
+    env::{self, Env},
+    error::Error,
+    guard::Guard,
+};
+
+const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Sets tracing up from the `OTEL_*` variables of the process, and installs it globally.
+///
+/// The same as `builder().init()`; see [`Builder`] for what is read. Opens no connection, needs no
+/// runtime, and works inside any.
+///
+/// # Errors
+/// An [`Error`] if a thread cannot be started or TLS cannot be set up. Never for a variable: a value
+/// that is refused counts as unset, and is one warning and one entry of [`Guard::diagnostics`].
+///
+/// # Examples
+/// ```no_run
+/// use opentelemetry::{global, trace::Tracer as _};
+///
+/// fn main() -> Result<(), tracer_export::Error> {
+///     let _guard = tracer_export::init()?;
+///     global::tracer("shop").in_span("checkout", |_context| { /* work */ });
+///     Ok(())
+/// }
+/// ```
+pub fn init() -> Result<Guard, Error> {
+    builder().init()
+}
+
+/// A [`Builder`] that reads the environment of the process.
+pub fn builder() -> Builder {
+    Builder::default()
+}
+
+/// Sets tracing up from the environment, with some parts from code. What code sets wins.
+///
+/// | variable | default |
+/// | --- | --- |
+/// | `OTEL_SDK_DISABLED` | `false`; if `true`, nothing is recorded and only propagators are installed |
+/// | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | `unknown_service:` and the executable |
+/// | `OTEL_TRACES_EXPORTER` | `otlp`; `none` |
+/// | `OTEL_EXPORTER_OTLP_PROTOCOL`, `..._TRACES_PROTOCOL` | `http/protobuf`; `grpc` |
+/// | `OTEL_EXPORTER_OTLP_ENDPOINT`, `..._TRACES_ENDPOINT` | `http://localhost:4318`, for gRPC `:4317` |
+/// | `OTEL_EXPORTER_OTLP_HEADERS`, `..._TRACES_HEADERS` | none |
+/// | `OTEL_EXPORTER_OTLP_COMPRESSION`, `..._TRACES_COMPRESSION` | `none`; `gzip`, `zstd` |
+/// | `OTEL_EXPORTER_OTLP_TIMEOUT`, `..._TRACES_TIMEOUT` | 10000 ms |
+/// | `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | `parentbased_always_on` |
+/// | `OTEL_PROPAGATORS` | `tracecontext,baggage` |
+/// | `OTEL_BSP_SCHEDULE_DELAY`, `OTEL_BSP_EXPORT_TIMEOUT` | 5000 ms, 30000 ms |
+/// | `OTEL_BSP_MAX_QUEUE_SIZE`, `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | 2048, 512 |
+/// | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, else `OTEL_ATTRIBUTE_COUNT_LIMIT` | 128 |
+/// | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | 4096 bytes |
+/// | `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_SPAN_LINK_COUNT_LIMIT` | 128 |
+/// | `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT`, `OTEL_LINK_ATTRIBUTE_COUNT_LIMIT` | 128 |
+///
+/// Source: OpenTelemetry specification, configuration/sdk-environment-variables.md and
+/// protocol/exporter.md.
+///
+/// # Examples
+/// ```
+/// use opentelemetry::KeyValue;
+///
+/// // In a test: no environment, no global state, nothing sent.
+/// let guard = tracer_export::builder()
+///     .env(|name| (name == "OTEL_TRACES_EXPORTER").then(|| "none".to_owned()))
+///     .service_name("shop")
+///     .resource_attribute(KeyValue::new("deployment.environment.name", "test"))
+///     .install_global(false)
+///     .init()?;
+/// assert!(guard.diagnostics().is_empty());
+/// # Ok::<(), tracer_export::Error>(())
+/// ```
+pub struct Builder {
+    lookup: Box<dyn Fn(&str) -> Option<String>>,
+    attributes: Vec<KeyValue>,
+    exporters: Vec<Box<dyn SpanExporter>>,
+    sampler: Option<Box<dyn ShouldSample>>,
+    propagator: Option<CompositePropagator>,
+    batch_config: Option<BatchConfig>,
+    span_limits: Option<SpanLimits>,
+    install_global: bool,
+    shutdown_timeout: Duration,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            // A value that is not UTF-8 is refused where it is parsed, instead of being unset.
+            lookup: Box::new(|name| {
+                std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+            }),
+            attributes: Vec::new(),
+            exporters: Vec::new(),
+            sampler: None,
+            propagator: None,
+            batch_config: None,
+            span_limits: None,
+            install_global: true,
+            shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
+        }
+    }
+}
+
+impl Builder {
+    /// Reads variables with `lookup` instead of from the process.
+    pub fn env(mut self, lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
+        self.lookup = Box::new(lookup);
+        self
+    }
+
+    /// Sets `service.name`.
+    pub fn service_name(self, name: impl Into<Value>) -> Self {
+        self.resource_attribute(KeyValue::new("service.name", name.into()))
+    }
+
+    /// Adds an attribute to the resource, or replaces one of the environment.
+    pub fn resource_attribute(mut self, attribute: KeyValue) -> Self {
+        self.attributes.push(attribute);
+        self
+    }
+
+    /// Adds an exporter to those of the environment. With `OTEL_TRACES_EXPORTER=none` there are no
+    /// others.
+    pub fn exporter(mut self, exporter: impl SpanExporter) -> Self {
+        self.exporters.push(Box::new(exporter));
+        self
+    }
+
+    /// Sets the sampler.
+    pub fn sampler(mut self, sampler: impl ShouldSample + 'static) -> Self {
+        self.sampler = Some(Box::new(sampler));
+        self
+    }
+
+    /// Sets the propagators.
+    pub fn propagator(mut self, propagator: CompositePropagator) -> Self {
+        self.propagator = Some(propagator);
+        self
+    }
+
+    /// Sets how spans are batched and queued; the four `OTEL_BSP_*` are then not read.
+    pub fn batch_config(mut self, config: BatchConfig) -> Self {
+        self.batch_config = Some(config);
+        self
+    }
+
+    /// Sets how much one span may hold; the limits of the environment are then not read.
+    pub fn span_limits(mut self, limits: SpanLimits) -> Self {
+        self.span_limits = Some(limits);
+        self
+    }
+
+    /// Whether the provider and the propagators become the global ones of `opentelemetry`.
+    /// Default true.
+    pub fn install_global(mut self, install: bool) -> Self {
+        self.install_global = install;
+        self
+    }
+
+    /// How long dropping the guard may block. Default 5 s.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Sets tracing up.
+    ///
+    /// # Errors
+    /// As for [`init`]; and for what code set that cannot work.
+    pub fn init(self) -> Result<Guard, Error> {
+        let lookup = self.lookup;
+        let mut env = Env::new(&*lookup);
+        let propagator = match self.propagator {
+            Some(propagator) => propagator,
+            None => env::propagator(&mut env),
+        };
+        let disabled = env.flag("OTEL_SDK_DISABLED");
+        let provider = if disabled {
+            TracerProvider::builder().sampler(AlwaysOff).build()?
+        } else {
+            env.refuse_ineffective();
+            let mut provider = TracerProvider::builder()
+                .resource(resource(&mut env, self.attributes))
+                .batch_config(match self.batch_config {
+                    Some(config) => config,
+                    None => env::batch_config(&mut env),
+                })
+                .span_limits(match self.span_limits {
+                    Some(limits) => limits,
+                    None => env::span_limits(&mut env),
+                });
+            if let Some(sampler) = self.sampler.or_else(|| env::sampler(&mut env)) {
+                provider = provider.sampler(sampler);
+            }
+            for exporter in env::exporters(&mut env)?.into_iter().chain(self.exporters) {
+                provider = provider.boxed_exporter(exporter);
+            }
+            provider.build()?
+        };
+        if self.install_global {
+            global::set_text_map_propagator(propagator.clone());
+            if !disabled {
+                global::set_tracer_provider(provider.clone());
+            }
+        }
+        let diagnostics = env.into_diagnostics();
+        for diagnostic in &diagnostics {
+            tracing::warn!(target: "tracer_export", "{diagnostic}");
+        }
+        Ok(Guard::new(
+            provider,
+            propagator,
+            diagnostics,
+            self.shutdown_timeout,
+        ))
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("exporters", &self.exporters)
+            .field("sampler", &self.sampler)
+            .field("propagator", &self.propagator)
+            .field("batch_config", &self.batch_config)
+            .field("span_limits", &self.span_limits)
+            .field("install_global", &self.install_global)
+            .field("shutdown_timeout", &self.shutdown_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+fn resource(env: &mut Env<'_>, attributes: Vec<KeyValue>) -> Resource {
+    let detected = resource::from_env(|name| env.get(name));
+    if let Some(problem) = detected.problem {
+        env.refuse("OTEL_RESOURCE_ATTRIBUTES", problem);
+    }
+    let found = detected.resource.iter();
+    let found = found.map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
+    // Later attributes win.
+    Resource::builder_empty()
+        .with_attributes(found.chain(attributes))
+        .build()
+}

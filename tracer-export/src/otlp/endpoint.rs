@@ -1,0 +1,152 @@
+//! Where a collector listens.
+
+use std::fmt;
+
+use http::Uri;
+
+use crate::error::ConfigError;
+
+/// An absolute `http` or `https` URL. `Debug` shows neither path nor query, which some backends
+/// use for keys.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint(Uri);
+
+impl Endpoint {
+    pub(crate) fn parse(url: &str) -> Result<Self, ConfigError> {
+        let uri: Uri = url.parse().map_err(|_| ConfigError::EndpointInvalid)?;
+        let authority = uri.authority().ok_or(ConfigError::EndpointInvalid)?;
+        if authority.as_str().contains('@') {
+            return Err(ConfigError::EndpointCredentials);
+        }
+        // The parser takes a port that is no number for no port.
+        let after_host = authority.as_str().strip_prefix(authority.host());
+        let bad_port = after_host != Some("") && authority.port_u16().is_none();
+        if authority.host().is_empty() || bad_port {
+            return Err(ConfigError::EndpointInvalid);
+        }
+        match uri.scheme_str() {
+            Some("http") => Ok(Self(uri)),
+            Some("https") if cfg!(feature = "tls") => Ok(Self(uri)),
+            Some("https") => Err(ConfigError::FeatureMissing { feature: "tls" }),
+            _ => Err(ConfigError::EndpointInvalid),
+        }
+    }
+
+    pub(crate) fn uri(&self) -> &Uri {
+        &self.0
+    }
+
+    #[cfg(feature = "grpc")]
+    pub(crate) fn is_https(&self) -> bool {
+        self.0.scheme_str() == Some("https")
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.0.scheme_str().unwrap_or_default();
+        let host = self.0.host().unwrap_or_default();
+        write!(f, "{scheme}://{host}")?;
+        match self.0.port_u16() {
+            Some(port) => write!(f, ":{port}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The URL for traces under a generic endpoint (OTLP exporter specification, "Endpoint URLs for
+/// OTLP/HTTP"): `v1/traces` relative to it, its query kept.
+pub(crate) fn traces_url(base: &str) -> String {
+    let (path, query) = match base.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (base, None),
+    };
+    let slash = if path.ends_with('/') { "" } else { "/" };
+    match query {
+        Some(query) => format!("{path}{slash}v1/traces?{query}"),
+        None => format!("{path}{slash}v1/traces"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(url: &str, expected: Result<&str, ConfigError>) {
+        let endpoint = Endpoint::parse(url);
+        let shown = endpoint.map(|endpoint| format!("{endpoint:?}"));
+        assert_eq!(
+            shown.as_deref(),
+            expected.as_deref().map_err(|e| e),
+            "{url}"
+        );
+    }
+
+    #[test]
+    fn only_absolute_http_urls_without_credentials_are_taken() {
+        check(
+            "http://localhost:4318/v1/traces",
+            Ok("http://localhost:4318"),
+        );
+        check("http://[::1]:4318/?key=s3cret", Ok("http://[::1]:4318"));
+        check("http://collector", Ok("http://collector"));
+        check("HTTP://collector", Ok("http://collector"));
+        for invalid in [
+            "",
+            "localhost:4317",
+            "collector",
+            "/v1/traces",
+            "ftp://host/",
+            "http://",
+            "http://:4318",
+            "http://a b/",
+            "unix:///tmp/otlp.sock",
+            "http://host:99999",
+        ] {
+            check(invalid, Err(ConfigError::EndpointInvalid));
+        }
+        for secret in ["http://user:pw@host/", "http://token@host:1/"] {
+            check(secret, Err(ConfigError::EndpointCredentials));
+        }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn https_names_the_missing_feature() {
+        check(
+            "https://host/",
+            Err(ConfigError::FeatureMissing { feature: "tls" }),
+        );
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn https_is_taken() {
+        check("https://host/v1/traces", Ok("https://host"));
+    }
+
+    #[test]
+    fn signal_path_is_relative_to_the_generic_endpoint() {
+        // The first three are the specification's own examples.
+        let cases = [
+            ("http://collector:4318", "http://collector:4318/v1/traces"),
+            ("http://collector:4318/", "http://collector:4318/v1/traces"),
+            (
+                "http://collector/mycollector/",
+                "http://collector/mycollector/v1/traces",
+            ),
+            (
+                "http://collector/mycollector",
+                "http://collector/mycollector/v1/traces",
+            ),
+            (
+                "http://collector/a?tenant=1",
+                "http://collector/a/v1/traces?tenant=1",
+            ),
+        ];
+        for (base, expected) in cases {
+            assert_eq!(traces_url(base), expected);
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! OTLP over gRPC.
+//!
+//! tonic brings the connection (HTTP/2, TLS, reconnecting) and the reading of a status. Its codec
+//! layer is left out: a batch is encoded and compressed once, whatever number of attempts it
+//! takes, while a codec would do both again for each.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use tonic::{
+    body::Body,
+    client::GrpcService,
+    transport::{Channel, Endpoint as Connection},
+};
+use tracer_core::{ExportError, ExportFuture, ExportSuccess, SpanBatch, SpanExporter, Status};
+
+use crate::{
+    error::ConfigError,
+    otlp::{
+        Compression, USER_AGENT,
+        endpoint::Endpoint,
+        partial::{MAX_RESPONSE_BYTES, rejected_spans},
+        payload::{Framing, Payloads},
+        settings::Settings,
+    },
+    retry::{GrpcRetry, Outcome, grpc_retry, http_is_retryable, retry_info, until_settled},
+};
+
+/// The most that headers and trailers of an answer may take.
+const MAX_HEADER_BYTES: u32 = 16 * 1024;
+
+/// Configures an [`OtlpGrpcExporter`].
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use tracer_export::OtlpGrpcConfig;
+///
+/// let exporter = OtlpGrpcConfig::default()
+///     .endpoint("http://collector:4317")
+///     .header("api-key", "secret")
+///     .timeout(Duration::from_secs(5))
+///     .build()?;
+/// assert!(!format!("{exporter:?}").contains("secret"));
+/// # Ok::<(), tracer_export::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct OtlpGrpcConfig(pub(crate) Settings);
+
+impl Default for OtlpGrpcConfig {
+    fn default() -> Self {
+        Self(Settings::new("http://localhost:4317"))
+    }
+}
+
+impl OtlpGrpcConfig {
+    /// The address of the collector, `http://host:port` or, with the feature `tls`,
+    /// `https://host:port`; a path is ignored. Default `http://localhost:4317`.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.0.endpoint = url.into();
+        self
+    }
+
+    /// Adds a header (metadata) to every request. Given again, the later value counts. Default:
+    /// none.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.0.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// How requests are compressed. Default [`Compression::None`].
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.0.compression = compression;
+        self
+    }
+
+    /// How long one export may take, its retries included. Default 10 s, at most a day.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.0.timeout = timeout;
+        self
+    }
+
+    /// Builds the exporter. Opens no connection and needs no runtime.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] names the first setting that cannot work.
+    pub fn build(self) -> Result<OtlpGrpcExporter, ConfigError> {
+        let settings = self.0.check()?;
+        let mut headers = settings.headers;
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        let grpc = HeaderValue::from_static("application/grpc");
+        headers.insert(header::CONTENT_TYPE, grpc);
+        if let Some(encoding) = settings.compression.encoding() {
+            let encoding = HeaderValue::from_static(encoding);
+            headers.insert(HeaderName::from_static("grpc-encoding"), encoding);
+        }
+        Ok(OtlpGrpcExporter {
+            connection: connection(&settings.endpoint)?,
+            channel: Mutex::new(None),
+            endpoint: settings.endpoint,
+            headers,
+            payloads: Payloads::new(settings.compression, Framing::Grpc),
+            timeout: settings.timeout,
+            closed: AtomicBool::new(false),
+        })
+    }
+}
+
+fn connection(endpoint: &Endpoint) -> Result<Connection, ConfigError> {
+    let connection = Connection::from(endpoint.uri().clone())
+        .http2_max_header_list_size(MAX_HEADER_BYTES)
+        .user_agent(USER_AGENT)
+        .map_err(|_| ConfigError::EndpointInvalid)?;
+    if endpoint.is_https() {
+        secured(connection)
+    } else {
+        Ok(connection)
+    }
+}
+
+#[cfg(feature = "tls")]
+fn secured(connection: Connection) -> Result<Connection, ConfigError> {
+    let tls = tonic::transport::ClientTlsConfig::new().with_webpki_roots();
+    connection.tls_config(tls).map_err(|_| ConfigError::Tls)
+}
+
+#[cfg(not(feature = "tls"))]
+fn secured(_: Connection) -> Result<Connection, ConfigError> {
+    Err(ConfigError::FeatureMissing { feature: "tls" })
+}
+
+/// Sends spans as OTLP over gRPC.
+///
+/// The connection is opened by the first export, kept open between exports, and lives on the
+/// runtime that polls the exports: the provider's own, never the application's. An export that
+/// gets no answer in time gives its connection up; the next one opens another. The client is
+/// tonic's plain channel, which no instrumentation of ours wraps, so exports are not traced.
+///
+/// A lost connection and the retryable statuses of the OTLP specification are tried again with
+/// exponential backoff and jitter, or when `RetryInfo` says, until the timeout. Everything else is
+/// final.
+pub struct OtlpGrpcExporter {
+    connection: Connection,
+    channel: Mutex<Option<Channel>>,
+    endpoint: Endpoint,
+    headers: HeaderMap,
+    payloads: Payloads,
+    timeout: Duration,
+    closed: AtomicBool,
+}
+
+impl OtlpGrpcExporter {
+    async fn attempt(&self, body: Bytes, left: Duration) -> Outcome {
+        let mut request = Request::new(Body::new(Full::new(body)));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() =
+            Uri::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
+        *request.headers_mut() = self.headers.clone();
+        // At most eight digits; a day of milliseconds has eight.
+        if let Ok(timeout) = HeaderValue::try_from(format!("{}m", left.as_millis())) {
+            let name = HeaderName::from_static("grpc-timeout");
+            request.headers_mut().insert(name, timeout);
+        }
+        let mut channel = self.channel();
+        let abandoned = Abandoned(&self.channel);
+        let outcome = match send(&mut channel, request).await {
+            Ok(response) => answer(response).await,
+            Err(_) => Outcome::UNANSWERED,
+        };
+        std::mem::forget(abandoned);
+        outcome
+    }
+
+    /// The channel, opened here because it needs the runtime that polls the exports.
+    fn channel(&self) -> Channel {
+        let mut channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner);
+        channel
+            .get_or_insert_with(|| self.connection.connect_lazy())
+            .clone()
+    }
+}
+
+async fn send(
+    channel: &mut Channel,
+    request: Request<Body>,
+) -> Result<Response<Body>, tonic::transport::Error> {
+    poll_fn(|cx| GrpcService::<Body>::poll_ready(channel, cx)).await?;
+    GrpcService::call(channel, request).await
+}
+
+/// Gives the channel up when dropped: an attempt that ends before its answer met a peer that may
+/// be gone without a word, and HTTP/2 would send the next request down the same connection.
+struct Abandoned<'a>(&'a Mutex<Option<Channel>>);
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl SpanExporter for OtlpGrpcExporter {
+    fn component_type(&self) -> &'static str {
+        "otlp_grpc_span_exporter"
+    }
+
+    fn export<'a>(&'a self, batch: &'a SpanBatch) -> ExportFuture<'a> {
+        Box::pin(async move {
+            // Relaxed: nothing else is published with the flag.
+            if self.closed.load(Ordering::Relaxed) {
+                return Err(ExportError::AlreadyShutdown);
+            }
+            if batch.is_empty() {
+                return Ok(ExportSuccess::default());
+            }
+            let body = self.payloads.payload(batch)?;
+            until_settled(self.timeout, |left| self.attempt(body.clone(), left)).await
+        })
+    }
+
+    fn shutdown(&self) -> ExportFuture<'_> {
+        self.closed.store(true, Ordering::Relaxed);
+        Box::pin(async { Ok(ExportSuccess::default()) })
+    }
+}
+
+impl fmt::Debug for OtlpGrpcExporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OtlpGrpcExporter")
+            .field("endpoint", &self.endpoint)
+            .field("payloads", &self.payloads)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn answer(response: Response<Body>) -> Outcome {
+    let (head, body) = response.into_parts();
+    if let Some(status) = tonic::Status::from_header_map(&head.headers) {
+        return settled(&status, &[]);
+    }
+    let http_status = head.status.as_u16();
+    if http_status != 200 {
+        let status = Status::Http(http_status);
+        return match http_is_retryable(http_status) {
+            true => Outcome::Failed {
+                status,
+                after: None,
+            },
+            false => Outcome::Refused(status),
+        };
+    }
+    match Limited::new(body, MAX_RESPONSE_BYTES).collect().await {
+        Ok(body) => {
+            let status = body.trailers().and_then(tonic::Status::from_header_map);
+            match status {
+                Some(status) => settled(&status, &body.to_bytes()),
+                // gRPC over HTTP/2, "Responses": no status at all is UNKNOWN.
+                None => Outcome::Refused(Status::Grpc(tonic::Code::Unknown as i32)),
+            }
+        }
+        Err(error) if error.is::<LengthLimitError>() => Outcome::Refused(Status::Other),
+        // Reset before the status: there was no answer.
+        Err(_) => Outcome::UNANSWERED,
+    }
+}
+
+/// What a gRPC status means, with the body that came before it.
+fn settled(grpc: &tonic::Status, body: &[u8]) -> Outcome {
+    let code = grpc.code() as i32;
+    let status = Status::Grpc(code);
+    if code == 0 {
+        let rejected = message(body).map_or(0, rejected_spans);
+        return Outcome::Delivered(ExportSuccess::with_rejected(rejected));
+    }
+    let after = retry_info(grpc.details());
+    match grpc_retry(code) {
+        GrpcRetry::Yes => Outcome::Failed { status, after },
+        GrpcRetry::WithRetryInfo if after.is_some() => Outcome::Failed { status, after },
+        GrpcRetry::Never | GrpcRetry::WithRetryInfo => Outcome::Refused(status),
+    }
+}
+
+/// The message of a unary answer. `None` if it is compressed, which we do not ask for, or cut.
+fn message(body: &[u8]) -> Option<&[u8]> {
+    let (&[flag, a, b, c, d], rest) = body.split_first_chunk()?;
+    let len = u32::from_be_bytes([a, b, c, d]) as usize;
+    if flag == 0 { rest.get(..len) } else { None }
+}

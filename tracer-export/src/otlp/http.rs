@@ -1,0 +1,213 @@
+//! OTLP over HTTP/1.1 with protobuf bodies.
+
+use std::{
+    error::Error as StdError,
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioTimer},
+};
+use tracer_core::{ExportError, ExportFuture, ExportSuccess, SpanBatch, SpanExporter, Status};
+
+use crate::{
+    error::ConfigError,
+    otlp::{
+        Compression, USER_AGENT,
+        connect::{Connector, connector},
+        endpoint::Endpoint,
+        partial::{MAX_RESPONSE_BYTES, rejected_spans},
+        payload::{Framing, Payloads},
+        settings::Settings,
+    },
+    retry::{Outcome, http_is_retryable, retry_after, until_settled},
+};
+
+/// Configures an [`OtlpHttpExporter`].
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use tracer_export::{Compression, OtlpHttpConfig};
+///
+/// let exporter = OtlpHttpConfig::default()
+///     .endpoint("http://collector:4318/v1/traces")
+///     .header("api-key", "secret")
+///     .compression(Compression::Gzip)
+///     .timeout(Duration::from_secs(5))
+///     .build()?;
+/// assert!(!format!("{exporter:?}").contains("secret"));
+/// # Ok::<(), tracer_export::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct OtlpHttpConfig(pub(crate) Settings);
+
+impl Default for OtlpHttpConfig {
+    fn default() -> Self {
+        Self(Settings::new("http://localhost:4318/v1/traces"))
+    }
+}
+
+impl OtlpHttpConfig {
+    /// The URL that requests are posted to, as it is. Default `http://localhost:4318/v1/traces`.
+    /// `https` needs the feature `tls`.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.0.endpoint = url.into();
+        self
+    }
+
+    /// Adds a header to every request. Given again, the later value counts. Default: none.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.0.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// How requests are compressed. Default [`Compression::None`].
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.0.compression = compression;
+        self
+    }
+
+    /// How long one export may take, its retries included. Default 10 s, at most a day.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.0.timeout = timeout;
+        self
+    }
+
+    /// Builds the exporter. Opens no connection and needs no runtime.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] names the first setting that cannot work.
+    pub fn build(self) -> Result<OtlpHttpExporter, ConfigError> {
+        let settings = self.0.check()?;
+        let mut headers = settings.headers;
+        let protobuf = HeaderValue::from_static("application/x-protobuf");
+        headers.insert(header::CONTENT_TYPE, protobuf);
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        if let Some(encoding) = settings.compression.encoding() {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+        Ok(OtlpHttpExporter {
+            client: Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .build(connector()?),
+            endpoint: settings.endpoint,
+            headers,
+            payloads: Payloads::new(settings.compression, Framing::None),
+            timeout: settings.timeout,
+            closed: AtomicBool::new(false),
+        })
+    }
+}
+
+/// Sends spans as OTLP over HTTP with protobuf (`http/protobuf`).
+///
+/// Connections are opened by the first export that needs them, kept open between exports, and
+/// live on the runtime that polls the exports: the provider's own, never the application's. The
+/// client is plain hyper, which no instrumentation of ours wraps, so exports are not traced.
+///
+/// A refused or reset connection and the answers 429, 502, 503 and 504 are tried again with
+/// exponential backoff and jitter, or when `Retry-After` says, until the timeout. Everything else
+/// is final. Redirects are not followed.
+pub struct OtlpHttpExporter {
+    client: Client<Connector, Full<Bytes>>,
+    endpoint: Endpoint,
+    headers: HeaderMap,
+    payloads: Payloads,
+    timeout: Duration,
+    closed: AtomicBool,
+}
+
+impl OtlpHttpExporter {
+    async fn attempt(&self, body: Bytes) -> Outcome {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = Uri::clone(self.endpoint.uri());
+        *request.headers_mut() = self.headers.clone();
+        match self.client.request(request).await {
+            Ok(response) => answer(response).await,
+            Err(error) if is_garbage(&error) => Outcome::Refused(Status::Other),
+            Err(_) => Outcome::UNANSWERED,
+        }
+    }
+}
+
+impl SpanExporter for OtlpHttpExporter {
+    fn component_type(&self) -> &'static str {
+        "otlp_http_span_exporter"
+    }
+
+    fn export<'a>(&'a self, batch: &'a SpanBatch) -> ExportFuture<'a> {
+        Box::pin(async move {
+            // Relaxed: nothing else is published with the flag.
+            if self.closed.load(Ordering::Relaxed) {
+                return Err(ExportError::AlreadyShutdown);
+            }
+            if batch.is_empty() {
+                return Ok(ExportSuccess::default());
+            }
+            let body = self.payloads.payload(batch)?;
+            until_settled(self.timeout, |_| self.attempt(body.clone())).await
+        })
+    }
+
+    fn shutdown(&self) -> ExportFuture<'_> {
+        self.closed.store(true, Ordering::Relaxed);
+        Box::pin(async { Ok(ExportSuccess::default()) })
+    }
+}
+
+impl fmt::Debug for OtlpHttpExporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OtlpHttpExporter")
+            .field("endpoint", &self.endpoint)
+            .field("payloads", &self.payloads)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn answer(response: Response<Incoming>) -> Outcome {
+    let (head, body) = response.into_parts();
+    let status = Status::Http(head.status.as_u16());
+    if !head.status.is_success() {
+        // The body is not waited for: a drip of it must not turn an answer into a timeout.
+        if !http_is_retryable(head.status.as_u16()) {
+            return Outcome::Refused(status);
+        }
+        let after = head.headers.get(header::RETRY_AFTER);
+        let after = after.and_then(|value| retry_after(value.as_bytes(), SystemTime::now()));
+        return Outcome::Failed { status, after };
+    }
+    match Limited::new(body, MAX_RESPONSE_BYTES).collect().await {
+        // We ask for no compression; whoever compresses nonetheless loses the details.
+        Ok(body) => delivered(rejected_spans(&body.to_bytes())),
+        Err(error) if error.is::<LengthLimitError>() => Outcome::Refused(status),
+        // The status came through, so the batch was taken. Sending it again would double it.
+        Err(_) => delivered(0),
+    }
+}
+
+fn delivered(rejected_spans: u64) -> Outcome {
+    Outcome::Delivered(ExportSuccess::with_rejected(rejected_spans))
+}
+
+/// Whether the peer answered something that is not HTTP. Asking again would not help.
+fn is_garbage(error: &hyper_util::client::legacy::Error) -> bool {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            return error.is_parse();
+        }
+        source = error.source();
+    }
+    false
+}

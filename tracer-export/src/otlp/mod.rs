@@ -1,0 +1,37 @@
+//! The OpenTelemetry protocol, OTLP 1.x, traces.
+
+#[cfg(feature = "grpc")]
+mod grpc;
+#[cfg(feature = "http")]
+mod http;
+
+mod compress;
+#[cfg(feature = "http")]
+mod connect;
+mod encode;
+pub(crate) mod endpoint;
+pub(crate) mod headers;
+mod partial;
+mod payload;
+pub(crate) mod settings;
+#[cfg(test)]
+mod testing;
+pub(crate) mod wire;
+
+pub use self::compress::Compression;
+#[cfg(feature = "grpc")]
+pub use self::grpc::{OtlpGrpcConfig, OtlpGrpcExporter};
+#[cfg(feature = "http")]
+pub use self::http::{OtlpHttpConfig, OtlpHttpExporter};
+
+/// How long one export may take, retries included, unless it is set (OTLP exporter
+/// specification, `OTEL_EXPORTER_OTLP_TIMEOUT`).
+pub const DEFAULT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// `User-Agent` (OTLP exporter specification): the product, then the protocol's exporter.
+pub(crate) const USER_AGENT: &str = concat!(
+    "OTel-OTLP-Exporter-Rust/",
+    env!("CARGO_PKG_VERSION"),
+    " tracer-export/",
+    env!("CARGO_PKG_VERSION")
+);

@@ -1,0 +1,139 @@
+//! Trying again, by the tables of the OTLP specification ("Failures").
+
+mod after;
+mod backoff;
+mod classify;
+
+use std::{
+    future::Future,
+    hash::{BuildHasher as _, RandomState},
+    time::Duration,
+};
+
+use tokio::time::{Instant, timeout_at};
+use tracer_core::{ExportError, ExportResult, ExportSuccess, Status};
+
+use self::backoff::Schedule;
+#[cfg(feature = "http")]
+pub(crate) use self::{after::retry_after, classify::http_is_retryable};
+#[cfg(feature = "grpc")]
+pub(crate) use self::{
+    after::retry_info,
+    classify::{GrpcRetry, grpc_retry},
+};
+
+/// What became of one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The collector answered.
+    Delivered(ExportSuccess),
+    /// Another attempt may work.
+    Failed {
+        status: Status,
+        /// How long the collector asked to be left alone.
+        after: Option<Duration>,
+    },
+    /// No other attempt will work.
+    Refused(Status),
+}
+
+impl Outcome {
+    /// There was no answer: refused, reset, or never connected.
+    pub(crate) const UNANSWERED: Self = Self::Failed {
+        status: Status::NoAnswer,
+        after: None,
+    };
+}
+
+/// Makes attempts until one settles the matter or `timeout` is over. `attempt` is given what is
+/// left of it.
+pub(crate) async fn until_settled<F>(
+    timeout: Duration,
+    mut attempt: impl FnMut(Duration) -> F,
+) -> ExportResult
+where
+    F: Future<Output = Outcome>,
+{
+    let deadline = Instant::now() + timeout;
+    // `RandomState` differs from call to call, which is all that jitter needs.
+    let mut schedule = Schedule::new(RandomState::new().hash_one(0_u8));
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Ok(outcome) = timeout_at(deadline, attempt(left)).await else {
+            return Err(ExportError::Deadline { after: timeout });
+        };
+        let (status, after) = match outcome {
+            Outcome::Delivered(success) => return Ok(success),
+            Outcome::Failed { status, after } => (status, after),
+            Outcome::Refused(status) => return Err(ExportError::NonRetryable { status }),
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        match schedule.next_wait(after, left) {
+            Some(wait) => tokio::time::sleep(wait).await,
+            None => return Err(ExportError::RetriesExhausted { status }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, future::ready};
+
+    use super::*;
+
+    fn run(timeout: Duration, outcomes: &[Outcome]) -> (ExportResult, usize) {
+        let attempts = Cell::new(0);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let result = runtime.block_on(until_settled(timeout, |_| {
+            let attempt = attempts.replace(attempts.get() + 1);
+            ready(outcomes[attempt.min(outcomes.len() - 1)])
+        }));
+        (result, attempts.get())
+    }
+
+    #[test]
+    fn refusal_for_good_costs_one_attempt() {
+        let status = Status::Http(400);
+        let (result, attempts) = run(Duration::from_secs(5), &[Outcome::Refused(status)]);
+        assert_eq!(result, Err(ExportError::NonRetryable { status }));
+        assert_eq!(attempts, 1);
+    }
+
+    #[test]
+    fn failures_are_tried_again_until_delivered() {
+        let delivered = Outcome::Delivered(ExportSuccess::default());
+        let outcomes = [Outcome::UNANSWERED, Outcome::UNANSWERED, delivered];
+        let (result, attempts) = run(Duration::from_secs(20), &outcomes);
+        assert_eq!(result, Ok(ExportSuccess::default()));
+        assert_eq!(attempts, 3);
+    }
+
+    #[test]
+    fn failures_end_before_the_deadline_with_the_last_status() {
+        let status = Status::Http(503);
+        let after = None;
+        let timeout = Duration::from_millis(300);
+        let start = std::time::Instant::now();
+        let (result, attempts) = run(timeout, &[Outcome::Failed { status, after }]);
+        assert_eq!(result, Err(ExportError::RetriesExhausted { status }));
+        assert!(attempts >= 2, "the rest of the deadline is used");
+        assert!(start.elapsed() < timeout + Duration::from_millis(200));
+    }
+
+    #[test]
+    fn wait_beyond_the_deadline_is_not_begun() {
+        let status = Status::Http(429);
+        let after = Some(Duration::from_secs(20));
+        let start = std::time::Instant::now();
+        let (result, attempts) = run(
+            Duration::from_secs(10),
+            &[Outcome::Failed { status, after }],
+        );
+        assert_eq!(result, Err(ExportError::RetriesExhausted { status }));
+        assert_eq!(attempts, 1);
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+}
