@@ -1,1 +1,6 @@
-//! To be filled.
+//! What the tests across crates share: servers, browsers and checks.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod browser;
