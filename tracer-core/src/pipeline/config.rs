@@ -32,7 +32,7 @@ impl Default for BatchConfig {
             scheduled_delay: Duration::from_secs(5),
             export_timeout: Duration::from_secs(30),
             max_concurrent_exports: 4,
-            ring_bytes: 256 << 10,
+            ring_bytes: 512 << 10,
         }
     }
 }
@@ -86,7 +86,7 @@ impl BatchConfig {
         self
     }
 
-    /// Bytes of each thread's ring (default 256 KiB, about a thousand spans with attributes),
+    /// Bytes of each thread's ring (default 512 KiB, about 2000 spans with some attributes),
     /// rounded up to a power of two. Memory is touched only as spans pass. A span that is larger
     /// is dropped and counted.
     #[must_use]

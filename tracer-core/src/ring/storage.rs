@@ -19,9 +19,8 @@ unsafe impl Sync for Storage {}
 impl Storage {
     /// A buffer of at least `bytes` bytes, rounded up to a power of two of words.
     pub(crate) fn new(bytes: usize) -> Self {
-        let words = bytes.div_ceil(8).max(1).next_power_of_two();
         Self {
-            words: (0..words).map(|_| UnsafeCell::new(0)).collect(),
+            words: zeroed(bytes.div_ceil(8).max(1).next_power_of_two()),
         }
     }
 
@@ -36,6 +35,19 @@ impl Storage {
         let at = (at & (self.capacity() as u64 - 1)) as usize;
         (at, len.min(self.capacity() - at))
     }
+}
+
+/// Zeroed memory as the operating system gives it: a page is taken when it is first written.
+#[cfg(not(tracer_loom))]
+fn zeroed(words: usize) -> Box<[UnsafeCell<u64>]> {
+    let words = Box::new_zeroed_slice(words);
+    // SAFETY: all bits zero is a valid `u64`, and `UnsafeCell` has the layout of what it holds.
+    unsafe { words.assume_init() }
+}
+
+#[cfg(tracer_loom)]
+fn zeroed(words: usize) -> Box<[UnsafeCell<u64>]> {
+    (0..words).map(|_| UnsafeCell::new(0)).collect()
 }
 
 #[cfg(not(tracer_loom))]

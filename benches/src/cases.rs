@@ -1,0 +1,68 @@
+//! What is measured.
+
+/// Spans that are made between two flushes: more than the stock SDK's batch of 512, so that its
+/// wake-ups are part of the picture, and less than its queue of 2048, so that nobody gains by
+/// losing spans.
+pub const SPANS_PER_BURST: usize = 1500;
+
+/// One kind of work. An operation is one span, or one tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Case {
+    /// A root span, started and ended.
+    Root,
+    /// A root span with five attributes, an event and an error status.
+    Attributes,
+    /// A child of the active span, itself activated.
+    Child,
+    /// A root and nine descendants, each active while the next is made.
+    Tree,
+    /// A root that is not sampled; its attributes are only made if it records.
+    UnsampledRoot,
+    /// A child of a span that is not sampled.
+    UnsampledChild,
+}
+
+impl Case {
+    /// All cases, in the order of the table.
+    pub const ALL: [Self; 6] = [
+        Self::Root,
+        Self::Attributes,
+        Self::Child,
+        Self::Tree,
+        Self::UnsampledRoot,
+        Self::UnsampledChild,
+    ];
+
+    /// The name in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Attributes => "attributes",
+            Self::Child => "child",
+            Self::Tree => "tree",
+            Self::UnsampledRoot => "unsampled_root",
+            Self::UnsampledChild => "unsampled_child",
+        }
+    }
+
+    /// The case of a name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|case| case.name() == name)
+    }
+
+    /// How many operations make a burst.
+    pub fn operations(self) -> usize {
+        match self {
+            Self::Tree => SPANS_PER_BURST / 10,
+            _ => SPANS_PER_BURST,
+        }
+    }
+
+    /// How many spans of a burst reach the sink.
+    pub fn spans(self) -> usize {
+        match self {
+            Self::UnsampledRoot | Self::UnsampledChild => 0,
+            _ => SPANS_PER_BURST,
+        }
+    }
+}
