@@ -77,8 +77,8 @@ impl TraceContextPropagator {
     ///
     /// # Cost
     ///
-    /// Without a `tracestate` nothing is allocated. With one, what `TraceState` is made of: a
-    /// deque, and two strings a member.
+    /// Without a `tracestate` nothing is allocated. With one, what `TraceState` is made of (a
+    /// deque, and two strings a member) and one list to check the members in.
     ///
     /// # Examples
     ///
@@ -97,7 +97,8 @@ impl TraceContextPropagator {
     ///
     /// # Cost
     ///
-    /// With `http::HeaderMap` one allocation a header, for the value that the map owns.
+    /// With `http::HeaderMap` one allocation for each header, the value that the map then owns, and
+    /// one for a list to check the members of a `tracestate` in.
     ///
     /// # Examples
     ///
@@ -202,16 +203,16 @@ fn read_tracestate<C: Carrier + ?Sized>(
 ) -> (TraceState, Option<Kept>) {
     let mut list: Option<List<'_>> = None;
     let mut refused = false;
-    carrier.each_value(TRACESTATE, &mut |value| match list
-        .get_or_insert_with(List::new)
-        .extend(value)
-    {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_) => {
-            refused = true;
-            ControlFlow::Break(())
-        }
-    });
+    carrier.each_value(
+        TRACESTATE,
+        &mut |value| match list.get_or_insert_default().extend(value) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => {
+                refused = true;
+                ControlFlow::Break(())
+            }
+        },
+    );
     if refused {
         stats::add(&stats::TRACESTATE_REFUSED, 1);
         return (TraceState::NONE, None);
@@ -254,144 +255,4 @@ static FIELDS: LazyLock<[String; 2]> =
     LazyLock::new(|| [TRACEPARENT.to_owned(), TRACESTATE.to_owned()]);
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use opentelemetry::trace::TraceFlags;
-
-    use super::*;
-
-    const VALID: &str = "00-12345678901234567890123456789012-1234567890123456-03";
-
-    /// Headers in order, names may repeat.
-    struct Headers(Vec<(&'static str, String)>);
-
-    impl Carrier for Headers {
-        fn each_value<'a>(
-            &'a self,
-            name: &str,
-            visit: &mut dyn FnMut(&'a [u8]) -> ControlFlow<()>,
-        ) {
-            for (key, value) in &self.0 {
-                if *key == name && visit(value.as_bytes()).is_break() {
-                    return;
-                }
-            }
-        }
-
-        fn each_name<'a>(&'a self, visit: &mut dyn FnMut(&'a str) -> ControlFlow<()>) {
-            for (key, _) in &self.0 {
-                if visit(key).is_break() {
-                    return;
-                }
-            }
-        }
-    }
-
-    fn headers(list: &[(&'static str, &str)]) -> Headers {
-        Headers(
-            list.iter()
-                .map(|(key, value)| (*key, (*value).to_owned()))
-                .collect(),
-        )
-    }
-
-    fn extracted(list: &[(&'static str, &str)]) -> Option<SpanContext> {
-        TraceContextPropagator::new().extract_span_context(&headers(list))
-    }
-
-    fn sent(cx: &Context) -> HashMap<String, String> {
-        let mut map = HashMap::new();
-        TraceContextPropagator::new().inject_context(cx, &mut map);
-        map
-    }
-
-    #[test]
-    fn two_traceparent_headers_start_a_new_trace() {
-        let other = "00-12345678901234567890123456789011-1234567890123456-01";
-        assert_eq!(
-            extracted(&[("traceparent", VALID), ("traceparent", other)]),
-            None
-        );
-        assert_eq!(
-            extracted(&[("traceparent", VALID), ("traceparent", VALID)]),
-            None
-        );
-    }
-
-    #[test]
-    fn a_bad_tracestate_does_not_cost_the_traceparent() {
-        let parent = extracted(&[("traceparent", VALID), ("tracestate", "FOO=1")]).unwrap();
-        assert_eq!(parent.trace_state(), &TraceState::NONE);
-        assert_eq!(parent.trace_flags(), TraceFlags::new(3));
-        assert!(parent.is_remote());
-    }
-
-    #[test]
-    fn a_tracestate_alone_is_ignored() {
-        assert_eq!(extracted(&[("tracestate", "foo=1")]), None);
-    }
-
-    #[test]
-    fn an_empty_tracestate_is_not_sent_and_an_old_one_is_removed() {
-        let parent = extracted(&[("traceparent", VALID), ("tracestate", "")]).unwrap();
-        let map = sent(&Context::new().with_remote_span_context(parent));
-        assert_eq!(map.len(), 1);
-        assert_eq!(map["traceparent"], VALID);
-    }
-
-    #[cfg(feature = "http")]
-    #[test]
-    fn a_reused_header_map_keeps_no_old_tracestate() {
-        let mut map = http::HeaderMap::new();
-        map.insert("tracestate", http::HeaderValue::from_static("old=1"));
-        let parent = extracted(&[("traceparent", VALID)]).unwrap();
-        TraceContextPropagator::new().inject_span_context(&parent, &mut map);
-        assert_eq!(map.get("tracestate"), None);
-        assert_eq!(map["traceparent"], VALID);
-    }
-
-    #[test]
-    fn an_invalid_span_context_sends_nothing() {
-        assert!(sent(&Context::new()).is_empty());
-    }
-
-    #[test]
-    fn what_is_not_valid_leaves_the_context_as_it_was() {
-        let before =
-            Context::new().with_remote_span_context(extracted(&[("traceparent", VALID)]).unwrap());
-        let after = TraceContextPropagator::new()
-            .extract_from(&before, &headers(&[("traceparent", "00-1-1-1")]));
-        assert_eq!(after.span().span_context(), before.span().span_context());
-    }
-
-    /// The keys of the conformance suite of the W3C that `TraceState` refuses.
-    #[test]
-    fn level_2_keys_cross_a_context() {
-        let long = format!("{}@{}", "t".repeat(241), "v".repeat(14));
-        for key in [
-            "foo@",
-            "foo@@bar",
-            "foo@bar@baz",
-            "t@vvvvvvvvvvvvvvv",
-            &long,
-        ] {
-            let state = format!("{key}=1,bar=2");
-            let carrier = headers(&[("traceparent", VALID), ("tracestate", &state)]);
-            let cx = TraceContextPropagator::new().extract_from(&Context::new(), &carrier);
-            assert_eq!(sent(&cx)["tracestate"], state);
-        }
-    }
-
-    #[test]
-    fn kept_members_do_not_leak_into_another_trace() {
-        let carrier = headers(&[("traceparent", VALID), ("tracestate", "foo@@bar=1")]);
-        let cx = TraceContextPropagator::new().extract_from(&Context::new(), &carrier);
-        let other = "00-12345678901234567890123456789011-1234567890123456-01";
-        let other = extracted(&[("traceparent", other)]).unwrap();
-        assert_eq!(
-            sent(&cx.with_remote_span_context(other)).get("tracestate"),
-            None
-        );
-    }
-}
+mod tests;

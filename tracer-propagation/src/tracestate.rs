@@ -46,7 +46,7 @@ use crate::stats;
 /// [`extract_from`]: crate::Propagator::extract_from
 /// [`inject_into`]: crate::Propagator::inject_into
 pub fn parse<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<TraceState, Error> {
-    let mut list = List::new();
+    let mut list = List::default();
     for value in values {
         list.extend(value)?;
     }
@@ -76,7 +76,7 @@ pub fn header(state: &TraceState) -> Option<String> {
 
 /// The members that may go out: those of `state`, and between them those it could not hold.
 pub(crate) fn to_list<'a>(state: &'a TraceState, kept: Option<&'a Kept>) -> List<'a> {
-    let mut list = List::new();
+    let mut list = List::default();
     let mut invalid = 0;
     for (key, value) in state {
         // A trailing space is white space around the member, not part of it.

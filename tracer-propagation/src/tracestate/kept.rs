@@ -32,7 +32,7 @@ impl Kept {
 
     /// Weaves the kept members into `current`, each before the unchanged member that followed it.
     pub(crate) fn merge<'a>(&'a self, current: &List<'a>) -> List<'a> {
-        let mut merged = List::new();
+        let mut merged = List::default();
         let mut rest = self.members.as_slice();
         for &(key, value) in current.members() {
             let same = |member: &Member| member.key == key && member.value == value;

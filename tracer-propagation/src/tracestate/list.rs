@@ -7,24 +7,15 @@ use crate::limits::{
 use crate::ows::{leading, trim};
 use crate::stats;
 
-/// At most 32 members with different keys, each valid by the grammar, on the stack.
+/// At most 32 members with different keys, each valid by the grammar.
+#[derive(Default)]
 pub(crate) struct List<'a> {
-    // Invariant: len <= members.len(), and the members from len on mean nothing.
-    members: [(&'a str, &'a str); TRACESTATE_MEMBERS],
-    len: usize,
+    members: Vec<(&'a str, &'a str)>,
     /// Members read so far, those with a repeated key too.
     seen: usize,
 }
 
 impl<'a> List<'a> {
-    pub(crate) fn new() -> Self {
-        Self {
-            members: [("", ""); TRACESTATE_MEMBERS],
-            len: 0,
-            seen: 0,
-        }
-    }
-
     /// Adds the members of one header value.
     pub(crate) fn extend(&mut self, value: &'a [u8]) -> Result<(), Error> {
         let mut offset = 0;
@@ -45,43 +36,36 @@ impl<'a> List<'a> {
 
     /// Adds one member at the end, unless its key is there already or the list is full.
     pub(crate) fn push(&mut self, key: &'a str, value: &'a str) {
-        if self.members().iter().any(|member| member.0 == key) {
-            return;
-        }
-        if let Some(slot) = self.members.get_mut(self.len) {
-            *slot = (key, value);
-            self.len += 1;
+        let known = self.members.iter().any(|member| member.0 == key);
+        if !known && self.members.len() < TRACESTATE_MEMBERS {
+            self.members.push((key, value));
         }
     }
 
     /// Leaves out whole members until the header has at most `limit` bytes.
     pub(crate) fn fit(&mut self, limit: usize) {
-        let mut bytes = self.bytes();
         let mut dropped = 0;
-        while bytes > limit {
+        while self.bytes() > limit {
             let large = |member: &(&str, &str)| size(member) > TRACESTATE_LARGE_MEMBER_BYTES;
-            let last = self.len.saturating_sub(1);
-            let index = self.members().iter().rposition(large).unwrap_or(last);
-            if let Some(tail) = self.members.get_mut(index..self.len) {
-                tail.rotate_left(1);
-            }
-            self.len = last;
+            let last = self.members.len().saturating_sub(1);
+            self.members
+                .remove(self.members.iter().rposition(large).unwrap_or(last));
             dropped += 1;
-            bytes = self.bytes();
         }
         if dropped > 0 {
             stats::add(&stats::TRACESTATE_MEMBERS_DROPPED, dropped);
         }
     }
 
+    /// Without white space around them, in the order of the header.
     pub(crate) fn members(&self) -> &[(&'a str, &'a str)] {
-        self.members.get(..self.len).unwrap_or_default()
+        &self.members
     }
 
     /// The header value, or `None` for an empty list.
     pub(crate) fn to_header(&self) -> Option<String> {
         let mut header = String::with_capacity(self.bytes());
-        for (key, value) in self.members() {
+        for (key, value) in &self.members {
             if !header.is_empty() {
                 header.push(',');
             }
@@ -94,19 +78,18 @@ impl<'a> List<'a> {
 
     /// Length of the header value.
     fn bytes(&self) -> usize {
-        self.members().iter().map(size).sum::<usize>() + self.len.saturating_sub(1)
+        self.members.iter().map(size).sum::<usize>() + self.members.len().saturating_sub(1)
     }
 }
 
 /// `key = ( lcalpha / DIGIT ) 0*255( lcalpha / DIGIT / "_" / "-" / "*" / "/" / "@" )`.
 pub(crate) fn is_key(key: &str) -> bool {
-    let lower_or_digit = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let key = key.as_bytes();
     key.len() <= TRACESTATE_KEY_BYTES
-        && key.first().is_some_and(lower_or_digit)
-        && key
-            .iter()
-            .all(|byte| lower_or_digit(byte) || b"_-*/@".contains(byte))
+        && matches!(key.first(), Some(b'a'..=b'z' | b'0'..=b'9'))
+        && key.iter().all(
+            |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'*' | b'/' | b'@'),
+        )
 }
 
 /// `value = 0*255(chr) nblk-chr`: printable ASCII without `,` and `=`, not ending in a space.

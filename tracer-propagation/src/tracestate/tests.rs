@@ -138,7 +138,7 @@ fn a_key_the_type_refuses_costs_only_its_member() {
 
 #[test]
 fn kept_members_go_back_to_their_places() {
-    let mut list = List::new();
+    let mut list = List::default();
     list.extend(b"a@@1=1,b=2,c@@3=3,d=4,e@@5=5").unwrap();
     let (state, complete) = to_trace_state(&list);
     assert!(!complete);
