@@ -14,6 +14,7 @@ mod page;
 
 mod fixture;
 
+mod cleanup;
 mod functions;
 mod hostile;
 mod large;

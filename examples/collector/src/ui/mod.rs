@@ -6,6 +6,9 @@
 //! overlooked mistake would need (no inline script or style, no foreign origin, and Trusted Types,
 //! under which assigning a string to `innerHTML` throws).
 
+#[cfg(test)]
+mod contrast;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use axum::Router;
