@@ -14,6 +14,8 @@ use crate::{
     guard::Guard,
 };
 
+type Lookup = Box<dyn Fn(&str) -> Option<String>>;
+
 const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Sets tracing up from the `OTEL_*` variables of the process, and installs it globally.
@@ -83,7 +85,7 @@ pub fn builder() -> Builder {
 /// # Ok::<(), tracer_export::Error>(())
 /// ```
 pub struct Builder {
-    lookup: Box<dyn Fn(&str) -> Option<String>>,
+    lookup: Lookup,
     attributes: Vec<KeyValue>,
     exporters: Vec<Box<dyn SpanExporter>>,
     sampler: Option<Box<dyn ShouldSample>>,

@@ -167,8 +167,9 @@ impl OtlpGrpcExporter {
         *request.uri_mut() =
             Uri::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
         *request.headers_mut() = self.headers.clone();
-        // At most eight digits; a day of milliseconds has eight.
-        if let Ok(timeout) = HeaderValue::try_from(format!("{}m", left.as_millis())) {
+        // At most eight digits; a day of milliseconds has eight. Rounded up, so that our own
+        // deadline comes first and the reason is the same each time.
+        if let Ok(timeout) = HeaderValue::try_from(format!("{}m", left.as_millis() + 1)) {
             let name = HeaderName::from_static("grpc-timeout");
             request.headers_mut().insert(name, timeout);
         }
@@ -178,7 +179,9 @@ impl OtlpGrpcExporter {
             Ok(response) => answer(response).await,
             Err(_) => Outcome::UNANSWERED,
         };
-        std::mem::forget(abandoned);
+        if outcome != Outcome::UNANSWERED {
+            std::mem::forget(abandoned);
+        }
         outcome
     }
 
@@ -199,8 +202,8 @@ async fn send(
     GrpcService::call(channel, request).await
 }
 
-/// Gives the channel up when dropped: an attempt that ends before its answer met a peer that may
-/// be gone without a word, and HTTP/2 would send the next request down the same connection.
+/// Gives the channel up when dropped: an attempt that ends without an answer met a peer that may be
+/// gone without a word, and HTTP/2 would send the next request down the same connection.
 struct Abandoned<'a>(&'a Mutex<Option<Channel>>);
 
 impl Drop for Abandoned<'_> {

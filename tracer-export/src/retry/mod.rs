@@ -68,6 +68,10 @@ where
             Outcome::Refused(status) => return Err(ExportError::NonRetryable { status }),
         };
         let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            // The peer, or its client library, kept the same deadline and was a moment faster.
+            return Err(ExportError::Deadline { after: timeout });
+        }
         match schedule.next_wait(after, left) {
             Some(wait) => tokio::time::sleep(wait).await,
             None => return Err(ExportError::RetriesExhausted { status }),

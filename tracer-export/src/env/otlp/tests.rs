@@ -1,9 +1,11 @@
 use super::*;
 use crate::env::with_variables;
 
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
 /// What is read with the given variables: protocol, endpoint, headers, compression, timeout in
 /// milliseconds; and the variables that were refused.
-fn read(variables: &[(&str, &str)]) -> (Protocol, Settings, Vec<&'static str>) {
+fn read(variables: Variables<'_>) -> (Protocol, Settings, Vec<&'static str>) {
     let ((protocol, settings), refused) = with_variables(variables, settings);
     for refused in &refused {
         assert!(!refused.reason.contains("s3cret"), "{refused}");
@@ -32,7 +34,7 @@ fn endpoints_follow_precedence_and_protocol() {
     const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
     const GRPC: (&str, &str) = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
     const BASE: (&str, &str) = (GENERAL, "http://c:1/base");
-    let cases: [(&[(&str, &str)], &str, &[&str]); 10] = [
+    let cases: [(Variables<'_>, &str, &[&str]); 10] = [
         (&[BASE], "http://c:1/base/v1/traces", &[]),
         (&[(TRACES, "http://t:2")], "http://t:2", &[]),
         (&[(TRACES, "http://t:2/x"), BASE], "http://t:2/x", &[]),
@@ -69,7 +71,7 @@ fn protocols_are_known_by_name() {
     const GENERAL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
     const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL";
     use Protocol::{Grpc, HttpProtobuf};
-    let cases: [(&[(&str, &str)], Protocol, &[&str]); 6] = [
+    let cases: [(Variables<'_>, Protocol, &[&str]); 6] = [
         (&[(GENERAL, "grpc")], Grpc, &[]),
         (&[(GENERAL, "HTTP/Protobuf")], HttpProtobuf, &[]),
         (
@@ -106,7 +108,7 @@ fn headers_are_decoded_and_bad_entries_left_out() {
     const GENERAL: &str = "OTEL_EXPORTER_OTLP_HEADERS";
     const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_HEADERS";
     type Expected<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
-    let cases: [(&[(&str, &str)], Expected<'_>); 9] = [
+    let cases: [(Variables<'_>, Expected<'_>); 9] = [
         (&[(GENERAL, "a=1,b=2")], (&[("a", "1"), ("b", "2")], &[])),
         (&[(GENERAL, " a = x%20y , ")], (&[("a", "x y")], &[])),
         (
@@ -140,7 +142,7 @@ fn headers_are_decoded_and_bad_entries_left_out() {
 fn compressions_are_known_by_name() {
     const GENERAL: &str = "OTEL_EXPORTER_OTLP_COMPRESSION";
     const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION";
-    let cases: [(&[(&str, &str)], Compression, &[&str]); 5] = [
+    let cases: [(Variables<'_>, Compression, &[&str]); 5] = [
         (&[(GENERAL, "gzip")], Compression::Gzip, &[]),
         (&[(GENERAL, "ZSTD")], Compression::Zstd, &[]),
         (
@@ -166,7 +168,7 @@ fn compressions_are_known_by_name() {
 fn timeouts_are_milliseconds() {
     const GENERAL: &str = "OTEL_EXPORTER_OTLP_TIMEOUT";
     const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT";
-    let cases: [(&[(&str, &str)], u64, &[&str]); 6] = [
+    let cases: [(Variables<'_>, u64, &[&str]); 6] = [
         (&[(GENERAL, "2500")], 2500, &[]),
         (&[(TRACES, "100"), (GENERAL, "2500")], 100, &[]),
         (&[(GENERAL, "0")], 10_000, &[GENERAL]),

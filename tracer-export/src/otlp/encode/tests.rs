@@ -258,7 +258,7 @@ impl SpanExporter for StockCapture {
 #[derive(Debug)]
 struct Replay {
     trace_id: TraceId,
-    span_ids: Mutex<std::vec::IntoIter<SpanId>>,
+    span_ids: Mutex<std::array::IntoIter<SpanId, 6>>,
 }
 
 impl Replay {
@@ -274,7 +274,7 @@ impl Replay {
         let span_ids = order.map(|name| SpanId::from_bytes(ids[name].1[..].try_into().unwrap()));
         Self {
             trace_id: TraceId::from_bytes(ids["root"].0[..].try_into().unwrap()),
-            span_ids: Mutex::new(span_ids.to_vec().into_iter()),
+            span_ids: Mutex::new(span_ids.into_iter()),
         }
     }
 }
