@@ -239,6 +239,13 @@ mod tests {
             CompositePropagator::new(vec![Box::new(TraceContextPropagator::new()), Plain::new()]);
         let cx = both_ways(&propagator, &Context::new(), &map);
         assert_eq!(cx.span().span_context().trace_id(), TraceId::from(7));
+
+        // A propagator of another crate that hands out what it should not.
+        let map = headers(&[("traceparent", W3C), ("x-id", "0")]);
+        let propagator =
+            CompositePropagator::new(vec![Plain::new(), Box::new(TraceContextPropagator::new())]);
+        let cx = both_ways(&propagator, &Context::new(), &map);
+        assert_eq!(cx.span().span_context().trace_id(), TraceId::from(0xff));
     }
 
     /// "First" is about the carrier: a span that was in the context before is replaced.

@@ -291,6 +291,10 @@ mod tests {
             Ok(1),
         );
         check(
+            "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-ff",
+            Ok(3),
+        );
+        check(
             "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-09-what-will-be",
             Ok(1),
         );

@@ -142,6 +142,13 @@ mod tests {
         assert_eq!(set("ot=rv:not;x").as_deref(), Some("ot=th:c;rv:not;x"));
     }
 
+    /// Neither form is in the grammar, and neither may pass for something of another's.
+    #[test]
+    fn empty_entries_and_a_threshold_without_value_go() {
+        let updated = with_threshold(&state("ot=;th;;x:1;"), "c").map(|state| state.header());
+        assert_eq!(updated.as_deref(), Some("ot=th:c;x:1"));
+    }
+
     #[test]
     fn a_member_cannot_grow_beyond_256_characters() {
         let fits = format!("ot=x:{}", "y".repeat(256 - 2 - 5));

@@ -37,13 +37,15 @@ impl Threshold {
     /// The caller has checked that `ratio` is from 2^-56 to 1 and `digits` from 1 to 14.
     pub(crate) fn new(ratio: f64, digits: u8) -> Self {
         // A product with a power of two is exact, so only a ratio with bits below 2^-56 rounds.
-        let kept = ((ratio * ALL as f64).round() as u64).clamp(1, ALL);
+        let kept = (ratio * ALL as f64).round() as u64;
         // A ratio below 16^-n has a threshold that starts with n digits `f`.
         let leading = (kept.leading_zeros().saturating_sub(ALL.leading_zeros() + 1)) / 4;
         let shift = 4 * (DIGITS as u32).saturating_sub(leading + u32::from(digits));
         let half = (1_u64 << shift) >> 1;
         let rounded = (ALL - kept + half) >> shift << shift;
-        Self(rounded.min(ALL - 1))
+        // No carry reaches 2^56: half a digit is less than `kept`, whatever the number of digits.
+        debug_assert!(rounded < ALL);
+        Self(rounded)
     }
 
     /// Reads 1 to 14 lowercase hex digits, the form of `th`.

@@ -4,16 +4,17 @@ use opentelemetry::baggage::Baggage;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::baggage::{is_octet, is_token};
-use crate::limits::{BAGGAGE_BYTES, BAGGAGE_MEMBERS};
+use crate::limits::BAGGAGE_BYTES;
 
 /// The header value, empty if nothing fits, and how many members were left out.
+///
+/// `Baggage` itself takes no more than 64 members.
 pub(crate) fn header(baggage: &Baggage) -> (String, u64) {
     // The map gives another order in every process. Sorted, what does not fit is always the same.
     let mut members: Vec<_> = baggage.iter().collect();
     members.sort_unstable_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
 
     let mut header = String::new();
-    let mut count = 0;
     let mut dropped = 0;
     for (key, (value, metadata)) in members {
         let key = key.as_str();
@@ -28,9 +29,7 @@ pub(crate) fn header(baggage: &Baggage) -> (String, u64) {
             push_property(&mut header, property);
         }
         let valid = !key.is_empty() && key.bytes().all(is_token);
-        if valid && count < BAGGAGE_MEMBERS && header.len() <= BAGGAGE_BYTES {
-            count += 1;
-        } else {
+        if !valid || header.len() > BAGGAGE_BYTES {
             header.truncate(end);
             dropped += 1;
         }

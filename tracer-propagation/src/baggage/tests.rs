@@ -120,6 +120,8 @@ fn a_malformed_member_costs_itself_only() {
         &[("d", "2", "")],
         &[Error::BaggageValue { offset: 6 }],
     );
+    check(&["a=1; \tb c"], &[], &[Error::BaggageKey { offset: 6 }]);
+    check(&["a=1; b= \\"], &[], &[Error::BaggageValue { offset: 8 }]);
     check(&["a=1\r\nx: 2"], &[], &[Error::BaggageValue { offset: 2 }]);
     check(
         &[",, a=1 ,\t,", "", "b=2;;"],
@@ -180,6 +182,17 @@ fn one_budget_of_bytes_covers_all_headers() {
     let (baggage, errors) = parse(beyond.iter().map(|value| value.as_bytes()));
     assert_eq!((baggage.len(), errors), (2, vec![Error::BaggageLimit]));
     assert!(baggage.get("b").is_none());
+
+    // 8,189 bytes and three commas.
+    let lengths = [2047, 2047, 2048, 2047];
+    let four = ["a", "b", "c", "d"]
+        .iter()
+        .zip(lengths)
+        .map(|(key, len)| half(key, len));
+    let mut four: Vec<String> = four.collect();
+    assert_eq!(parse(four.iter().map(|value| value.as_bytes())).0.len(), 4);
+    four[3].push('x');
+    assert_eq!(parse(four.iter().map(|value| value.as_bytes())).0.len(), 3);
 }
 
 #[test]
@@ -226,6 +239,12 @@ fn a_line_break_cannot_become_a_header() {
     );
     assert_eq!(hop("a=1;p=%0d%0aX:1"), "a=1;p=%0d%0aX:1");
     assert_eq!(hop("a=%0d%0aX:1"), "a=%0D%0AX:1");
+}
+
+/// Receivers that decode forms read `+` as a space.
+#[test]
+fn a_plus_sign_is_encoded() {
+    assert_eq!(hop("a=1+1"), "a=1%2B1");
 }
 
 /// The stock propagator cuts the value at its second `=`.

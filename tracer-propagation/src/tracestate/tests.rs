@@ -58,6 +58,7 @@ fn one_bad_member_spoils_the_list() {
     check(&["a=1,foo.bar=1"], Err(Error::TracestateKey { offset: 4 }));
     check(&["@foo=1,bar=2"], Err(Error::TracestateKey { offset: 0 }));
     check(&["a=1,b"], Err(Error::TracestateKey { offset: 4 }));
+    check(&["a=1, \tB=2"], Err(Error::TracestateKey { offset: 6 }));
     check(&["=1"], Err(Error::TracestateKey { offset: 0 }));
     check(&["foo=bar=baz"], Err(Error::TracestateValue { offset: 4 }));
     check(&["foo=,bar=3"], Err(Error::TracestateValue { offset: 4 }));
@@ -117,13 +118,13 @@ fn a_list_too_long_loses_large_members_first_then_the_last() {
     fitting.pop();
     check(&[&members.join(",")], Ok(&fitting.join(",")));
 
-    // 32 x 130 bytes with commas: 128 bytes a member are not large, so the last one goes.
-    let members: Vec<String> = (10..42)
+    // 31 x 128 + 98 bytes and 31 commas: 4,097. Members of 128 bytes are not large: the last goes.
+    let mut members: Vec<String> = (10..41)
         .map(|n| format!("k{n}={}", "z".repeat(124)))
         .collect();
-    let kept = members[..31].join(",");
-    assert_eq!(members[0].len(), 128);
-    assert!(kept.len() <= TRACESTATE_BYTES && members.join(",").len() > TRACESTATE_BYTES);
+    let kept = members.join(",");
+    members.push(format!("last={}", "z".repeat(93)));
+    assert_eq!((members[0].len(), members.join(",").len()), (128, 4097));
     check(&[&members.join(",")], Ok(&kept));
 }
 
