@@ -1,13 +1,11 @@
 //! One span: the handle, and what it records.
 
+mod attribute_index;
 mod attributes;
 mod limits;
 pub(crate) mod record;
 pub(crate) mod recording;
 pub(crate) mod wire;
-
-#[cfg(test)]
-mod tests;
 
 use std::{borrow::Cow, error::Error, time::SystemTime};
 

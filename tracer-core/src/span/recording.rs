@@ -14,6 +14,7 @@ use opentelemetry::{
 };
 
 use super::{
+    attribute_index::AttributeIndex,
     attributes::{attribute_field_len, cut, put_attribute},
     limits::SpanLimits,
     record::{HEAD_BYTES, Head},
@@ -50,7 +51,7 @@ pub(crate) struct Recording {
     /// Invariant: starts with `HEAD_BYTES` spare bytes, then name and tracestate.
     pub(crate) buffer: Vec<u8>,
     head: Head,
-    attributes: Vec<Slot>,
+    index: AttributeIndex,
     status: Status,
     /// What makes monotonic readings wall time, for this span.
     pub(crate) offset: Offset,
@@ -59,13 +60,6 @@ pub(crate) struct Recording {
     dropped_attributes: u32,
     dropped_events: u32,
     dropped_links: u32,
-}
-
-/// Where an attribute lies in the buffer, and enough of its key to tell most others apart.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    mark: u32,
-    at: usize,
 }
 
 /// What a span is born with.
@@ -85,7 +79,7 @@ impl Recording {
             shared,
             buffer: Vec::with_capacity(512),
             head: Head::default(),
-            attributes: Vec::with_capacity(8),
+            index: AttributeIndex::default(),
             status: Status::Unset,
             offset: Offset::default(),
             events: 0,
@@ -122,7 +116,7 @@ impl Recording {
         };
         self.head.set_parent_is_remote(remote);
         self.offset = birth.offset;
-        self.attributes.clear();
+        self.index.clear();
         self.status = Status::Unset;
         self.events = 0;
         self.links = 0;
@@ -140,19 +134,12 @@ impl Recording {
             self.dropped_attributes = self.dropped_attributes.saturating_add(1);
             return;
         }
-        let mark = mark(key);
-        let earlier = self
-            .attributes
-            .iter()
-            .position(|slot| slot.mark == mark && key_at(&self.buffer, slot.at) == key.as_bytes());
-        if let Some(earlier) = earlier {
-            self.remove(earlier);
-        } else if self.attributes.len() >= self.limits().max_attributes as usize {
+        let replaced = self.index.remove(key, &mut self.buffer);
+        if !replaced && self.index.len() >= self.limits().max_attributes as usize {
             self.dropped_attributes = self.dropped_attributes.saturating_add(1);
             return;
         }
-        let at = self.buffer.len();
-        self.attributes.push(Slot { mark, at });
+        self.index.push(key, self.buffer.len());
         let max_bytes = self.limits().max_value_bytes;
         put_attribute(&mut self.buffer, ATTRIBUTES, attribute, max_bytes);
     }
@@ -247,9 +234,7 @@ impl Recording {
         let (before, after) = (old.len(), name.len());
         self.buffer.splice(old, name.bytes());
         self.head.name_len = len_u32(after);
-        for slot in &mut self.attributes {
-            slot.at = slot.at - before + after;
-        }
+        self.index.shift(before, after);
     }
 
     /// Completes the record. Its bytes are the buffer, then the status message.
@@ -292,19 +277,6 @@ impl Recording {
     fn limits(&self) -> &SpanLimits {
         &self.shared.limits
     }
-
-    /// Takes an attribute out of the buffer; what follows moves up.
-    fn remove(&mut self, slot: usize) {
-        let at = self.attributes.remove(slot).at;
-        let Some(len) = field_len(&self.buffer, at) else {
-            debug_assert!(false, "a slot points at a field");
-            return;
-        };
-        self.buffer.drain(at..at + len);
-        for later in self.attributes.iter_mut().skip(slot) {
-            later.at -= len;
-        }
-    }
 }
 
 impl fmt::Debug for Recording {
@@ -312,54 +284,11 @@ impl fmt::Debug for Recording {
         // Counts only: values may be secret.
         f.debug_struct("Recording")
             .field("name", &self.name())
-            .field("attributes", &self.attributes.len())
+            .field("attributes", &self.index.len())
             .field("events", &self.events)
             .field("links", &self.links)
             .finish_non_exhaustive()
     }
-}
-
-/// Length and outer bytes of a key: unequal for most different keys, and quick to take.
-fn mark(key: &str) -> u32 {
-    let bytes = key.as_bytes();
-    let first = bytes.first().copied().unwrap_or_default();
-    let last = bytes.last().copied().unwrap_or_default();
-    u32::from(first) << 24 | u32::from(last) << 16 | (len_u32(bytes.len()) & 0xffff)
-}
-
-/// The key of the `KeyValue` field at `at`.
-fn key_at(buffer: &[u8], at: usize) -> &[u8] {
-    fn key(buffer: &[u8], at: usize) -> Option<&[u8]> {
-        let field = buffer.get(at + 1..)?;
-        let message = field.get(varint_size(field)?..)?;
-        let key = message.get(1..)?;
-        let prefix = varint_size(key)?;
-        key.get(prefix..prefix + read_varint(key)?)
-    }
-    key(buffer, at).unwrap_or_default()
-}
-
-/// The size of the field at `at`, its tag and length included.
-fn field_len(buffer: &[u8], at: usize) -> Option<usize> {
-    let field = buffer.get(at + 1..)?;
-    Some(1 + varint_size(field)? + read_varint(field)?)
-}
-
-fn varint_size(bytes: &[u8]) -> Option<usize> {
-    bytes
-        .iter()
-        .position(|byte| byte & 0x80 == 0)
-        .map(|last| last + 1)
-}
-
-fn read_varint(bytes: &[u8]) -> Option<usize> {
-    let bytes = bytes.get(..varint_size(bytes)?)?;
-    Some(
-        bytes
-            .iter()
-            .rev()
-            .fold(0, |value, byte| value << 7 | usize::from(byte & 0x7f)),
-    )
 }
 
 /// The attributes within the limit, and how many are dropped in all.

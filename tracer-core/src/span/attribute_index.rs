@@ -1,0 +1,140 @@
+//! Where the attributes of a span lie in its buffer, so that setting a key again replaces its value.
+
+/// The attributes of one span, in the order in which they stand in the buffer.
+///
+/// A span has few attributes, so a short list that is searched beats a hash table: each entry holds
+/// enough of its key to tell most others apart without looking into the buffer.
+#[derive(Debug, Default)]
+pub(super) struct AttributeIndex(Vec<Slot>);
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    mark: u32,
+    /// The position of the field's tag.
+    at: usize,
+}
+
+impl AttributeIndex {
+    /// Notes that the field that begins at `at` has this key.
+    pub(super) fn push(&mut self, key: &str, at: usize) {
+        self.0.push(Slot {
+            mark: mark(key),
+            at,
+        });
+    }
+
+    /// Takes the attribute with this key out of the buffer, if there is one; what follows moves up.
+    pub(super) fn remove(&mut self, key: &str, buffer: &mut Vec<u8>) -> bool {
+        let mark = mark(key);
+        let found = self
+            .0
+            .iter()
+            .position(|slot| slot.mark == mark && key_at(buffer, slot.at) == Some(key.as_bytes()));
+        let Some(found) = found else {
+            return false;
+        };
+        let at = self.0.remove(found).at;
+        let len = field_len(buffer, at).unwrap_or_default();
+        buffer.drain(at..at + len);
+        for later in self.0.iter_mut().skip(found) {
+            later.at -= len;
+        }
+        true
+    }
+
+    /// Follows a change of what stands before all attributes, from `before` to `after` bytes.
+    pub(super) fn shift(&mut self, before: usize, after: usize) {
+        for slot in &mut self.0 {
+            slot.at = slot.at - before + after;
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// Length and outer bytes of a key: unequal for most different keys, and quick to take.
+fn mark(key: &str) -> u32 {
+    let bytes = key.as_bytes();
+    let first = bytes.first().copied().unwrap_or_default();
+    let last = bytes.last().copied().unwrap_or_default();
+    u32::from(first) << 24 | u32::from(last) << 16 | (bytes.len() as u32 & 0xffff)
+}
+
+/// The key of the `KeyValue` field at `at`.
+fn key_at(buffer: &[u8], at: usize) -> Option<&[u8]> {
+    let field = buffer.get(at + 1..)?;
+    let message = field.get(varint_size(field)?..)?;
+    let key = message.get(1..)?;
+    let prefix = varint_size(key)?;
+    key.get(prefix..prefix + read_varint(key)?)
+}
+
+/// The size of the field at `at`, its tag and length included.
+fn field_len(buffer: &[u8], at: usize) -> Option<usize> {
+    let field = buffer.get(at + 1..)?;
+    Some(1 + varint_size(field)? + read_varint(field)?)
+}
+
+fn varint_size(bytes: &[u8]) -> Option<usize> {
+    bytes
+        .iter()
+        .position(|byte| byte & 0x80 == 0)
+        .map(|last| last + 1)
+}
+
+fn read_varint(bytes: &[u8]) -> Option<usize> {
+    let bytes = bytes.get(..varint_size(bytes)?)?;
+    Some(
+        bytes
+            .iter()
+            .rev()
+            .fold(0, |value, byte| value << 7 | usize::from(byte & 0x7f)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::KeyValue;
+
+    use super::*;
+    use crate::span::attributes::put_attribute;
+
+    #[test]
+    fn keys_with_equal_marks_are_told_apart() {
+        let (mut index, mut buffer) = (AttributeIndex::default(), vec![0; 5]);
+        assert_eq!(mark("abc"), mark("axc"));
+        for key in ["abc", "axc"] {
+            index.push(key, buffer.len());
+            put_attribute(&mut buffer, 0x4a, &KeyValue::new(key, 1), usize::MAX);
+        }
+        assert!(!index.remove("ayc", &mut buffer));
+        assert!(index.remove("abc", &mut buffer));
+        assert!(!index.remove("abc", &mut buffer));
+        assert_eq!(key_at(&buffer, 5), Some("axc".as_bytes()));
+        assert!(index.remove("axc", &mut buffer));
+        assert_eq!((index.len(), buffer.len()), (0, 5));
+    }
+
+    #[test]
+    fn long_keys_and_values_are_found_and_removed_whole() {
+        let (mut index, mut buffer) = (AttributeIndex::default(), Vec::new());
+        let long = "k".repeat(300);
+        for key in ["a", &long, "b"] {
+            index.push(key, buffer.len());
+            let attribute = KeyValue::new(key.to_owned(), "v".repeat(20_000));
+            put_attribute(&mut buffer, 0x4a, &attribute, usize::MAX);
+        }
+        let whole = buffer.len();
+        assert!(index.remove(&long, &mut buffer));
+        assert!(whole - buffer.len() > 20_300);
+        assert!(index.remove("b", &mut buffer));
+        assert!(index.remove("a", &mut buffer));
+        assert!(buffer.is_empty());
+    }
+}
