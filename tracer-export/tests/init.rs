@@ -1,6 +1,14 @@
 //! The set-up from variables, against a stock collector. Variables are given by a function; the
 //! environment of the process is never touched.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that meets the unexpected fails"
+)]
+
 mod support;
 
 use std::{

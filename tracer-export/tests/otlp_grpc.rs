@@ -1,5 +1,12 @@
 //! OTLP over gRPC against a stock collector, and against servers that misbehave.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that meets the unexpected fails"
+)]
 #![cfg(feature = "grpc")]
 
 mod support;
