@@ -78,13 +78,9 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        match self.provider.shutdown(self.timeout) {
-            Ok(()) | Err(ShutdownError::AlreadyShutdown) => {}
-            Err(error) => tracing::warn!(
-                target: "tracer_export",
-                error = &error as &dyn std::error::Error,
-                "spans were left when tracing ended"
-            ),
+        // An earlier shutdown already said how it went.
+        if let Err(ShutdownError::Flush(reason)) = self.provider.shutdown(self.timeout) {
+            tracing::warn!(target: "tracer_export", %reason, "spans were left when tracing ended");
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Which answers are worth another attempt (OTLP specification 1.x, "Failures").
 
-/// OTLP/HTTP, "Retryable Response Codes".
-#[cfg(feature = "http")]
+/// OTLP/HTTP, "Retryable Response Codes". For gRPC, what a proxy on the way answered.
 pub(crate) fn http_is_retryable(status: u16) -> bool {
     matches!(status, 429 | 502 | 503 | 504)
 }
@@ -39,7 +38,6 @@ pub(crate) fn grpc_retry(code: i32) -> GrpcRetry {
 mod tests {
     use super::*;
 
-    #[cfg(feature = "http")]
     #[test]
     fn four_http_codes_are_retryable() {
         let retryable: Vec<u16> = (100..=999)

@@ -13,9 +13,10 @@ use std::{
 use tokio::time::{Instant, timeout_at};
 use tracer_core::{ExportError, ExportResult, ExportSuccess, Status};
 
-use self::backoff::Schedule;
 #[cfg(feature = "http")]
-pub(crate) use self::{after::retry_after, classify::http_is_retryable};
+pub(crate) use self::after::retry_after;
+use self::backoff::Schedule;
+pub(crate) use self::classify::http_is_retryable;
 #[cfg(feature = "grpc")]
 pub(crate) use self::{
     after::retry_info,
