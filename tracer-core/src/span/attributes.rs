@@ -18,16 +18,68 @@ const DOUBLE: u8 = tag(4, FIXED64);
 const ARRAY: u8 = tag(5, BYTES);
 const ELEMENT: u8 = tag(1, BYTES);
 
+/// Up to this many bytes, every length in a `KeyValue` field takes one byte.
+const SHORT: usize = 100;
+
 /// Appends one `KeyValue` as a field with the given tag. Strings are cut to `max_bytes`.
 pub(crate) fn put_attribute(out: &mut Vec<u8>, field: u8, attribute: &KeyValue, max_bytes: usize) {
     let key = attribute.key.as_str();
+    match &attribute.value {
+        Value::String(string) => {
+            let string = cut(string.as_str(), max_bytes);
+            if key.len() + string.len() <= SHORT {
+                let [key_len, len] = [key.len(), string.len()].map(short);
+                put_short(
+                    out,
+                    field,
+                    key,
+                    &[VALUE, len + 2, STRING, len],
+                    key_len + len + 6,
+                );
+                out.extend_from_slice(string.as_bytes());
+                return;
+            }
+        }
+        Value::Bool(bool) if key.len() <= SHORT => {
+            let value = [VALUE, 2, BOOL, u8::from(*bool)];
+            return put_short(out, field, key, &value, short(key.len()) + 6);
+        }
+        // Non-negative numbers below 128, such as most counts, take one byte.
+        Value::I64(int @ 0..128) if key.len() <= SHORT => {
+            let value = [VALUE, 2, INT, int.to_le_bytes()[0]];
+            return put_short(out, field, key, &value, short(key.len()) + 6);
+        }
+        _ => {}
+    }
+    put_any_attribute(out, field, attribute, max_bytes);
+}
+
+/// The field of a short `KeyValue`: its key, and the first or all bytes of its value. `len` is the
+/// length of the whole message.
+fn put_short(out: &mut Vec<u8>, field: u8, key: &str, value: &[u8; 4], len: u8) {
+    out.reserve(usize::from(len) + 2);
+    out.extend_from_slice(&[field, len, KEY, short(key.len())]);
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(value);
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "callers have compared with SHORT"
+)]
+fn short(len: usize) -> u8 {
+    debug_assert!(len <= SHORT);
+    len as u8
+}
+
+/// The same for keys and values of every length.
+fn put_any_attribute(out: &mut Vec<u8>, field: u8, attribute: &KeyValue, max_bytes: usize) {
+    let key = attribute.key.as_str();
     let value = &attribute.value;
     let value_len = value_len(value, max_bytes);
-    put_len(
-        out,
-        field,
-        bytes_field_len(key.len()) + bytes_field_len(value_len),
-    );
+    let len = bytes_field_len(key.len()) + bytes_field_len(value_len);
+    out.reserve(bytes_field_len(len));
+    put_len(out, field, len);
     put_bytes(out, KEY, key.as_bytes());
     put_len(out, VALUE, value_len);
     put_value(out, value, max_bytes);
@@ -139,9 +191,12 @@ fn put_string(out: &mut Vec<u8>, string: &str, max_bytes: usize) {
 
 /// The longest prefix of whole characters within `max_bytes`.
 pub(crate) fn cut(string: &str, max_bytes: usize) -> &str {
+    if string.len() <= max_bytes {
+        return string;
+    }
     string
         .get(..string.floor_char_boundary(max_bytes))
-        .unwrap_or(string)
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -175,6 +230,13 @@ mod tests {
         same(KeyValue::new("", ""));
         same(KeyValue::new("k", "grüße"));
         same(KeyValue::new("k".repeat(300), "v".repeat(70_000)));
+        // Around the lengths at which the encoding changes.
+        for len in [0, 99, 100, 101, 127, 128] {
+            same(KeyValue::new("", "v".repeat(len)));
+            same(KeyValue::new("k".repeat(len), ""));
+            same(KeyValue::new("k".repeat(len), true));
+            same(KeyValue::new("k".repeat(len), 127));
+        }
         same(KeyValue::new("b", true));
         same(KeyValue::new("b", false));
         for int in [0, 1, 127, 128, i64::MAX, -1, i64::MIN] {

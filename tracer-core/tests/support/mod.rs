@@ -1,6 +1,6 @@
 //! Exporters that do as a test wants.
 #![allow(dead_code, reason = "each test file uses a part")]
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test may fail")]
 
 use std::{
     collections::HashSet,
