@@ -1,1 +1,55 @@
-//! To be filled.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+//! Reference collector: takes spans over OTLP, stores them, and answers questions about them.
+//!
+//! ```text
+//! otlp-grpc 4317 ─┐  admission   decode      cut into pieces   queue   one      SQLite
+//! otlp-http 4318 ─┴─ (bytes)  ── validate ── encode, compress ──────── writer ─ file
+//!                                                                                │
+//! query 8080: API and page ───────────────────────────────────────────── readers ┘
+//! health 13133
+//! ```
+//!
+//! # Guarantees
+//! - A success is answered after the commit: accepted spans survive `kill -9` of the process, and
+//!   are found by every query from then on. A power cut may take the last commits.
+//! - Nothing is lost without a word: a span that is not kept is counted and named in a partial
+//!   success, and a request that finds no room is told to come back.
+//! - `GET /api/stats` holds the ledger: `received = stored + duplicate + rejected + refused + waiting`.
+//! - Bodies, decompressed bodies, attribute nesting, headers, connections, waiting bytes and
+//!   answers are bounded; every listener is on the loopback interface unless it is told otherwise.
+//!
+//! # Bounds
+//! | what | bound | beyond it |
+//! | --- | --- | --- |
+//! | request body, compressed and again decompressed | 20 MiB | 413, `RESOURCE_EXHAUSTED` |
+//! | bytes of requests in work | 64 MiB | 503 with `Retry-After`, `UNAVAILABLE` with `RetryInfo` |
+//! | bytes waiting for the writer | 64 MiB | as above |
+//! | attributes, events, links per span | 128 each | dropped, counted on the span |
+//! | text of one attribute value, a name, a message | 64 KiB | cut, counted |
+//! | nesting of an attribute value | 64 | null, counted |
+//! | elements of an attribute value | 4096 | dropped, counted |
+//! | spans per trace | 100,000 | rejected in a partial success |
+//! | headers | 16 KiB, 100 lines | connection refused |
+//! | time for headers, for a body | 10 s, 30 s | connection closed, 408 |
+//! | connections per listener | 1024 | wait |
+//!
+//! # Examples
+//! See [`Collector::start`].
+
+mod collector;
+mod config;
+mod decode;
+mod error;
+mod health;
+mod model;
+mod query;
+mod receive;
+mod serve;
+mod store;
+mod telemetry;
+pub mod ui;
+
+pub use collector::Collector;
+pub use config::CollectorConfig;
+pub use error::Error;

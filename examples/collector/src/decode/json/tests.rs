@@ -1,0 +1,226 @@
+use super::*;
+use crate::decode::validate::{MAX_ATTRIBUTES, MAX_DEPTH, MAX_NODES, MAX_TEXT_BYTES};
+use crate::model::{Kind, Status, Value};
+
+// examples/trace.json of opentelemetry-proto 1.x, whose ids are upper-case hex.
+const PUBLISHED: &str = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name",
+"value":{"stringValue":"my.service"}}]},"scopeSpans":[{"scope":{"name":"my.library","version":"1.0.0",
+"attributes":[{"key":"my.scope.attribute","value":{"stringValue":"some scope attribute"}}]},"spans":[
+{"traceId":"5B8EFFF798038103D269B633813FC60C","spanId":"EEE19B7EC3C1B174",
+"parentSpanId":"EEE19B7EC3C1B173","name":"I'm a server span","startTimeUnixNano":"1544712660000000000",
+"endTimeUnixNano":"1544712661000000000","kind":2,"attributes":[{"key":"my.span.attr",
+"value":{"stringValue":"some value"}}]}]}]}]}"#;
+
+fn request(span: &str) -> String {
+    format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#)
+}
+
+fn with_ids(fields: &str) -> String {
+    request(&format!(
+        r#"{{"traceId":"01010101010101010101010101010101","spanId":"0202020202020202",
+        "startTimeUnixNano":10,"endTimeUnixNano":20{fields}}}"#
+    ))
+}
+
+#[track_caller]
+fn one_span(json: &str) -> Span {
+    let decoded = decode(json.as_bytes()).unwrap();
+    assert_eq!(decoded.counts.received, 1);
+    decoded.groups[0].spans[0].clone()
+}
+
+#[track_caller]
+fn value(json: &str) -> Value {
+    let span = one_span(&with_ids(&format!(
+        r#","attributes":[{{"key":"k","value":{json}}}]"#
+    )));
+    span.attributes.items[0].value.clone()
+}
+
+#[test]
+fn the_published_example_reads_whole() {
+    let decoded = decode(PUBLISHED.as_bytes()).unwrap();
+    let group = &decoded.groups[0];
+    assert_eq!(group.resource.service_name(), "my.service");
+    assert_eq!(
+        (group.scope.name.as_str(), group.scope.version.as_str()),
+        ("my.library", "1.0.0")
+    );
+    let span = &group.spans[0];
+    assert_eq!(span.trace_id[..3], [0x5b, 0x8e, 0xff]);
+    assert_eq!(
+        span.parent,
+        Some([0xee, 0xe1, 0x9b, 0x7e, 0xc3, 0xc1, 0xb1, 0x73])
+    );
+    assert_eq!(span.start_nanos, 1_544_712_660_000_000_000);
+    assert_eq!(span.kind, Kind::from_number(2));
+    assert_eq!(
+        span.attributes.items[0].value,
+        Value::String("some value".into())
+    );
+}
+
+#[test]
+fn values_read_as_the_json_mapping_has_them() {
+    assert_eq!(
+        value(r#"{"intValue":"-9223372036854775808"}"#),
+        Value::Int(i64::MIN)
+    );
+    assert_eq!(value(r#"{"intValue":7}"#), Value::Int(7));
+    assert_eq!(value(r#"{"doubleValue":1}"#), Value::Double(1.0));
+    assert_eq!(
+        value(r#"{"doubleValue":"-Infinity"}"#),
+        Value::Double(f64::NEG_INFINITY)
+    );
+    assert_eq!(
+        value(r#"{"boolValue":true,"unknown":[{}]}"#),
+        Value::Bool(true)
+    );
+    assert_eq!(
+        value(r#"{"bytesValue":"/+8="}"#),
+        Value::Bytes(vec![0xff, 0xef])
+    );
+    assert_eq!(
+        value(r#"{"bytesValue":"_-8="}"#),
+        Value::Bytes(vec![0xff, 0xef])
+    );
+    assert_eq!(value("{}"), Value::Null);
+    assert_eq!(value("null"), Value::Null);
+    let list = r#"{"arrayValue":{"values":[{"intValue":"1"},{"stringValue":"b"}]}}"#;
+    assert_eq!(
+        value(list),
+        Value::Array(vec![Value::Int(1), Value::String("b".into())])
+    );
+    let map = r#"{"kvlistValue":{"values":[{"key":"a","value":{"boolValue":false}}]}}"#;
+    let Value::Map(entries) = value(map) else {
+        panic!("not a map")
+    };
+    assert_eq!(
+        (entries[0].key.as_str(), &entries[0].value),
+        ("a", &Value::Bool(false))
+    );
+}
+
+#[test]
+fn enums_are_numbers_or_names_and_null_is_absent() {
+    let span = one_span(&with_ids(
+        r#","kind":"SPAN_KIND_CLIENT","status":{"code":"STATUS_CODE_ERROR"},"events":null,"name":null"#,
+    ));
+    assert_eq!((span.kind.as_str(), span.status), ("CLIENT", Status::Error));
+    let span = one_span(&with_ids(r#","kind":3,"status":{"code":2,"message":"m"}"#));
+    assert_eq!((span.kind.as_str(), span.status), ("CLIENT", Status::Error));
+    assert_eq!(span.status_message, "m");
+}
+
+#[test]
+fn a_bad_id_refuses_its_span_only() {
+    let good = r#"{"traceId":"01010101010101010101010101010101","spanId":"0202020202020202","startTimeUnixNano":"1","endTimeUnixNano":"1"}"#;
+    let bad_trace = good.replace("01010101010101010101010101010101", "xyz");
+    let short_span = good.replace("0202020202020202", "02");
+    let bad_parent = good.replace(r#""spanId""#, r#""parentSpanId":"g","spanId""#);
+    let json = request(&[good, &bad_trace, &short_span, &bad_parent, "{}"].join(","));
+    let decoded = decode(json.as_bytes()).unwrap();
+    assert_eq!(decoded.groups[0].spans.len(), 1);
+    let expected = Counts {
+        received: 5,
+        invalid_trace_id: 2,
+        invalid_span_id: 1,
+        invalid_parent_id: 1,
+        ..Counts::default()
+    };
+    assert_eq!(decoded.counts, expected);
+}
+
+#[test]
+fn malformed_json_is_refused_with_its_place() {
+    for broken in [
+        "",
+        "[]",
+        "{",
+        r#"{"resourceSpans":1}"#,
+        r#"{"resourceSpans":[]} x"#,
+    ] {
+        assert!(
+            matches!(
+                decode(broken.as_bytes()),
+                Err(DecodeError::Json { line: 1, .. })
+            ),
+            "{broken}"
+        );
+    }
+    let bad_number = with_ids(r#","droppedEventsCount":"many""#);
+    assert!(matches!(
+        decode(bad_number.as_bytes()),
+        Err(DecodeError::Json { line: 2, .. })
+    ));
+}
+
+#[test]
+fn unknown_keys_may_nest_as_deep_as_they_like() {
+    let deep = format!("{}{}", "[".repeat(500_000), "]".repeat(500_000));
+    let span = one_span(&with_ids(&format!(r#","whatever":{deep}"#)));
+    assert_eq!(span.end_nanos, 20);
+}
+
+fn nested(levels: usize, leaf: &str) -> String {
+    let open = r#"{"kvlistValue":{"values":[{"key":"n","value":"#;
+    format!("{}{leaf}{}", open.repeat(levels), "}]}}".repeat(levels))
+}
+
+#[test]
+fn deep_values_are_cut_at_the_depth_limit() {
+    let depth_of = |mut value: Value| {
+        let mut depth = 0;
+        while let Value::Map(mut entries) = value {
+            depth += 1;
+            value = entries.pop().map_or(Value::Null, |entry| entry.value);
+        }
+        (depth, value)
+    };
+    assert_eq!(
+        depth_of(value(&nested(MAX_DEPTH, r#"{"intValue":1}"#))),
+        (MAX_DEPTH, Value::Int(1))
+    );
+    assert_eq!(
+        depth_of(value(&nested(200_000, "{}"))),
+        (MAX_DEPTH, Value::Null)
+    );
+}
+
+#[test]
+fn nested_lists_of_values_cannot_hide_from_the_depth_limit() {
+    let open = r#"{"values":"#;
+    let deep = format!(
+        r#"{{"arrayValue":{}{}}}"#,
+        open.repeat(200_000),
+        "}".repeat(200_000)
+    );
+    let json = with_ids(&format!(r#","attributes":[{{"key":"k","value":{deep}}}]"#));
+    assert!(decode(json.as_bytes()).is_err());
+}
+
+#[test]
+fn attributes_elements_and_text_are_bounded() {
+    let one = r#"{"key":"k","value":{"intValue":1}}"#;
+    let many = vec![one; MAX_ATTRIBUTES + 5].join(",");
+    let span = one_span(&with_ids(&format!(
+        r#","attributes":[{many}],"droppedAttributesCount":2"#
+    )));
+    assert_eq!(
+        (span.attributes.items.len(), span.attributes.dropped),
+        (MAX_ATTRIBUTES, 7)
+    );
+
+    let long = "x".repeat(MAX_TEXT_BYTES + 1);
+    let Value::String(text) = value(&format!(r#"{{"stringValue":"{long}"}}"#)) else {
+        panic!()
+    };
+    assert_eq!(text.len(), MAX_TEXT_BYTES);
+
+    let elements = vec!["{}"; MAX_NODES + 9].join(",");
+    let Value::Array(values) = value(&format!(r#"{{"arrayValue":{{"values":[{elements}]}}}}"#))
+    else {
+        panic!()
+    };
+    assert_eq!(values.len(), MAX_NODES);
+}

@@ -1,0 +1,252 @@
+//! What a span must be to be kept, and how much of it is kept.
+//!
+//! Both decoders ask this file, so the same trace meets the same limits in either encoding.
+
+use crate::model::{Span, SpanId, TraceId};
+
+/// Attributes kept per span, event, link, resource and scope; the rest is counted as dropped.
+pub(crate) const MAX_ATTRIBUTES: usize = 128;
+/// Events kept per span; the rest is counted as dropped.
+pub(crate) const MAX_EVENTS: usize = 128;
+/// Links kept per span; the rest is counted as dropped.
+pub(crate) const MAX_LINKS: usize = 128;
+/// Bytes of text kept per attribute value, name, key or message; longer text is cut.
+pub(crate) const MAX_TEXT_BYTES: usize = 64 * 1024;
+/// Levels of arrays and maps kept in an attribute value; a deeper value becomes null.
+pub(crate) const MAX_DEPTH: usize = 64;
+/// Array elements and map entries kept per attribute value, all levels together.
+pub(crate) const MAX_NODES: usize = 4096;
+
+/// Why a span was not taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reject {
+    TraceId,
+    SpanId,
+    ParentId,
+    Time,
+}
+
+/// What happened to the spans of one request.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Counts {
+    /// Spans that stood in the request.
+    pub(crate) received: u64,
+    pub(crate) invalid_trace_id: u64,
+    pub(crate) invalid_span_id: u64,
+    pub(crate) invalid_parent_id: u64,
+    pub(crate) invalid_time: u64,
+    /// Attribute values, names and messages that were cut at a limit.
+    pub(crate) truncated: u64,
+    /// Attributes, events and links that did not fit, on kept and refused spans alike.
+    pub(crate) dropped: u64,
+}
+
+impl Counts {
+    pub(crate) fn rejected(&self) -> u64 {
+        self.invalid_trace_id + self.invalid_span_id + self.invalid_parent_id + self.invalid_time
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.received += other.received;
+        self.invalid_trace_id += other.invalid_trace_id;
+        self.invalid_span_id += other.invalid_span_id;
+        self.invalid_parent_id += other.invalid_parent_id;
+        self.invalid_time += other.invalid_time;
+        self.truncated += other.truncated;
+        self.dropped += other.dropped;
+    }
+
+    pub(crate) fn reject(&mut self, reason: Reject) {
+        match reason {
+            Reject::TraceId => self.invalid_trace_id += 1,
+            Reject::SpanId => self.invalid_span_id += 1,
+            Reject::ParentId => self.invalid_parent_id += 1,
+            Reject::Time => self.invalid_time += 1,
+        }
+    }
+
+    /// The text of a partial success: numbers and our own words only. Empty if all were taken.
+    pub(crate) fn message(&self) -> String {
+        let parts: Vec<String> = [
+            (self.invalid_trace_id, "invalid trace id"),
+            (self.invalid_span_id, "invalid span id"),
+            (self.invalid_parent_id, "invalid parent span id"),
+            (self.invalid_time, "start missing or after end"),
+        ]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, reason)| format!("{count} with {reason}"))
+        .collect();
+        parts.join(", ")
+    }
+}
+
+/// Turns the bytes of a trace id into one, or says why not.
+pub(crate) fn trace_id(bytes: &[u8]) -> Result<TraceId, Reject> {
+    TraceId::try_from(bytes)
+        .ok()
+        .filter(|id| *id != TraceId::default())
+        .ok_or(Reject::TraceId)
+}
+
+/// Turns the bytes of a span id into one, or says why not.
+pub(crate) fn span_id(bytes: &[u8]) -> Result<SpanId, Reject> {
+    SpanId::try_from(bytes)
+        .ok()
+        .filter(|id| *id != SpanId::default())
+        .ok_or(Reject::SpanId)
+}
+
+/// A parent id is absent, or well formed. All zero means absent, as some senders write it.
+pub(crate) fn parent_id(bytes: &[u8]) -> Result<Option<SpanId>, Reject> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let id = SpanId::try_from(bytes).map_err(|_| Reject::ParentId)?;
+    Ok(Some(id).filter(|id| *id != SpanId::default()))
+}
+
+/// Checks the times of a span. A span of no length is fine; one that ends before it starts, or
+/// has no start, cannot be shown. The upper bound is the year 2262, where signed 64-bit
+/// nanoseconds end, which is what the store's integers hold.
+pub(crate) fn times(span: &Span) -> Result<(), Reject> {
+    let fits = i64::try_from(span.end_nanos).is_ok();
+    if span.start_nanos == 0 || span.end_nanos < span.start_nanos || !fits {
+        return Err(Reject::Time);
+    }
+    Ok(())
+}
+
+/// What one attribute value may still use. Spent in the order of the sender.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    bytes: usize,
+    nodes: usize,
+    /// Whether anything was cut.
+    pub(crate) exceeded: bool,
+}
+
+impl Budget {
+    pub(crate) fn new() -> Self {
+        Self {
+            bytes: MAX_TEXT_BYTES,
+            nodes: MAX_NODES,
+            exceeded: false,
+        }
+    }
+
+    /// Takes one array element or map entry; false when there are too many.
+    pub(crate) fn take_node(&mut self) -> bool {
+        let Some(left) = self.nodes.checked_sub(1) else {
+            self.exceeded = true;
+            return false;
+        };
+        self.nodes = left;
+        true
+    }
+
+    /// Notes that a value lies deeper than [`MAX_DEPTH`].
+    pub(crate) fn too_deep(&mut self) {
+        self.exceeded = true;
+    }
+
+    /// The part of `text` that still fits, cut at a character.
+    pub(crate) fn take_text<'a>(&mut self, text: &'a str) -> &'a str {
+        let kept = cut(text, self.bytes);
+        self.exceeded |= kept.len() < text.len();
+        self.bytes -= kept.len();
+        kept
+    }
+
+    /// The part of `bytes` that still fits.
+    pub(crate) fn take_bytes<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let kept = bytes.get(..self.bytes).unwrap_or(bytes);
+        self.exceeded |= kept.len() < bytes.len();
+        self.bytes -= kept.len();
+        kept
+    }
+}
+
+/// The longest start of `text` that has at most `max` bytes and ends between characters.
+pub(crate) fn cut(text: &str, max: usize) -> &str {
+    if text.len() <= max {
+        return text;
+    }
+    text.get(..text.floor_char_boundary(max)).unwrap_or("")
+}
+
+/// Cuts a name, key or message at [`MAX_TEXT_BYTES`] and counts that.
+pub(crate) fn bounded_text(text: &str, counts: &mut Counts) -> String {
+    let kept = cut(text, MAX_TEXT_BYTES);
+    counts.truncated += u64::from(kept.len() < text.len());
+    kept.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_must_have_their_length_and_not_be_zero() {
+        assert_eq!(trace_id(&[0; 16]), Err(Reject::TraceId));
+        assert_eq!(trace_id(&[1; 15]), Err(Reject::TraceId));
+        assert_eq!(trace_id(&[1; 17]), Err(Reject::TraceId));
+        assert_eq!(trace_id(&[1; 16]), Ok([1; 16]));
+        assert_eq!(span_id(&[]), Err(Reject::SpanId));
+        assert_eq!(span_id(&[0; 8]), Err(Reject::SpanId));
+        assert_eq!(span_id(&[2; 8]), Ok([2; 8]));
+        assert_eq!(parent_id(&[]), Ok(None));
+        assert_eq!(parent_id(&[0; 8]), Ok(None));
+        assert_eq!(parent_id(&[0; 7]), Err(Reject::ParentId));
+    }
+
+    #[test]
+    fn times_must_be_in_order_and_fit_the_store() {
+        let span = |start_nanos, end_nanos| Span {
+            start_nanos,
+            end_nanos,
+            ..Span::default()
+        };
+        assert_eq!(times(&span(5, 5)), Ok(()));
+        assert_eq!(times(&span(0, 5)), Err(Reject::Time));
+        assert_eq!(times(&span(6, 5)), Err(Reject::Time));
+        assert_eq!(times(&span(1, i64::MAX as u64)), Ok(()));
+        assert_eq!(times(&span(1, i64::MAX as u64 + 1)), Err(Reject::Time));
+    }
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        assert_eq!(cut("aé", 2), "a");
+        assert_eq!(cut("aé", 3), "aé");
+        assert_eq!(cut("é", 0), "");
+    }
+
+    #[test]
+    fn a_value_has_one_budget_for_all_its_parts() {
+        let mut budget = Budget::new();
+        let long = "x".repeat(MAX_TEXT_BYTES - 1);
+        assert_eq!(budget.take_text(&long).len(), long.len());
+        assert_eq!(budget.take_text("yz"), "y");
+        assert!(budget.exceeded);
+
+        let mut budget = Budget::new();
+        for _ in 0..MAX_NODES {
+            assert!(budget.take_node());
+        }
+        assert!(!budget.take_node());
+    }
+
+    #[test]
+    fn the_message_holds_counts_only() {
+        let mut counts = Counts::default();
+        assert_eq!(counts.message(), "");
+        counts.reject(Reject::TraceId);
+        counts.reject(Reject::TraceId);
+        counts.reject(Reject::Time);
+        assert_eq!(
+            counts.message(),
+            "2 with invalid trace id, 1 with start missing or after end"
+        );
+        assert_eq!(counts.rejected(), 3);
+    }
+}

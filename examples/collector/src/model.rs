@@ -1,0 +1,217 @@
+//! Spans as the collector keeps them in memory between decoding and storing, and after reading.
+//!
+//! Both decoders build these and nothing else, so whatever encoding a span arrived in, the store
+//! and the queries see the same thing.
+
+use std::sync::Arc;
+
+/// A trace id, never all zero.
+pub(crate) type TraceId = [u8; 16];
+/// A span id, never all zero.
+pub(crate) type SpanId = [u8; 8];
+
+/// An attribute value, in the types of OTLP's `AnyValue`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    String(String),
+    Bytes(Vec<u8>),
+    Array(Vec<Value>),
+    Map(Vec<Attribute>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Attribute {
+    pub(crate) key: String,
+    pub(crate) value: Value,
+}
+
+/// Attributes with the number that did not fit: the sender's own count plus what the limit cut.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Attributes {
+    pub(crate) items: Vec<Attribute>,
+    pub(crate) dropped: u32,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Resource {
+    pub(crate) attributes: Attributes,
+    pub(crate) schema_url: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Scope {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) attributes: Attributes,
+    pub(crate) schema_url: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Event {
+    pub(crate) time_nanos: u64,
+    pub(crate) name: String,
+    pub(crate) attributes: Attributes,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Link {
+    pub(crate) trace_id: TraceId,
+    pub(crate) span_id: SpanId,
+    pub(crate) trace_state: String,
+    pub(crate) attributes: Attributes,
+    pub(crate) flags: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Status {
+    #[default]
+    Unset,
+    Ok,
+    Error,
+}
+
+impl Status {
+    pub(crate) fn from_number(number: i64) -> Self {
+        match number {
+            1 => Self::Ok,
+            2 => Self::Error,
+            _ => Self::Unset,
+        }
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unset => "UNSET",
+            Self::Ok => "OK",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+/// The kind's number in OTLP; anything outside 1..=5 is kept as 0, unspecified.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Kind(u8);
+
+impl Kind {
+    const NAMES: [&'static str; 6] = [
+        "UNSPECIFIED",
+        "INTERNAL",
+        "SERVER",
+        "CLIENT",
+        "PRODUCER",
+        "CONSUMER",
+    ];
+
+    pub(crate) fn from_number(number: i64) -> Self {
+        Self(u8::try_from(number).ok().filter(|n| *n <= 5).unwrap_or(0))
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        let short = name.strip_prefix("SPAN_KIND_")?;
+        let index = Self::NAMES.iter().position(|known| *known == short)?;
+        Some(Self(u8::try_from(index).ok()?))
+    }
+
+    pub(crate) fn number(self) -> u8 {
+        self.0
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        Self::NAMES
+            .get(usize::from(self.0))
+            .copied()
+            .unwrap_or("UNSPECIFIED")
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Span {
+    pub(crate) trace_id: TraceId,
+    pub(crate) span_id: SpanId,
+    pub(crate) parent: Option<SpanId>,
+    pub(crate) trace_state: String,
+    pub(crate) flags: u32,
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) start_nanos: u64,
+    pub(crate) end_nanos: u64,
+    pub(crate) attributes: Attributes,
+    pub(crate) events: Vec<Event>,
+    pub(crate) dropped_events: u32,
+    pub(crate) links: Vec<Link>,
+    pub(crate) dropped_links: u32,
+    pub(crate) status: Status,
+    pub(crate) status_message: String,
+}
+
+/// Spans that share a resource and a scope.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Group {
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) spans: Vec<Span>,
+}
+
+/// What a service without a name is called, as the semantic conventions have it.
+pub(crate) const UNKNOWN_SERVICE: &str = "unknown_service";
+
+impl Resource {
+    /// `service.name`, or [`UNKNOWN_SERVICE`] where it is missing, empty or not a string.
+    pub(crate) fn service_name(&self) -> &str {
+        self.attributes
+            .items
+            .iter()
+            .find_map(|attribute| match &attribute.value {
+                Value::String(name) if attribute.key == "service.name" && !name.is_empty() => {
+                    Some(name.as_str())
+                }
+                _ => None,
+            })
+            .unwrap_or(UNKNOWN_SERVICE)
+    }
+}
+
+impl Value {
+    /// The text by which a value is searched for and completed; `None` for values that have no
+    /// one-line text (null, bytes, arrays, maps).
+    pub(crate) fn search_text(&self) -> Option<std::borrow::Cow<'_, str>> {
+        match self {
+            Self::Bool(value) => Some(if *value { "true" } else { "false" }.into()),
+            Self::Int(value) => Some(value.to_string().into()),
+            Self::Double(value) => Some(value.to_string().into()),
+            Self::String(value) => Some(value.as_str().into()),
+            Self::Null | Self::Bytes(_) | Self::Array(_) | Self::Map(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Names and numbers of `SpanKind` in opentelemetry/proto/trace/v1/trace.proto.
+    #[test]
+    fn kinds_have_the_numbers_and_names_of_the_protocol() {
+        for (number, name) in [
+            (0, "UNSPECIFIED"),
+            (1, "INTERNAL"),
+            (2, "SERVER"),
+            (3, "CLIENT"),
+            (4, "PRODUCER"),
+            (5, "CONSUMER"),
+        ] {
+            assert_eq!(Kind::from_number(number).as_str(), name);
+            assert_eq!(
+                Kind::from_name(&format!("SPAN_KIND_{name}")),
+                Some(Kind::from_number(number))
+            );
+        }
+        assert_eq!(Kind::from_number(6), Kind::default());
+        assert_eq!(Kind::from_number(-1), Kind::default());
+        assert_eq!(Kind::from_name("SERVER"), None);
+    }
+}

@@ -1,0 +1,67 @@
+//! The query API: JSON over HTTP.
+//!
+//! Times in answers are microseconds since the epoch. Unknown parameters are refused by name, as a
+//! misspelt one would otherwise widen the result unseen.
+
+mod answer;
+mod json;
+mod names;
+mod params;
+mod path;
+mod rfc3339;
+mod service_map;
+mod token;
+mod traces;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use sqlx::sqlite::SqlitePool;
+use tokio::sync::Semaphore;
+
+use crate::telemetry::Ledger;
+use answer::ApiError;
+
+/// Queries in progress, running or waiting for a connection to the store.
+const MAX_QUERIES: usize = 64;
+
+#[derive(Clone, Debug)]
+struct Api {
+    pool: SqlitePool,
+    ledger: Arc<Ledger>,
+    places: Arc<Semaphore>,
+}
+
+pub(crate) fn router(pool: SqlitePool, ledger: Arc<Ledger>) -> Router {
+    let api = Api {
+        pool,
+        ledger,
+        places: Arc::new(Semaphore::new(MAX_QUERIES)),
+    };
+    Router::new()
+        .route("/api/traces", get(traces::search))
+        .route("/api/traces/{id}", get(traces::one))
+        .route("/api/services", get(names::services))
+        .route("/api/services/{service}/operations", get(names::operations))
+        .route("/api/tags", get(names::tags))
+        .route("/api/tags/{key}/values", get(names::tag_values))
+        .route("/api/stats", get(names::stats))
+        .route(
+            "/api/{*rest}",
+            get(async || ApiError::not_found("no such resource")),
+        )
+        .layer(middleware::from_fn_with_state(api.clone(), bound))
+        .with_state(api)
+}
+
+/// Refuses what would only queue up.
+async fn bound(State(api): State<Api>, request: Request, next: Next) -> Response {
+    match api.places.try_acquire() {
+        Ok(_place) => next.run(request).await,
+        Err(_) => ApiError::overloaded().into_response(),
+    }
+}

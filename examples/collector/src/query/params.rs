@@ -1,0 +1,233 @@
+//! Parameters of a search.
+
+use std::str::FromStr;
+
+use super::answer::ApiError;
+use super::token;
+use crate::store::search::{Filter, Window};
+
+/// Results on a page when nobody says.
+const DEFAULT_LIMIT: usize = 50;
+/// Results on a page at most.
+const MAX_LIMIT: usize = 1000;
+/// Results that may be skipped; whoever wants to go further takes page tokens.
+const MAX_OFFSET: usize = 10_000;
+/// Tag conditions in one search.
+const MAX_TAGS: usize = 16;
+
+pub(crate) type Pairs = Vec<(String, String)>;
+
+/// Reads the parameters of `GET /api/traces`. An empty value is the same as none, as forms send
+/// their empty fields.
+pub(crate) fn search(pairs: Pairs) -> Result<(Filter, Window), ApiError> {
+    let mut filter = Filter::default();
+    let mut window = Window {
+        limit: DEFAULT_LIMIT,
+        ..Window::default()
+    };
+    let mut known = Vec::new();
+    for (name, value) in pairs {
+        if known.contains(&name) {
+            return Err(ApiError::bad_parameter(format!(
+                "{} is given twice",
+                shown(&name)
+            )));
+        }
+        known.push(name.clone());
+        if let Some(key) = name.strip_prefix("tag.") {
+            if filter.tags.len() >= MAX_TAGS {
+                return Err(ApiError::bad_parameter(format!(
+                    "at most {MAX_TAGS} tag parameters"
+                )));
+            }
+            filter.tags.push((key.to_owned(), value));
+            continue;
+        }
+        let given = !value.is_empty();
+        match name.as_str() {
+            "serviceName" => filter.service = given.then_some(value),
+            "operationName" => filter.operation = given.then_some(value),
+            "startTime" if given => filter.start_nanos = Some(time(&name, &value)?),
+            "endTime" if given => filter.end_nanos = Some(time(&name, &value)?),
+            "minDurationMs" if given => filter.min_duration_nanos = Some(millis(&name, &value)?),
+            "maxDurationMs" if given => filter.max_duration_nanos = Some(millis(&name, &value)?),
+            "hasErrors" if given => {
+                filter.has_errors = Some(number(&name, &value, "true or false")?)
+            }
+            "offset" if given => window.offset = at_most(&name, &value, MAX_OFFSET)?,
+            "limit" if given => window.limit = at_most(&name, &value, MAX_LIMIT)?,
+            "pageToken" if given => {
+                let key = token::read(&value);
+                let wrong = || ApiError::bad_parameter("pageToken is not one of this collector");
+                window.before = Some(key.ok_or_else(wrong)?);
+            }
+            "startTime" | "endTime" | "minDurationMs" | "maxDurationMs" | "hasErrors"
+            | "offset" | "limit" | "pageToken" => {}
+            _ => return Err(unknown(&name)),
+        }
+    }
+    if window.before.is_some() && window.offset > 0 {
+        return Err(ApiError::bad_parameter(
+            "offset and pageToken exclude each other",
+        ));
+    }
+    if window.limit == 0 {
+        return Err(ApiError::bad_parameter("limit must be at least 1"));
+    }
+    Ok((filter, window))
+}
+
+/// Reads the parameters of the completion calls: a service and a limit.
+pub(crate) fn names(pairs: Pairs) -> Result<(Option<String>, usize), ApiError> {
+    let (mut service, mut limit) = (None, MAX_LIMIT);
+    for (name, value) in pairs {
+        match name.as_str() {
+            "serviceName" => service = Some(value).filter(|value| !value.is_empty()),
+            "limit" if !value.is_empty() => limit = at_most(&name, &value, MAX_LIMIT)?,
+            "limit" => {}
+            _ => return Err(unknown(&name)),
+        }
+    }
+    Ok((service, limit))
+}
+
+/// Refuses all parameters.
+pub(crate) fn none(pairs: &Pairs) -> Result<(), ApiError> {
+    pairs.first().map_or(Ok(()), |(name, _)| Err(unknown(name)))
+}
+
+fn unknown(name: &str) -> ApiError {
+    ApiError::bad_parameter(format!("unknown parameter {}", shown(name)))
+}
+
+/// A parameter's name for an answer: short, and nothing but printable ASCII.
+fn shown(name: &str) -> String {
+    name.chars()
+        .take(64)
+        .map(|c| if c.is_ascii_graphic() { c } else { '?' })
+        .collect()
+}
+
+fn number<T: FromStr>(name: &str, value: &str, expected: &str) -> Result<T, ApiError> {
+    value
+        .parse()
+        .map_err(|_| ApiError::bad_parameter(format!("{} must be {expected}", shown(name))))
+}
+
+fn at_most(name: &str, value: &str, max: usize) -> Result<usize, ApiError> {
+    let expected = format!("a number up to {max}");
+    number(name, value, &expected).and_then(|given: usize| {
+        let wrong = || ApiError::bad_parameter(format!("{name} must be {expected}"));
+        if given <= max {
+            Ok(given)
+        } else {
+            Err(wrong())
+        }
+    })
+}
+
+/// Milliseconds, whole or with a fraction, as nanoseconds.
+fn millis(name: &str, value: &str) -> Result<u64, ApiError> {
+    let expected = "a number of milliseconds";
+    let millis: f64 = number(name, value, expected)?;
+    // A hundred years of milliseconds is exact enough in a float and far from the integer's end.
+    if !(0.0..=3.2e12).contains(&millis) {
+        return Err(ApiError::bad_parameter(format!(
+            "{name} must be {expected}"
+        )));
+    }
+    Ok((millis * 1e6).round() as u64)
+}
+
+/// A moment as RFC 3339 §5.6 writes it, in nanoseconds since the epoch.
+fn time(name: &str, value: &str) -> Result<u64, ApiError> {
+    let wrong = || {
+        ApiError::bad_parameter(format!(
+            "{name} must be a time such as 2026-01-31T12:00:00Z, from 1970 on"
+        ))
+    };
+    super::rfc3339::parse(value).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(list: &[(&str, &str)]) -> Pairs {
+        list.iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect()
+    }
+
+    #[test]
+    fn all_parameters_are_read() {
+        let (filter, window) = search(pairs(&[
+            ("serviceName", "orders"),
+            ("operationName", "GET /"),
+            ("startTime", "1970-01-01T00:00:01Z"),
+            ("endTime", "1970-01-01T00:00:02Z"),
+            ("minDurationMs", "1.5"),
+            ("maxDurationMs", "100"),
+            ("hasErrors", "true"),
+            ("tag.http.response.status_code", "500"),
+            ("offset", "5"),
+            ("limit", "7"),
+        ]))
+        .unwrap();
+        let expected = Filter {
+            service: Some("orders".into()),
+            operation: Some("GET /".into()),
+            tags: vec![("http.response.status_code".into(), "500".into())],
+            start_nanos: Some(1_000_000_000),
+            end_nanos: Some(2_000_000_000),
+            min_duration_nanos: Some(1_500_000),
+            max_duration_nanos: Some(100_000_000),
+            has_errors: Some(true),
+        };
+        assert_eq!(filter, expected);
+        assert_eq!(
+            window,
+            Window {
+                before: None,
+                offset: 5,
+                limit: 7
+            }
+        );
+    }
+
+    #[test]
+    fn empty_values_mean_no_condition() {
+        let (filter, window) = search(pairs(&[
+            ("serviceName", ""),
+            ("limit", ""),
+            ("startTime", ""),
+        ]))
+        .unwrap();
+        assert_eq!((filter, window.limit), (Filter::default(), DEFAULT_LIMIT));
+    }
+
+    #[test]
+    fn wrong_parameters_are_refused() {
+        for (name, value) in [
+            ("service", "x"),
+            ("limit", "0"),
+            ("limit", "1001"),
+            ("limit", "-1"),
+            ("offset", "10001"),
+            ("hasErrors", "yes"),
+            ("minDurationMs", "NaN"),
+            ("minDurationMs", "-1"),
+            ("startTime", "yesterday"),
+            ("pageToken", "abc"),
+        ] {
+            assert!(search(pairs(&[(name, value)])).is_err(), "{name}={value}");
+        }
+        assert!(search(pairs(&[("limit", "1"), ("limit", "2")])).is_err());
+    }
+
+    #[test]
+    fn a_refused_name_is_shown_without_its_odd_bytes() {
+        assert_eq!(shown("a\u{1b}[2J<é"), "a?[2J<?");
+        assert_eq!(shown(&"x".repeat(100)).len(), 64);
+    }
+}

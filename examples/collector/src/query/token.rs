@@ -1,0 +1,83 @@
+//! Page tokens: the place of the last result, so that traces stored between two pages neither
+//! shift nor repeat what was shown.
+
+use crate::decode::json_fields::hex_digit;
+use crate::model::TraceId;
+use crate::store::search::Key;
+
+/// Start in nanoseconds and id, 16 and 32 hex digits.
+pub(crate) fn write((nanos, id): Key) -> String {
+    format!("{nanos:016x}{}", hex(&id))
+}
+
+pub(crate) fn read(text: &str) -> Option<Key> {
+    let bytes = unhex::<24>(text)?;
+    let (nanos, id) = bytes.split_first_chunk::<8>()?;
+    Some((u64::from_be_bytes(*nanos), TraceId::try_from(id).ok()?))
+}
+
+/// Reads a trace id of 32 hex digits, or of 16 that stand for the lower half.
+pub(crate) fn trace_id(text: &str) -> Option<TraceId> {
+    if text.len() == 16 {
+        let low = unhex::<8>(text)?;
+        return Some(u128::from(u64::from_be_bytes(low)).to_be_bytes());
+    }
+    unhex(text)
+}
+
+/// Lower-case hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |n: u8| {
+        DIGITS
+            .get(usize::from(n))
+            .map_or('0', |digit| char::from(*digit))
+    };
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
+}
+
+fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() || pairs.len() != N {
+        return None;
+    }
+    let mut out = [0; N];
+    for (byte, [high, low]) in out.iter_mut().zip(pairs) {
+        *byte = hex_digit(*high)? << 4 | hex_digit(*low)?;
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_in_both_lengths_and_either_case() {
+        let id = trace_id("5B8EFFF798038103d269b633813fc60c").unwrap();
+        assert_eq!(hex(&id), "5b8efff798038103d269b633813fc60c");
+        let short = trace_id("d269b633813fc60c").unwrap();
+        assert_eq!(hex(&short), "0000000000000000d269b633813fc60c");
+        for bad in [
+            "",
+            "0",
+            "d269b633813fc60",
+            "d269b633813fc60g",
+            "5b8efff798038103d269b633813fc60c0",
+            "é269b633813fc60",
+        ] {
+            assert_eq!(trace_id(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_token_reads_back() {
+        let key = (u64::MAX - 1, [7; 16]);
+        assert_eq!(read(&write(key)), Some(key));
+        assert_eq!(read(""), None);
+        assert_eq!(read(&"z".repeat(48)), None);
+    }
+}

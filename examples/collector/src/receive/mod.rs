@@ -1,0 +1,15 @@
+//! OTLP in: the receivers and what stands between a stranger's bytes and the decoder.
+//!
+//! Every byte is paid for before it is kept: a request takes room from one budget for what it
+//! sends, and again while it is decompressed. Over the budget it is told to come back later, and
+//! queries and health checks go on.
+
+mod admission;
+mod answer;
+mod body;
+mod decompress;
+pub(crate) mod grpc;
+pub(crate) mod http;
+mod intake;
+
+pub(crate) use intake::Intake;

@@ -1,0 +1,339 @@
+//! One transaction: many requests' pieces become rows, all or none.
+//!
+//! Rows are inserted many to a statement, as each statement costs a trip to the thread that owns
+//! the SQLite connection.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use sqlx::sqlite::{Sqlite, SqliteConnection};
+use sqlx::{Connection as _, QueryBuilder};
+
+use super::catalog::{Catalog, Seen};
+use super::piece::Piece;
+use super::postings::{self, Entry, split_trace_no, trace_no};
+use super::read::{Row, existing, segment_ids};
+use super::summary::{Ids, read_ids};
+use super::{merge, terms};
+use crate::error::Error;
+use crate::model::TraceId;
+
+/// Spans kept per trace. Pieces that would pass it are refused for good, as each new piece of a
+/// trace looks at the ids of all former ones.
+const MAX_TRACE_SPANS: u64 = 100_000;
+
+/// Rows per statement, largest first. Few sizes, so that few statements are prepared.
+const ROWS_PER_STATEMENT: [usize; 3] = [200, 20, 1];
+
+/// What became of the spans of one request.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Outcome {
+    pub(crate) stored: u64,
+    pub(crate) duplicate: u64,
+    pub(crate) trace_too_large: u64,
+}
+
+/// The pieces of one request.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) pieces: Vec<Piece>,
+    pub(crate) seen: Seen,
+}
+
+/// The one that writes.
+#[derive(Debug)]
+pub(crate) struct Committer {
+    pub(crate) connection: SqliteConnection,
+    catalog: Arc<Catalog>,
+    hour: i64,
+    next: u32,
+}
+
+/// A trace as this commit changes it.
+struct Change<'a> {
+    row: Row,
+    ids: Vec<Ids>,
+    added: Vec<(i64, &'a Piece)>,
+}
+
+impl Committer {
+    pub(crate) fn new(connection: SqliteConnection, catalog: Arc<Catalog>) -> Self {
+        Self {
+            connection,
+            catalog,
+            hour: -1,
+            next: 0,
+        }
+    }
+
+    /// Stores all of `batch`, or nothing of it. The outcomes are in the order of the batch.
+    pub(crate) async fn commit(&mut self, batch: &[&Work]) -> Result<Vec<Outcome>, Error> {
+        self.begin_hour().await?;
+        let mut next = self.next;
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        let connection = &mut *transaction;
+
+        let mut changes = load(connection, batch).await?;
+        let mut outcomes = vec![Outcome::default(); batch.len()];
+        for (work, outcome) in batch.iter().zip(&mut outcomes) {
+            for piece in &work.pieces {
+                let change = changes.entry(piece.summary.trace_id).or_insert_with(|| {
+                    let no = trace_no(self.hour, next);
+                    next = next.wrapping_add(1);
+                    let summary = piece.summary.clone();
+                    Change {
+                        row: Row {
+                            no,
+                            summary,
+                            pieces: 0,
+                        },
+                        ids: Vec::new(),
+                        added: Vec::new(),
+                    }
+                });
+                change.add(piece, outcome);
+            }
+        }
+        // In the order of numbers the inserts append; hash order would jump about.
+        let mut changes: Vec<Change<'_>> = changes
+            .into_values()
+            .filter(|change| !change.added.is_empty())
+            .collect();
+        changes.sort_unstable_by_key(|change| change.row.no);
+
+        write_rows(connection, &changes).await?;
+        write_segments(connection, &changes).await?;
+        write_units(connection, &changes).await?;
+        for work in batch {
+            write_names(connection, &work.seen, self.hour).await?;
+        }
+        transaction.commit().await?;
+        self.next = next;
+        Ok(outcomes)
+    }
+
+    /// Joins small units where enough have piled up. In a transaction of its own, after senders
+    /// have their answers.
+    pub(crate) async fn merge_units(&mut self) -> Result<(), Error> {
+        merge::merge(&mut self.connection, self.hour).await
+    }
+
+    /// Whether a transaction can be begun and ended: the file is there, not locked, not read-only.
+    pub(crate) async fn probe(&mut self) -> Result<(), Error> {
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        // Rewrites the version with itself, which makes SQLite take the page for writing.
+        sqlx::query("PRAGMA user_version = 1")
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn begin_hour(&mut self) -> Result<(), Error> {
+        // A clock before 1970 or set back keeps the hour it had.
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let now = i64::try_from(since_epoch.as_secs() / 3600).unwrap_or(0);
+        if now > self.hour {
+            self.next = next_number(&mut self.connection, now).await?;
+            self.hour = now;
+            self.catalog.begin_hour(now);
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Change<'a> {
+    fn add(&mut self, piece: &'a Piece, outcome: &mut Outcome) {
+        let before = self.ids.len() as u64;
+        if before + piece.span_count > MAX_TRACE_SPANS {
+            outcome.trace_too_large += piece.span_count;
+            return;
+        }
+        read_ids(&piece.ids, &mut self.ids);
+        self.row.summary.count(&mut self.ids);
+        let stored = self.row.summary.spans - before;
+        outcome.stored += stored;
+        outcome.duplicate += piece.span_count - stored;
+        // A piece sent again holds nothing new. One that overlaps is kept whole, and the spans
+        // that are there twice are shown once.
+        if stored > 0 {
+            self.row.summary.merge(&piece.summary);
+            self.added.push((self.row.pieces, piece));
+            self.row.pieces += 1;
+        }
+    }
+}
+
+async fn next_number(connection: &mut SqliteConnection, hour: i64) -> Result<u32, Error> {
+    let last: Option<i64> =
+        sqlx::query_scalar("SELECT max(no) FROM trace WHERE no BETWEEN ? AND ?")
+            .bind(trace_no(hour, 0))
+            .bind(trace_no(hour, u32::MAX))
+            .fetch_one(connection)
+            .await?;
+    Ok(last.map_or(0, |no| split_trace_no(no).1.wrapping_add(1)))
+}
+
+/// The traces of the batch that are already there, with the ids of all their spans.
+async fn load<'a>(
+    connection: &mut SqliteConnection,
+    batch: &[&Work],
+) -> Result<HashMap<TraceId, Change<'a>>, Error> {
+    let mut wanted: Vec<TraceId> = batch
+        .iter()
+        .flat_map(|work| &work.pieces)
+        .map(|piece| piece.summary.trace_id)
+        .collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut changes = HashMap::with_capacity(wanted.len());
+    let mut ids_of: HashMap<i64, Vec<Ids>> = HashMap::new();
+    for part in wanted.chunks(500) {
+        let rows = existing(connection, part).await?;
+        if rows.is_empty() {
+            continue;
+        }
+        let numbers: Vec<i64> = rows.iter().map(|row| row.no).collect();
+        for (no, ids) in segment_ids(connection, &numbers).await? {
+            read_ids(&ids, ids_of.entry(no).or_default());
+        }
+        for mut row in rows {
+            let mut ids = ids_of.remove(&row.no).unwrap_or_default();
+            row.summary.count(&mut ids);
+            changes.insert(
+                row.summary.trace_id,
+                Change {
+                    row,
+                    ids,
+                    added: Vec::new(),
+                },
+            );
+        }
+    }
+    Ok(changes)
+}
+
+/// Calls `insert` with parts of `rows` in the sizes of [`ROWS_PER_STATEMENT`].
+async fn in_parts<T>(
+    connection: &mut SqliteConnection,
+    mut rows: &[T],
+    insert: impl Fn(&[T]) -> QueryBuilder<Sqlite>,
+) -> Result<(), Error> {
+    for size in ROWS_PER_STATEMENT {
+        while let Some((part, rest)) = rows.split_at_checked(size) {
+            insert(part).build().execute(&mut *connection).await?;
+            rows = rest;
+        }
+    }
+    Ok(())
+}
+
+async fn write_rows(
+    connection: &mut SqliteConnection,
+    changes: &[Change<'_>],
+) -> Result<(), Error> {
+    in_parts(connection, changes, |part| {
+        let mut query = QueryBuilder::new(
+            "INSERT INTO trace (no, trace_id, start_ns, end_ns, span_count, orphan_count, has_error, \
+             pieces, root_rank, root_start_ns, root_status, root_service, root_operation, services) ",
+        );
+        query.push_values(part, |mut row, change| change.row.bind(&mut row));
+        query.push(
+            " ON CONFLICT (no) DO UPDATE SET start_ns = excluded.start_ns, end_ns = excluded.end_ns, \
+             span_count = excluded.span_count, orphan_count = excluded.orphan_count, \
+             has_error = excluded.has_error, pieces = excluded.pieces, \
+             root_rank = excluded.root_rank, root_start_ns = excluded.root_start_ns, \
+             root_status = excluded.root_status, root_service = excluded.root_service, \
+             root_operation = excluded.root_operation, services = excluded.services",
+        );
+        query
+    })
+    .await
+}
+
+async fn write_segments(
+    connection: &mut SqliteConnection,
+    changes: &[Change<'_>],
+) -> Result<(), Error> {
+    let rows: Vec<(i64, i64, &Piece)> = changes
+        .iter()
+        .flat_map(|change| {
+            change
+                .added
+                .iter()
+                .map(|(seq, piece)| (change.row.no, *seq, *piece))
+        })
+        .collect();
+    in_parts(connection, &rows, |part| {
+        let mut query = QueryBuilder::new("INSERT INTO segment (trace_no, seq, ids, spans) ");
+        query.push_values(part, |mut row, (no, seq, piece)| {
+            row.push_bind(*no)
+                .push_bind(*seq)
+                .push_bind(piece.ids.as_slice())
+                .push_bind(piece.segment.as_slice());
+        });
+        query
+    })
+    .await
+}
+
+/// Writes one unit for each hour that has traces in this commit: this one and, for late pieces,
+/// former ones, so that postings go with the traces they name.
+async fn write_units(
+    connection: &mut SqliteConnection,
+    changes: &[Change<'_>],
+) -> Result<(), Error> {
+    let mut hours: BTreeMap<i64, (Vec<Entry>, u64, u64)> = BTreeMap::new();
+    for change in changes {
+        let (hour, n) = split_trace_no(change.row.no);
+        let summary = &change.row.summary;
+        let (entries, start, end) = hours.entry(hour).or_insert((Vec::new(), u64::MAX, 0));
+        *start = (*start).min(summary.start_nanos);
+        *end = (*end).max(summary.start_nanos);
+        for (_, piece) in &change.added {
+            entries.extend(piece.terms.iter().map(|term| postings::entry(*term, n)));
+        }
+        let durations = terms::durations(summary.duration_nanos());
+        entries.extend(durations.map(|term| postings::entry(term, n)));
+    }
+    for (hour, (mut entries, start, end)) in hours {
+        entries.sort_unstable();
+        entries.dedup();
+        merge::write_unit(connection, hour, &entries, (start, end)).await?;
+    }
+    Ok(())
+}
+
+async fn write_names(
+    connection: &mut SqliteConnection,
+    seen: &Seen,
+    hour: i64,
+) -> Result<(), Error> {
+    in_parts(connection, &seen.operations, |part| {
+        let mut query = QueryBuilder::new("INSERT INTO operation (service, name, kind, hour) ");
+        query.push_values(part, |mut row, (service, name, kind)| {
+            row.push_bind(service.as_str())
+                .push_bind(name.as_str())
+                .push_bind(i64::from(*kind))
+                .push_bind(hour);
+        });
+        query.push(" ON CONFLICT DO UPDATE SET hour = max(hour, excluded.hour)");
+        query
+    })
+    .await?;
+    in_parts(connection, &seen.tags, |part| {
+        let mut query = QueryBuilder::new("INSERT INTO tag (key, value, service, hour) ");
+        query.push_values(part, |mut row, (key, value, service)| {
+            row.push_bind(key.as_str())
+                .push_bind(value.as_str())
+                .push_bind(service.as_str())
+                .push_bind(hour);
+        });
+        query.push(" ON CONFLICT DO UPDATE SET hour = max(hour, excluded.hour)");
+        query
+    })
+    .await
+}

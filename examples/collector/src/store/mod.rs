@@ -1,0 +1,26 @@
+//! The embedded store: one SQLite file that holds compressed pieces of traces, not rows of spans.
+//!
+//! A row per span with its indexes costs more than everything else a collector does, so the unit
+//! here is the *piece*: the spans of one trace that came in one request, encoded as OTLP and
+//! compressed with zstd (level 1). A trace is one summary row and as many segment rows as pieces
+//! arrived. Searches go through postings: each commit writes one sorted list of (term, trace),
+//! where a term is the hash of a service, an operation, an attribute with its value, or a class of
+//! duration, and small lists are merged into larger ones as they pile up. A posting may lie (two
+//! terms may share a hash, and service and attribute may match different spans), so every hit is
+//! checked against the spans themselves before it is shown.
+//!
+//! Everything that belongs to an hour of receipt has numbers or keys in one range, so that an hour
+//! can later be deleted whole. One task writes; readers never wait for it (write-ahead log).
+
+pub(crate) mod catalog;
+pub(crate) mod commit;
+pub(crate) mod encode;
+mod merge;
+pub(crate) mod piece;
+pub(crate) mod postings;
+pub(crate) mod read;
+pub(crate) mod schema;
+pub(crate) mod search;
+pub(crate) mod summary;
+pub(crate) mod terms;
+pub(crate) mod writer;

@@ -1,0 +1,185 @@
+//! Reading rows and segments back.
+
+use std::collections::HashSet;
+
+use sqlx::query_builder::Separated;
+use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
+use sqlx::{FromRow, QueryBuilder, Row as _};
+
+use super::piece::{RAW, ZSTD};
+use super::summary::{Root, Summary};
+use crate::decode::protobuf;
+use crate::error::Error;
+use crate::model::{Group, Status, TraceId};
+
+/// A segment decompresses to no more than this; what a request may hold is less.
+const MAX_SEGMENT_BYTES: usize = 64 * 1024 * 1024;
+
+/// A row of the trace table.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) no: i64,
+    pub(crate) summary: Summary,
+    /// Segments stored so far, and so the next one's number.
+    pub(crate) pieces: i64,
+}
+
+/// The columns of a [`Row`].
+pub(crate) const COLUMNS: &str = "no, trace_id, start_ns, end_ns, span_count, orphan_count, has_error, \
+     pieces, root_rank, root_start_ns, root_status, root_service, root_operation, services";
+
+impl Row {
+    /// Binds all columns, in the order of [`COLUMNS`].
+    pub(crate) fn bind(&self, row: &mut Separated<'_, Sqlite, &'static str>) {
+        let summary = &self.summary;
+        let services: Vec<&String> = summary.services.iter().collect();
+        row.push_bind(self.no)
+            .push_bind(summary.trace_id.as_slice())
+            .push_bind(summary.start_nanos.cast_signed())
+            .push_bind(summary.end_nanos.cast_signed())
+            .push_bind(summary.spans.cast_signed())
+            .push_bind(summary.orphans.cast_signed())
+            .push_bind(summary.has_errors)
+            .push_bind(self.pieces)
+            .push_bind(summary.root.rank)
+            .push_bind(summary.root.start_nanos.cast_signed())
+            .push_bind(summary.root.status as i64)
+            .push_bind(summary.root.service.as_str())
+            .push_bind(summary.root.operation.as_str())
+            // A list of strings always serializes.
+            .push_bind(serde_json::to_string(&services).unwrap_or_default());
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Row {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        let unsigned = |name| row.try_get::<i64, _>(name).map(i64::cast_unsigned);
+        let decode = |source| sqlx::Error::ColumnDecode {
+            index: "trace".into(),
+            source,
+        };
+        let trace_id: Vec<u8> = row.try_get("trace_id")?;
+        let services: String = row.try_get("services")?;
+        Ok(Self {
+            no: row.try_get("no")?,
+            pieces: row.try_get("pieces")?,
+            summary: Summary {
+                trace_id: TraceId::try_from(trace_id.as_slice()).map_err(|e| decode(e.into()))?,
+                start_nanos: unsigned("start_ns")?,
+                end_nanos: unsigned("end_ns")?,
+                spans: unsigned("span_count")?,
+                orphans: unsigned("orphan_count")?,
+                has_errors: row.try_get("has_error")?,
+                root: Root {
+                    rank: row.try_get("root_rank")?,
+                    start_nanos: unsigned("root_start_ns")?,
+                    status: Status::from_number(row.try_get("root_status")?),
+                    service: row.try_get("root_service")?,
+                    operation: row.try_get("root_operation")?,
+                },
+                services: serde_json::from_str(&services).map_err(|e| decode(e.into()))?,
+            },
+        })
+    }
+}
+
+/// The rows of those of `ids` that are stored.
+pub(super) async fn existing(
+    connection: &mut SqliteConnection,
+    ids: &[TraceId],
+) -> Result<Vec<Row>, Error> {
+    let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM trace WHERE trace_id IN ("));
+    let mut list = query.separated(", ");
+    for id in ids {
+        list.push_bind(id.as_slice());
+    }
+    query.push(")");
+    let many = ids.len() > 1;
+    Ok(query
+        .build_query_as()
+        .persistent(!many)
+        .fetch_all(connection)
+        .await?)
+}
+
+/// Trace number and ids of every segment of the given traces.
+pub(super) async fn segment_ids(
+    connection: &mut SqliteConnection,
+    numbers: &[i64],
+) -> Result<Vec<(i64, Vec<u8>)>, Error> {
+    let mut query = QueryBuilder::new("SELECT trace_no, ids FROM segment WHERE trace_no IN (");
+    let mut list = query.separated(", ");
+    for no in numbers {
+        list.push_bind(*no);
+    }
+    query.push(")");
+    Ok(query
+        .build_query_as()
+        .persistent(false)
+        .fetch_all(connection)
+        .await?)
+}
+
+/// The row of a trace.
+pub(crate) async fn row(
+    connection: &mut SqliteConnection,
+    id: TraceId,
+) -> Result<Option<Row>, Error> {
+    Ok(existing(connection, &[id]).await?.pop())
+}
+
+/// The spans of a trace, each id once, in the order of their pieces.
+///
+/// Stops after the piece with which `max_spans` or `max_bytes` of decoded spans are reached; true
+/// beside the groups says that something was left out.
+pub(crate) async fn spans(
+    connection: &mut SqliteConnection,
+    no: i64,
+    max_spans: usize,
+    max_bytes: usize,
+) -> Result<(Vec<Group>, bool), Error> {
+    let (mut groups, mut known) = (Vec::new(), HashSet::new());
+    let mut bytes = 0;
+    for seq in 0i64.. {
+        let segment: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT spans FROM segment WHERE trace_no = ? AND seq = ?")
+                .bind(no)
+                .bind(seq)
+                .fetch_optional(&mut *connection)
+                .await?;
+        let Some(segment) = segment else { break };
+        if known.len() >= max_spans || bytes >= max_bytes {
+            return Ok((groups, true));
+        }
+        let segment = decompress(&segment)?;
+        bytes += segment.len();
+        let decoded = protobuf::decode(&segment).map_err(|_| Error::CorruptSegment)?;
+        for mut group in decoded.groups {
+            group
+                .spans
+                .retain(|span| known.len() < max_spans && known.insert(span.span_id));
+            if !group.spans.is_empty() {
+                groups.push(group);
+            }
+        }
+    }
+    let left_out = known.len() >= max_spans;
+    Ok((groups, left_out))
+}
+
+fn decompress(segment: &[u8]) -> Result<Vec<u8>, Error> {
+    match segment.split_first() {
+        Some((&RAW, bytes)) => Ok(bytes.to_owned()),
+        Some((&ZSTD, bytes)) => {
+            let size = zstd::zstd_safe::get_frame_content_size(bytes)
+                .ok()
+                .flatten();
+            let size = size
+                .and_then(|size| usize::try_from(size).ok())
+                .unwrap_or(0);
+            zstd::bulk::decompress(bytes, size.min(MAX_SEGMENT_BYTES))
+                .map_err(|_| Error::CorruptSegment)
+        }
+        _ => Err(Error::CorruptSegment),
+    }
+}

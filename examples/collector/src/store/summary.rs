@@ -1,0 +1,248 @@
+//! What is known of a trace without reading its spans, and how pieces add up to it.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Span, SpanId, Status, TraceId};
+
+/// Service names kept per trace; a trace across more is shown with the first ones by name.
+const MAX_SERVICES: usize = 256;
+
+/// The span that names a trace: its root, or the earliest span while the root is missing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Root {
+    /// Zero for a span without parent, one for any other: roots come first.
+    pub(crate) rank: i64,
+    pub(crate) start_nanos: u64,
+    pub(crate) status: Status,
+    pub(crate) service: String,
+    pub(crate) operation: String,
+}
+
+impl Root {
+    fn precedes(&self, other: &Self) -> bool {
+        let order = |root: &Self| (root.rank, root.start_nanos);
+        // Names break ties, so that the order of arrival does not matter.
+        (order(self), &self.service, &self.operation)
+            < (order(other), &other.service, &other.operation)
+    }
+}
+
+/// A row of the trace table, or the part of it that one piece knows.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Summary {
+    pub(crate) trace_id: TraceId,
+    pub(crate) start_nanos: u64,
+    pub(crate) end_nanos: u64,
+    pub(crate) spans: u64,
+    pub(crate) orphans: u64,
+    pub(crate) has_errors: bool,
+    pub(crate) root: Root,
+    pub(crate) services: BTreeSet<String>,
+}
+
+impl Summary {
+    /// The summary of a single span.
+    pub(crate) fn of(span: &Span, service: &str) -> Self {
+        Self {
+            trace_id: span.trace_id,
+            start_nanos: span.start_nanos,
+            end_nanos: span.end_nanos,
+            spans: 1,
+            orphans: u64::from(span.parent.is_some()),
+            has_errors: span.status == Status::Error,
+            root: Root {
+                rank: i64::from(span.parent.is_some()),
+                start_nanos: span.start_nanos,
+                status: span.status,
+                service: service.to_owned(),
+                operation: span.name.clone(),
+            },
+            services: BTreeSet::from([service.to_owned()]),
+        }
+    }
+
+    /// Adds a span to the summary. Counts are left to [`Self::count`].
+    pub(crate) fn add(&mut self, span: &Span, service: &str) {
+        self.start_nanos = self.start_nanos.min(span.start_nanos);
+        self.end_nanos = self.end_nanos.max(span.end_nanos);
+        self.has_errors |= span.status == Status::Error;
+        let rank = i64::from(span.parent.is_some());
+        // Most spans are neither roots nor earlier: do not copy their names.
+        if (rank, span.start_nanos) <= (self.root.rank, self.root.start_nanos) {
+            let root = Self::of(span, service).root;
+            if root.precedes(&self.root) {
+                self.root = root;
+            }
+        }
+        if !self.services.contains(service) && self.services.len() < MAX_SERVICES {
+            self.services.insert(service.to_owned());
+        }
+    }
+
+    /// Adds what another piece of the same trace knows. Counts are left to [`Self::count`].
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.start_nanos = self.start_nanos.min(other.start_nanos);
+        self.end_nanos = self.end_nanos.max(other.end_nanos);
+        self.has_errors |= other.has_errors;
+        if other.root.precedes(&self.root) {
+            self.root = other.root.clone();
+        }
+        self.services.extend(other.services.iter().cloned());
+        while self.services.len() > MAX_SERVICES {
+            self.services.pop_last();
+        }
+    }
+
+    /// Sets the numbers of spans and orphans from the ids of all pieces.
+    pub(crate) fn count(&mut self, ids: &mut Vec<Ids>) {
+        (self.spans, self.orphans) = count(ids);
+    }
+
+    pub(crate) fn duration_nanos(&self) -> u64 {
+        self.end_nanos.saturating_sub(self.start_nanos)
+    }
+
+    /// ERROR if any span failed, else what the root says of itself.
+    pub(crate) fn status(&self) -> Status {
+        if self.has_errors {
+            Status::Error
+        } else {
+            self.root.status
+        }
+    }
+}
+
+/// A span's id and its parent's, zero for none.
+pub(crate) type Ids = (SpanId, SpanId);
+
+/// Bytes of one span's entry in a segment's `ids`.
+pub(crate) const IDS_BYTES: usize = 16;
+
+/// Writes the ids of a span as a segment keeps them.
+pub(crate) fn write_ids(out: &mut Vec<u8>, span: &Span) {
+    out.extend(span.span_id);
+    out.extend(span.parent.unwrap_or_default());
+}
+
+/// Reads the ids of a segment.
+pub(crate) fn read_ids(bytes: &[u8], out: &mut Vec<Ids>) {
+    let (pairs, _) = bytes.as_chunks::<IDS_BYTES>();
+    for pair in pairs {
+        if let Some((span, parent)) = pair.split_first_chunk::<8>()
+            && let Ok(parent) = SpanId::try_from(parent)
+        {
+            out.push((*span, parent));
+        }
+    }
+}
+
+/// Counts distinct spans, and those of them whose parent is not there. Sorts and thins `ids`.
+fn count(ids: &mut Vec<Ids>) -> (u64, u64) {
+    ids.sort_unstable();
+    ids.dedup_by_key(|(span, _)| *span);
+    let orphans = ids
+        .iter()
+        .filter(|(_, parent)| {
+            *parent != SpanId::default()
+                && ids.binary_search_by_key(parent, |(span, _)| *span).is_err()
+        })
+        .count();
+    (ids.len() as u64, orphans as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(id: u8, parent: Option<u8>, start: u64, end: u64) -> Span {
+        Span {
+            trace_id: [9; 16],
+            span_id: [id; 8],
+            parent: parent.map(|id| [id; 8]),
+            name: format!("op{id}"),
+            start_nanos: start,
+            end_nanos: end,
+            ..Span::default()
+        }
+    }
+
+    #[test]
+    fn the_order_of_pieces_does_not_matter() {
+        let spans = [
+            span(1, None, 10, 50),
+            span(2, Some(1), 5, 20),
+            span(3, Some(2), 30, 90),
+        ];
+        let services = ["a", "b", "c"];
+        let merged = |order: [usize; 3]| {
+            let mut parts = order
+                .map(|i| Summary::of(&spans[i], services[i]))
+                .into_iter();
+            let mut whole = parts.next().unwrap();
+            let mut added = whole.clone();
+            for part in parts {
+                whole.merge(&part);
+            }
+            for i in &order[1..] {
+                added.add(&spans[*i], services[*i]);
+            }
+            assert_eq!(added, whole);
+            (
+                whole.start_nanos,
+                whole.end_nanos,
+                whole.root,
+                whole.services,
+            )
+        };
+        let expected = merged([0, 1, 2]);
+        assert_eq!((expected.0, expected.1), (5, 90));
+        assert_eq!(expected.2.service, "a");
+        for order in [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            assert_eq!(merged(order), expected);
+        }
+    }
+
+    #[test]
+    fn without_a_root_the_earliest_span_names_the_trace() {
+        let mut summary = Summary::of(&span(3, Some(2), 30, 90), "late");
+        summary.add(&span(2, Some(1), 5, 20), "early");
+        assert_eq!(
+            (summary.root.service.as_str(), summary.root.rank),
+            ("early", 1)
+        );
+    }
+
+    #[test]
+    fn repeated_spans_count_once_and_missing_parents_make_orphans() {
+        let mut bytes = Vec::new();
+        for one in [
+            span(1, None, 1, 1),
+            span(2, Some(1), 1, 1),
+            span(2, Some(1), 1, 1),
+            span(3, Some(8), 1, 1),
+        ] {
+            write_ids(&mut bytes, &one);
+        }
+        let mut ids = Vec::new();
+        read_ids(&bytes, &mut ids);
+        assert_eq!(count(&mut ids), (3, 1));
+    }
+
+    #[test]
+    fn an_error_anywhere_is_the_status_of_the_trace() {
+        let ok = Span {
+            status: Status::Ok,
+            ..span(1, None, 1, 9)
+        };
+        let mut summary = Summary::of(&ok, "a");
+        assert_eq!(summary.status(), Status::Ok);
+        summary.add(
+            &Span {
+                status: Status::Error,
+                ..span(2, Some(1), 2, 3)
+            },
+            "a",
+        );
+        assert_eq!(summary.status(), Status::Error);
+    }
+}

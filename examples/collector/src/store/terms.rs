@@ -1,0 +1,113 @@
+//! What a trace can be found by, as 32-bit hashes.
+//!
+//! The hashes are in the file, so the function is fixed: 64-bit FNV-1a
+//! (<http://www.isthe.com/chongo/tech/comp/fnv/>), folded to 32 bits. Each kind of term starts
+//! with its own byte and parts end with a zero byte, so that kinds and parts do not run together.
+//! A sender can make two terms collide; that costs a check of the spans and shows nothing wrong.
+
+/// The hash of a term.
+pub(crate) type Term = u32;
+
+/// Durations from which a trace gets a term of its own, in milliseconds: 1, 4, 16, .. 65,536.
+const DURATION_STEPS: u32 = 9;
+
+pub(crate) fn service(name: &str) -> Term {
+    term(b's', &[name])
+}
+
+pub(crate) fn operation(name: &str) -> Term {
+    term(b'o', &[name])
+}
+
+pub(crate) fn service_operation(service: &str, name: &str) -> Term {
+    term(b'b', &[service, name])
+}
+
+pub(crate) fn attribute(key: &str, text: &str) -> Term {
+    term(b'a', &[key, text])
+}
+
+/// The term of every trace that holds a span with an error.
+pub(crate) fn error() -> Term {
+    term(b'e', &[])
+}
+
+/// The terms of a trace that lasted `nanos`: one for each step it reached.
+pub(crate) fn durations(nanos: u64) -> impl Iterator<Item = Term> {
+    (0..DURATION_STEPS)
+        .take_while(move |step| step_nanos(*step) <= nanos)
+        .map(duration_step)
+}
+
+/// The narrowest term that holds every trace of at least `nanos`; `None` below the first step.
+pub(crate) fn at_least(nanos: u64) -> Option<Term> {
+    (0..DURATION_STEPS)
+        .rev()
+        .find(|step| step_nanos(*step) <= nanos)
+        .map(duration_step)
+}
+
+fn step_nanos(step: u32) -> u64 {
+    1_000_000 << (2 * step)
+}
+
+fn duration_step(step: u32) -> Term {
+    term(b'd', &[&step.to_string()])
+}
+
+fn term(kind: u8, parts: &[&str]) -> Term {
+    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+    let mut hash = (OFFSET_BASIS ^ u64::from(kind)).wrapping_mul(PRIME);
+    for part in parts {
+        for byte in part.as_bytes().iter().chain(&[0]) {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(PRIME);
+        }
+    }
+    (hash >> 32) as u32 ^ hash as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_and_parts_do_not_run_together() {
+        let all = [
+            service("a"),
+            operation("a"),
+            service_operation("a", ""),
+            service_operation("", "a"),
+            attribute("a", ""),
+            attribute("a", "b"),
+            attribute("ab", ""),
+            error(),
+        ];
+        for (index, one) in all.iter().enumerate() {
+            assert!(!all[..index].contains(one));
+        }
+    }
+
+    // FNV-1a 64 of "a" is af63dc4c8601ec8c (Noll's test vectors); a kind byte with no parts is
+    // the hash of that one byte.
+    #[test]
+    fn the_function_is_fnv_1a() {
+        assert_eq!(term(b'a', &[]), 0xaf63_dc4c ^ 0x8601_ec8c);
+    }
+
+    #[test]
+    fn a_trace_is_found_by_every_duration_it_reached() {
+        let millis = |n: u64| n * 1_000_000;
+        assert_eq!(durations(999_999).count(), 0);
+        assert_eq!(durations(millis(1)).count(), 1);
+        assert_eq!(durations(millis(4)).count(), 2);
+        assert_eq!(durations(millis(1_000_000)).count(), 9);
+        assert_eq!(at_least(999_999), None);
+        for wanted in [1, 3, 4, 100, 1000, 70_000] {
+            let term = at_least(millis(wanted)).unwrap();
+            assert!(durations(millis(wanted)).any(|one| one == term));
+            assert!(durations(millis(wanted * 5)).any(|one| one == term));
+        }
+        assert!(!durations(millis(3)).any(|one| Some(one) == at_least(millis(4))));
+    }
+}

@@ -1,0 +1,183 @@
+//! The queue in front of the store and the one task that empties it.
+//!
+//! Each round takes what is waiting and commits it together, so the batch grows with the load by
+//! itself and a lone request waits for nothing. Senders are answered after the commit: what was
+//! accepted is in the file and survives the death of the process.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+
+use super::catalog::Catalog;
+use super::commit::{Committer, Outcome, Work};
+use crate::error::Error;
+use crate::telemetry::{Ledger, Refused};
+
+/// Bytes of pieces that may wait for the writer.
+pub(crate) const QUEUE_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of pieces that go into one commit, if as many wait. Bounds how long a commit takes.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// How often the store is tried while nothing is written.
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Why a request was not stored. It may be sent again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct NotStored;
+
+/// A request on its way into the store.
+#[derive(Debug)]
+struct Submission {
+    work: Work,
+    spans: u64,
+    cost: usize,
+    reply: oneshot::Sender<Result<Outcome, NotStored>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Hands pieces to the writer.
+#[derive(Clone, Debug)]
+pub(crate) struct Queue {
+    sender: mpsc::UnboundedSender<Submission>,
+    room: Arc<Semaphore>,
+    ledger: Arc<Ledger>,
+    healthy: Arc<AtomicBool>,
+}
+
+impl Queue {
+    /// Queues the pieces of a request and returns where its outcome will come, or refuses it if
+    /// the queue is full. The ledger has been told of `spans` waiting.
+    pub(crate) fn submit(
+        &self,
+        work: Work,
+        spans: u64,
+    ) -> Result<oneshot::Receiver<Result<Outcome, NotStored>>, NotStored> {
+        let cost = work
+            .pieces
+            .iter()
+            .map(super::piece::Piece::cost_bytes)
+            .sum::<usize>()
+            + work.seen.cost_bytes()
+            + size_of::<Submission>();
+        let permits = u32::try_from(cost.min(QUEUE_BYTES)).unwrap_or(u32::MAX);
+        let refuse = || {
+            self.ledger.refused(Refused::QueueFull, spans);
+            NotStored
+        };
+        let permit = Arc::clone(&self.room)
+            .try_acquire_many_owned(permits)
+            .map_err(|_| refuse())?;
+        let (reply, outcome) = oneshot::channel();
+        let submission = Submission {
+            work,
+            spans,
+            cost,
+            reply,
+            _permit: permit,
+        };
+        self.sender.send(submission).map_err(|_| refuse())?;
+        Ok(outcome)
+    }
+
+    /// Whether the last commit or probe of the store succeeded.
+    pub(crate) fn is_healthy(&self) -> bool {
+        // Relaxed: a flag by itself, nothing is read on its strength.
+        self.healthy.load(Ordering::Relaxed)
+    }
+}
+
+/// Starts the writer. It ends when every [`Queue`] is gone and the last piece is stored.
+pub(crate) fn start(
+    committer: Committer,
+    catalog: Arc<Catalog>,
+    ledger: Arc<Ledger>,
+) -> (Queue, JoinHandle<Result<(), Error>>) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let healthy = Arc::new(AtomicBool::new(true));
+    let queue = Queue {
+        sender,
+        room: Arc::new(Semaphore::new(QUEUE_BYTES)),
+        ledger: Arc::clone(&ledger),
+        healthy: Arc::clone(&healthy),
+    };
+    let writer = Writer {
+        committer,
+        catalog,
+        ledger,
+        healthy,
+    };
+    (queue, tokio::spawn(writer.run(receiver)))
+}
+
+struct Writer {
+    committer: Committer,
+    catalog: Arc<Catalog>,
+    ledger: Arc<Ledger>,
+    healthy: Arc<AtomicBool>,
+}
+
+impl Writer {
+    async fn run(mut self, mut receiver: mpsc::UnboundedReceiver<Submission>) -> Result<(), Error> {
+        let mut probe = tokio::time::interval(PROBE_INTERVAL);
+        probe.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let first = tokio::select! {
+                biased;
+                first = receiver.recv() => first,
+                _ = probe.tick() => {
+                    let writable = self.committer.probe().await.is_ok();
+                    self.healthy.store(writable, Ordering::Relaxed);
+                    continue;
+                }
+            };
+            let Some(first) = first else { break };
+            let mut cost = first.cost;
+            let mut batch = vec![first];
+            while cost < BATCH_BYTES
+                && let Ok(next) = receiver.try_recv()
+            {
+                cost += next.cost;
+                batch.push(next);
+            }
+            self.store(batch).await;
+        }
+        sqlx::Connection::close(self.committer.connection).await?;
+        Ok(())
+    }
+
+    async fn store(&mut self, batch: Vec<Submission>) {
+        let works: Vec<&Work> = batch.iter().map(|submission| &submission.work).collect();
+        let result = self.committer.commit(&works).await;
+        self.healthy.store(result.is_ok(), Ordering::Relaxed);
+        match result {
+            Ok(outcomes) => {
+                for (submission, outcome) in batch.into_iter().zip(outcomes) {
+                    let Outcome {
+                        stored,
+                        duplicate,
+                        trace_too_large,
+                    } = outcome;
+                    self.ledger.committed(stored, duplicate, trace_too_large);
+                    // A sender that has gone away does not need its answer.
+                    let _ = submission.reply.send(Ok(outcome));
+                }
+            }
+            Err(error) => {
+                eprintln!("cannot store a batch: {error}");
+                self.catalog.reset();
+                for submission in batch {
+                    self.ledger.refused(Refused::StoreFailed, submission.spans);
+                    // As above.
+                    let _ = submission.reply.send(Err(NotStored));
+                }
+                return;
+            }
+        }
+        if let Err(error) = self.committer.merge_units().await {
+            eprintln!("cannot join index units: {error}");
+        }
+    }
+}
