@@ -23,6 +23,7 @@ use super::{
     batch::SpanBatch,
     config::BatchConfig,
     control::{Gather, Request},
+    outage::{Notice, Outage},
 };
 use crate::{
     exporter::{ExportError, ExportResult, SpanExporter},
@@ -84,6 +85,8 @@ impl Lane {
             batches: queued_batches,
             exports: JoinSet::new(),
             sizes: HashMap::new(),
+            outage: Outage::default(),
+            started: Instant::now(),
         };
         thread::Builder::new()
             .name("tracer-export".to_owned())
@@ -156,6 +159,8 @@ struct Run {
     exports: JoinSet<ExportResult>,
     /// The spans of each export under way.
     sizes: HashMap<task::Id, u64>,
+    outage: Outage,
+    started: Instant,
 }
 
 impl Run {
@@ -261,26 +266,24 @@ impl Run {
                 self.stats
                     .exported
                     .fetch_add(spans - rejected, Ordering::Relaxed);
-                if rejected > 0 {
-                    tracing::warn!(
-                        target: "tracer_core",
-                        exporter = self.stats.component_type,
-                        spans = rejected,
-                        "destination rejected spans"
-                    );
-                }
+                let notice = if rejected > 0 {
+                    self.outage.lost(rejected, self.started.elapsed())
+                } else {
+                    self.outage.over()
+                };
+                self.tell(notice, "rejected");
             }
             Err(error) => {
                 self.stats.fail(&error, spans);
-                tracing::warn!(
-                    target: "tracer_core",
-                    exporter = self.stats.component_type,
-                    spans,
-                    reason = error.reason(),
-                    %error,
-                    "spans were not delivered"
-                );
+                let notice = self.outage.lost(spans, self.started.elapsed());
+                self.tell(notice, error.reason());
             }
+        }
+    }
+
+    fn tell(&self, notice: Option<Notice>, reason: &'static str) {
+        if let Some(notice) = notice {
+            notice.tell(self.stats.component_type, reason);
         }
     }
 

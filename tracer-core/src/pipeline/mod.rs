@@ -8,6 +8,7 @@ mod batch;
 mod config;
 pub(crate) mod control;
 pub(crate) mod lane;
+mod outage;
 mod state;
 pub(crate) mod worker;
 

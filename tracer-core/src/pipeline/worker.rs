@@ -11,6 +11,7 @@ use super::{
     config::BatchConfig,
     control::{Gather, Request, Ticket},
     lane::{Lane, Order},
+    outage::Outage,
     state::{BatchLimits, Forming, Pace},
 };
 use crate::{exporter::ExportError, provider::Shared, ring::byte_ring::Consumer};
@@ -18,7 +19,7 @@ use crate::{exporter::ExportError, provider::Shared, ring::byte_ring::Consumer};
 /// How long the worker pauses while every exporter's queue is full.
 const BACK_PRESSURE_PAUSE: Duration = Duration::from_millis(1);
 
-/// How often new spans are made to follow the wall clock.
+/// How often new spans are made to follow the wall clock, and losses are looked at.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) struct Worker {
@@ -34,6 +35,9 @@ pub(crate) struct Worker {
     pace: Pace,
     started: Instant,
     clock_read: Duration,
+    outage: Outage,
+    /// Spans dropped at rings when losses were last looked at.
+    dropped: u64,
 }
 
 impl Worker {
@@ -53,6 +57,8 @@ impl Worker {
             pace: Pace::default(),
             started: Instant::now(),
             clock_read: Duration::ZERO,
+            outage: Outage::default(),
+            dropped: 0,
         }
     }
 
@@ -76,6 +82,7 @@ impl Worker {
         if now.saturating_sub(self.clock_read) >= CLOCK_INTERVAL {
             self.clock_read = now;
             self.shared.clock.follow(SystemTime::now);
+            self.tell_losses(now);
         }
         self.shared.registry.take_new(&mut self.consumers);
         let fullest = self.consumers.iter().map(Consumer::used).max().unwrap_or(0);
@@ -92,6 +99,21 @@ impl Worker {
         self.forming
             .due_in(&self.limits, now)
             .map_or(pause, |due| pause.min(due))
+    }
+
+    /// Tells when rings overflow: nobody else can, because the caller's path must not.
+    fn tell_losses(&mut self, now: Duration) {
+        let totals = self.shared.registry.totals();
+        let dropped = totals.full + totals.oversized;
+        let more = dropped - std::mem::replace(&mut self.dropped, dropped);
+        let notice = if more > 0 {
+            self.outage.lost(more, now)
+        } else {
+            self.outage.over()
+        };
+        if let Some(notice) = notice {
+            notice.tell("ring", "queue_full");
+        }
     }
 
     /// Moves records from the rings to batches until the rings are empty or, where positions are

@@ -1,0 +1,83 @@
+//! When a loss of spans is told: when it begins, once a minute while it lasts, and when it is over.
+//!
+//! Source: OpenTelemetry specification, performance.md "Reporting": on loss, warn at the start and
+//! the end, with a number; never once a span. Time is an argument.
+
+use std::time::Duration;
+
+/// How often a lasting loss is told again.
+const REMINDER: Duration = Duration::from_secs(60);
+
+/// What to tell, with the number of spans lost since it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    Began { spans: u64 },
+    GoesOn { spans: u64 },
+    Over { spans: u64 },
+}
+
+/// The losses at one place.
+#[derive(Debug, Default)]
+pub(crate) struct Outage {
+    /// Spans lost since it began, and when that was last told; `None` while all is well.
+    current: Option<(u64, Duration)>,
+}
+
+impl Outage {
+    /// Spans were lost.
+    pub(crate) fn lost(&mut self, spans: u64, now: Duration) -> Option<Notice> {
+        let Some((lost, told)) = &mut self.current else {
+            self.current = Some((spans, now));
+            return Some(Notice::Began { spans });
+        };
+        *lost += spans;
+        if now.saturating_sub(*told) < REMINDER {
+            return None;
+        }
+        *told = now;
+        Some(Notice::GoesOn { spans: *lost })
+    }
+
+    /// Spans got through, or a while has passed without a loss.
+    pub(crate) fn over(&mut self) -> Option<Notice> {
+        let (spans, _) = self.current.take()?;
+        Some(Notice::Over { spans })
+    }
+}
+
+impl Notice {
+    /// Writes the notice to the application's diagnostics.
+    pub(crate) fn tell(self, place: &'static str, reason: &'static str) {
+        match self {
+            Self::Began { spans } => {
+                tracing::warn!(target: "tracer_core", place, reason, spans, "losing spans");
+            }
+            Self::GoesOn { spans } => {
+                tracing::warn!(target: "tracer_core", place, reason, spans, "still losing spans");
+            }
+            Self::Over { spans } => {
+                tracing::warn!(target: "tracer_core", place, spans, "no longer losing spans");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loss_is_told_at_its_start_each_minute_and_at_its_end() {
+        let mut outage = Outage::default();
+        let mut lost = |seconds| outage.lost(10, Duration::from_secs(seconds));
+        assert_eq!(lost(5), Some(Notice::Began { spans: 10 }));
+        assert_eq!(lost(6), None);
+        assert_eq!(lost(64), None);
+        assert_eq!(lost(65), Some(Notice::GoesOn { spans: 40 }));
+        assert_eq!(lost(66), None);
+        assert_eq!(outage.over(), Some(Notice::Over { spans: 50 }));
+        assert_eq!(outage.over(), None);
+        let again = outage.lost(1, Duration::from_secs(70));
+        assert_eq!(again, Some(Notice::Began { spans: 1 }));
+    }
+}
