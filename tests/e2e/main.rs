@@ -15,8 +15,10 @@ mod page;
 mod fixture;
 
 mod cleanup;
+mod collector;
 mod functions;
 mod hostile;
 mod large;
 mod search;
+mod shop;
 mod trace;

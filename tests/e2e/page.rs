@@ -174,6 +174,13 @@ impl Page {
         .await;
     }
 
+    /// Makes the window as wide as a telephone.
+    pub async fn go_narrow(&self) {
+        let size = json!({ "width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": false });
+        let command = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": size });
+        self.post("goog/cdp/execute", command).await;
+    }
+
     /// Cuts the network between browser and server.
     pub async fn go_offline(&self) {
         let conditions = json!({ "offline": true, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });

@@ -242,3 +242,28 @@ async fn dragging_over_the_overview_zooms_the_bars() {
     page.until("document.querySelector('.tick').textContent === '0 µs'")
         .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn narrow_window_scrolls_in_one_direction_only() {
+    let fixture = Fixture::serve(vec![failing(now())]).await;
+    let Some(page) = Page::open(&fixture.base).await else {
+        return;
+    };
+    page.go_narrow().await;
+    let beyond =
+        "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+    page.goto("/search?range=custom&start=2026-01-01T00:00:00&end=2099-01-01T00:00:00")
+        .await;
+    page.until("document.querySelectorAll('.result').length === 1")
+        .await;
+    page.picture("narrow-search").await;
+    assert_eq!(page.run(beyond).await, 0);
+    page.goto(&format!("/trace/{FAILING:032x}")).await;
+    page.until("document.querySelectorAll('.row').length === 9")
+        .await;
+    page.click("[data-span='0000000000000007']").await;
+    page.until("document.getElementById('details')").await;
+    page.run("scrollTo(0, 0)").await;
+    page.picture("narrow-trace").await;
+    assert_eq!(page.run(beyond).await, 0);
+}

@@ -1,0 +1,133 @@
+//! The demo as a user starts it.
+
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+const READY_LIMIT: Duration = Duration::from_secs(120);
+const END_LIMIT: Duration = Duration::from_secs(20);
+
+/// The running demo, with its services and the collector. All of it ends with the value.
+#[derive(Debug)]
+pub struct Shop {
+    process: Child,
+    summary: Value,
+}
+
+impl Shop {
+    /// Builds the demo with the profile of the running test, starts it, and waits up to 120 seconds
+    /// until it has sent its requests and checked their traces.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be built or started, or ends or stays silent instead of printing its summary.
+    pub fn start(requests: u32) -> io::Result<Self> {
+        let mut process = Command::new(build()?)
+            .args([
+                "--page",
+                "127.0.0.1:0",
+                "--json",
+                "--requests",
+                &requests.to_string(),
+            ])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let stdout = process.stdout.take();
+        // From here on `drop` ends the process, also if it never becomes ready.
+        let mut shop = Self {
+            process,
+            summary: Value::Null,
+        };
+        shop.summary = read_summary(stdout.ok_or_else(|| io::Error::other("no output"))?)?;
+        Ok(shop)
+    }
+
+    /// What the demo found out about its own traces, as `shop --json` prints it.
+    pub fn summary(&self) -> &Value {
+        &self.summary
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        // As Ctrl-C does. If it cannot be sent, the process is killed below.
+        let _ = Command::new("kill")
+            .args(["-INT", &self.process.id().to_string()])
+            .status();
+        let deadline = Instant::now() + END_LIMIT;
+        while Instant::now() < deadline {
+            if matches!(self.process.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // Its services end by themselves when their pipe to it closes.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Lets cargo bring the binary beside the running test up to date, and returns its path.
+fn build() -> io::Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let missing = || io::Error::other("the test does not run from a target folder");
+    let profile_folder = test.parent().and_then(Path::parent).ok_or_else(missing)?;
+    let target = profile_folder.parent().ok_or_else(missing)?;
+    let profile = match profile_folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") => "dev",
+        Some(name) => name,
+        None => return Err(missing()),
+    };
+    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args([
+            "build",
+            "--quiet",
+            "-p",
+            "shop",
+            "--bin",
+            "shop",
+            "--profile",
+            profile,
+        ])
+        .arg("--target-dir")
+        .arg(target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()?;
+    if !status.success() {
+        return Err(io::Error::other("the demo does not build"));
+    }
+    Ok(profile_folder.join("shop"))
+}
+
+/// Reads until the output so far is a whole JSON document.
+fn read_summary(stdout: ChildStdout) -> io::Result<Value> {
+    let (sender, receiver) = mpsc::channel();
+    // The thread goes on reading until the demo ends: a full pipe would stop it.
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            // Nobody listens any more once the summary is there.
+            let _ = sender.send(line);
+        }
+    });
+    let deadline = Instant::now() + READY_LIMIT;
+    let mut text = String::new();
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let line = receiver.recv_timeout(left).map_err(|error| {
+            io::Error::other(format!(
+                "no summary ({error}) in {} bytes of output",
+                text.len()
+            ))
+        })?;
+        text.push_str(&line);
+        text.push('\n');
+        if let Ok(summary @ Value::Object(_)) = serde_json::from_str(&text) {
+            return Ok(summary);
+        }
+    }
+}
