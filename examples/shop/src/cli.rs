@@ -1,0 +1,46 @@
+//! The command line.
+
+use std::net::SocketAddr;
+
+use clap::Parser;
+
+use crate::service::{Downstream, Name};
+
+/// Five services, one trace: starts a collector and a small shop, sends orders, and shows their traces.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "shop", version)]
+#[non_exhaustive]
+pub struct Cli {
+    /// How many orders to send, one of them failing in payment and one slow in inventory.
+    #[arg(long, value_name = "N", default_value_t = 36, value_parser = clap::value_parser!(u32).range(3..=10_000))]
+    pub requests: u32,
+
+    /// End after the check: exit code 0 if every order gave one complete trace, else 1.
+    #[arg(long)]
+    pub once: bool,
+
+    /// Print a summary as JSON to stdout, everything else to stderr.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Where the collector's page listens [default: 127.0.0.1:8080 if free, else any free port].
+    #[arg(long, value_name = "ADDRESS")]
+    pub page: Option<SocketAddr>,
+
+    /// Run as this one service instead, until stdin is closed or Ctrl-C.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["requests", "once", "json", "page"])]
+    pub service: Option<Name>,
+
+    /// Where the service listens; port 0 is any free port, which is printed.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        requires = "service",
+        default_value = "127.0.0.1:0"
+    )]
+    pub listen: SocketAddr,
+
+    /// Where a service that this one calls is, as `payment=http://127.0.0.1:9000`. Can be given several times.
+    #[arg(long, value_name = "NAME=URL", requires = "service")]
+    pub downstream: Vec<Downstream>,
+}

@@ -1,0 +1,166 @@
+//! The services as processes, without the demonstration around them.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use shop::fleet::{Endpoints, Fleet};
+use shop::load;
+use tracer_collector::{Collector, CollectorConfig};
+
+const SHOP: &str = env!("CARGO_BIN_EXE_shop");
+const DEADLINE: Duration = Duration::from_secs(20);
+const ORDERS: usize = 24;
+
+/// A port where nobody listens.
+fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+}
+
+fn shop(arguments: &[&str]) -> Output {
+    Command::new(SHOP)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+#[track_caller]
+fn assert_refused(output: &Output, message: &str) {
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains(message), "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+#[tokio::test]
+async fn without_a_collector_the_services_answer_as_ever() {
+    let fleet = Fleet::start(Path::new(SHOP), Endpoints::new(nobody(), nobody()))
+        .await
+        .unwrap();
+    let answered = load::send(fleet.gateway(), ORDERS).await.unwrap();
+    assert_eq!(answered.len(), ORDERS);
+    let slow = answered
+        .iter()
+        .filter(|order| order.kind == load::Kind::Slow);
+    assert!(slow.map(|order| order.took).min().unwrap() >= Duration::from_millis(600));
+    fleet.stop().await;
+}
+
+#[tokio::test]
+async fn a_collector_that_goes_half_way_changes_no_answer() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let config = CollectorConfig::default()
+        .otlp_grpc(any)
+        .otlp_http(any)
+        .query(any)
+        .health(any)
+        .data_dir(data_dir.path());
+    let collector = Collector::start(config).await.unwrap();
+    let otlp = Endpoints::new(collector.otlp_grpc_address(), collector.otlp_http_address());
+    let fleet = Fleet::start(Path::new(SHOP), otlp).await.unwrap();
+    load::send(fleet.gateway(), ORDERS).await.unwrap();
+    collector.shutdown().await.unwrap();
+    load::send(fleet.gateway(), ORDERS).await.unwrap();
+    fleet.stop().await;
+}
+
+#[test]
+fn a_service_ends_when_its_stdin_is_closed() {
+    let mut child = Command::new(SHOP)
+        .args(["--service", "payment"])
+        .env("OTEL_TRACES_EXPORTER", "none")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert!(
+        line.starts_with("payment listening on http://127.0.0.1:"),
+        "{line}"
+    );
+    drop(child.stdin.take());
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        assert!(start.elapsed() < DEADLINE, "still running");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert!(status.success());
+}
+
+#[test]
+fn no_process_outlives_a_parent_that_is_killed() {
+    let mut parent = Command::new(SHOP)
+        .args(["--page", "127.0.0.1:0", "--requests", "3"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(parent.stdout.take().unwrap());
+    let mut gateway = None;
+    let mut line = String::new();
+    while gateway.is_none() {
+        line.clear();
+        assert!(stdout.read_line(&mut line).unwrap() > 0, "ended");
+        gateway = line
+            .strip_prefix("gateway")
+            .map(|rest| rest.trim().replace("http://", "").replace('/', ""));
+    }
+    let gateway: SocketAddr = gateway.unwrap().parse().unwrap();
+    assert!(std::net::TcpStream::connect(gateway).is_ok());
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    let start = Instant::now();
+    while std::net::TcpStream::connect(gateway).is_ok() {
+        assert!(start.elapsed() < DEADLINE, "the gateway is still there");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // All processes hold the same stdout or stderr open only as long as they run.
+    stdout.read_to_end(&mut Vec::new()).unwrap();
+}
+
+#[test]
+fn a_port_in_use_is_told_in_one_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = shop(&["--service", "payment", "--listen", &address]);
+    assert_refused(
+        &output,
+        &format!("shop: cannot listen on {address}: Address already in use"),
+    );
+    let output = shop(&["--page", &address, "--once"]);
+    assert_refused(&output, &format!("cannot listen on {address}"));
+}
+
+#[test]
+fn a_service_says_what_it_needs() {
+    let output = shop(&["--service", "gateway"]);
+    assert_refused(&output, "shop: gateway needs --downstream orders=URL");
+    let output = shop(&["--service", "cellar"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("the services are"));
+    assert_eq!(
+        shop(&["--requests", "2"]).status.code(),
+        Some(2),
+        "three kinds need three orders"
+    );
+}
