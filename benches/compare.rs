@@ -3,6 +3,7 @@
 //! Each system runs in a process of its own. Rounds are interleaved, so that all systems see the
 //! same moods of the machine; a case's figure is the median of its rounds. One line a case and
 //! peer: `case ours_ns peer peer_ns ratio`. `--rounds N` (default 31), `--case NAME`.
+#![forbid(unsafe_code)]
 #![allow(
     clippy::expect_used,
     reason = "a benchmark that cannot go on is to stop"

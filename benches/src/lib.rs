@@ -2,6 +2,7 @@
 //!
 //! Every system exports to a sink that only counts, so what is measured is the caller's path; the
 //! count says whether spans were lost on the way.
+#![forbid(unsafe_code)]
 #![allow(
     clippy::expect_used,
     reason = "a benchmark that cannot be set up is to stop"

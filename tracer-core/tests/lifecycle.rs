@@ -16,21 +16,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use opentelemetry::{
-    Context, KeyValue,
-    trace::{Link, Span as _, SpanKind, TraceId, Tracer as _, TracerProvider as _},
-};
-use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
-use support::{Mood, Recorder, TIMEOUT, balanced, eventually, provider};
+use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
+use support::{Recorder, TIMEOUT, balanced, configured, eventually, provider};
 use tracer_core::{BatchConfig, ConfigError, FlushError, ShutdownError, Span, TracerProvider};
-
-fn configured(recorder: &Recorder, config: BatchConfig) -> TracerProvider {
-    TracerProvider::builder()
-        .exporter(recorder.clone())
-        .batch_config(config)
-        .build()
-        .expect("provider")
-}
 
 #[test]
 fn ten_thousand_short_threads_lose_nothing_and_their_rings_are_freed() {
@@ -175,106 +163,6 @@ fn dropping_the_last_clone_exports_what_is_left() {
 }
 
 #[test]
-fn overload_drops_the_newest_and_counts_them() {
-    let recorder = Recorder::with_mood(Mood::Hang);
-    let config = BatchConfig::default()
-        .ring_bytes(4096)
-        .max_queue_size(10)
-        .max_export_batch_size(5)
-        .max_concurrent_exports(1);
-    let provider = configured(&recorder, config);
-    let tracer = provider.tracer("t");
-    for _ in 0..10_000 {
-        tracer.start("x");
-    }
-    let refused = provider.force_flush(Duration::from_millis(50));
-    assert_eq!(refused, Err(FlushError::Deadline));
-    let stats = balanced(&provider);
-    assert_eq!(stats.ended, 10_000);
-    assert!(stats.dropped.queue_full > 9_000, "{stats:?}");
-    let refused = provider.shutdown(Duration::from_millis(50));
-    assert_eq!(refused, Err(ShutdownError::Flush(FlushError::Deadline)));
-    let stats = balanced(&provider);
-    assert_eq!(stats.exporters[0].waiting, 0, "{stats:?}");
-    assert_eq!(
-        stats.ended,
-        stats.dropped.queue_full + stats.exporters[0].failed["deadline"]
-    );
-}
-
-#[test]
-fn span_larger_than_the_ring_is_dropped_for_its_bytes() {
-    let recorder = Recorder::default();
-    let provider = configured(&recorder, BatchConfig::default().ring_bytes(1024));
-    let mut span = provider.tracer("t").start("x");
-    span.set_attribute(KeyValue::new("k", "v".repeat(2000)));
-    span.end();
-    provider.force_flush(TIMEOUT).expect("flush");
-    assert_eq!(balanced(&provider).dropped.byte_budget, 1);
-}
-
-#[test]
-fn hung_exporter_delays_no_other_and_its_spans_fail_by_the_deadline() {
-    let (hung, well) = (Recorder::with_mood(Mood::Hang), Recorder::default());
-    let provider = TracerProvider::builder()
-        .exporter(hung)
-        .exporter(well.clone())
-        .batch_config(
-            BatchConfig::default()
-                .scheduled_delay(Duration::from_millis(1))
-                .export_timeout(Duration::from_millis(200)),
-        )
-        .build()
-        .expect("provider");
-    provider.tracer("t").start("x");
-    eventually("the other export", || well.distinct() == 1);
-    let answer = provider.force_flush(TIMEOUT);
-    assert_eq!(answer, Err(FlushError::NotDelivered { spans: 1 }));
-    let stats = balanced(&provider);
-    assert_eq!(stats.exporters[0].failed["deadline"], 1);
-    assert_eq!(stats.exporters[1].exported, 1);
-}
-
-#[test]
-fn panicking_exporter_costs_its_batch_and_the_next_goes_out() {
-    let recorder = Recorder::with_mood(Mood::Panic);
-    let provider = provider(&recorder);
-    let tracer = provider.tracer("t");
-    for _ in 0..20 {
-        tracer.start("lost");
-        let answer = provider.force_flush(TIMEOUT);
-        assert_eq!(answer, Err(FlushError::NotDelivered { spans: 1 }));
-    }
-    recorder.set_mood(Mood::Take);
-    tracer.start("kept");
-    provider.force_flush(TIMEOUT).expect("flush");
-    let stats = balanced(&provider);
-    assert_eq!(stats.exporters[0].failed["panicked"], 20);
-    assert_eq!(stats.exporters[0].exported, 1);
-}
-
-#[test]
-fn refused_and_rejected_spans_are_counted_and_never_more_than_the_batch() {
-    let recorder = Recorder::with_mood(Mood::Refuse);
-    let provider = provider(&recorder);
-    let tracer = provider.tracer("t");
-    for (mood, failed, rejected, exported) in [
-        (Mood::Refuse, 2, 0, 0),
-        (Mood::Reject(1), 2, 1, 1),
-        (Mood::Reject(u64::MAX), 2, 3, 1),
-    ] {
-        recorder.set_mood(mood);
-        tracer.start("a");
-        tracer.start("b");
-        assert!(provider.force_flush(TIMEOUT).is_err());
-        let stats = balanced(&provider);
-        assert_eq!(stats.exporters[0].failed["non_retryable"], failed);
-        assert_eq!(stats.exporters[0].rejected, rejected);
-        assert_eq!(stats.exporters[0].exported, exported);
-    }
-}
-
-#[test]
 fn batches_go_out_by_size_and_by_delay() {
     let recorder = Recorder::default();
     let config = BatchConfig::default()
@@ -289,33 +177,6 @@ fn batches_go_out_by_size_and_by_delay() {
     let mut batches = recorder.batches();
     batches.sort_unstable();
     assert_eq!(batches, [5, 10, 10]);
-}
-
-#[derive(Clone, Debug)]
-struct Panicking;
-
-impl ShouldSample for Panicking {
-    fn should_sample(
-        &self,
-        _: Option<&Context>,
-        _: TraceId,
-        _: &str,
-        _: &SpanKind,
-        _: &[KeyValue],
-        _: &[Link],
-    ) -> SamplingResult {
-        panic!("asked to")
-    }
-}
-
-#[test]
-fn panicking_sampler_costs_the_span_and_not_the_caller() {
-    let provider = TracerProvider::builder()
-        .sampler(Panicking)
-        .build()
-        .expect("provider");
-    assert!(!provider.tracer("t").start("x").is_recording());
-    assert_eq!(balanced(&provider).sampler_panics, 1);
 }
 
 /// The thread's own ring may be gone by then, in whichever order the locals are destroyed.

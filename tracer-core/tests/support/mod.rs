@@ -1,6 +1,11 @@
 //! Exporters that do as a test wants.
 #![allow(dead_code, reason = "each test file uses a part")]
-#![allow(clippy::panic, clippy::unwrap_used, reason = "a test may fail")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may fail"
+)]
 
 use std::{
     collections::HashSet,
@@ -13,7 +18,7 @@ use std::{
 
 use opentelemetry_sdk::trace::SpanData;
 use tracer_core::{
-    ExportError, ExportFuture, ExportSuccess, SpanBatch, SpanExporter, Stats, Status,
+    BatchConfig, ExportError, ExportFuture, ExportSuccess, SpanBatch, SpanExporter, Stats, Status,
     TracerProvider,
 };
 
@@ -130,6 +135,15 @@ impl SpanExporter for Recorder {
 pub fn provider(recorder: &Recorder) -> TracerProvider {
     TracerProvider::builder()
         .exporter(recorder.clone())
+        .build()
+        .expect("provider")
+}
+
+/// The same with a configuration of the pipeline.
+pub fn configured(recorder: &Recorder, config: BatchConfig) -> TracerProvider {
+    TracerProvider::builder()
+        .exporter(recorder.clone())
+        .batch_config(config)
         .build()
         .expect("provider")
 }
