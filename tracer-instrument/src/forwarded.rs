@@ -300,4 +300,19 @@ mod tests {
         );
         check_scheme(&[("x-forwarded-proto", "javascript")], None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_client_sends_gives_an_address_or_nothing(value in "[ -~]{0,60}", name in 0..4usize) {
+            let name = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"][name];
+            for value in [value.clone(), format!("for={value}"), format!("host=\"{value}\";proto={value}")] {
+                let headers = headers(&[(name, &value)]);
+                let client = client(&headers);
+                assert!(client.is_none_or(|it| it.starts_with('_') || it.parse::<IpAddr>().is_ok()));
+                let host = host(&headers);
+                assert!(host.is_none_or(|(host, _)| !host.contains(['@', ' ', '/', '"'])));
+                assert!(scheme(&headers).is_none_or(|it| ["http", "https", "ws", "wss"].contains(&it)));
+            }
+        }
+    }
 }

@@ -132,4 +132,14 @@ mod tests {
         check(&keys, "token=abc&sig=abc", "token=REDACTED&sig=abc");
         check(&RedactedKeys::listed::<&str>([]), "sig=abc", "sig=abc");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn the_value_of_a_listed_key_never_stays(before in "[ -%'-~]{0,20}", secret in "[a-z]{8}#", after in "[ -~]{0,20}") {
+            let query = format!("{before}&sig={secret}&{after}");
+            let redacted = RedactedKeys::Standard.query(&query).into_owned();
+            assert!(!redacted.contains(&secret), "{redacted}");
+            assert_eq!(redacted.split('&').count(), query.split('&').count());
+        }
+    }
 }

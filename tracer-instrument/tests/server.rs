@@ -287,3 +287,24 @@ async fn bytes_on_the_wire_are_those_of_the_bare_service() {
         "the length is known to the server in both"
     );
 }
+
+#[tokio::test]
+async fn a_service_called_inside_of_a_span_is_its_child_unless_the_headers_say_otherwise() {
+    let telemetry = Telemetry::new();
+    let current = Context::new().with_span(telemetry.provider.tracer("test").start("current"));
+    let _attached = current.clone().attach();
+    let mut foreign = request("/api/stock/7");
+    // Ids of the example in W3C Trace Context, section 3.2.
+    let traceparent =
+        HeaderValue::from_static("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    foreign.headers_mut().insert("traceparent", traceparent);
+    let app = stock(telemetry.axum().build().unwrap());
+    ask(app.clone(), request("/api/stock/7")).await;
+    ask(app, foreign).await;
+    let spans = telemetry.spans(2).await;
+    assert_eq!(
+        spans[0].parent_span_id,
+        current.span().span_context().span_id()
+    );
+    assert_eq!(spans[1].parent_span_id.to_string(), "00f067aa0ba902b7");
+}

@@ -104,6 +104,24 @@ async fn a_body_that_fails_after_the_head_is_an_error_with_the_status_code_kept(
 }
 
 #[tokio::test]
+async fn the_first_error_is_the_one_that_counts() {
+    let telemetry = Telemetry::new();
+    let answer = |_: Request| async {
+        let (_, body) = channel();
+        Ok::<_, Infallible>(Response::builder().status(500).body(body).unwrap())
+    };
+    let layer = telemetry.on(TraceConfig::default()).build().unwrap();
+    drop(
+        layer
+            .layer(tower::service_fn(answer))
+            .call(request("GET"))
+            .await
+            .unwrap(),
+    );
+    assert_failed(&telemetry.span().await, "500");
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_before_the_head_cancels_the_span() {
     let telemetry = Telemetry::new();
     let entered = std::sync::Arc::new(tokio::sync::Notify::new());

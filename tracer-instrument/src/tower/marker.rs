@@ -25,7 +25,8 @@ impl HttpRoute {
 
 /// Request extension: the socket address of the peer, set by whoever accepts the connections.
 ///
-/// Gives `network.peer.address`, `network.peer.port` and, without a proxy's header, `client.address`.
+/// Gives `network.peer.address`, `network.peer.port` and, without a proxy's header, `client.address`. Complete: it wraps the
+/// address to give it a type of its own among the extensions.
 ///
 /// ```
 /// use tracer_instrument::tower::PeerAddr;
@@ -55,7 +56,7 @@ pub enum SpanEnd {
     Head,
 }
 
-/// Request extension: no span for this request, and its context is not extracted.
+/// Request extension: no span for this request, and its context is not extracted. Complete: being there says it all.
 ///
 /// ```
 /// use tracer_instrument::tower::Untraced;
