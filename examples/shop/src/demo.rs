@@ -1,8 +1,9 @@
 //! The demonstration: collector, services, orders, traces.
 
+use std::env;
 use std::io::{self, Write};
-use std::net::SocketAddr;
-use std::{env, net};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -63,10 +64,7 @@ struct Shop {
 impl Shop {
     async fn start(cli: &Cli) -> Result<Self, Error> {
         let data_dir = tempfile::Builder::new().prefix("shop-").tempdir()?;
-        let config = collector_config(cli).data_dir(data_dir.path());
-        let collector = Collector::start(config)
-            .await
-            .map_err(Error::CollectorStart)?;
+        let collector = start_collector(cli, data_dir.path()).await?;
         let otlp = Endpoints::new(collector.otlp_grpc_address(), collector.otlp_http_address());
         let fleet = Fleet::start(&env::current_exe()?, otlp).await?;
         let query = QueryClient::new(collector.query_address())?;
@@ -168,29 +166,34 @@ fn conclusion(answered: &[Answered], report: &Report) -> String {
 }
 
 /// The usual ports if they are free, so that other programs find the collector too; with `--once` nobody looks for it.
-fn collector_config(cli: &Cli) -> CollectorConfig {
-    let usual = CollectorConfig::default();
-    let choose = |usual: SocketAddr| {
-        let is_free = !cli.once && net::TcpListener::bind(usual).is_ok();
-        if is_free {
-            usual
-        } else {
-            SocketAddr::new(usual.ip(), 0)
-        }
+async fn start_collector(cli: &Cli, data_dir: &Path) -> Result<Collector, Error> {
+    let usual = CollectorConfig::default().data_dir(data_dir);
+    let any = |usual: SocketAddr| SocketAddr::new(usual.ip(), 0);
+    let free_or_any = |usual: SocketAddr| {
+        let is_free = !cli.once && TcpListener::bind(usual).is_ok();
+        if is_free { usual } else { any(usual) }
     };
-    let (grpc, http) = (
-        choose(usual.otlp_grpc_address()),
-        choose(usual.otlp_http_address()),
-    );
-    let (page, health) = (
-        choose(usual.query_address()),
-        choose(usual.health_address()),
-    );
+    match Collector::start(listen(cli, &usual, free_or_any)).await {
+        // Another program was faster.
+        Err(tracer_collector::Error::Bind { address, .. }) if cli.page != Some(address) => {
+            Collector::start(listen(cli, &usual, any)).await
+        }
+        started => started,
+    }
+    .map_err(Error::CollectorStart)
+}
+
+fn listen(
+    cli: &Cli,
+    usual: &CollectorConfig,
+    choose: impl Fn(SocketAddr) -> SocketAddr,
+) -> CollectorConfig {
     usual
-        .otlp_grpc(grpc)
-        .otlp_http(http)
-        .query(cli.page.unwrap_or(page))
-        .health(health)
+        .clone()
+        .otlp_grpc(choose(usual.otlp_grpc_address()))
+        .otlp_http(choose(usual.otlp_http_address()))
+        .query(cli.page.unwrap_or_else(|| choose(usual.query_address())))
+        .health(choose(usual.health_address()))
 }
 
 /// Prints for people: to stdout, or to stderr if that is for the summary.

@@ -11,6 +11,8 @@
 //! through its client, set up by `tracer_export::init()` and nothing else. Business code starts spans of its own through
 //! the API of `opentelemetry`.
 //!
+//! Runs on Unix: it uses process groups and SIGTERM.
+//!
 //! An order whose card the network cannot reach fails in payment with `503`. Orders then tells the customer through
 //! notification and answers `502`, which the gateway passes on, so a failing trace shows all five services and the error
 //! all the way up. An order of the one thing that is kept in a far warehouse is slow in inventory.

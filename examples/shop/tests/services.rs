@@ -14,8 +14,10 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use shop::api::QueryClient;
+use shop::check::differences;
 use shop::fleet::{Endpoints, Fleet};
-use shop::load;
+use shop::load::{self, Answered};
 use tracer_collector::{Collector, CollectorConfig};
 
 const SHOP: &str = env!("CARGO_BIN_EXE_shop");
@@ -61,22 +63,55 @@ async fn without_a_collector_the_services_answer_as_ever() {
 }
 
 #[tokio::test]
-async fn a_collector_that_goes_half_way_changes_no_answer() {
+async fn a_collector_that_goes_half_way_changes_no_answer_and_gets_spans_again_when_it_is_back() {
     let data_dir = tempfile::tempdir().unwrap();
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let config = CollectorConfig::default()
-        .otlp_grpc(any)
-        .otlp_http(any)
         .query(any)
         .health(any)
         .data_dir(data_dir.path());
-    let collector = Collector::start(config).await.unwrap();
-    let otlp = Endpoints::new(collector.otlp_grpc_address(), collector.otlp_http_address());
-    let fleet = Fleet::start(Path::new(SHOP), otlp).await.unwrap();
+    let first = Collector::start(config.clone().otlp_grpc(any).otlp_http(any))
+        .await
+        .unwrap();
+    let (grpc, http) = (first.otlp_grpc_address(), first.otlp_http_address());
+    let fleet = Fleet::start(Path::new(SHOP), Endpoints::new(grpc, http))
+        .await
+        .unwrap();
+
+    let before = load::send(fleet.gateway(), ORDERS).await.unwrap();
+    let query = QueryClient::new(first.query_address()).unwrap();
+    wait_for_all(&query, &before).await;
+    first.shutdown().await.unwrap();
     load::send(fleet.gateway(), ORDERS).await.unwrap();
-    collector.shutdown().await.unwrap();
-    load::send(fleet.gateway(), ORDERS).await.unwrap();
+
+    let second = Collector::start(config.otlp_grpc(grpc).otlp_http(http))
+        .await
+        .unwrap();
+    let query = QueryClient::new(second.query_address()).unwrap();
+    let after = load::send(fleet.gateway(), ORDERS).await.unwrap();
+    wait_for_all(&query, &after).await;
+    wait_for_all(&query, &before).await;
     fleet.stop().await;
+    second.shutdown().await.unwrap();
+}
+
+async fn wait_for_all(query: &QueryClient, answered: &[Answered]) {
+    let start = Instant::now();
+    for order in answered {
+        loop {
+            let trace = query.trace(&order.trace_id).await.unwrap();
+            let missing = trace.map(|trace| differences(&trace, order.kind));
+            if missing.as_ref().is_some_and(Vec::is_empty) {
+                break;
+            }
+            assert!(
+                start.elapsed() < DEADLINE,
+                "{}: {missing:?}",
+                order.trace_id
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
 }
 
 #[test]
