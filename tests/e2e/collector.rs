@@ -134,6 +134,15 @@ async fn spans_sent_over_otlp_are_found_and_shown() {
             && document.getElementById('f-submit').click())",
     )
     .await;
+    page.goto("/").await;
+    page.until("performance.getEntriesByName('results-drawn').length === 1")
+        .await;
+    let timing = "const page = performance.getEntriesByType('navigation')[0];
+        return [page.loadEventEnd, performance.getEntriesByName('results-drawn')[0].startTime]";
+    eprintln!(
+        "page of the collector: [loaded, results drawn] in ms: {}",
+        page.run(timing).await
+    );
     page.click("#f-errors").await;
     page.keys("#f-tags", "order.express=true").await;
     page.click("#f-submit").await;

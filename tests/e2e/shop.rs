@@ -13,6 +13,7 @@ async fn failing_order_is_found_by_search_and_shows_all_five_services() {
         .await
         .unwrap()
         .unwrap();
+    assert_eq!(shop.summary()["complete"], true, "{}", shop.summary());
     let failing = &shop.summary()["traces"]["failing"];
     let address = failing["page"]
         .as_str()

@@ -1,6 +1,6 @@
 //! The demo as a user starts it.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
@@ -26,6 +26,8 @@ impl Shop {
     ///
     /// If it cannot be built or started, or ends or stays silent instead of printing its summary.
     pub fn start(requests: u32) -> io::Result<Self> {
+        // What it tells people is kept aside and shown only if it fails.
+        let mut notes = tempfile::tempfile()?;
         let mut process = Command::new(build()?)
             .args([
                 "--page",
@@ -36,6 +38,7 @@ impl Shop {
             ])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(notes.try_clone()?)
             .spawn()?;
         let stdout = process.stdout.take();
         // From here on `drop` ends the process, also if it never becomes ready.
@@ -43,7 +46,16 @@ impl Shop {
             process,
             summary: Value::Null,
         };
-        shop.summary = read_summary(stdout.ok_or_else(|| io::Error::other("no output"))?)?;
+        let stdout = stdout.ok_or_else(|| io::Error::other("no output"))?;
+        match read_summary(stdout) {
+            Ok(summary) => shop.summary = summary,
+            Err(error) => {
+                let mut said = String::new();
+                notes.rewind()?;
+                notes.read_to_string(&mut said)?;
+                return Err(io::Error::other(format!("{error}; the demo said:\n{said}")));
+            }
+        }
         Ok(shop)
     }
 

@@ -9,6 +9,7 @@ export const ROW_HEIGHT = 30;
 // Deeper spans are no longer moved to the right: names must stay readable.
 const DEEPEST_INDENT = 24;
 const MARKS_SHOWN = 24;
+const NARROW_BAR = 2; // Percent; on less, marks would cover the bar.
 
 /** An empty row; its parts are kept on the object so that filling needs no look-up. */
 export function makeRow() {
@@ -75,7 +76,7 @@ function fillBar(row, node, view) {
   const [shownLeft, shownRight] = [Math.max(left, -1), Math.min(right, 101)];
   row.bar.style.left = `${shownLeft}%`;
   row.bar.style.width = `${shownRight - shownLeft}%`;
-  row.bar.replaceChildren(...marks(span));
+  row.bar.replaceChildren(...(shownRight - shownLeft > NARROW_BAR ? marks(span) : []));
   placeLabel(row.label, Math.max(left, 0), Math.min(right, 100));
   row.label.textContent = duration(span.duration);
 }

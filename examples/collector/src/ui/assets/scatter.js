@@ -25,9 +25,11 @@ export function scatter(traces, navigate) {
       svg('line', { x1: MARGIN.left, x2: WIDTH - MARGIN.right, y1: y(us), y2: y(us), class: 'grid' }),
       svg('text', { x: MARGIN.left - 8, y: y(us) + 4, 'text-anchor': 'end' }, duration(us)));
   }
+  // Milliseconds only where seconds would not tell the ends apart.
+  const letters = last - first < 60_000_000 ? 23 : 19;
   chart.append(
-    svg('text', { x: MARGIN.left, y: HEIGHT - 4 }, moment(first).slice(0, 19)),
-    svg('text', { x: WIDTH - MARGIN.right, y: HEIGHT - 4, 'text-anchor': 'end' }, moment(last).slice(0, 19)));
+    svg('text', { x: MARGIN.left, y: HEIGHT - 4 }, moment(first).slice(0, letters)),
+    svg('text', { x: WIDTH - MARGIN.right, y: HEIGHT - 4, 'text-anchor': 'end' }, moment(last).slice(0, letters)));
   // Errors last: they lie on top.
   for (const trace of traces.toSorted((a, b) => Number(a.hasErrors) - Number(b.hasErrors))) {
     const dot = point(x(trace.startTime), y(trace.duration), trace);
