@@ -247,7 +247,10 @@ impl fmt::Debug for Builder {
 fn resource(env: &mut Env<'_>, attributes: Vec<KeyValue>) -> Resource {
     let detected = resource::from_env(|name| env.get(name));
     if let Some(problem) = detected.problem {
-        env.refuse("OTEL_RESOURCE_ATTRIBUTES", problem);
+        const VARIABLE: &str = "OTEL_RESOURCE_ATTRIBUTES";
+        let reason = problem.to_string();
+        let reason = reason.trim_start_matches(VARIABLE);
+        env.refuse(VARIABLE, reason.trim_start_matches(": "));
     }
     let found = detected.resource.iter();
     let found = found.map(|(key, value)| KeyValue::new(key.clone(), value.clone()));

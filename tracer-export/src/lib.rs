@@ -77,7 +77,7 @@ mod retry;
 mod error;
 
 #[cfg(any(feature = "grpc", feature = "http"))]
-pub use crate::otlp::{Compression, DEFAULT_TIMEOUT};
+pub use crate::otlp::Compression;
 #[cfg(feature = "grpc")]
 pub use crate::otlp::{OtlpGrpcConfig, OtlpGrpcExporter};
 #[cfg(feature = "http")]

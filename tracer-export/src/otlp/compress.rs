@@ -72,3 +72,24 @@ pub(crate) fn gzip(_: &[u8], _: Vec<u8>) -> Option<Vec<u8>> {
 pub(crate) fn zstd(_: &[u8], _: Vec<u8>) -> Option<Vec<u8>> {
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_built_in_is_taken() {
+        let check = |compression: Compression, feature, built_in| {
+            let missing = ConfigError::FeatureMissing { feature };
+            let expected = if built_in {
+                Ok(compression)
+            } else {
+                Err(missing)
+            };
+            assert_eq!(compression.check(), expected);
+        };
+        check(Compression::None, "", true);
+        check(Compression::Gzip, "gzip", cfg!(feature = "gzip"));
+        check(Compression::Zstd, "zstd", cfg!(feature = "zstd"));
+    }
+}

@@ -30,12 +30,14 @@ use crate::{
         Compression, USER_AGENT,
         endpoint::Endpoint,
         partial::{MAX_RESPONSE_BYTES, rejected_spans},
-        payload::{Framing, Payloads},
+        payload::Payloads,
         settings::Settings,
     },
     retry::{GrpcRetry, Outcome, grpc_retry, http_is_retryable, retry_info, until_settled},
 };
 
+/// What stands before a message on the wire.
+const MESSAGE_HEAD_BYTES: usize = 5;
 /// The most that headers and trailers of an answer may take.
 const MAX_HEADER_BYTES: u32 = 16 * 1024;
 
@@ -110,7 +112,7 @@ impl OtlpGrpcConfig {
             channel: Mutex::new(None),
             endpoint: settings.endpoint,
             headers,
-            payloads: Payloads::new(settings.compression, Framing::Grpc),
+            payloads: Payloads::new(settings.compression, MESSAGE_HEAD_BYTES),
             timeout: settings.timeout,
             closed: AtomicBool::new(false),
         })
@@ -180,6 +182,7 @@ impl OtlpGrpcExporter {
             Err(_) => Outcome::UNANSWERED,
         };
         if outcome != Outcome::UNANSWERED {
+            // The peer is there: the channel stays.
             std::mem::forget(abandoned);
         }
         outcome

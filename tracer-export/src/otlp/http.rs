@@ -24,7 +24,7 @@ use crate::{
         connect::{Connector, connector},
         endpoint::Endpoint,
         partial::{MAX_RESPONSE_BYTES, rejected_spans},
-        payload::{Framing, Payloads},
+        payload::Payloads,
         settings::Settings,
     },
     retry::{Outcome, http_is_retryable, retry_after, until_settled},
@@ -101,7 +101,7 @@ impl OtlpHttpConfig {
                 .build(connector()?),
             endpoint: settings.endpoint,
             headers,
-            payloads: Payloads::new(settings.compression, Framing::None),
+            payloads: Payloads::new(settings.compression, 0),
             timeout: settings.timeout,
             closed: AtomicBool::new(false),
         })

@@ -26,7 +26,7 @@ pub use self::http::{OtlpHttpConfig, OtlpHttpExporter};
 
 /// How long one export may take, retries included, unless it is set (OTLP exporter
 /// specification, `OTEL_EXPORTER_OTLP_TIMEOUT`).
-pub const DEFAULT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+pub(crate) const DEFAULT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// `User-Agent` (OTLP exporter specification): the product, then the protocol's exporter.
 pub(crate) const USER_AGENT: &str = concat!(

@@ -21,26 +21,16 @@ type Pool = Arc<Mutex<Vec<Encoder>>>;
 #[derive(Debug)]
 pub(crate) struct Payloads {
     compression: Compression,
-    framing: Framing,
+    head_len: usize,
     pool: Pool,
 }
 
-/// What stands around an encoded request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Framing {
-    /// The head of a gRPC message: one byte tells whether it is compressed, four its length.
-    #[cfg(feature = "grpc")]
-    Grpc,
-    /// Nothing.
-    #[cfg(feature = "http")]
-    None,
-}
-
 impl Payloads {
-    pub(crate) fn new(compression: Compression, framing: Framing) -> Self {
+    /// `head_len` is 0 for a bare request, and 5 for a gRPC message.
+    pub(crate) fn new(compression: Compression, head_len: usize) -> Self {
         Self {
             compression,
-            framing,
+            head_len,
             pool: Pool::default(),
         }
     }
@@ -56,10 +46,9 @@ impl Payloads {
             len: 0,
             pool: Arc::clone(&self.pool),
         };
-        let head_len = self.framing.head_len();
         // Compressed, the head stands in the compressed bytes instead.
         let lead = match self.compression {
-            Compression::None => head_len,
+            Compression::None => self.head_len,
             _ => 0,
         };
         encoder.len = encoder
@@ -67,42 +56,32 @@ impl Payloads {
             .encode(batch, lead)
             .ok_or(ExportError::Encode)?;
         let compressed = match self.compression {
-            Compression::Gzip => compress::gzip(encoder.as_ref(), vec![0; head_len]),
+            Compression::Gzip => compress::gzip(encoder.as_ref(), vec![0; self.head_len]),
             Compression::None => {
                 let len = encoder.len;
-                self.framing.write_head(encoder.encoder.bytes_mut(len), 0)?;
+                write_head(self.head_len, encoder.encoder.bytes_mut(len), 0)?;
                 return Ok(Bytes::from_owner(encoder));
             }
-            Compression::Zstd => compress::zstd(encoder.as_ref(), vec![0; head_len]),
+            Compression::Zstd => compress::zstd(encoder.as_ref(), vec![0; self.head_len]),
         };
         let mut bytes = compressed.ok_or(ExportError::Encode)?;
-        self.framing.write_head(&mut bytes, 1)?;
+        write_head(self.head_len, &mut bytes, 1)?;
         Ok(Bytes::from(bytes))
     }
 }
 
-impl Framing {
-    fn head_len(self) -> usize {
-        match self {
-            #[cfg(feature = "grpc")]
-            Self::Grpc => 5,
-            #[cfg(feature = "http")]
-            Self::None => 0,
-        }
-    }
-
-    /// Fills the head of `framed` (gRPC over HTTP/2, "Length-Prefixed-Message").
-    fn write_head(self, framed: &mut [u8], compressed: u8) -> Result<(), ExportError> {
-        let (head, message) = framed
-            .split_at_mut_checked(self.head_len())
-            .ok_or(ExportError::Encode)?;
+/// Fills the head of a gRPC message: one byte tells whether it is compressed, four its length
+/// (gRPC over HTTP/2, "Length-Prefixed-Message"). A bare request has no head to fill.
+fn write_head(head_len: usize, framed: &mut [u8], compressed: u8) -> Result<(), ExportError> {
+    let (head, message) = framed
+        .split_at_mut_checked(head_len)
+        .ok_or(ExportError::Encode)?;
+    if let [flag, a, b, c, d] = head {
         let len = u32::try_from(message.len()).map_err(|_| ExportError::Encode)?;
-        if let [flag, length @ ..] = head {
-            *flag = compressed;
-            length.copy_from_slice(&len.to_be_bytes());
-        }
-        Ok(())
+        *flag = compressed;
+        [*a, *b, *c, *d] = len.to_be_bytes();
     }
+    Ok(())
 }
 
 /// An encoder that goes back to its pool when the last handle of its bytes is gone.
@@ -130,4 +109,63 @@ impl Drop for Pooled {
 
 fn lock(pool: &Pool) -> MutexGuard<'_, Vec<Encoder>> {
     pool.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
+    use opentelemetry_sdk::Resource;
+    use tracer_core::SpanLimits;
+
+    use super::*;
+    use crate::otlp::testing::batch;
+
+    fn spans(count: usize, name_bytes: usize) -> SpanBatch {
+        let resource = Resource::builder_empty().build();
+        batch(resource, SpanLimits::default(), |provider| {
+            for _ in 0..count {
+                provider.tracer("t").start("x".repeat(name_bytes)).end();
+            }
+        })
+    }
+
+    #[test]
+    fn memory_is_used_again_and_only_so_much_is_kept() {
+        let batch = spans(3, 10);
+        let payloads = Payloads::new(Compression::None, 0);
+        let first = payloads.payload(&batch).unwrap();
+        let (address, content) = (first.as_ptr(), first.to_vec());
+        let copy = first.clone();
+        drop(first);
+        let second = payloads.payload(&batch).unwrap();
+        assert_ne!(second.as_ptr(), address, "a handle of the first is left");
+        assert_eq!(second, content);
+        drop(copy);
+        drop(second);
+        let reused = payloads.payload(&batch).unwrap();
+        assert_eq!(reused, content);
+        drop(reused);
+        let many: Vec<_> = (0..10).map(|_| payloads.payload(&batch).unwrap()).collect();
+        drop(many);
+        assert_eq!(lock(&payloads.pool).len(), KEPT_ENCODERS);
+        let addresses: Vec<_> = (0..KEPT_ENCODERS)
+            .map(|_| payloads.payload(&batch).unwrap())
+            .map(|payload| payload.as_ptr())
+            .collect();
+        assert!(
+            addresses.windows(2).all(|pair| pair[0] == pair[1]),
+            "last in, first out"
+        );
+    }
+
+    #[test]
+    fn grpc_messages_have_their_head() {
+        let batch = spans(2, 100);
+        let bare = Payloads::new(Compression::None, 0).payload(&batch).unwrap();
+        let framed = Payloads::new(Compression::None, 5).payload(&batch).unwrap();
+        let len = u32::try_from(bare.len()).unwrap();
+        assert_eq!(framed[0], 0);
+        assert_eq!(framed[1..5], len.to_be_bytes());
+        assert_eq!(framed[5..], bare[..]);
+    }
 }

@@ -74,7 +74,16 @@ const FIXED64: u32 = 1;
 const LEN: u32 = 2;
 const FIXED32: u32 = 5;
 
-pub(crate) fn varint<S: Sink>(out: &mut S, mut value: u64) {
+pub(crate) fn varint<S: Sink>(out: &mut S, value: u64) {
+    // Tags and most lengths: worth a branch, since the loop below puts a slice of unknown length.
+    match value {
+        0..0x80 => out.put(&[value as u8]),
+        0x80..0x4000 => out.put(&[value as u8 | 0x80, (value >> 7) as u8]),
+        _ => long_varint(out, value),
+    }
+}
+
+fn long_varint<S: Sink>(out: &mut S, mut value: u64) {
     let mut bytes = [0; 10];
     let mut len = 0;
     for byte in &mut bytes {
