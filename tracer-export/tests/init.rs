@@ -1,6 +1,7 @@
 //! The set-up from variables, against a stock collector. Variables are given by a function; the
 //! environment of the process is never touched.
 
+#![cfg(feature = "http")]
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -72,7 +73,6 @@ fn resource_of(collector: &Collector) -> HashMap<String, String> {
         .collect()
 }
 
-#[cfg(feature = "http")]
 #[test]
 fn global_spans_reach_the_collector_when_the_guard_is_dropped() {
     let collector = Collector::start();
@@ -125,7 +125,6 @@ fn grpc_is_chosen_by_its_variable() {
     assert_eq!(collector.received().len(), 1);
 }
 
-#[cfg(feature = "http")]
 #[test]
 fn code_wins_over_variables() {
     let collector = Collector::start();
@@ -165,7 +164,6 @@ fn code_wins_over_variables() {
     assert_eq!(resource["team"], "code");
 }
 
-#[cfg(feature = "http")]
 #[test]
 fn exporters_of_code_stand_beside_those_of_the_environment() {
     let (one, other) = (Collector::start(), Collector::start());
@@ -191,7 +189,6 @@ fn exporters_of_code_stand_beside_those_of_the_environment() {
     assert_eq!((one.received().len(), other.received().len()), (1, 2));
 }
 
-#[cfg(feature = "http")]
 #[test]
 fn sampler_and_batch_variables_take_effect() {
     let collector = Collector::start();
@@ -320,7 +317,6 @@ fn wrong_numbers_from_code_are_an_error() {
     );
 }
 
-#[cfg(feature = "http")]
 #[test]
 fn dropping_the_guard_is_bounded_when_the_collector_hangs() {
     let collector = Collector::with_replies(vec![Reply::Hang]);
@@ -343,7 +339,6 @@ fn dropping_the_guard_is_bounded_when_the_collector_hangs() {
     assert_eq!(stats.exporters[0].failed_total(), 1, "{stats:?}");
 }
 
-#[cfg(feature = "http")]
 #[test]
 fn shutdown_says_what_was_lost() {
     let collector = Collector::with_replies(vec![Reply::Partial(1, String::new())]);
@@ -358,19 +353,16 @@ fn shutdown_says_what_was_lost() {
 
 /// Exporters that borrow the application's runtime deadlock here: its one thread is blocked by the
 /// flush that waits for them.
-#[cfg(feature = "http")]
 #[tokio::test(flavor = "current_thread")]
 async fn works_inside_a_current_thread_runtime() {
     inside_a_runtime();
 }
 
-#[cfg(feature = "http")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn works_inside_a_multi_thread_runtime() {
     inside_a_runtime();
 }
 
-#[cfg(feature = "http")]
 fn inside_a_runtime() {
     let collector = Collector::start();
     let guard = builder(&[endpoint(&collector)]).init().unwrap();

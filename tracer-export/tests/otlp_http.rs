@@ -110,6 +110,26 @@ fn connection_is_used_again() {
 }
 
 #[test]
+fn connection_that_the_server_closed_costs_nothing() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_owned();
+    let server = RawServer::start(vec![Reply::Cut(answer)]);
+    let provider = TracerProvider::builder()
+        .resource(resource())
+        .exporter(exporter(server.url(), PATIENCE))
+        .build()
+        .unwrap();
+    for _ in 0..20 {
+        provider.tracer("again").start("span").end();
+        provider.force_flush(PATIENCE).unwrap();
+    }
+    provider.shutdown(PATIENCE).unwrap();
+    let stats = provider.stats();
+    assert!(stats.balances(), "{stats:?}");
+    assert_eq!(stats.exporters[0].exported, 20, "{stats:?}");
+    assert_eq!(server.received().len(), 20);
+}
+
+#[test]
 fn rejected_spans_are_counted_and_not_sent_again() {
     for (rejected, expected) in [(0, 0), (2, 2), (3, 3), (99, 3), (-1, 0)] {
         let reply = CollectorReply::Partial(rejected, "because".to_owned());

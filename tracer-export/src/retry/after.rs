@@ -58,6 +58,7 @@ pub(crate) fn retry_info(details: &[u8]) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(feature = "http")]
     use super::*;
 
     #[cfg(feature = "http")]
