@@ -1,6 +1,7 @@
 //! The response future: what the head of the response adds to the span.
 
 use std::future::Future;
+use std::iter;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
@@ -126,10 +127,8 @@ impl Exchange {
     }
 
     fn record(&self, span: &mut ActiveSpan, head: &Parts) {
-        let mut attributes = vec![KeyValue::new(
-            HTTP_RESPONSE_STATUS_CODE,
-            i64::from(head.status.as_u16()),
-        )];
+        let status_code = KeyValue::new(HTTP_RESPONSE_STATUS_CODE, i64::from(head.status.as_u16()));
+        let mut attributes = Vec::new();
         push_headers(
             &self.config.response_headers,
             &head.headers,
@@ -143,7 +142,7 @@ impl Exchange {
             attributes.push(KeyValue::new(HTTP_ROUTE, route.0.clone()));
             span.update_name(span_name(method, Some(&route.0)));
         }
-        span.set_attributes(attributes);
+        span.set_attributes(iter::once(status_code).chain(attributes));
         if head.status.is_server_error() {
             span.fail(head.status.as_str().to_owned());
         }
