@@ -116,8 +116,13 @@ pub(crate) fn bytes_field<S: Sink>(out: &mut S, field: u32, bytes: &[u8]) {
 
 /// A field of text, left out when empty, as proto3 does.
 pub(crate) fn text_field<S: Sink>(out: &mut S, field: u32, text: &str) {
-    if !text.is_empty() {
-        bytes_field(out, field, text.as_bytes());
+    present_field(out, field, text.as_bytes());
+}
+
+/// A field of bytes that is absent when they are empty, as proto3 has it.
+pub(crate) fn present_field<S: Sink>(out: &mut S, field: u32, bytes: &[u8]) {
+    if !bytes.is_empty() {
+        bytes_field(out, field, bytes);
     }
 }
 

@@ -5,8 +5,8 @@ use opentelemetry_sdk::Resource;
 use tracer_core::SpanRecord;
 
 use crate::otlp::wire::{
-    Message, Sink, bytes_field, fixed32_field, fixed64_field, message_field, text_field,
-    varint_field,
+    Message, Sink, bytes_field, fixed32_field, fixed64_field, message_field, present_field,
+    text_field, varint_field,
 };
 
 /// `opentelemetry.proto.trace.v1.Span`.
@@ -17,12 +17,12 @@ impl Message for SpanMessage<'_> {
         let span = self.0;
         bytes_field(out, 1, &span.trace_id().to_bytes());
         bytes_field(out, 2, &span.span_id().to_bytes());
-        text_field(out, 3, span.trace_state());
+        present_field(out, 3, span.trace_state_bytes());
         let parent = span.parent_span_id().to_bytes();
         if parent != [0; 8] {
             bytes_field(out, 4, &parent);
         }
-        text_field(out, 5, span.name());
+        present_field(out, 5, span.name_bytes());
         varint_field(out, 6, u64::from(span.otlp_kind()));
         fixed64_field(out, 7, span.start_unix_nanos());
         fixed64_field(out, 8, span.end_unix_nanos());
@@ -40,7 +40,7 @@ struct StatusMessage<'a>(&'a SpanRecord<'a>);
 
 impl Message for StatusMessage<'_> {
     fn write<S: Sink>(&self, out: &mut S) {
-        text_field(out, 2, self.0.status_message());
+        present_field(out, 2, self.0.status_message_bytes());
         varint_field(out, 3, u64::from(self.0.otlp_status_code()));
     }
 }
