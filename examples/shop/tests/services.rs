@@ -145,8 +145,11 @@ fn a_service_ends_when_its_stdin_is_closed() {
 
 #[test]
 fn no_process_outlives_a_parent_that_is_killed() {
+    // What is killed cannot clean up: this directory is the test's to remove.
+    let temporary = tempfile::tempdir().unwrap();
     let mut parent = Command::new(SHOP)
         .args(["--page", "127.0.0.1:0", "--requests", "3"])
+        .env("TMPDIR", temporary.path())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
