@@ -29,6 +29,8 @@ struct Local {
 }
 
 struct Slot {
+    /// That of `shared`, here so that finding a slot touches no other memory.
+    id: u64,
     shared: Arc<Shared>,
     outlet: Outlet,
 }
@@ -107,26 +109,27 @@ pub(crate) fn end(recording: Box<Recording>, sampled: bool) {
 impl Local {
     /// The way out to a provider. Registers a ring with the thread's first span.
     fn outlet(&mut self, shared: &Arc<Shared>) -> &mut Outlet {
-        let found = self
-            .slots
-            .iter()
-            .position(|slot| slot.shared.id == shared.id);
-        match found {
-            Some(0) => {}
-            Some(at) => self.slots.swap(0, at),
-            None => {
-                // The rings of providers that are shut down are given back here, or with the
-                // thread.
-                self.slots.retain(|slot| !slot.shared.is_closed());
-                let slot = Slot {
-                    shared: Arc::clone(shared),
-                    outlet: Outlet::new(shared),
-                };
-                self.slots.insert(0, slot);
-            }
+        if self.slots.first().is_none_or(|slot| slot.id != shared.id) {
+            self.bring_forward(shared);
         }
-        #[expect(clippy::indexing_slicing, reason = "the slot found or inserted above")]
+        #[expect(clippy::indexing_slicing, reason = "the slot brought forward above")]
         &mut self.slots[0].outlet
+    }
+
+    #[cold]
+    fn bring_forward(&mut self, shared: &Arc<Shared>) {
+        if let Some(at) = self.slots.iter().position(|slot| slot.id == shared.id) {
+            self.slots.swap(0, at);
+            return;
+        }
+        // The rings of providers that are shut down are given back here, or with the thread.
+        self.slots.retain(|slot| !slot.shared.is_closed());
+        let slot = Slot {
+            id: shared.id,
+            shared: Arc::clone(shared),
+            outlet: Outlet::new(shared),
+        };
+        self.slots.insert(0, slot);
     }
 }
 

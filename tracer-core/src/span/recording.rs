@@ -75,9 +75,11 @@ pub(crate) struct Birth<'a> {
 
 impl Recording {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let mut buffer = Vec::with_capacity(512);
+        buffer.resize(HEAD_BYTES, 0);
         Self {
             shared,
-            buffer: Vec::with_capacity(512),
+            buffer,
             head: Head::default(),
             index: AttributeIndex::default(),
             status: Status::Unset,
@@ -92,8 +94,7 @@ impl Recording {
 
     /// Makes a used recording ready for a new span.
     pub(crate) fn begin(&mut self, birth: &Birth<'_>) {
-        self.buffer.clear();
-        self.buffer.resize(HEAD_BYTES, 0);
+        self.buffer.truncate(HEAD_BYTES);
         self.buffer.extend_from_slice(birth.name.as_bytes());
         let mut trace_state_len = 0;
         if *birth.context.trace_state() != opentelemetry::trace::TraceState::NONE {
