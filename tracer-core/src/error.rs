@@ -1,6 +1,6 @@
 //! What can go wrong, and is told.
 
-use std::io;
+use std::{any::Any, io, mem};
 
 /// A provider could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +20,28 @@ pub enum ConfigError {
         /// The size of the queue.
         queue: usize,
     },
+    /// An exporter panicked while it was set up.
+    #[error("exporter panicked while it was set up")]
+    ExporterPanicked,
+    /// A number is beyond what can work.
+    #[error("{field} is above {max}")]
+    TooLarge {
+        /// The setter's name.
+        field: &'static str,
+        /// The largest value.
+        max: usize,
+    },
     /// The operating system gave no thread or no runtime.
     #[error("no thread for the worker")]
     Spawn(#[source] io::Error),
+}
+
+impl ConfigError {
+    pub(crate) fn exporter_panicked(payload: Box<dyn Any + Send>) -> Self {
+        // What a panic carries may panic again when it is dropped.
+        mem::forget(payload);
+        Self::ExporterPanicked
+    }
 }
 
 /// A flush did not deliver everything.
@@ -32,10 +51,15 @@ pub enum FlushError {
     /// The provider is shut down.
     #[error("provider is shut down")]
     AlreadyShutdown,
-    /// The exporters did not answer in time. The spans are still on their way.
+    /// The exporters did not answer in time, or a shutdown came first. After a flush the spans
+    /// are still on their way; after a shutdown they are counted as failed.
     #[error("exporters did not answer in time")]
     Deadline,
-    /// Some spans failed; [`Stats`](crate::Stats) has the reasons.
+    /// Every batch was answered, but an exporter failed to flush or close what it holds itself.
+    #[error("an exporter failed to flush or close")]
+    Exporter,
+    /// Some spans failed, were rejected or found a full queue since the flush began;
+    /// [`Stats`](crate::Stats) has the reasons.
     #[error("{spans} spans were not delivered")]
     NotDelivered {
         /// How many, over all exporters.

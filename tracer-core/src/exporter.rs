@@ -19,8 +19,10 @@ pub type ExportResult = Result<ExportSuccess, ExportError>;
 ///
 /// # Runtime
 /// The futures are polled on a current-thread tokio runtime that the provider owns, with the
-/// drivers (time, and I/O where tokio was built with it) enabled. They must not block; wrap an
-/// exporter that does with [`crate::sdk::SdkExporter`] or `tokio::task::spawn_blocking`.
+/// drivers (time, and I/O where tokio was built with it) enabled. They must not block, or nothing
+/// else of this exporter goes on; wrap an exporter that does with [`crate::sdk::SdkExporter`] or
+/// `tokio::task::spawn_blocking`. A call of its own provider's `force_flush` or `shutdown` blocks:
+/// it waits for itself until its timeout.
 ///
 /// # Cancellation
 /// A future still running when the export timeout passes is dropped, and its spans are counted as
@@ -138,6 +140,9 @@ impl ExportError {
         "retries_exhausted",
     ];
 
+    /// The index of `deadline` among the reasons.
+    pub(crate) const DEADLINE: usize = 1;
+
     /// The reason under which the spans are counted: one of a fixed set, fit for an attribute.
     pub fn reason(&self) -> &'static str {
         Self::REASONS
@@ -149,7 +154,7 @@ impl ExportError {
     pub(crate) fn reason_index(&self) -> usize {
         match self {
             Self::AlreadyShutdown => 0,
-            Self::Deadline { .. } => 1,
+            Self::Deadline { .. } => Self::DEADLINE,
             Self::Encode => 2,
             Self::NonRetryable { .. } => 3,
             Self::Panicked => 4,

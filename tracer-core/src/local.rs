@@ -4,7 +4,12 @@
 //! being torn down and its locals are gone, the provider's shared ring under a lock takes over, so
 //! such a span is delivered or counted like any other.
 
-use std::{cell::RefCell, sync::Arc};
+use std::{
+    cell::RefCell,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use opentelemetry::{SpanId, TraceId};
 
@@ -15,12 +20,9 @@ use crate::{
     span::recording::{Birth, Recording},
 };
 
-/// How many spare recordings a thread keeps for each provider: as many spans as are commonly open
-/// at once. More than that are allocated and freed.
-const SPARE_RECORDINGS: usize = 64;
-
-/// A buffer that grew beyond this is freed instead of kept.
-const SPARE_BYTES: usize = 16 * 1024;
+/// The bytes of spare recordings that a thread keeps for each provider: those of some hundred spans
+/// of usual size that are open at once. More are allocated and freed.
+const SPARE_BYTES: usize = 128 * 1024;
 
 struct Local {
     ids: IdGenerator,
@@ -42,6 +44,9 @@ pub(crate) struct Outlet {
     // Boxed, because the box is what the span handle holds: taking one moves a pointer.
     #[expect(clippy::vec_box, reason = "the boxes themselves are what is pooled")]
     spare: Vec<Box<Recording>>,
+    /// The memory of the spares. Invariant: at most `max_spare_bytes`.
+    spare_bytes: usize,
+    max_spare_bytes: usize,
 }
 
 thread_local! {
@@ -57,8 +62,8 @@ pub(crate) fn new_ids(trace_id: Option<TraceId>) -> (TraceId, SpanId) {
         let trace_id = trace_id.unwrap_or_else(|| ids.trace_id());
         (trace_id, ids.span_id())
     };
-    // Nothing below runs foreign code while the cell is borrowed, so it fails only when the
-    // thread's locals are gone.
+    // The cell is free unless a sampler that is dropped with its provider starts a span; then, and
+    // when the thread's locals are gone, a generator is made for this span.
     LOCAL
         .try_with(|local| {
             local
@@ -73,15 +78,11 @@ pub(crate) fn new_ids(trace_id: Option<TraceId>) -> (TraceId, SpanId) {
 
 /// A recording for a new span, counted as started.
 pub(crate) fn start(shared: &Arc<Shared>, birth: &Birth<'_>) -> Box<Recording> {
-    let take = |outlet: &mut Outlet| {
-        Counters::bump(&outlet.producer.counters().started);
-        outlet.spare.pop()
-    };
     let spare = LOCAL
-        .try_with(|local| Some(take(local.try_borrow_mut().ok()?.outlet(shared))))
+        .try_with(|local| Some(local.try_borrow_mut().ok()?.outlet(shared)?.start()))
         .ok()
         .flatten()
-        .unwrap_or_else(|| shared.with_fallback(take));
+        .unwrap_or_else(|| shared.start_elsewhere());
     let mut recording = spare.unwrap_or_else(|| Box::new(Recording::new(Arc::clone(shared))));
     recording.begin(birth);
     recording
@@ -95,60 +96,84 @@ pub(crate) fn end(recording: Box<Recording>, sampled: bool) {
     // The result only says whether the recording was taken, which the option says as well.
     let _ = LOCAL.try_with(|local| {
         if let Ok(mut local) = local.try_borrow_mut()
-            && let Some(recording) = recording.take()
+            && let Some(taken) = recording.take()
         {
-            local.outlet(&recording.shared).end(recording, sampled);
+            match local.outlet(&taken.shared) {
+                Some(outlet) => outlet.end(taken, sampled),
+                None => recording = Some(taken),
+            }
         }
     });
     if let Some(recording) = recording {
         let shared = Arc::clone(&recording.shared);
-        shared.with_fallback(|outlet| outlet.end(recording, sampled));
+        shared.end_elsewhere(recording, sampled);
     }
 }
 
 impl Local {
-    /// The way out to a provider. Registers a ring with the thread's first span.
-    fn outlet(&mut self, shared: &Arc<Shared>) -> &mut Outlet {
+    /// The way out to a provider. Registers a ring with the thread's first span, unless the
+    /// provider is closed: nobody would read it.
+    fn outlet(&mut self, shared: &Arc<Shared>) -> Option<&mut Outlet> {
         if self.slots.first().is_none_or(|slot| slot.id != shared.id) {
-            self.bring_forward(shared);
+            self.bring_forward(shared)?;
         }
-        #[expect(clippy::indexing_slicing, reason = "the slot brought forward above")]
-        &mut self.slots[0].outlet
+        Some(&mut self.slots.first_mut()?.outlet)
     }
 
     #[cold]
-    fn bring_forward(&mut self, shared: &Arc<Shared>) {
+    fn bring_forward(&mut self, shared: &Arc<Shared>) -> Option<()> {
         if let Some(at) = self.slots.iter().position(|slot| slot.id == shared.id) {
             self.slots.swap(0, at);
-            return;
+            return Some(());
+        }
+        if shared.is_closed() {
+            return None;
         }
         // The rings of providers that are shut down are given back here, or with the thread.
-        self.slots.retain(|slot| !slot.shared.is_closed());
+        let closed: Vec<_> = self
+            .slots
+            .extract_if(.., |slot| slot.shared.is_closed())
+            .collect();
+        // With the last of it goes a sampler, whose drop is foreign code.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(closed))) {
+            mem::forget(payload);
+        }
         let slot = Slot {
             id: shared.id,
             shared: Arc::clone(shared),
-            outlet: Outlet::new(shared),
+            outlet: Outlet::new(shared, SPARE_BYTES),
         };
         self.slots.insert(0, slot);
+        Some(())
     }
 }
 
 impl Outlet {
-    pub(crate) fn new(shared: &Shared) -> Self {
+    /// Registers a ring. At most `max_spare_bytes` of buffers are kept for later spans.
+    pub(crate) fn new(shared: &Shared, max_spare_bytes: usize) -> Self {
         Self {
             producer: shared.registry.register(shared.ring_bytes),
             spare: Vec::new(),
+            spare_bytes: 0,
+            max_spare_bytes,
         }
     }
 
-    fn end(&mut self, mut recording: Box<Recording>, sampled: bool) {
-        let counters = self.producer.counters();
+    /// Counts a span as started, and returns a spare recording for it if there is one.
+    pub(crate) fn start(&mut self) -> Option<Box<Recording>> {
+        Counters::bump(&self.producer.counters().started);
+        let recording = self.spare.pop()?;
+        self.spare_bytes -= recording.bytes();
+        Some(recording)
+    }
+
+    pub(crate) fn end(&mut self, mut recording: Box<Recording>, sampled: bool) {
         // Before the push: whoever sees the record sees the span counted.
-        Counters::bump(&counters.ended);
+        Counters::bump(&self.producer.counters().ended);
         if !sampled {
-            Counters::bump(&counters.not_sampled);
+            Counters::bump(&self.producer.counters().not_sampled);
         } else if recording.shared.is_closed() {
-            Counters::bump(&counters.late);
+            Counters::bump(&self.producer.counters().late);
         } else {
             match self.producer.push(recording.finish()) {
                 Ok(Pushed::Quiet) => {}
@@ -157,7 +182,10 @@ impl Outlet {
                 Err(PushError::TooLarge) => Counters::bump(&self.producer.counters().oversized),
             }
         }
-        if self.spare.len() < SPARE_RECORDINGS && recording.buffer.capacity() <= SPARE_BYTES {
+        let bytes = recording.bytes();
+        if self.spare_bytes + bytes <= self.max_spare_bytes {
+            recording.forget();
+            self.spare_bytes += bytes;
             self.spare.push(recording);
         }
     }

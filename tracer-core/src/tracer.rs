@@ -48,10 +48,14 @@ impl opentelemetry::trace::Tracer for Tracer {
 
     fn build_with_context(&self, mut builder: SpanBuilder, parent_cx: &Context) -> Span {
         let shared = &self.shared;
-        if parent_cx.is_telemetry_suppressed() || shared.is_closed() {
+        if parent_cx.is_telemetry_suppressed() {
             return Span::non_recording(SpanContext::NONE);
         }
         let parent_span = parent_cx.span();
+        if shared.is_closed() {
+            // A process that is draining still passes its callers' context on.
+            return Span::non_recording(parent_span.span_context().clone());
+        }
         let parent = Some(parent_span.span_context()).filter(|parent| parent.is_valid());
         let (trace_id, span_id) = local::new_ids(parent.map(SpanContext::trace_id));
         let sampling = shared.sample(parent, parent_cx, trace_id, &builder);

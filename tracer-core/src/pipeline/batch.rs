@@ -186,7 +186,8 @@ impl<'a> SpanRecord<'a> {
         self.head.start_unix_nanos
     }
 
-    /// Nanoseconds since the epoch, never before the start unless the user said so.
+    /// Nanoseconds since the epoch, never before the start: an end that is given earlier, as by a
+    /// wall clock that was set back, is moved to the start.
     pub fn end_unix_nanos(&self) -> u64 {
         self.head.end_unix_nanos
     }

@@ -4,17 +4,21 @@ use std::time::Duration;
 
 use crate::error::ConfigError;
 
+/// The largest ring: far below 4 GiB, so that a record's length fits its field.
+const MAX_RING_BYTES: usize = 1 << 30;
+
 /// When a batch is sent, how large it is, and how much may wait.
 ///
 /// Source of names and defaults: OpenTelemetry specification, trace/sdk.md "Batching processor".
 ///
 /// # Memory
-/// At most, for each exporter, `max_queue_size` spans queued and `max_concurrent_exports` batches
-/// under way; and `ring_bytes` for each thread that makes spans.
+/// For each exporter at most `max_queue_bytes` queued and under way; for each thread that makes
+/// spans `ring_bytes` and 128 KiB of spare buffers; and one batch being formed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BatchConfig {
     pub(crate) max_queue_size: usize,
+    pub(crate) max_queue_bytes: usize,
     pub(crate) max_export_batch_size: usize,
     pub(crate) max_export_batch_bytes: usize,
     pub(crate) scheduled_delay: Duration,
@@ -27,6 +31,7 @@ impl Default for BatchConfig {
     fn default() -> Self {
         Self {
             max_queue_size: 2048,
+            max_queue_bytes: 32 << 20,
             max_export_batch_size: 512,
             max_export_batch_bytes: 2 << 20,
             scheduled_delay: Duration::from_secs(5),
@@ -44,6 +49,14 @@ impl BatchConfig {
     #[must_use]
     pub fn max_queue_size(mut self, spans: usize) -> Self {
         self.max_queue_size = spans;
+        self
+    }
+
+    /// Bytes that may wait for one exporter, queued or under way (default 32 MiB), as records are
+    /// stored. Beyond it the queue counts as full. One batch is always taken.
+    #[must_use]
+    pub fn max_queue_bytes(mut self, bytes: usize) -> Self {
+        self.max_queue_bytes = bytes;
         self
     }
 
@@ -87,8 +100,8 @@ impl BatchConfig {
     }
 
     /// Bytes of each thread's ring (default 512 KiB, about 2000 spans with some attributes),
-    /// rounded up to a power of two. Memory is touched only as spans pass. A span that is larger
-    /// is dropped and counted.
+    /// rounded up to a power of two, at most 1 GiB. Memory is touched only as spans pass. A span
+    /// that is larger is dropped and counted.
     #[must_use]
     pub fn ring_bytes(mut self, bytes: usize) -> Self {
         self.ring_bytes = bytes;
@@ -98,6 +111,7 @@ impl BatchConfig {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let numbers = [
             ("max_queue_size", self.max_queue_size),
+            ("max_queue_bytes", self.max_queue_bytes),
             ("max_export_batch_size", self.max_export_batch_size),
             ("max_export_batch_bytes", self.max_export_batch_bytes),
             ("max_concurrent_exports", self.max_concurrent_exports),
@@ -107,6 +121,12 @@ impl BatchConfig {
             if number == 0 {
                 return Err(ConfigError::Zero { field });
             }
+        }
+        if self.ring_bytes > MAX_RING_BYTES {
+            return Err(ConfigError::TooLarge {
+                field: "ring_bytes",
+                max: MAX_RING_BYTES,
+            });
         }
         if self.export_timeout.is_zero() {
             return Err(ConfigError::Zero {

@@ -1,10 +1,7 @@
 //! How other threads ask the worker for a flush or a shutdown, and wait for the answer.
 
 use std::{
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::{Arc, OnceLock},
     thread::Thread,
     time::{Duration, Instant},
 };
@@ -16,6 +13,9 @@ use crate::error::FlushError;
 /// How much longer than its timeout a caller waits for the answer. Without it, a shutdown that runs
 /// into its deadline would return just before the last spans are counted.
 const GRACE: Duration = Duration::from_millis(25);
+
+/// The longest timeout: a year.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What the worker is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,11 +70,8 @@ impl Control {
 
     /// Sends a request and waits for the answer until the timeout.
     pub(crate) fn call(&self, request: Request, timeout: Duration) -> Result<(), FlushError> {
-        let now = Instant::now();
-        // A timeout beyond what a clock can hold is as good as a year.
-        let deadline = now
-            .checked_add(timeout)
-            .unwrap_or(now + Duration::from_secs(31_536_000));
+        // A longer timeout is as good, and no clock overflows.
+        let deadline = Instant::now() + timeout.min(LONGEST);
         let ticket = Arc::new(Ticket {
             request,
             deadline,
@@ -98,12 +95,24 @@ impl Control {
                 break;
             }
         }
-        answer.take().unwrap_or(Err(FlushError::Deadline))
+        let answer = answer.take();
+        answer.unwrap_or_else(|| {
+            let mut tickets = self.tickets.lock();
+            tickets.open.retain(|open| !Arc::ptr_eq(open, &ticket));
+            Err(FlushError::Deadline)
+        })
     }
 
     /// The requests that came since the last call.
     pub(crate) fn take(&self) -> Vec<Arc<Ticket>> {
         std::mem::take(&mut self.tickets.lock().open)
+    }
+
+    /// Whether a shutdown waits to be taken.
+    pub(crate) fn has_shutdown(&self) -> bool {
+        let tickets = self.tickets.lock();
+        let mut open = tickets.open.iter();
+        open.any(|ticket| ticket.request == Request::Shutdown)
     }
 
     /// Refuses all later requests and those not taken.
@@ -119,42 +128,66 @@ impl Control {
     }
 }
 
-/// Collects the answers of all exporters to one pass.
+/// One part's answer to a pass.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Answer {
+    /// Spans lost during the pass.
+    pub(crate) failed: u64,
+    /// Whether the part kept the deadline.
+    pub(crate) in_time: bool,
+    /// Whether the exporter's own flush or shutdown failed.
+    pub(crate) exporter_failed: bool,
+}
+
+impl Answer {
+    pub(crate) const LATE: Self = Self {
+        failed: 0,
+        in_time: false,
+        exporter_failed: false,
+    };
+}
+
+/// Collects the answers of the worker and all exporters to one pass.
 #[derive(Debug)]
 pub(crate) struct Gather {
     tickets: Vec<Arc<Ticket>>,
-    /// Parts not answered yet; one is the worker's own.
-    open: AtomicUsize,
-    failed: AtomicU64,
-    late: AtomicU64,
     pub(crate) deadline: Instant,
+    /// How many parts have yet to answer, and the answers so far in one.
+    open: Mutex<(usize, Answer)>,
 }
 
 impl Gather {
+    /// Waits for `lanes` exporters and the worker.
     pub(crate) fn new(tickets: Vec<Arc<Ticket>>, lanes: usize, deadline: Instant) -> Arc<Self> {
+        let all_well = Answer {
+            in_time: true,
+            ..Answer::default()
+        };
         Arc::new(Self {
             tickets,
-            open: AtomicUsize::new(lanes + 1),
-            failed: AtomicU64::new(0),
-            late: AtomicU64::new(0),
             deadline,
+            open: Mutex::new((lanes + 1, all_well)),
         })
     }
 
-    /// One part is done: how many of its spans failed, and whether it kept the deadline.
-    pub(crate) fn answer(&self, failed: u64, in_time: bool) {
-        // Relaxed: published by the decrement below.
-        self.failed.fetch_add(failed, Ordering::Relaxed);
-        self.late.fetch_add(u64::from(!in_time), Ordering::Relaxed);
-        // AcqRel: the last part sees what the others added.
-        if self.open.fetch_sub(1, Ordering::AcqRel) != 1 {
+    /// One part is done.
+    pub(crate) fn answer(&self, part: Answer) {
+        let mut open = self.open.lock();
+        let (left, so_far) = &mut *open;
+        so_far.failed += part.failed;
+        so_far.in_time &= part.in_time;
+        so_far.exporter_failed |= part.exporter_failed;
+        *left = left.saturating_sub(1);
+        if *left > 0 {
             return;
         }
-        let spans = self.failed.load(Ordering::Relaxed);
-        let answer = if self.late.load(Ordering::Relaxed) > 0 {
+        let spans = so_far.failed;
+        let answer = if !so_far.in_time {
             Err(FlushError::Deadline)
         } else if spans > 0 {
             Err(FlushError::NotDelivered { spans })
+        } else if so_far.exporter_failed {
+            Err(FlushError::Exporter)
         } else {
             Ok(())
         };

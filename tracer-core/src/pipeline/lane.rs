@@ -1,12 +1,10 @@
 //! One exporter's lane: a bounded queue, and a thread with a runtime that runs its exports.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    collections::{HashMap, VecDeque},
+    io, mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     thread,
     time::Instant,
 };
@@ -22,22 +20,26 @@ use tokio::{
 use super::{
     batch::SpanBatch,
     config::BatchConfig,
-    control::{Gather, Request},
-    outage::{Notice, Outage},
+    control::{Answer, Gather, Request},
+    lane_stats::{LaneStats, QueueLimits},
+    outage::Outage,
 };
 use crate::{
+    error::ConfigError,
     exporter::{ExportError, ExportResult, SpanExporter},
-    stats::ExporterStats,
 };
+
+/// Threads for exporters that block and for the resolver of host names.
+const BLOCKING_THREADS: usize = 16;
 
 /// The worker's end of a lane.
 #[derive(Debug)]
 pub(crate) struct Lane {
     batches: mpsc::UnboundedSender<SpanBatch>,
     // Apart from the batches: a hung export must not keep a request from being seen.
-    requests: mpsc::UnboundedSender<Order>,
+    orders: mpsc::UnboundedSender<Order>,
     stats: Arc<LaneStats>,
-    max_queue_size: u64,
+    limits: QueueLimits,
 }
 
 /// A flush or shutdown on its way to the lane's thread.
@@ -49,35 +51,17 @@ pub(crate) struct Order {
     pub(crate) failed_before: u64,
 }
 
-/// What one lane counts, in spans. Written by the worker and the lane's thread, read by anyone;
-/// all relaxed, because each is a statistic that orders nothing.
-#[derive(Debug, Default)]
-pub(crate) struct LaneStats {
-    component_type: &'static str,
-    accepted: AtomicU64,
-    /// Of the accepted, those whose export has begun.
-    begun: AtomicU64,
-    exported: AtomicU64,
-    rejected: AtomicU64,
-    queue_full: AtomicU64,
-    failed: [AtomicU64; ExportError::REASONS.len()],
-}
-
 impl Lane {
     /// Starts the lane's thread.
-    pub(crate) fn start(exporter: Box<dyn SpanExporter>, config: &BatchConfig) -> io::Result<Self> {
-        let runtime = runtime::Builder::new_current_thread()
-            .enable_all()
-            // Only exporters that block use these; see `sdk.rs`.
-            .max_blocking_threads(config.max_concurrent_exports.max(1))
-            .thread_name("tracer-export")
-            .build()?;
-        let stats = Arc::new(LaneStats {
-            component_type: exporter.component_type(),
-            ..LaneStats::default()
-        });
+    pub(crate) fn start(
+        exporter: Box<dyn SpanExporter>,
+        config: &BatchConfig,
+    ) -> Result<Self, ConfigError> {
+        let component_type = catch_unwind(AssertUnwindSafe(|| exporter.component_type()))
+            .map_err(ConfigError::exporter_panicked)?;
+        let stats = Arc::new(LaneStats::new(component_type));
         let (batches, queued_batches) = mpsc::unbounded_channel();
-        let (requests, queued_requests) = mpsc::unbounded_channel();
+        let (orders, queued_orders) = mpsc::unbounded_channel();
         let run = Run {
             exporter: Arc::from(exporter),
             stats: Arc::clone(&stats),
@@ -88,20 +72,15 @@ impl Lane {
             outage: Outage::default(),
             started: Instant::now(),
         };
-        thread::Builder::new()
-            .name("tracer-export".to_owned())
-            .spawn(move || {
-                // What the exporter does is not traced: it would export its own spans for ever.
-                let _suppressed = Context::enter_telemetry_suppressed_scope();
-                runtime.block_on(run.run(queued_requests));
-                // An exporter that still blocks a thread must not keep this one.
-                runtime.shutdown_background();
-            })?;
+        run.spawn(queued_orders).map_err(ConfigError::Spawn)?;
         Ok(Self {
             batches,
-            requests,
+            orders,
             stats,
-            max_queue_size: config.max_queue_size as u64,
+            limits: QueueLimits {
+                spans: config.max_queue_size as u64,
+                bytes: config.max_queue_bytes as u64,
+            },
         })
     }
 
@@ -109,45 +88,39 @@ impl Lane {
         &self.stats
     }
 
-    /// Whether the queue takes a batch of `spans` more.
-    pub(crate) fn has_room(&self, spans: u64) -> bool {
-        let begun = self.stats.begun.load(Ordering::Relaxed);
-        let queued = self
-            .stats
-            .accepted
-            .load(Ordering::Relaxed)
-            .saturating_sub(begun);
-        queued + spans <= self.max_queue_size
+    /// Whether the queue takes this batch now.
+    pub(crate) fn has_room(&self, batch: &SpanBatch) -> bool {
+        let (spans, bytes) = size(batch);
+        self.stats.has_room(spans, bytes, self.limits)
     }
 
-    /// Queues a batch, or counts it as dropped if there is no room.
+    /// Queues a batch, or counts it as lost if there is no room.
     pub(crate) fn send(&self, batch: SpanBatch) {
-        let spans = batch.len() as u64;
-        if !self.has_room(spans) {
-            self.stats.queue_full.fetch_add(spans, Ordering::Relaxed);
-            return;
-        }
-        self.stats.accepted.fetch_add(spans, Ordering::Relaxed);
-        if self.batches.send(batch).is_err() {
-            // The lane's thread is gone, which only a panic of ours could cause.
-            self.stats.begun.fetch_add(spans, Ordering::Relaxed);
-            self.stats.fail(&ExportError::AlreadyShutdown, spans);
+        let (spans, bytes) = size(&batch);
+        if self.stats.accept(spans, bytes, self.limits) && self.batches.send(batch).is_err() {
+            // The lane's thread is gone, which only a fault of ours could cause.
+            self.stats.begin(spans);
+            let lost = Err(ExportError::AlreadyShutdown);
+            self.stats.settle(spans, bytes, &lost);
         }
     }
 
-    /// Counts a batch as failed without queueing it.
-    pub(crate) fn refuse(&self, spans: u64, error: &ExportError) {
-        self.stats.accepted.fetch_add(spans, Ordering::Relaxed);
-        self.stats.begun.fetch_add(spans, Ordering::Relaxed);
-        self.stats.fail(error, spans);
+    /// Counts spans as failed without queueing them.
+    pub(crate) fn refuse(&self, spans: u64) {
+        self.stats.refuse(spans, ExportError::DEADLINE);
     }
 
     /// Asks for a flush or a shutdown, which `gather` hears of when it is done.
     pub(crate) fn order(&self, order: Order) {
-        if let Err(mpsc::error::SendError(order)) = self.requests.send(order) {
-            order.gather.answer(0, false);
+        if let Err(mpsc::error::SendError(order)) = self.orders.send(order) {
+            order.gather.answer(Answer::LATE);
         }
     }
+}
+
+/// Spans and bytes of a batch.
+fn size(batch: &SpanBatch) -> (u64, u64) {
+    (batch.len() as u64, batch.record_bytes() as u64)
 }
 
 /// The lane's thread.
@@ -157,26 +130,57 @@ struct Run {
     config: BatchConfig,
     batches: mpsc::UnboundedReceiver<SpanBatch>,
     exports: JoinSet<ExportResult>,
-    /// The spans of each export under way.
-    sizes: HashMap<task::Id, u64>,
+    /// Spans and bytes of each export under way.
+    sizes: HashMap<task::Id, (u64, u64)>,
     outage: Outage,
     started: Instant,
 }
 
 impl Run {
-    async fn run(mut self, mut requests: mpsc::UnboundedReceiver<Order>) {
+    fn spawn(self, orders: mpsc::UnboundedReceiver<Order>) -> io::Result<()> {
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(BLOCKING_THREADS)
+            .thread_name("tracer-export")
+            .build()?;
+        thread::Builder::new()
+            .name("tracer-export".to_owned())
+            .spawn(move || {
+                // What the exporter does is not traced: it would export its own spans for ever.
+                let _suppressed = Context::enter_telemetry_suppressed_scope();
+                runtime.block_on(self.run(orders));
+                // An exporter that still blocks a thread must not keep this one.
+                runtime.shutdown_background();
+            })?;
+        Ok(())
+    }
+
+    async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
+        let mut later = VecDeque::new();
         loop {
-            tokio::select! {
-                order = requests.recv() => {
-                    // `None`: the worker is gone without a shutdown, so nothing more will come.
-                    let Some(order) = order else { return };
-                    self.serve(&order).await;
-                    if order.request == Request::Shutdown {
-                        return;
-                    }
+            let order = match later.pop_front() {
+                Some(order) => order,
+                None => tokio::select! {
+                    order = orders.recv() => match order {
+                        Some(order) => order,
+                        // The worker is gone without a shutdown: nothing more will come.
+                        None => return,
+                    },
+                    () = self.advance() => continue,
+                },
+            };
+            if order.request == Request::Shutdown {
+                return self.serve(&order).await;
+            }
+            let overtaken_by = tokio::select! {
+                () = self.serve(&order) => None,
+                shutdown = next_shutdown(&mut orders, &mut later) => Some(shutdown),
+            };
+            if let Some(shutdown) = overtaken_by {
+                for flush in later.iter().chain([&order]) {
+                    flush.gather.answer(Answer::LATE);
                 }
-                // Never resolves without an order: each branch of `advance` waits for something.
-                () = self.advance() => {}
+                return self.serve(&shutdown).await;
             }
         }
     }
@@ -197,23 +201,30 @@ impl Run {
     }
 
     /// Completes what was queued before the order, closes the exporter's own part, and answers.
+    ///
+    /// # Cancellation
+    /// Safe to drop, as `advance` is; the order is then not answered.
     async fn serve(&mut self, order: &Order) {
         let deadline = order.gather.deadline;
-        let accepted = self.stats.accepted.load(Ordering::Relaxed);
+        let (accepted, _) = self.stats.progress();
         let mut in_time = timeout_at(deadline.into(), self.complete(accepted))
             .await
             .is_ok();
         if order.request == Request::Shutdown {
             self.give_up_rest().await;
         }
-        in_time &= self.close_out(deadline, order.request).await;
-        let failed = self.stats.not_delivered() - order.failed_before;
-        order.gather.answer(failed, in_time);
+        let closed = self.close_out(deadline, order.request).await;
+        in_time &= closed != Closed::Late;
+        order.gather.answer(Answer {
+            failed: self.stats.not_delivered() - order.failed_before,
+            in_time,
+            exporter_failed: closed == Closed::Failed,
+        });
     }
 
     /// Begins exports until `accepted` spans have begun, and settles those under way.
     async fn complete(&mut self, accepted: u64) {
-        while self.stats.begun.load(Ordering::Relaxed) < accepted {
+        while self.stats.progress().1 < accepted {
             self.advance().await;
         }
         while let Some(done) = self.exports.join_next_with_id().await {
@@ -223,21 +234,14 @@ impl Run {
 
     /// Counts what is still queued or under way as failed by the deadline.
     async fn give_up_rest(&mut self) {
-        self.exports.abort_all();
-        while let Some(done) = self.exports.join_next_with_id().await {
-            self.settle(done);
-        }
-        while let Ok(batch) = self.batches.try_recv() {
-            let spans = batch.len() as u64;
-            self.stats.begun.fetch_add(spans, Ordering::Relaxed);
-            let after = self.config.export_timeout;
-            self.stats.fail(&ExportError::Deadline { after }, spans);
-        }
+        self.stats.seal();
+        self.exports.shutdown().await;
+        self.batches.close();
     }
 
     fn begin(&mut self, batch: SpanBatch) {
-        let spans = batch.len() as u64;
-        self.stats.begun.fetch_add(spans, Ordering::Relaxed);
+        let size = size(&batch);
+        self.stats.begin(size.0);
         let exporter = Arc::clone(&self.exporter);
         let after = self.config.export_timeout;
         let export = self.exports.spawn(async move {
@@ -245,50 +249,36 @@ impl Run {
                 .await
                 .unwrap_or(Err(ExportError::Deadline { after }))
         });
-        self.sizes.insert(export.id(), spans);
+        self.sizes.insert(export.id(), size);
     }
 
     /// Counts the outcome of one export.
     fn settle(&mut self, done: Result<(task::Id, ExportResult), JoinError>) {
         let (id, result) = match done {
             Ok(done) => done,
-            Err(error) if error.is_panic() => (error.id(), Err(ExportError::Panicked)),
             Err(error) => {
-                let after = self.config.export_timeout;
-                (error.id(), Err(ExportError::Deadline { after }))
+                let id = error.id();
+                forget_panic(error);
+                (id, Err(ExportError::Panicked))
             }
         };
-        let spans = self.sizes.remove(&id).unwrap_or_default();
-        match result {
-            Ok(success) => {
-                let rejected = success.rejected_spans.min(spans);
-                self.stats.rejected.fetch_add(rejected, Ordering::Relaxed);
-                self.stats
-                    .exported
-                    .fetch_add(spans - rejected, Ordering::Relaxed);
-                let notice = if rejected > 0 {
-                    self.outage.lost(rejected, self.started.elapsed())
-                } else {
-                    self.outage.over()
-                };
-                self.tell(notice, "rejected");
-            }
-            Err(error) => {
-                self.stats.fail(&error, spans);
-                let notice = self.outage.lost(spans, self.started.elapsed());
-                self.tell(notice, error.reason());
-            }
-        }
-    }
-
-    fn tell(&self, notice: Option<Notice>, reason: &'static str) {
+        let (spans, bytes) = self.sizes.remove(&id).unwrap_or_default();
+        let lost = self.stats.settle(spans, bytes, &result);
+        let notice = if lost > 0 {
+            self.outage.lost(lost, self.started.elapsed())
+        } else {
+            self.outage.over()
+        };
         if let Some(notice) = notice {
+            let reason = result
+                .as_ref()
+                .map_or_else(ExportError::reason, |_| "rejected");
             notice.tell(self.stats.component_type, reason);
         }
     }
 
     /// Runs the exporter's own flush or shutdown, in a task so that a panic stays there.
-    async fn close_out(&self, deadline: Instant, request: Request) -> bool {
+    async fn close_out(&self, deadline: Instant, request: Request) -> Closed {
         let exporter = Arc::clone(&self.exporter);
         let closing = task::spawn(async move {
             match request {
@@ -297,50 +287,46 @@ impl Run {
             }
         });
         let abort = closing.abort_handle();
-        let outcome = timeout_at(deadline.into(), closing).await;
-        abort.abort();
-        outcome.is_ok()
+        match timeout_at(deadline.into(), closing).await {
+            Ok(Ok(Ok(_))) => Closed::Well,
+            Ok(Ok(Err(_))) => Closed::Failed,
+            Ok(Err(error)) => {
+                forget_panic(error);
+                Closed::Failed
+            }
+            Err(_) => {
+                abort.abort();
+                Closed::Late
+            }
+        }
     }
 }
 
-impl LaneStats {
-    fn fail(&self, error: &ExportError, spans: u64) {
-        if let Some(failed) = self.failed.get(error.reason_index()) {
-            failed.fetch_add(spans, Ordering::Relaxed);
+/// How an exporter's own flush or shutdown ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closed {
+    Failed,
+    Late,
+    Well,
+}
+
+/// The next shutdown; flushes before it are kept for later.
+async fn next_shutdown(
+    orders: &mut mpsc::UnboundedReceiver<Order>,
+    later: &mut VecDeque<Order>,
+) -> Order {
+    loop {
+        match orders.recv().await {
+            Some(order) if order.request == Request::Shutdown => return order,
+            Some(order) => later.push_back(order),
+            None => std::future::pending().await,
         }
     }
+}
 
-    /// Spans that this exporter lost so far.
-    pub(crate) fn not_delivered(&self) -> u64 {
-        let failed: u64 = self
-            .failed
-            .iter()
-            .map(|failed| failed.load(Ordering::Relaxed))
-            .sum();
-        failed + self.rejected.load(Ordering::Relaxed) + self.queue_full.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn snapshot(&self) -> ExporterStats {
-        // Outcomes before `accepted`, so that a snapshot under load never shows more outcomes.
-        let exported = self.exported.load(Ordering::Relaxed);
-        let rejected = self.rejected.load(Ordering::Relaxed);
-        let failed: BTreeMap<_, _> = ExportError::REASONS
-            .into_iter()
-            .zip(&self.failed)
-            .map(|(reason, failed)| (reason, failed.load(Ordering::Relaxed)))
-            .filter(|(_, spans)| *spans > 0)
-            .collect();
-        let settled = exported + rejected + failed.values().sum::<u64>();
-        ExporterStats {
-            component_type: self.component_type,
-            exported,
-            rejected,
-            failed,
-            queue_full: self.queue_full.load(Ordering::Relaxed),
-            waiting: self
-                .accepted
-                .load(Ordering::Relaxed)
-                .saturating_sub(settled),
-        }
+/// What a panic carries may panic again when it is dropped.
+fn forget_panic(error: JoinError) {
+    if let Ok(payload) = error.try_into_panic() {
+        mem::forget(payload);
     }
 }

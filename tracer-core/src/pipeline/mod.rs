@@ -8,6 +8,7 @@ mod batch;
 mod config;
 pub(crate) mod control;
 pub(crate) mod lane;
+pub(crate) mod lane_stats;
 mod outage;
 mod state;
 pub(crate) mod worker;

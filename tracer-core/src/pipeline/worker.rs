@@ -6,15 +6,17 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use opentelemetry::Context;
+
 use super::{
     batch::SpanBatch,
     config::BatchConfig,
-    control::{Gather, Request, Ticket},
+    control::{Answer, Gather, Request, Ticket},
     lane::{Lane, Order},
     outage::Outage,
     state::{BatchLimits, Forming, Pace},
 };
-use crate::{exporter::ExportError, provider::Shared, ring::byte_ring::Consumer};
+use crate::{provider::Shared, ring::byte_ring::Consumer};
 
 /// How long the worker pauses while every exporter's queue is full.
 const BACK_PRESSURE_PAUSE: Duration = Duration::from_millis(1);
@@ -27,6 +29,10 @@ pub(crate) struct Worker {
     lanes: Vec<Lane>,
     limits: BatchLimits,
     consumers: Vec<Consumer>,
+    /// Where the next round begins, so that every ring has its turn when there is little room.
+    next: usize,
+    /// Whether a batch waits for every exporter to have room, as during a flush, or for one.
+    patient: bool,
     /// The batch being formed: what is known of it, and its records.
     forming: Forming,
     records: Vec<u8>,
@@ -51,6 +57,8 @@ impl Worker {
                 delay: config.scheduled_delay,
             },
             consumers: Vec::new(),
+            next: 0,
+            patient: false,
             forming: Forming::default(),
             records: Vec::new(),
             held: None,
@@ -66,6 +74,8 @@ impl Worker {
     pub(crate) fn run(mut self) {
         // Whatever ends this thread, nobody waits for it in vain.
         let _closing = Closing(Arc::clone(&self.shared));
+        // What is told from here must not make spans that are told of in turn.
+        let _suppressed = Context::enter_telemetry_suppressed_scope();
         loop {
             let tickets = self.shared.control.take();
             if !tickets.is_empty() && self.serve(tickets) {
@@ -85,7 +95,12 @@ impl Worker {
             self.tell_losses(now);
         }
         self.shared.registry.take_new(&mut self.consumers);
-        let fullest = self.consumers.iter().map(Consumer::used).max().unwrap_or(0);
+        let fullest = self
+            .consumers
+            .iter_mut()
+            .map(Consumer::used)
+            .max()
+            .unwrap_or(0);
         let capacity = self.consumers.first().map_or(u64::MAX, Consumer::capacity);
         self.drain(None);
         if self.forming.due_in(&self.limits, now) == Some(Duration::ZERO) {
@@ -121,8 +136,11 @@ impl Worker {
     fn drain(&mut self, until: Option<&[u64]>) -> bool {
         let mut consumers = std::mem::take(&mut self.consumers);
         let mut retired = Vec::new();
+        let first = self.next.min(consumers.len());
+        let (before, from) = consumers.split_at_mut(first);
+        let turns = (first..).zip(from).chain((0..).zip(before));
         let mut complete = true;
-        for (at, consumer) in consumers.iter_mut().enumerate() {
+        for (at, consumer) in turns {
             // First the flag, then the position: what came before the flag is then seen.
             let abandoned = consumer.is_abandoned();
             let available = consumer.available();
@@ -135,15 +153,20 @@ impl Worker {
                 retired.push(at);
             }
             if !complete {
+                self.next = at + 1;
                 break;
             }
         }
-        // Backwards, so that the positions stay right. During a flush the positions belong to
-        // this order of rings, so they are retired in the next round.
+        // From the last to the first, so that the positions stay right. During a flush the given
+        // positions belong to this order of rings, so they are retired in the next round.
         if until.is_none() {
+            retired.sort_unstable();
             for at in retired.into_iter().rev() {
                 self.shared.registry.retire(&consumers.remove(at));
             }
+        }
+        if self.next >= consumers.len() {
+            self.next = 0;
         }
         self.consumers = consumers;
         complete
@@ -183,18 +206,23 @@ impl Worker {
         self.dispatch_held();
     }
 
-    /// Hands the held batch to the lanes, unless none of them has room. Returns whether no batch
-    /// is held any more.
+    /// Hands the held batch to the lanes, unless none of them has room or, when patient, unless
+    /// all have. Returns whether no batch is held any more.
     fn dispatch_held(&mut self) -> bool {
         let Some(batch) = self.held.take() else {
             return true;
         };
-        let spans = batch.len() as u64;
-        if !self.lanes.is_empty() && !self.lanes.iter().any(|lane| lane.has_room(spans)) {
+        let mut lanes = self.lanes.iter();
+        let room = if self.patient {
+            lanes.all(|lane| lane.has_room(&batch))
+        } else {
+            self.lanes.is_empty() || lanes.any(|lane| lane.has_room(&batch))
+        };
+        if !room {
             self.held = Some(batch);
             return false;
         }
-        self.count_drained(spans);
+        self.count_drained(batch.len() as u64);
         for lane in &self.lanes {
             lane.send(batch.clone());
         }
@@ -204,56 +232,62 @@ impl Worker {
     fn count_drained(&self, spans: u64) {
         // Relaxed: a statistic.
         self.shared
-            .undelivered
+            .counts
             .drained
             .fetch_add(spans, Ordering::Relaxed);
     }
 
     /// Serves flushes and shutdowns. Returns true when the worker is to end.
     fn serve(&mut self, tickets: Vec<Arc<Ticket>>) -> bool {
+        let is_shutdown = |ticket: &&Arc<Ticket>| ticket.request == Request::Shutdown;
         let shutdown = tickets
             .iter()
-            .any(|ticket| ticket.request == Request::Shutdown);
+            .find(is_shutdown)
+            .map(|ticket| ticket.deadline);
+        let request = if shutdown.is_some() {
+            Request::Shutdown
+        } else {
+            Request::Flush
+        };
+        // A shutdown keeps its own deadline, whatever flushes came with it.
         let latest = tickets.iter().map(|ticket| ticket.deadline).max();
-        let deadline = latest.unwrap_or_else(Instant::now);
+        let deadline = shutdown.or(latest).unwrap_or_else(Instant::now);
         let failed_before: Vec<_> = self
             .lanes
             .iter()
             .map(|lane| lane.stats().not_delivered())
             .collect();
         let gather = Gather::new(tickets, self.lanes.len(), deadline);
-        let in_time = self.drain_all(deadline);
-        if shutdown {
+        self.patient = true;
+        let in_time = self.drain_all(request, deadline);
+        self.patient = false;
+        if request == Request::Shutdown {
             if !in_time {
                 self.give_up_rest();
             }
             // Release: pairs with the Acquire load in `Shared::stats`; nothing is drained later.
-            self.shared
-                .undelivered
-                .sealed
-                .store(true, Ordering::Release);
+            self.shared.counts.sealed.store(true, Ordering::Release);
             self.shared.control.close();
         }
         for (lane, failed_before) in self.lanes.iter().zip(failed_before) {
             lane.order(Order {
-                request: if shutdown {
-                    Request::Shutdown
-                } else {
-                    Request::Flush
-                },
+                request,
                 gather: Arc::clone(&gather),
                 failed_before,
             });
         }
-        gather.answer(0, in_time);
-        shutdown
+        gather.answer(Answer {
+            in_time,
+            ..Answer::default()
+        });
+        request == Request::Shutdown
     }
 
     /// Drains what the rings hold at this moment, and hands it all on; false when the deadline
-    /// comes before the exporters have room for it.
-    fn drain_all(&mut self, deadline: Instant) -> bool {
+    /// comes, or a shutdown overtakes a flush, before the exporters have room for it.
+    fn drain_all(&mut self, request: Request, deadline: Instant) -> bool {
         self.shared.registry.take_new(&mut self.consumers);
-        let until: Vec<_> = self.consumers.iter().map(Consumer::available).collect();
+        let until: Vec<_> = self.consumers.iter_mut().map(Consumer::available).collect();
         loop {
             let drained = self.drain(Some(&until));
             if drained {
@@ -262,7 +296,8 @@ impl Worker {
                     return true;
                 }
             }
-            if Instant::now() >= deadline {
+            let overtaken = request == Request::Flush && self.shared.control.has_shutdown();
+            if overtaken || Instant::now() >= deadline {
                 return false;
             }
             thread::park_timeout(BACK_PRESSURE_PAUSE);
@@ -286,8 +321,7 @@ impl Worker {
         }
         self.count_drained(spans);
         for lane in &self.lanes {
-            let after = self.started.elapsed();
-            lane.refuse(spans, &ExportError::Deadline { after });
+            lane.refuse(spans);
         }
     }
 }
@@ -298,7 +332,7 @@ struct Closing(Arc<Shared>);
 impl Drop for Closing {
     fn drop(&mut self) {
         // Release: as in `serve`.
-        self.0.undelivered.sealed.store(true, Ordering::Release);
+        self.0.counts.sealed.store(true, Ordering::Release);
         self.0.control.close();
     }
 }

@@ -1,6 +1,10 @@
 //! How a provider is put together.
 
-use std::{sync::Arc, thread};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread,
+};
 
 use opentelemetry_sdk::{Resource, trace::ShouldSample};
 
@@ -72,9 +76,13 @@ impl TracerProviderBuilder {
     /// [`ConfigError`] when a number is out of range, or a thread cannot be started.
     pub fn build(self) -> Result<TracerProvider, ConfigError> {
         self.batch.check()?;
-        let resource = self
-            .resource
-            .unwrap_or_else(|| resource::from_env(|name| std::env::var(name).ok()).resource);
+        let resource = self.resource.unwrap_or_else(|| {
+            let detected = resource::from_env(|name| std::env::var(name).ok());
+            if let Some(problem) = detected.problem {
+                tracing::warn!(target: "tracer_core", %problem, "resource is incomplete");
+            }
+            detected.resource
+        });
         let shared = Arc::new(Shared::new(
             self.limits,
             self.sampler
@@ -84,8 +92,9 @@ impl TracerProviderBuilder {
         ));
         let mut lanes = Vec::new();
         for mut exporter in self.exporters {
-            exporter.set_resource(&shared.resource);
-            lanes.push(Lane::start(exporter, &self.batch).map_err(ConfigError::Spawn)?);
+            catch_unwind(AssertUnwindSafe(|| exporter.set_resource(&shared.resource)))
+                .map_err(ConfigError::exporter_panicked)?;
+            lanes.push(Lane::start(exporter, &self.batch)?);
         }
         // Set once, here.
         let _ = shared

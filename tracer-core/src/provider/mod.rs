@@ -1,6 +1,7 @@
 //! The provider: owns the worker and the exporters, and hands out tracers.
 
 mod builder;
+mod scopes;
 mod shared;
 
 use std::{sync::Arc, time::Duration};

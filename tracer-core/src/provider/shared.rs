@@ -1,6 +1,7 @@
 //! What a provider, its tracers, its spans and its worker have in common.
 
 use std::{
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, OnceLock,
@@ -21,14 +22,15 @@ use parking_lot::Mutex;
 
 use crate::{
     clock::Clock,
-    error::{FlushError, ShutdownError},
+    error::ShutdownError,
     local::Outlet,
     pipeline::{
         control::{Control, Request},
-        lane::LaneStats,
+        lane_stats::LaneStats,
     },
+    provider::scopes::Scopes,
     ring::registry::Registry,
-    span::SpanLimits,
+    span::{SpanLimits, recording::Recording},
     stats::{Dropped, Stats},
 };
 
@@ -44,21 +46,23 @@ pub(crate) struct Shared {
     pub(crate) ring_bytes: usize,
     pub(crate) control: Control,
     pub(crate) lanes: OnceLock<Vec<Arc<LaneStats>>>,
-    /// Spans that no exporter was there for, or that came too late for one.
-    pub(crate) undelivered: Undelivered,
+    pub(crate) counts: Counts,
     closed: AtomicBool,
-    scopes: Mutex<Arc<[InstrumentationScope]>>,
+    scopes: Mutex<Scopes>,
     fallback: Mutex<Option<Outlet>>,
 }
 
-/// What the worker counts itself.
+/// What is counted at no ring and for no exporter.
 #[derive(Debug, Default)]
-pub(crate) struct Undelivered {
+pub(crate) struct Counts {
     /// Spans the worker took out of rings.
     pub(crate) drained: AtomicU64,
     /// Set when the worker has taken its last span: what is in a ring then stays there.
     pub(crate) sealed: AtomicBool,
-    pub(crate) sampler_panics: AtomicU64,
+    sampler_panics: AtomicU64,
+    /// Spans that started or ended without a ring because the provider was closed.
+    late_started: AtomicU64,
+    late_ended: AtomicU64,
 }
 
 /// Who decides whether a span is recorded and sent.
@@ -88,9 +92,9 @@ impl Shared {
             ring_bytes,
             control: Control::default(),
             lanes: OnceLock::new(),
-            undelivered: Undelivered::default(),
+            counts: Counts::default(),
             closed: AtomicBool::new(false),
-            scopes: Mutex::new(Arc::from([])),
+            scopes: Mutex::default(),
             fallback: Mutex::new(None),
         }
     }
@@ -106,32 +110,48 @@ impl Shared {
         if self.closed.swap(true, Ordering::Relaxed) {
             return Err(ShutdownError::AlreadyShutdown);
         }
-        match self.control.call(Request::Shutdown, timeout) {
-            // No worker: it could not be started, or there is no exporter to send to.
-            Ok(()) | Err(FlushError::AlreadyShutdown) => Ok(()),
-            Err(error) => Err(ShutdownError::Flush(error)),
+        let answer = self.control.call(Request::Shutdown, timeout);
+        // Whatever still hangs is given up now, so that every span is accounted for.
+        for lane in self.lanes.get().into_iter().flatten() {
+            lane.seal();
         }
+        answer.map_err(ShutdownError::Flush)
+    }
+
+    /// Counts a span as started on a thread that has no ring.
+    pub(crate) fn start_elsewhere(&self) -> Option<Box<Recording>> {
+        if self.is_closed() {
+            // Relaxed: a statistic.
+            self.counts.late_started.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        self.with_fallback(Outlet::start)
+    }
+
+    /// Ends a span on a thread that has no ring: its locals are gone, or the provider is closed.
+    pub(crate) fn end_elsewhere(&self, recording: Box<Recording>, sampled: bool) {
+        if self.is_closed() {
+            // Relaxed: a statistic.
+            self.counts.late_ended.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        self.with_fallback(|outlet| outlet.end(recording, sampled));
     }
 
     /// Runs `use_outlet` with the ring that threads without locals share.
-    pub(crate) fn with_fallback<T>(&self, use_outlet: impl FnOnce(&mut Outlet) -> T) -> T {
+    fn with_fallback<T>(&self, use_outlet: impl FnOnce(&mut Outlet) -> T) -> T {
         let mut fallback = self.fallback.lock();
-        use_outlet(fallback.get_or_insert_with(|| Outlet::new(self)))
+        // No spare recordings: each holds this, so none would ever be freed.
+        use_outlet(fallback.get_or_insert_with(|| Outlet::new(self, 0)))
     }
 
-    /// The place of a scope in the provider's list. Equal scopes share one.
+    /// The place of a scope in the provider's list.
     pub(crate) fn scope_index(&self, scope: InstrumentationScope) -> u32 {
-        let mut scopes = self.scopes.lock();
-        let at = scopes.iter().position(|known| *known == scope);
-        let at = at.unwrap_or_else(|| {
-            *scopes = scopes.iter().cloned().chain([scope]).collect();
-            scopes.len() - 1
-        });
-        u32::try_from(at).unwrap_or(u32::MAX)
+        self.scopes.lock().index(scope)
     }
 
     pub(crate) fn scopes(&self) -> Arc<[InstrumentationScope]> {
-        Arc::clone(&self.scopes.lock())
+        self.scopes.lock().list()
     }
 
     /// Asks the sampler. One that panics costs the span, not the caller: it is not recorded.
@@ -167,11 +187,11 @@ impl Shared {
                 builder.links.as_deref().unwrap_or_default(),
             )
         };
-        catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|_| {
+        catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|payload| {
+            // What a panic carries may panic again when it is dropped.
+            mem::forget(payload);
             // Relaxed: a statistic.
-            self.undelivered
-                .sampler_panics
-                .fetch_add(1, Ordering::Relaxed);
+            self.counts.sampler_panics.fetch_add(1, Ordering::Relaxed);
             SamplingResult {
                 decision: SamplingDecision::Drop,
                 attributes: Vec::new(),
@@ -191,26 +211,28 @@ impl Shared {
             .map(|lanes| lanes.iter().map(|lane| lane.snapshot()).collect())
             .unwrap_or_default();
         // Acquire: pairs with the worker's Release store, after its last update of `drained`.
-        let sealed = self.undelivered.sealed.load(Ordering::Acquire);
+        let sealed = self.counts.sealed.load(Ordering::Acquire);
         // Relaxed: a statistic.
-        let drained = self.undelivered.drained.load(Ordering::Relaxed);
+        let drained = self.counts.drained.load(Ordering::Relaxed);
         let totals = self.registry.totals();
-        let sampled = totals.ended - totals.not_sampled;
+        let late_started = self.counts.late_started.load(Ordering::Relaxed);
+        let late_ended = self.counts.late_ended.load(Ordering::Relaxed);
+        let sampled = totals.ended.saturating_sub(totals.not_sampled);
         let in_rings = sampled
             .saturating_sub(totals.full + totals.oversized + totals.late)
             .saturating_sub(drained);
         Stats {
-            started: totals.started,
-            ended: totals.ended,
+            started: totals.started + late_started,
+            ended: totals.ended + late_ended,
             not_sampled: totals.not_sampled,
             dropped: Dropped {
                 queue_full: totals.full,
                 byte_budget: totals.oversized,
-                already_shutdown: totals.late + if sealed { in_rings } else { 0 },
+                already_shutdown: totals.late + late_ended + if sealed { in_rings } else { 0 },
             },
             waiting: if sealed { 0 } else { in_rings },
             drained,
-            sampler_panics: self.undelivered.sampler_panics.load(Ordering::Relaxed),
+            sampler_panics: self.counts.sampler_panics.load(Ordering::Relaxed),
             rings: self.registry.len() as u64,
             exporters,
         }

@@ -93,7 +93,12 @@ pub(crate) fn ring(bytes: usize) -> (Producer, Consumer) {
         head: 0,
         signalled_at: None,
     };
-    (producer, Consumer { ring, head: 0 })
+    let consumer = Consumer {
+        ring,
+        head: 0,
+        tail: 0,
+    };
+    (producer, consumer)
 }
 
 /// The writing end; lives on one thread.
@@ -121,6 +126,11 @@ impl Producer {
         let padded = (bytes as u64).next_multiple_of(8);
         let capacity = self.ring.storage.capacity() as u64;
         if padded > capacity {
+            return Err(PushError::TooLarge);
+        }
+        // The consumer believes this length, so it is checked here, where it costs one compare.
+        if u32::try_from(bytes).map(u32::to_le_bytes).ok().as_ref() != first.first_chunk() {
+            debug_assert!(false, "a record starts with its length");
             return Err(PushError::TooLarge);
         }
         let mut used = self.tail - self.head + padded;
@@ -174,34 +184,46 @@ impl Drop for Producer {
 pub(crate) struct Consumer {
     ring: Arc<Ring>,
     head: u64,
+    /// The producer's position as last seen. Invariant: never ahead of the true one.
+    tail: u64,
 }
 
 impl Consumer {
     /// The position up to which records can be popped now.
-    pub(crate) fn available(&self) -> u64 {
+    pub(crate) fn available(&mut self) -> u64 {
         // Acquire: pairs with the Release store in `Producer::push`.
-        self.ring.tail.0.load(Ordering::Acquire)
+        self.tail = self.ring.tail.0.load(Ordering::Acquire);
+        self.tail
     }
 
-    /// Appends the next record before position `until` to `out`, and returns whether there was
-    /// one. The room is given back by [`release`](Self::release) only.
+    /// Appends the next record before position `until`, at most as far as
+    /// [`available`](Self::available) last told, to `out`, and returns whether there was one. The
+    /// room is given back by [`release`](Self::release) only.
     pub(crate) fn pop(&mut self, until: u64, out: &mut Vec<u8>) -> bool {
+        let until = until.min(self.tail);
         if self.head >= until {
             return false;
         }
         let mut len = [0; 4];
-        // SAFETY: `until` came from `available`, so a whole record, at least one word, lies
-        // between head and it, and the producer leaves it alone until it is released.
+        // SAFETY: between head and a position that `available` told lies at least one record,
+        // which is at least one word, and the producer leaves it alone until it is released.
         unsafe { self.ring.storage.read(self.head, &mut len) };
         let len = u32::from_le_bytes(len) as usize;
+        let padded = (len as u64).next_multiple_of(8);
+        if len < 4 || padded > self.tail - self.head {
+            // `push` lets no such length in.
+            debug_assert!(false, "a record starts with its length");
+            self.head = self.tail;
+            return false;
+        }
         let start = out.len();
         out.resize(start + len, 0);
         let Some(space) = out.get_mut(start..) else {
             return false;
         };
-        // SAFETY: as above; the producer wrote `len` bytes in one record.
+        // SAFETY: as above; the record's `len` bytes lie before the position seen.
         unsafe { self.ring.storage.read(self.head, space) };
-        self.head += (len as u64).next_multiple_of(8);
+        self.head += padded;
         true
     }
 
@@ -219,7 +241,7 @@ impl Consumer {
     }
 
     /// The bytes in use, of [`capacity`](Self::capacity).
-    pub(crate) fn used(&self) -> u64 {
+    pub(crate) fn used(&mut self) -> u64 {
         self.available() - self.head
     }
 
@@ -279,6 +301,19 @@ mod tests {
         assert_eq!(drain(&mut consumer), [record(16, 1), record(9, 2)]);
         assert_eq!(producer.push([&record(32, 4), &[]]), Ok(Pushed::HalfFull));
         assert_eq!(drain(&mut consumer), [record(32, 4)]);
+    }
+
+    #[test]
+    fn pop_goes_no_further_than_what_was_seen() {
+        let (mut producer, mut consumer) = ring(64);
+        assert!(producer.push([&record(8, 7), &[]]).is_ok());
+        let mut out = Vec::new();
+        assert!(!consumer.pop(u64::MAX, &mut out), "nothing seen yet");
+        consumer.available();
+        assert!(producer.push([&record(8, 8), &[]]).is_ok());
+        assert!(consumer.pop(u64::MAX, &mut out));
+        assert!(!consumer.pop(u64::MAX, &mut out), "the second was not seen");
+        assert_eq!(out, record(8, 7));
     }
 
     #[test]

@@ -38,8 +38,8 @@ pub(crate) struct Totals {
 
 impl Totals {
     fn add(&mut self, counters: &Counters) {
-        // Relaxed: statistics. `ended` is read last, so that no reason is ever seen to hold more
-        // spans than ended, as far as one thread's own order goes.
+        // Relaxed: statistics. `ended` is read last, which on most processors keeps the reasons
+        // from exceeding it under load; whoever subtracts must not rely on it.
         self.full += counters.full.load(Ordering::Relaxed);
         self.oversized += counters.oversized.load(Ordering::Relaxed);
         self.late += counters.late.load(Ordering::Relaxed);

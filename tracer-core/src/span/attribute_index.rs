@@ -53,6 +53,11 @@ impl AttributeIndex {
         self.0.len()
     }
 
+    /// The memory this takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<Slot>()
+    }
+
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }

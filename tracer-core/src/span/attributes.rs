@@ -21,12 +21,12 @@ const ELEMENT: u8 = tag(1, BYTES);
 /// Up to this many bytes, every length in a `KeyValue` field takes one byte.
 const SHORT: usize = 100;
 
-/// Appends one `KeyValue` as a field with the given tag. Strings are cut to `max_bytes`.
-pub(crate) fn put_attribute(out: &mut Vec<u8>, field: u8, attribute: &KeyValue, max_bytes: usize) {
+/// Appends one `KeyValue` as a field with the given tag. Strings are cut to `max_length`.
+pub(crate) fn put_attribute(out: &mut Vec<u8>, field: u8, attribute: &KeyValue, max_length: usize) {
     let key = attribute.key.as_str();
     match &attribute.value {
         Value::String(string) => {
-            let string = cut(string.as_str(), max_bytes);
+            let string = cut(string.as_str(), max_length);
             if key.len() + string.len() <= SHORT {
                 let [key_len, len] = [key.len(), string.len()].map(short);
                 put_short(
@@ -51,7 +51,7 @@ pub(crate) fn put_attribute(out: &mut Vec<u8>, field: u8, attribute: &KeyValue, 
         }
         _ => {}
     }
-    put_any_attribute(out, field, attribute, max_bytes);
+    put_any_attribute(out, field, attribute, max_length);
 }
 
 /// The field of a short `KeyValue`: its key, and the first or all bytes of its value. `len` is the
@@ -73,66 +73,66 @@ fn short(len: usize) -> u8 {
 }
 
 /// The same for keys and values of every length.
-fn put_any_attribute(out: &mut Vec<u8>, field: u8, attribute: &KeyValue, max_bytes: usize) {
+fn put_any_attribute(out: &mut Vec<u8>, field: u8, attribute: &KeyValue, max_length: usize) {
     let key = attribute.key.as_str();
     let value = &attribute.value;
-    let value_len = value_len(value, max_bytes);
+    let value_len = value_len(value, max_length);
     let len = bytes_field_len(key.len()) + bytes_field_len(value_len);
     out.reserve(bytes_field_len(len));
     put_len(out, field, len);
     put_bytes(out, KEY, key.as_bytes());
     put_len(out, VALUE, value_len);
-    put_value(out, value, max_bytes);
+    put_value(out, value, max_length);
 }
 
 /// The size of what [`put_attribute`] appends.
-pub(crate) fn attribute_field_len(attribute: &KeyValue, max_bytes: usize) -> usize {
+pub(crate) fn attribute_field_len(attribute: &KeyValue, max_length: usize) -> usize {
     bytes_field_len(
         bytes_field_len(attribute.key.as_str().len())
-            + bytes_field_len(value_len(&attribute.value, max_bytes)),
+            + bytes_field_len(value_len(&attribute.value, max_length)),
     )
 }
 
-fn value_len(value: &Value, max_bytes: usize) -> usize {
+fn value_len(value: &Value, max_length: usize) -> usize {
     match value {
         Value::Bool(_) => 2,
         Value::I64(int) => int_len(*int),
         Value::F64(_) => 9,
-        Value::String(string) => bytes_field_len(cut(string.as_str(), max_bytes).len()),
-        Value::Array(array) => bytes_field_len(array_len(array, max_bytes)),
+        Value::String(string) => bytes_field_len(cut(string.as_str(), max_length).len()),
+        Value::Array(array) => bytes_field_len(array_len(array, max_length)),
         // The enum is open; a value that a later version of the API adds is kept as text.
-        other => bytes_field_len(cut(&other.as_str(), max_bytes).len()),
+        other => bytes_field_len(cut(&other.as_str(), max_length).len()),
     }
 }
 
-fn put_value(out: &mut Vec<u8>, value: &Value, max_bytes: usize) {
+fn put_value(out: &mut Vec<u8>, value: &Value, max_length: usize) {
     match value {
         Value::Bool(bool) => put_bool(out, *bool),
         Value::I64(int) => put_int(out, *int),
         Value::F64(double) => put_double(out, *double),
-        Value::String(string) => put_string(out, string.as_str(), max_bytes),
+        Value::String(string) => put_string(out, string.as_str(), max_length),
         Value::Array(array) => {
-            put_len(out, ARRAY, array_len(array, max_bytes));
-            put_array(out, array, max_bytes);
+            put_len(out, ARRAY, array_len(array, max_length));
+            put_array(out, array, max_length);
         }
-        other => put_string(out, &other.as_str(), max_bytes),
+        other => put_string(out, &other.as_str(), max_length),
     }
 }
 
-fn array_len(array: &Array, max_bytes: usize) -> usize {
+fn array_len(array: &Array, max_length: usize) -> usize {
     match array {
         Array::Bool(bools) => bools.len() * bytes_field_len(2),
         Array::I64(ints) => ints.iter().map(|int| bytes_field_len(int_len(*int))).sum(),
         Array::F64(doubles) => doubles.len() * bytes_field_len(9),
         Array::String(strings) => strings
             .iter()
-            .map(|string| bytes_field_len(bytes_field_len(cut(string.as_str(), max_bytes).len())))
+            .map(|string| bytes_field_len(bytes_field_len(cut(string.as_str(), max_length).len())))
             .sum(),
-        other => bytes_field_len(bytes_field_len(cut(&other.to_string(), max_bytes).len())),
+        other => bytes_field_len(bytes_field_len(cut(&other.to_string(), max_length).len())),
     }
 }
 
-fn put_array(out: &mut Vec<u8>, array: &Array, max_bytes: usize) {
+fn put_array(out: &mut Vec<u8>, array: &Array, max_length: usize) {
     match array {
         Array::Bool(bools) => {
             for bool in bools {
@@ -154,16 +154,16 @@ fn put_array(out: &mut Vec<u8>, array: &Array, max_bytes: usize) {
         }
         Array::String(strings) => {
             for string in strings {
-                put_string_element(out, string.as_str(), max_bytes);
+                put_string_element(out, string.as_str(), max_length);
             }
         }
-        other => put_string_element(out, &other.to_string(), max_bytes),
+        other => put_string_element(out, &other.to_string(), max_length),
     }
 }
 
-fn put_string_element(out: &mut Vec<u8>, string: &str, max_bytes: usize) {
-    put_len(out, ELEMENT, bytes_field_len(cut(string, max_bytes).len()));
-    put_string(out, string, max_bytes);
+fn put_string_element(out: &mut Vec<u8>, string: &str, max_length: usize) {
+    put_len(out, ELEMENT, bytes_field_len(cut(string, max_length).len()));
+    put_string(out, string, max_length);
 }
 
 fn put_bool(out: &mut Vec<u8>, bool: bool) {
@@ -185,18 +185,18 @@ fn put_double(out: &mut Vec<u8>, double: f64) {
     out.extend_from_slice(&double.to_le_bytes());
 }
 
-fn put_string(out: &mut Vec<u8>, string: &str, max_bytes: usize) {
-    put_bytes(out, STRING, cut(string, max_bytes).as_bytes());
+fn put_string(out: &mut Vec<u8>, string: &str, max_length: usize) {
+    put_bytes(out, STRING, cut(string, max_length).as_bytes());
 }
 
-/// The longest prefix of whole characters within `max_bytes`.
-pub(crate) fn cut(string: &str, max_bytes: usize) -> &str {
-    if string.len() <= max_bytes {
+/// The first `max_length` characters.
+pub(crate) fn cut(string: &str, max_length: usize) -> &str {
+    // A character takes at least one byte, so most strings need no counting.
+    if string.len() <= max_length {
         return string;
     }
-    string
-        .get(..string.floor_char_boundary(max_bytes))
-        .unwrap_or_default()
+    let end = string.char_indices().nth(max_length);
+    end.and_then(|(end, _)| string.get(..end)).unwrap_or(string)
 }
 
 #[cfg(test)]
@@ -208,10 +208,10 @@ mod tests {
 
     /// Encodes ours, checks the announced size, and decodes with prost.
     #[track_caller]
-    fn check(attribute: KeyValue, max_bytes: usize, expected: &KeyValue) {
+    fn check(attribute: KeyValue, max_length: usize, expected: &KeyValue) {
         let mut out = Vec::new();
-        put_attribute(&mut out, tag(9, BYTES), &attribute, max_bytes);
-        assert_eq!(out.len(), attribute_field_len(&attribute, max_bytes));
+        put_attribute(&mut out, tag(9, BYTES), &attribute, max_length);
+        assert_eq!(out.len(), attribute_field_len(&attribute, max_length));
         let mut rest = &out[1..];
         let len = prost::decode_length_delimiter(&mut rest).expect("length");
         assert_eq!(len, rest.len());
@@ -254,9 +254,10 @@ mod tests {
     }
 
     #[test]
-    fn long_strings_are_cut_between_characters() {
+    fn long_strings_are_cut_by_characters() {
         check(KeyValue::new("k", "abcdef"), 3, &KeyValue::new("k", "abc"));
-        check(KeyValue::new("k", "aü"), 2, &KeyValue::new("k", "a"));
+        check(KeyValue::new("k", "aüü"), 2, &KeyValue::new("k", "aü"));
+        check(KeyValue::new("k", "aü"), 2, &KeyValue::new("k", "aü"));
         check(KeyValue::new("k", "ü"), 0, &KeyValue::new("k", ""));
         let long = Array::String(vec!["abcd".into(), "x".into()]);
         let short = Array::String(vec!["ab".into(), "x".into()]);

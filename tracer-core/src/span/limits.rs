@@ -12,11 +12,11 @@ pub struct SpanLimits {
     pub(crate) max_links: u32,
     pub(crate) max_attributes_per_event: u32,
     pub(crate) max_attributes_per_link: u32,
-    pub(crate) max_value_bytes: usize,
+    pub(crate) max_value_length: usize,
 }
 
 impl Default for SpanLimits {
-    /// 128 of each, and 4 KiB a value. The specification sets no limit for a value; without one, a
+    /// 128 of each, and 4096 characters a value. The specification sets no limit for a value; without one, a
     /// single attribute could take the memory of thousands of spans.
     fn default() -> Self {
         Self {
@@ -25,7 +25,7 @@ impl Default for SpanLimits {
             max_links: 128,
             max_attributes_per_event: 128,
             max_attributes_per_link: 128,
-            max_value_bytes: 4096,
+            max_value_length: 4096,
         }
     }
 }
@@ -67,12 +67,11 @@ impl SpanLimits {
         self
     }
 
-    /// Bytes of one string value (`OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, default 4096), in an
-    /// array of each element. A longer one is cut before the character that would pass the limit.
-    /// `usize::MAX` is no limit.
+    /// Characters of one string value (`OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, default 4096), in
+    /// an array of each element. A longer one is cut. `usize::MAX` is no limit.
     #[must_use]
-    pub fn max_value_bytes(mut self, bytes: usize) -> Self {
-        self.max_value_bytes = bytes;
+    pub fn max_value_length(mut self, characters: usize) -> Self {
+        self.max_value_length = characters;
         self
     }
 }

@@ -18,6 +18,9 @@ pub use self::limits::SpanLimits;
 use self::recording::Recording;
 use crate::{clock::unix_nanos, local};
 
+/// An error that is its own source must not be followed for ever.
+const MAX_CAUSES: usize = 32;
+
 /// A span of [`Tracer`](crate::Tracer): implements [`opentelemetry::trace::Span`].
 ///
 /// Ends when [`end`](opentelemetry::trace::Span::end) is called or the handle is dropped,
@@ -54,9 +57,7 @@ impl Span {
         };
         let end = match end {
             Some(end) => unix_nanos(end),
-            None => recording
-                .offset
-                .apply(recording.shared.clock.monotonic_nanos()),
+            None => Self::wall_now(&recording),
         };
         // A wall clock that was set back must not give a negative duration.
         let end = end.max(recording.start_unix_nanos());
@@ -160,7 +161,7 @@ impl opentelemetry::trace::Span for Span {
 
 impl Span {
     /// Records an error as an `exception` event with `exception.type` (the Rust type),
-    /// `exception.message`, the `source()` chain as `exception.stacktrace` where there is one, and
+    /// `exception.message`, up to 32 causes of the `source()` chain as `exception.stacktrace` where there is one, and
     /// the given attributes, which win over these (semantic conventions, "Exceptions on spans").
     ///
     /// # Examples
@@ -184,7 +185,8 @@ impl Span {
         ];
         let mut chain = String::new();
         let mut source = error.source();
-        while let Some(cause) = source {
+        for _ in 0..MAX_CAUSES {
+            let Some(cause) = source else { break };
             chain.push_str("caused by: ");
             chain.push_str(&cause.to_string());
             chain.push('\n');

@@ -10,12 +10,12 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use opentelemetry::{
     KeyValue, SpanId,
-    trace::{SpanContext, Status},
+    trace::{SpanContext, Status, TraceState},
 };
 
 use super::{
     attribute_index::AttributeIndex,
-    attributes::{attribute_field_len, cut, put_attribute},
+    attributes::{attribute_field_len, put_attribute},
     limits::SpanLimits,
     record::{HEAD_BYTES, Head},
     wire::{
@@ -97,7 +97,7 @@ impl Recording {
         self.buffer.truncate(HEAD_BYTES);
         self.buffer.extend_from_slice(birth.name.as_bytes());
         let mut trace_state_len = 0;
-        if *birth.context.trace_state() != opentelemetry::trace::TraceState::NONE {
+        if *birth.context.trace_state() != TraceState::NONE {
             let header = birth.context.trace_state().header();
             self.buffer.extend_from_slice(header.as_bytes());
             trace_state_len = header.len();
@@ -141,8 +141,8 @@ impl Recording {
             return;
         }
         self.index.push(key, self.buffer.len());
-        let max_bytes = self.limits().max_value_bytes;
-        put_attribute(&mut self.buffer, ATTRIBUTES, attribute, max_bytes);
+        let max_length = self.limits().max_value_length;
+        put_attribute(&mut self.buffer, ATTRIBUTES, attribute, max_length);
     }
 
     pub(crate) fn add_event(
@@ -157,17 +157,20 @@ impl Recording {
             return;
         }
         self.events += 1;
-        let (kept, dropped) = keep(attributes, self.limits().max_attributes_per_event, dropped);
-        let max_bytes = self.limits().max_value_bytes;
-        let name = cut(name, max_bytes);
-        let len =
-            9 + bytes_field_len(name.len()) + attributes_len(kept, max_bytes) + count_len(dropped);
+        let max = self.limits().max_attributes_per_event;
+        let kept = kept(attributes, max);
+        let dropped = dropped.saturating_add(dropped_of(attributes, max));
+        let max_length = self.limits().max_value_length;
+        let len = 9
+            + bytes_field_len(name.len())
+            + attributes_len(kept.clone(), max_length)
+            + count_len(dropped);
         put_len(&mut self.buffer, EVENTS, len);
         self.buffer.push(EVENT_TIME);
         self.buffer.extend_from_slice(&unix_nanos.to_le_bytes());
         put_bytes(&mut self.buffer, EVENT_NAME, name.as_bytes());
         for attribute in kept {
-            put_attribute(&mut self.buffer, EVENT_ATTRIBUTES, attribute, max_bytes);
+            put_attribute(&mut self.buffer, EVENT_ATTRIBUTES, attribute, max_length);
         }
         put_count(&mut self.buffer, EVENT_DROPPED, dropped);
     }
@@ -178,13 +181,22 @@ impl Recording {
         attributes: &[KeyValue],
         dropped: u32,
     ) {
+        // trace/api.md "Link": one that points nowhere and says nothing need not be recorded.
+        if !context.is_valid()
+            && attributes.is_empty()
+            && *context.trace_state() == TraceState::NONE
+        {
+            return;
+        }
         if self.links >= self.limits().max_links {
             self.dropped_links = self.dropped_links.saturating_add(1);
             return;
         }
         self.links += 1;
-        let (kept, dropped) = keep(attributes, self.limits().max_attributes_per_link, dropped);
-        let max_bytes = self.limits().max_value_bytes;
+        let max = self.limits().max_attributes_per_link;
+        let kept = kept(attributes, max);
+        let dropped = dropped.saturating_add(dropped_of(attributes, max));
+        let max_length = self.limits().max_value_length;
         let trace_state = context.trace_state().header();
         let trace_state_len = if trace_state.is_empty() {
             0
@@ -194,7 +206,7 @@ impl Recording {
         let len = bytes_field_len(16)
             + bytes_field_len(8)
             + trace_state_len
-            + attributes_len(kept, max_bytes)
+            + attributes_len(kept.clone(), max_length)
             + count_len(dropped)
             + 5;
         put_len(&mut self.buffer, LINKS, len);
@@ -212,7 +224,7 @@ impl Recording {
             put_bytes(&mut self.buffer, LINK_TRACE_STATE, trace_state.as_bytes());
         }
         for attribute in kept {
-            put_attribute(&mut self.buffer, LINK_ATTRIBUTES, attribute, max_bytes);
+            put_attribute(&mut self.buffer, LINK_ATTRIBUTES, attribute, max_length);
         }
         put_count(&mut self.buffer, LINK_DROPPED, dropped);
         // trace.proto SpanFlags: the W3C flags, bit 8 "has is_remote", bit 9 "is_remote".
@@ -247,11 +259,10 @@ impl Recording {
         );
         put_count(&mut self.buffer, DROPPED_EVENTS, self.dropped_events);
         put_count(&mut self.buffer, DROPPED_LINKS, self.dropped_links);
-        let max_bytes = self.limits().max_value_bytes;
         let (code, message) = match &self.status {
             Status::Unset => (0, ""),
             Status::Ok => (1, ""),
-            Status::Error { description } => (2, cut(description, max_bytes)),
+            Status::Error { description } => (2, description.as_ref()),
         };
         self.head.status_code = code;
         self.head.status_len = len_u32(message.len());
@@ -260,6 +271,17 @@ impl Recording {
             *head = self.head.write();
         }
         [&self.buffer, message.as_bytes()]
+    }
+
+    /// Drops what the next span does not need, so that spare recordings hold no more than
+    /// [`bytes`](Self::bytes).
+    pub(crate) fn forget(&mut self) {
+        self.status = Status::Unset;
+    }
+
+    /// The memory this takes, near enough.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.buffer.capacity() + self.index.bytes()
     }
 
     pub(crate) fn set_end(&mut self, unix_nanos: u64) {
@@ -292,16 +314,30 @@ impl fmt::Debug for Recording {
     }
 }
 
-/// The attributes within the limit, and how many are dropped in all.
-fn keep(attributes: &[KeyValue], max: u32, dropped: u32) -> (&[KeyValue], u32) {
-    let (kept, over) = attributes.split_at(attributes.len().min(max as usize));
-    (kept, dropped.saturating_add(len_u32(over.len())))
+/// The attributes of an event or link that are kept: up to `max`, with keys that are not empty and
+/// unique, the last value of a key winning, as those of a span.
+fn kept(attributes: &[KeyValue], max: u32) -> impl Iterator<Item = &KeyValue> + Clone {
+    distinct(attributes).take(max as usize)
 }
 
-fn attributes_len(attributes: &[KeyValue], max_bytes: usize) -> usize {
+/// How many are not, replaced ones apart.
+fn dropped_of(attributes: &[KeyValue], max: u32) -> u32 {
+    let keyless = attributes.iter().filter(|one| one.key.as_str().is_empty());
+    let over = distinct(attributes).skip(max as usize);
+    len_u32(keyless.count() + over.count())
+}
+
+fn distinct(attributes: &[KeyValue]) -> impl Iterator<Item = &KeyValue> + Clone {
+    attributes.iter().enumerate().filter_map(|(at, one)| {
+        let mut later = attributes.iter().skip(at + 1);
+        let replaced = later.any(|other| other.key == one.key);
+        (!replaced && !one.key.as_str().is_empty()).then_some(one)
+    })
+}
+
+fn attributes_len<'a>(attributes: impl Iterator<Item = &'a KeyValue>, max_length: usize) -> usize {
     attributes
-        .iter()
-        .map(|attribute| attribute_field_len(attribute, max_bytes))
+        .map(|attribute| attribute_field_len(attribute, max_length))
         .sum()
 }
 

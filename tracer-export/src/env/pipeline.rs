@@ -49,7 +49,7 @@ pub(crate) fn span_limits(env: &mut Env<'_>) -> SpanLimits {
     let length = env.count("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0);
     let general = env.count("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0);
     if let Some(bytes) = length.or(general) {
-        limits = limits.max_value_bytes(bytes as usize);
+        limits = limits.max_value_length(bytes as usize);
     }
     if let Some(count) = env.count("OTEL_SPAN_EVENT_COUNT_LIMIT", 0) {
         limits = limits.max_events(count);
@@ -155,11 +155,11 @@ mod tests {
             ("OTEL_ATTRIBUTE_COUNT_LIMIT", default().max_attributes(7)),
             (
                 "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-                default().max_value_bytes(7),
+                default().max_value_length(7),
             ),
             (
                 "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-                default().max_value_bytes(7),
+                default().max_value_length(7),
             ),
             ("OTEL_SPAN_EVENT_COUNT_LIMIT", default().max_events(7)),
             ("OTEL_SPAN_LINK_COUNT_LIMIT", default().max_links(7)),

@@ -1,0 +1,207 @@
+//! What one lane counts.
+
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
+
+use crate::{
+    exporter::{ExportError, ExportResult},
+    stats::ExporterStats,
+};
+
+/// The counts of one lane, written once or twice a batch by the worker and the lane's thread, and
+/// read by anyone. A lock, because a snapshot is then exact.
+#[derive(Debug)]
+pub(crate) struct LaneStats {
+    pub(super) component_type: &'static str,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    accepted: u64,
+    /// Of the accepted, those whose export has begun.
+    begun: u64,
+    /// Bytes of the accepted spans that have no outcome yet.
+    waiting_bytes: u64,
+    exported: u64,
+    rejected: u64,
+    queue_full: u64,
+    failed: [u64; ExportError::REASONS.len()],
+    /// A shutdown has given up on what had no outcome: later outcomes count no more.
+    sealed: bool,
+}
+
+/// How much may wait for one exporter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct QueueLimits {
+    pub(super) spans: u64,
+    pub(super) bytes: u64,
+}
+
+impl LaneStats {
+    pub(super) fn new(component_type: &'static str) -> Self {
+        Self {
+            component_type,
+            counts: Mutex::default(),
+        }
+    }
+
+    pub(super) fn has_room(&self, spans: u64, bytes: u64, limits: QueueLimits) -> bool {
+        self.counts.lock().has_room(spans, bytes, limits)
+    }
+
+    /// Counts a batch in, if there is room and the lane is open; else counts it as lost.
+    pub(super) fn accept(&self, spans: u64, bytes: u64, limits: QueueLimits) -> bool {
+        let mut counts = self.counts.lock();
+        if counts.sealed {
+            counts.refuse(spans, ExportError::DEADLINE);
+            return false;
+        }
+        if !counts.has_room(spans, bytes, limits) {
+            counts.queue_full += spans;
+            return false;
+        }
+        counts.accepted += spans;
+        counts.waiting_bytes += bytes;
+        true
+    }
+
+    /// Counts a batch as failed that was never queued.
+    pub(super) fn refuse(&self, spans: u64, reason: usize) {
+        self.counts.lock().refuse(spans, reason);
+    }
+
+    pub(super) fn begin(&self, spans: u64) {
+        self.counts.lock().begun += spans;
+    }
+
+    /// Counts what became of a batch that has begun; returns how many of its spans are lost.
+    pub(super) fn settle(&self, spans: u64, bytes: u64, result: &ExportResult) -> u64 {
+        let mut counts = self.counts.lock();
+        if counts.sealed {
+            return 0;
+        }
+        counts.waiting_bytes = counts.waiting_bytes.saturating_sub(bytes);
+        match result {
+            Ok(success) => {
+                let rejected = success.rejected_spans.min(spans);
+                counts.rejected += rejected;
+                counts.exported += spans - rejected;
+                rejected
+            }
+            Err(error) => {
+                counts.fail(spans, error.reason_index());
+                spans
+            }
+        }
+    }
+
+    /// At the end of a shutdown: counts what has no outcome as failed by the deadline, for good.
+    /// An exporter that blocks its thread can be counted in no other way.
+    pub(crate) fn seal(&self) {
+        let mut counts = self.counts.lock();
+        if !counts.sealed {
+            let waiting = counts.waiting();
+            counts.fail(waiting, ExportError::DEADLINE);
+            counts.waiting_bytes = 0;
+            counts.sealed = true;
+        }
+    }
+
+    /// How many spans were accepted and begun so far.
+    pub(super) fn progress(&self) -> (u64, u64) {
+        let counts = self.counts.lock();
+        (counts.accepted, counts.begun)
+    }
+
+    /// Spans that this exporter lost so far.
+    pub(crate) fn not_delivered(&self) -> u64 {
+        let counts = self.counts.lock();
+        counts.failed.iter().sum::<u64>() + counts.rejected + counts.queue_full
+    }
+
+    pub(crate) fn snapshot(&self) -> ExporterStats {
+        let counts = self.counts.lock();
+        let failed: BTreeMap<_, _> = ExportError::REASONS
+            .into_iter()
+            .zip(counts.failed)
+            .filter(|(_, spans)| *spans > 0)
+            .collect();
+        ExporterStats {
+            component_type: self.component_type,
+            exported: counts.exported,
+            rejected: counts.rejected,
+            failed,
+            queue_full: counts.queue_full,
+            waiting: counts.waiting(),
+        }
+    }
+}
+
+impl Counts {
+    fn has_room(&self, spans: u64, bytes: u64, limits: QueueLimits) -> bool {
+        // One batch is always taken, however large: it could never go out otherwise.
+        let bytes_fit =
+            self.waiting_bytes == 0 || self.waiting_bytes.saturating_add(bytes) <= limits.bytes;
+        bytes_fit && self.accepted - self.begun + spans <= limits.spans
+    }
+
+    fn waiting(&self) -> u64 {
+        self.accepted - self.exported - self.rejected - self.failed.iter().sum::<u64>()
+    }
+
+    fn refuse(&mut self, spans: u64, reason: usize) {
+        self.accepted += spans;
+        self.begun += spans;
+        self.fail(spans, reason);
+    }
+
+    fn fail(&mut self, spans: u64, reason: usize) {
+        if let Some(failed) = self.failed.get_mut(reason) {
+            *failed += spans;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exporter::ExportSuccess;
+
+    const LIMITS: QueueLimits = QueueLimits {
+        spans: 10,
+        bytes: 100,
+    };
+
+    #[test]
+    fn room_is_bounded_in_spans_queued_and_in_bytes_without_an_outcome() {
+        let stats = LaneStats::new("x");
+        assert!(stats.accept(6, 80, LIMITS));
+        assert!(!stats.accept(5, 1, LIMITS), "too many spans");
+        assert!(!stats.accept(1, 21, LIMITS), "too many bytes");
+        stats.begin(6);
+        assert!(stats.accept(10, 20, LIMITS));
+        stats.settle(6, 80, &Ok(ExportSuccess::default()));
+        stats.begin(10);
+        stats.settle(10, 20, &Err(ExportError::Encode));
+        assert!(stats.accept(1, 1000, LIMITS), "one batch is always taken");
+        let snapshot = stats.snapshot();
+        assert_eq!((snapshot.exported, snapshot.queue_full), (6, 6));
+        assert_eq!((snapshot.failed["encode"], snapshot.waiting), (10, 1));
+    }
+
+    #[test]
+    fn sealed_lane_counts_what_waits_as_failed_and_later_outcomes_no_more() {
+        let stats = LaneStats::new("x");
+        assert!(stats.accept(6, 80, LIMITS));
+        stats.begin(6);
+        stats.seal();
+        stats.seal();
+        assert_eq!(stats.settle(6, 80, &Ok(ExportSuccess::default())), 0);
+        assert!(!stats.accept(1, 1, LIMITS));
+        let snapshot = stats.snapshot();
+        assert_eq!((snapshot.failed["deadline"], snapshot.waiting), (7, 0));
+        assert_eq!(snapshot.exported, 0);
+    }
+}

@@ -1,0 +1,143 @@
+//! Rules of the specification that the stock SDK does not keep, and bounds on hostile input.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail"
+)]
+
+mod support;
+
+use std::{error::Error, fmt};
+
+use opentelemetry::{
+    Context, KeyValue,
+    trace::{
+        Span as _, SpanContext, SpanId, Status, TraceContextExt as _, TraceFlags, TraceId,
+        TraceState, Tracer as _, TracerProvider as _,
+    },
+};
+use opentelemetry_sdk::trace::SpanData;
+use support::{Recorder, TIMEOUT, balanced};
+use tracer_core::{SpanLimits, TracerProvider};
+
+fn one(limits: SpanLimits, program: impl FnOnce(&tracer_core::Tracer)) -> SpanData {
+    let recorder = Recorder::default();
+    let provider = TracerProvider::builder()
+        .exporter(recorder.clone())
+        .span_limits(limits)
+        .build()
+        .expect("provider");
+    program(&provider.tracer("t"));
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    balanced(&provider);
+    recorder.spans().remove(0)
+}
+
+/// common/README.md "Attribute Collections" holds for every collection, not only a span's.
+#[test]
+fn attributes_of_events_and_links_have_unique_keys_that_are_not_empty() {
+    let attributes = || {
+        vec![
+            KeyValue::new("twice", 1),
+            KeyValue::new("", 2),
+            KeyValue::new("a", 3),
+            KeyValue::new("twice", 4),
+            KeyValue::new("over", 5),
+        ]
+    };
+    let limits = SpanLimits::default()
+        .max_attributes_per_event(2)
+        .max_attributes_per_link(2);
+    let span = one(limits, |tracer| {
+        let mut span = tracer.start("x");
+        span.add_event("e", attributes());
+        let context = SpanContext::new(
+            TraceId::from(1),
+            SpanId::from(2),
+            TraceFlags::SAMPLED,
+            true,
+            TraceState::NONE,
+        );
+        span.add_link(context, attributes());
+    });
+    let kept = [KeyValue::new("a", 3), KeyValue::new("twice", 4)];
+    assert_eq!(span.events[0].attributes, kept);
+    assert_eq!(span.links[0].attributes, kept);
+    assert_eq!(span.events[0].dropped_attributes_count, 2);
+    assert_eq!(span.links[0].dropped_attributes_count, 2);
+}
+
+/// The limit is on attribute values (common/README.md "Attribute Limits"), in characters.
+#[test]
+fn length_limit_cuts_values_and_neither_names_nor_descriptions() {
+    let span = one(SpanLimits::default().max_value_length(3), |tracer| {
+        let mut span = tracer.start("a long name");
+        span.set_attribute(KeyValue::new("a long key", "ééééé"));
+        span.add_event("exception", vec![KeyValue::new("k", "abcd")]);
+        span.set_status(Status::error("a description"));
+    });
+    assert_eq!(span.name, "a long name");
+    assert_eq!(span.attributes, [KeyValue::new("a long key", "ééé")]);
+    assert_eq!(span.events[0].name, "exception");
+    assert_eq!(span.events[0].attributes, [KeyValue::new("k", "abc")]);
+    assert_eq!(span.status, Status::error("a description"));
+}
+
+/// trace/api.md "Link": all-zero contexts are kept if they say something.
+#[test]
+fn link_to_nowhere_is_kept_only_with_attributes() {
+    let span = one(SpanLimits::default(), |tracer| {
+        let mut span = tracer.start("x");
+        span.add_link(SpanContext::NONE, vec![]);
+        span.add_link(SpanContext::NONE, vec![KeyValue::new("why", "lost")]);
+    });
+    assert_eq!(span.links.len(), 1);
+    assert_eq!(span.links[0].attributes, [KeyValue::new("why", "lost")]);
+}
+
+#[derive(Debug)]
+struct Ouroboros;
+
+impl fmt::Display for Ouroboros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("again")
+    }
+}
+
+impl Error for Ouroboros {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self)
+    }
+}
+
+/// The chain of causes was once followed without end.
+#[test]
+fn error_that_is_its_own_source_is_followed_32_times() {
+    let span = one(SpanLimits::default(), |tracer| {
+        tracer.start("x").record_exception(&Ouroboros, &[]);
+    });
+    let chain = span.events[0]
+        .attributes
+        .iter()
+        .find(|attribute| attribute.key.as_str() == "exception.stacktrace")
+        .expect("causes");
+    assert_eq!(chain.value.as_str().matches("again").count(), 32);
+}
+
+/// A process that drains its last requests must not cut the traces that run through it.
+#[test]
+fn after_the_shutdown_spans_carry_the_context_of_their_parent() {
+    let provider = TracerProvider::builder().build().expect("provider");
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    let parent = SpanContext::new(
+        TraceId::from(7),
+        SpanId::from(8),
+        TraceFlags::SAMPLED,
+        true,
+        TraceState::NONE,
+    );
+    let context = Context::new().with_remote_span_context(parent.clone());
+    let span = provider.tracer("t").start_with_context("x", &context);
+    assert!(!span.is_recording());
+    assert_eq!(*span.span_context(), parent);
+}
