@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use super::answer::ApiError;
 use super::token;
-use crate::store::search::{Filter, Window};
+use crate::store::filter::Filter;
+use crate::store::search::Window;
 
 /// Results on a page when nobody says.
 const DEFAULT_LIMIT: usize = 50;

@@ -15,6 +15,7 @@
 pub(crate) mod catalog;
 pub(crate) mod commit;
 pub(crate) mod encode;
+pub(crate) mod filter;
 mod merge;
 pub(crate) mod piece;
 pub(crate) mod postings;

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Connection as _, QueryBuilder};
 
+use super::filter::Filter;
 use super::postings::lookup;
 use super::read::{COLUMNS, Row, spans};
-use super::terms::{self, Term};
+use super::terms::Term;
 use crate::error::Error;
-use crate::model::{Group, Span, TraceId};
+use crate::model::TraceId;
 
 /// Up to this many candidates are fetched by number; more are met while walking through time.
 const DIRECT: usize = 5000;
@@ -26,20 +27,6 @@ const MAX_COUNT: i64 = 10_000;
 const MAX_TIME: Duration = Duration::from_secs(2);
 /// Spans and decoded bytes looked at per trace when a hit is checked.
 const MAX_CHECKED: (usize, usize) = (100_000, 64 * 1024 * 1024);
-
-/// What a trace must be. Service, operation and tags must be met by one span of it.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Filter {
-    pub(crate) service: Option<String>,
-    pub(crate) operation: Option<String>,
-    pub(crate) tags: Vec<(String, String)>,
-    /// Earliest and latest start of the trace, both included.
-    pub(crate) start_nanos: Option<u64>,
-    pub(crate) end_nanos: Option<u64>,
-    pub(crate) min_duration_nanos: Option<u64>,
-    pub(crate) max_duration_nanos: Option<u64>,
-    pub(crate) has_errors: Option<bool>,
-}
 
 /// The place of a trace in the order of results: start, then id.
 pub(crate) type Key = (u64, TraceId);
@@ -84,96 +71,6 @@ pub(crate) async fn search(
         search.direct(&mut snapshot, &candidates).await
     } else {
         search.walk(&mut snapshot, Some(&candidates)).await
-    }
-}
-
-impl Filter {
-    fn terms(&self) -> Vec<Term> {
-        let mut all: Vec<Term> = self
-            .tags
-            .iter()
-            .map(|(key, value)| terms::attribute(key, value))
-            .collect();
-        match (&self.service, &self.operation) {
-            (Some(service), Some(operation)) => {
-                all.push(terms::service_operation(service, operation));
-            }
-            (Some(service), None) => all.push(terms::service(service)),
-            (None, Some(operation)) => all.push(terms::operation(operation)),
-            (None, None) => {}
-        }
-        all.extend(self.min_duration_nanos.and_then(terms::at_least));
-        if self.has_errors == Some(true) {
-            all.push(terms::error());
-        }
-        all
-    }
-
-    /// What the row can tell.
-    fn takes(&self, row: &Row) -> bool {
-        let summary = &row.summary;
-        let duration = summary.duration_nanos();
-        self.start_nanos
-            .is_none_or(|start| start <= summary.start_nanos)
-            && self.end_nanos.is_none_or(|end| summary.start_nanos <= end)
-            && self.min_duration_nanos.is_none_or(|min| min <= duration)
-            && self.max_duration_nanos.is_none_or(|max| duration <= max)
-            && self
-                .has_errors
-                .is_none_or(|wanted| wanted == summary.has_errors)
-    }
-
-    /// Whether a hit must be checked against spans. A service alone is in the row's list, which
-    /// is whole for all but traces of hundreds of services.
-    fn needs_spans(&self, row: &Row) -> bool {
-        let listed = self
-            .service
-            .as_ref()
-            .is_none_or(|service| row.summary.services.contains(service));
-        self.operation.is_some() || !self.tags.is_empty() || !listed
-    }
-
-    fn takes_spans(&self, groups: &[Group]) -> bool {
-        groups.iter().any(|group| {
-            let service = group.resource.service_name();
-            self.service.as_ref().is_none_or(|wanted| wanted == service)
-                && group.spans.iter().any(|span| self.takes_span(group, span))
-        })
-    }
-
-    fn takes_span(&self, group: &Group, span: &Span) -> bool {
-        self.operation
-            .as_ref()
-            .is_none_or(|wanted| *wanted == span.name)
-            && self.tags.iter().all(|(key, value)| {
-                let own = span.attributes.items.iter();
-                own.chain(&group.resource.attributes.items)
-                    .any(|attribute| {
-                        attribute.key == *key
-                            && attribute
-                                .value
-                                .search_text()
-                                .is_some_and(|text| text == *value)
-                    })
-            })
-    }
-
-    /// Whether nothing but time narrows the result.
-    fn is_time_only(&self) -> bool {
-        Self {
-            start_nanos: self.start_nanos,
-            end_nanos: self.end_nanos,
-            ..Self::default()
-        } == *self
-    }
-
-    /// The times as SQLite's signed integers; times past their end mean the end.
-    fn bounds(&self) -> (i64, i64) {
-        let signed = |nanos: u64| i64::try_from(nanos).unwrap_or(i64::MAX);
-        (
-            self.start_nanos.map_or(0, signed),
-            self.end_nanos.map_or(i64::MAX, signed),
-        )
     }
 }
 

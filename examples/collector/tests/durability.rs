@@ -1,0 +1,183 @@
+//! The program: its output, its signals, and what is left after it is killed.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may fail"
+)]
+
+mod common;
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use common::{PROTOBUF, hex_id, request, span, until};
+use prost::Message as _;
+
+struct Program {
+    child: Child,
+    lines: Vec<String>,
+}
+
+impl Program {
+    fn start(directory: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tracer-collector"))
+            .args(
+                ["--otlp-grpc", "--otlp-http", "--query", "--health"]
+                    .map(|flag| format!("{flag}=127.0.0.1:0")),
+            )
+            .arg("--data-dir")
+            .arg(directory)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut lines: Vec<String> = lines.map_while(Result::ok).take(6).collect();
+        assert_eq!(lines.pop().as_deref(), Some("ready"), "{lines:?}");
+        Self { child, lines }
+    }
+
+    fn address(&self, name: &str) -> &str {
+        let prefix = format!("listening {name} ");
+        self.lines
+            .iter()
+            .find_map(|line| line.strip_prefix(&prefix))
+            .unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .arg(name)
+            .arg(self.child.id().to_string())
+            .status();
+        assert!(status.unwrap().success());
+    }
+
+    async fn ended(&mut self) -> ExitStatus {
+        until(async || self.child.try_wait().unwrap()).await
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Already ended, in a test that passes.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn everything_answered_before_a_kill_is_there_after_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut program = Program::start(directory.path());
+    let client = reqwest::Client::new();
+    let url = format!("http://{}/v1/traces", program.address("otlp-http"));
+    let (next, mut senders) = (Arc::new(AtomicU64::new(1)), Vec::new());
+    for _ in 0..4 {
+        let (client, url, next) = (client.clone(), url.clone(), Arc::clone(&next));
+        senders.push(tokio::spawn(async move {
+            let mut answered = Vec::new();
+            loop {
+                let id = next.fetch_add(1, Ordering::Relaxed);
+                let body = request("s", vec![span(id, 1, None, "op", id, 1)]).encode_to_vec();
+                let post = client.post(&url).header(PROTOBUF.0, PROTOBUF.1).body(body);
+                match post.send().await {
+                    Ok(response) if response.status() == 200 => answered.push(id),
+                    _ => return answered,
+                }
+            }
+        }));
+    }
+    until(async || (next.load(Ordering::Relaxed) > 300).then_some(())).await;
+    program.signal("-KILL");
+    program.ended().await;
+    let mut answered = Vec::new();
+    for sender in senders {
+        answered.extend(sender.await.unwrap());
+    }
+    assert!(answered.len() > 200);
+
+    let again = Program::start(directory.path());
+    let query = again.address("query").to_owned();
+    for id in answered {
+        let url = format!("http://{query}/api/traces/{}", hex_id(id));
+        let status = client.get(url).send().await.unwrap().status();
+        assert_eq!(status, 200, "trace {id} was accepted and is gone");
+    }
+    // The index is whole as well: a search by operation walks to every trace.
+    let url = format!("http://{query}/api/traces?serviceName=s&operationName=op&limit=1000");
+    let found: serde_json::Value = client.get(url).send().await.unwrap().json().await.unwrap();
+    assert!(found["traces"].as_array().unwrap().len() > 200);
+}
+
+#[tokio::test]
+async fn the_program_says_where_it_is_and_ends_cleanly_on_either_signal() {
+    for signal in ["-INT", "-TERM"] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut program = Program::start(directory.path());
+        let names: Vec<&str> = program
+            .lines
+            .iter()
+            .filter_map(|line| line.split(' ').nth(1))
+            .take(4)
+            .collect();
+        assert_eq!(names, ["otlp-grpc", "otlp-http", "query", "health"]);
+        assert_eq!(
+            program.lines[4],
+            format!("data-dir {}", directory.path().display())
+        );
+        let health = format!("http://{}/", program.address("health"));
+        assert_eq!(reqwest::get(health).await.unwrap().status(), 200);
+        program.signal(signal);
+        assert!(program.ended().await.success(), "{signal}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_program_on_the_same_data_fails_with_a_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = Program::start(directory.path());
+    let output = Command::new(env!("CARGO_BIN_EXE_tracer-collector"))
+        .args(
+            ["--otlp-grpc", "--otlp-http", "--query", "--health"]
+                .map(|flag| format!("{flag}=127.0.0.1:0")),
+        )
+        .arg("--data-dir")
+        .arg(directory.path())
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is in use by another collector"));
+    drop(first);
+}
+
+#[tokio::test]
+async fn a_trace_is_queryable_as_soon_as_it_is_answered() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(directory.path());
+    let client = reqwest::Client::new();
+    let url = format!("http://{}/v1/traces", program.address("otlp-http"));
+    for id in 1..=20 {
+        let body = request("s", vec![span(id, 1, None, "op", id, 1)]).encode_to_vec();
+        let started = std::time::Instant::now();
+        client
+            .post(&url)
+            .header(PROTOBUF.0, PROTOBUF.1)
+            .body(body)
+            .send()
+            .await
+            .unwrap();
+        let trace = format!(
+            "http://{}/api/traces/{}",
+            program.address("query"),
+            hex_id(id)
+        );
+        assert_eq!(client.get(trace).send().await.unwrap().status(), 200);
+        assert!(started.elapsed() < Duration::from_secs(1));
+    }
+}
