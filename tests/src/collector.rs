@@ -93,7 +93,7 @@ impl CollectorProcess {
     /// If it does not build, does not start, or listens elsewhere.
     pub fn start(addresses: Addresses, data_dir: &Path) -> io::Result<Self> {
         let errors = tempfile::tempdir()?;
-        let mut process = Command::new(program("tracer-collector", "examples/collector/src")?)
+        let mut process = Command::new(program("tracer-collector")?)
             .args(["--otlp-grpc", &addresses.grpc.to_string()])
             .args(["--otlp-http", &addresses.http.to_string()])
             .args(["--query", &addresses.query.to_string()])

@@ -19,7 +19,7 @@ pub fn profile_folder() -> io::Result<PathBuf> {
 }
 
 /// The program of package `package`, beside the running test. Cargo builds it if it is missing or
-/// older than the sources in `folder`, which is relative to the workspace.
+/// older than the sources of the crates and examples.
 ///
 /// Cargo is not asked otherwise: for this package alone it may choose other features of the
 /// dependencies than for the whole workspace, and would compile them all again.
@@ -27,11 +27,11 @@ pub fn profile_folder() -> io::Result<PathBuf> {
 /// # Errors
 ///
 /// If it does not build.
-pub fn program(package: &str, folder: &str) -> io::Result<PathBuf> {
+pub fn program(package: &str) -> io::Result<PathBuf> {
     let profile_folder = profile_folder()?;
     let program = profile_folder.join(package);
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let sources = newest(&workspace.join(folder))?;
+    let sources = sources(&workspace)?;
     let built = program.metadata().and_then(|file| file.modified());
     if built.is_ok_and(|built| built >= sources) {
         return Ok(program);
@@ -52,6 +52,22 @@ pub fn program(package: &str, folder: &str) -> io::Result<PathBuf> {
         return Err(io::Error::other(format!("{package} does not build")));
     }
     Ok(program)
+}
+
+/// When the sources of the crates and examples were last changed.
+fn sources(workspace: &Path) -> io::Result<SystemTime> {
+    let mut latest = SystemTime::UNIX_EPOCH;
+    for entry in std::fs::read_dir(workspace)?.chain(std::fs::read_dir(workspace.join("examples"))?)
+    {
+        let source = entry?.path().join("src");
+        // What the tests and benchmarks are made of is in none of the programs.
+        let own = source.starts_with(workspace.join("tests"))
+            || source.starts_with(workspace.join("benches"));
+        if source.is_dir() && !own {
+            latest = latest.max(newest(&source)?);
+        }
+    }
+    Ok(latest)
 }
 
 /// When the latest change below a folder was made.

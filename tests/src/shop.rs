@@ -1,12 +1,13 @@
 //! The demo as a user starts it.
 
 use std::io::{self, BufRead, BufReader, Read, Seek};
-use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use crate::program::program;
 
 const READY_LIMIT: Duration = Duration::from_secs(120);
 const END_LIMIT: Duration = Duration::from_secs(20);
@@ -28,7 +29,7 @@ impl Shop {
     pub fn start(requests: u32) -> io::Result<Self> {
         // What it tells people is kept aside and shown only if it fails.
         let mut notes = tempfile::tempfile()?;
-        let mut process = Command::new(build()?)
+        let mut process = Command::new(program("shop")?)
             .args([
                 "--page",
                 "127.0.0.1:0",
@@ -82,38 +83,6 @@ impl Drop for Shop {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// Lets cargo bring the binary beside the running test up to date, and returns its path.
-fn build() -> io::Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let missing = || io::Error::other("the test does not run from a target folder");
-    let profile_folder = test.parent().and_then(Path::parent).ok_or_else(missing)?;
-    let target = profile_folder.parent().ok_or_else(missing)?;
-    let profile = match profile_folder.file_name().and_then(|name| name.to_str()) {
-        Some("debug") => "dev",
-        Some(name) => name,
-        None => return Err(missing()),
-    };
-    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args([
-            "build",
-            "--quiet",
-            "-p",
-            "shop",
-            "--bin",
-            "shop",
-            "--profile",
-            profile,
-        ])
-        .arg("--target-dir")
-        .arg(target)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status()?;
-    if !status.success() {
-        return Err(io::Error::other("the demo does not build"));
-    }
-    Ok(profile_folder.join("shop"))
 }
 
 /// Reads until the output so far is a whole JSON document.
