@@ -30,18 +30,23 @@
 //!
 //! # Guarantees
 //! - The caller's path (start, attribute, event, end) takes no lock, makes no system call, wakes no
-//!   thread before a ring is half full, and allocates nothing once the thread's pool is warm.
-//! - Every ended span is exported, or counted with the reason: [`Stats`] is an exact ledger.
+//!   thread before a ring is half full, and allocates nothing, once the thread has made its first
+//!   spans. The very first registers the thread's ring, which takes some 20 us.
+//! - Every ended span is exported, or counted with the reason: [`Stats`] is an exact ledger, also
+//!   after a shutdown that ran into its deadline.
 //! - A span that ended before [`force_flush`](TracerProvider::force_flush) or
 //!   [`shutdown`](TracerProvider::shutdown) is in its result, whichever thread ended it, even one
 //!   that is gone.
 //! - An exporter or sampler that panics, hangs or fails costs its own spans, which are counted; it
-//!   never stops the worker, another exporter, or the caller.
-//! - Memory is bounded: a ring for each thread ([`BatchConfig::ring_bytes`]), a queue and the
-//!   batches under way for each exporter.
+//!   never stops the worker, another exporter, or the caller. While all exporters are slow, every
+//!   thread has its share of what they take.
+//! - Memory is bounded: for each thread a ring ([`BatchConfig::ring_bytes`]) and 128 KiB of spare
+//!   buffers, for each exporter a queue in spans and bytes ([`BatchConfig::max_queue_bytes`]), 1024
+//!   instrumentation scopes, and one batch being formed.
 //!
 //! Not promised: spans in memory when the process is killed, aborts, or exits without
-//! [`shutdown`](TracerProvider::shutdown); and spans across `fork`, where the child has no worker.
+//! [`shutdown`](TracerProvider::shutdown). After `fork` the child has no worker, and its ids repeat
+//! those of the parent: start a provider after forking, not before.
 //!
 //! # Cost of a span
 //! | call | allocations | atomics | clock reads |
