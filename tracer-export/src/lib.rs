@@ -20,7 +20,9 @@
 //! - Every batch ends in one of: delivered, rejected in part (counted by the collector's own
 //!   number), failed with a reason. All are in [`Guard::stats`].
 //! - A collector that is down, restarting or overloaded is tried again with backoff and jitter,
-//!   as the OTLP specification has it, until the export timeout; nothing else is sent twice.
+//!   as the OTLP specification has it, until the export timeout; nothing else is sent twice. One
+//!   that says when to come back is left alone by all batches until then, but for one last attempt
+//!   of each before its timeout.
 //! - A variable whose value is refused counts as unset and leaves one [`Diagnostic`]; it never
 //!   makes the set-up fail.
 //! - Answers are read up to 4 MiB. Header values, and paths and queries of endpoints, never appear

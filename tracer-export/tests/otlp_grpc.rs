@@ -135,8 +135,8 @@ fn statuses_are_retried_or_final_by_the_table() {
     }
 }
 
-#[test]
-fn retry_info_is_waited_for() {
+/// A status with a RetryInfo.
+fn throttled(seconds: i64) -> tonic::Status {
     #[derive(Clone, PartialEq, Message)]
     struct RpcStatus {
         #[prost(message, repeated, tag = "3")]
@@ -163,13 +163,17 @@ fn retry_info_is_waited_for() {
         details: vec![Any {
             type_url: "type.googleapis.com/google.rpc.RetryInfo".to_owned(),
             value: Some(RetryInfo {
-                retry_delay: Some(Delay { seconds: 1 }),
+                retry_delay: Some(Delay { seconds }),
             }),
         }],
     };
     let details = details.encode_to_vec().into();
-    let throttled = tonic::Status::with_details(Code::ResourceExhausted, "slow", details);
-    let collector = Collector::with_replies(vec![Reply::Refuse(throttled), Reply::Accept]);
+    tonic::Status::with_details(Code::ResourceExhausted, "slow", details)
+}
+
+#[test]
+fn retry_info_is_waited_for() {
+    let collector = Collector::with_replies(vec![Reply::Refuse(throttled(1)), Reply::Accept]);
     let sent = send_to(&collector, PATIENCE);
     assert_eq!(sent.stats.exported, 3, "{sent:?}");
     let received = collector.received();
@@ -178,6 +182,18 @@ fn retry_info_is_waited_for() {
         waited >= Duration::from_secs(1) && waited < Duration::from_secs(3),
         "{waited:?}"
     );
+}
+
+#[test]
+fn retry_info_beyond_the_timeout_leaves_one_attempt_at_its_end() {
+    let timeout = Duration::from_secs(2);
+    let collector = Collector::with_replies(vec![Reply::Refuse(throttled(15)), Reply::Accept]);
+    let sent = send_to(&collector, timeout);
+    assert_eq!(sent.stats.exported, 3, "{sent:?}");
+    let received = collector.received();
+    assert_eq!(received.len(), 2);
+    let waited = received[1].at - received[0].at;
+    assert!(waited >= timeout / 4 && waited < timeout, "{waited:?}");
 }
 
 #[test]

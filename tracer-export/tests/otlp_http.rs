@@ -18,7 +18,7 @@ use std::{
 };
 
 use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
-use tracer_core::TracerProvider;
+use tracer_core::{BatchConfig, TracerProvider};
 use tracer_export::{Compression, OtlpHttpConfig, OtlpHttpExporter};
 
 use self::support::{
@@ -215,6 +215,41 @@ fn retry_after_is_waited_for() {
         waited >= Duration::from_secs(1) && waited < Duration::from_secs(3),
         "{waited:?}"
     );
+}
+
+#[test]
+fn collector_that_asks_for_more_time_than_there_is_loses_nothing() {
+    let busy_until = Instant::now() + Duration::from_millis(1500);
+    let busy = "HTTP/1.1 503 Busy\r\nretry-after: 15\r\ncontent-length: 0\r\n\r\n";
+    let fine = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+    let reply = Reply::Until(busy_until, busy.to_owned(), fine.to_owned());
+    let server = RawServer::start(vec![reply]);
+    let batches = BatchConfig::default()
+        .max_export_batch_size(10)
+        .scheduled_delay(Duration::from_millis(10));
+    let provider = TracerProvider::builder()
+        .resource(resource())
+        .exporter(exporter(server.url(), Duration::from_secs(3)))
+        .batch_config(batches)
+        .build()
+        .unwrap();
+    let tracer = provider.tracer("busy");
+    let mut spans = 0;
+    // The pace of a service; no more than the queue holds.
+    while Instant::now() < busy_until && spans < 1500 {
+        tracer.start("span").end();
+        spans += 1;
+        thread::sleep(Duration::from_millis(2));
+    }
+    provider.shutdown(PATIENCE).unwrap();
+    let stats = provider.stats();
+    assert!(stats.balances(), "{stats:?}");
+    assert_eq!(stats.exporters[0].exported, spans, "{stats:?}");
+    let received = server.received();
+    let meanwhile = received.iter().filter(|request| request.at < busy_until);
+    // As many as may be under way when the first of them is answered.
+    let meanwhile = meanwhile.count();
+    assert!((1..=4).contains(&meanwhile), "{meanwhile}");
 }
 
 #[test]

@@ -33,7 +33,9 @@ use crate::{
         payload::Payloads,
         settings::Settings,
     },
-    retry::{GrpcRetry, Outcome, grpc_retry, http_is_retryable, retry_info, until_settled},
+    retry::{
+        GrpcRetry, Outcome, Throttle, grpc_retry, http_is_retryable, retry_info, until_settled,
+    },
 };
 
 /// What stands before a message on the wire.
@@ -114,6 +116,7 @@ impl OtlpGrpcConfig {
             headers,
             payloads: Payloads::new(settings.compression, MESSAGE_HEAD_BYTES),
             timeout: settings.timeout,
+            throttle: Throttle::default(),
             closed: AtomicBool::new(false),
         })
     }
@@ -150,8 +153,11 @@ fn secured(_: Connection) -> Result<Connection, ConfigError> {
 /// tonic's plain channel, which no instrumentation of ours wraps, so exports are not traced.
 ///
 /// A lost connection and the retryable statuses of the OTLP specification are tried again with
-/// exponential backoff and jitter, or when `RetryInfo` says, until the timeout. Everything else is
-/// final.
+/// exponential backoff and jitter until the timeout. Everything else is final.
+///
+/// While the collector asks to be left alone (`RetryInfo`, at most 30 s), no batch of this exporter
+/// is sent, until one is taken. An export whose timeout is over sooner waits for most of it, and
+/// makes one last attempt when about a second is left, or half of a shorter rest.
 pub struct OtlpGrpcExporter {
     connection: Connection,
     channel: Mutex<Option<Channel>>,
@@ -159,6 +165,7 @@ pub struct OtlpGrpcExporter {
     headers: HeaderMap,
     payloads: Payloads,
     timeout: Duration,
+    throttle: Throttle,
     closed: AtomicBool,
 }
 
@@ -230,7 +237,10 @@ impl SpanExporter for OtlpGrpcExporter {
                 return Ok(ExportSuccess::default());
             }
             let body = self.payloads.payload(batch)?;
-            until_settled(self.timeout, |left| self.attempt(body.clone(), left)).await
+            until_settled(self.timeout, &self.throttle, |left| {
+                self.attempt(body.clone(), left)
+            })
+            .await
         })
     }
 

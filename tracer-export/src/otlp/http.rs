@@ -27,7 +27,7 @@ use crate::{
         payload::Payloads,
         settings::Settings,
     },
-    retry::{Outcome, http_is_retryable, retry_after, until_settled},
+    retry::{Outcome, Throttle, http_is_retryable, retry_after, until_settled},
 };
 
 /// Configures an [`OtlpHttpExporter`].
@@ -103,6 +103,7 @@ impl OtlpHttpConfig {
             headers,
             payloads: Payloads::new(settings.compression, 0),
             timeout: settings.timeout,
+            throttle: Throttle::default(),
             closed: AtomicBool::new(false),
         })
     }
@@ -115,14 +116,19 @@ impl OtlpHttpConfig {
 /// client is plain hyper, which no instrumentation of ours wraps, so exports are not traced.
 ///
 /// A refused or reset connection and the answers 429, 502, 503 and 504 are tried again with
-/// exponential backoff and jitter, or when `Retry-After` says, until the timeout. Everything else
-/// is final. Redirects are not followed.
+/// exponential backoff and jitter until the timeout. Everything else is final. Redirects are not
+/// followed.
+///
+/// While the collector asks to be left alone (`Retry-After`, at most 30 s), no batch of this
+/// exporter is sent, until one is taken. An export whose timeout is over sooner waits for most of
+/// it, and makes one last attempt when about a second is left, or half of a shorter rest.
 pub struct OtlpHttpExporter {
     client: Client<Connector, Full<Bytes>>,
     endpoint: Endpoint,
     headers: HeaderMap,
     payloads: Payloads,
     timeout: Duration,
+    throttle: Throttle,
     closed: AtomicBool,
 }
 
@@ -155,7 +161,7 @@ impl SpanExporter for OtlpHttpExporter {
                 return Ok(ExportSuccess::default());
             }
             let body = self.payloads.payload(batch)?;
-            until_settled(self.timeout, |_| self.attempt(body.clone())).await
+            until_settled(self.timeout, &self.throttle, |_| self.attempt(body.clone())).await
         })
     }
 

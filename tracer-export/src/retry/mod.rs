@@ -3,6 +3,7 @@
 mod after;
 mod backoff;
 mod classify;
+mod throttle;
 
 use std::{
     future::Future,
@@ -16,12 +17,12 @@ use tracer_core::{ExportError, ExportResult, ExportSuccess, Status};
 #[cfg(feature = "http")]
 pub(crate) use self::after::retry_after;
 use self::backoff::Schedule;
-pub(crate) use self::classify::http_is_retryable;
 #[cfg(feature = "grpc")]
 pub(crate) use self::{
     after::retry_info,
     classify::{GrpcRetry, grpc_retry},
 };
+pub(crate) use self::{classify::http_is_retryable, throttle::Throttle};
 
 /// What became of one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +47,11 @@ impl Outcome {
     };
 }
 
-/// Makes attempts until one settles the matter or `timeout` is over. `attempt` is given what is
-/// left of it.
+/// Makes attempts until one settles the matter or `timeout` is over, and none while `throttle`
+/// says to wait, but for the last. `attempt` is given what is left of the time.
 pub(crate) async fn until_settled<F>(
     timeout: Duration,
+    throttle: &Throttle,
     mut attempt: impl FnMut(Duration) -> F,
 ) -> ExportResult
 where
@@ -58,22 +60,34 @@ where
     let deadline = Instant::now() + timeout;
     // `RandomState` differs from call to call, which is all that jitter needs.
     let mut schedule = Schedule::new(RandomState::new().hash_one(0_u8));
+    let left = |now| deadline.saturating_duration_since(now);
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let Ok(outcome) = timeout_at(deadline, attempt(left)).await else {
+        let now = Instant::now();
+        let wait = schedule.hold_back(throttle.left(now), left(now));
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+            continue;
+        }
+        let Ok(outcome) = timeout_at(deadline, attempt(left(now))).await else {
             return Err(ExportError::Deadline { after: timeout });
         };
+        let now = Instant::now();
         let (status, after) = match outcome {
-            Outcome::Delivered(success) => return Ok(success),
+            Outcome::Delivered(success) => {
+                throttle.clear();
+                return Ok(success);
+            }
             Outcome::Failed { status, after } => (status, after),
             Outcome::Refused(status) => return Err(ExportError::NonRetryable { status }),
         };
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if let Some(wait) = after {
+            throttle.ask(wait, now);
+        }
+        if left(now).is_zero() {
             // The peer, or its client library, kept the same deadline and was a moment faster.
             return Err(ExportError::Deadline { after: timeout });
         }
-        match schedule.next_wait(after, left) {
+        match schedule.after_failure(after.is_some(), left(now)) {
             Some(wait) => tokio::time::sleep(wait).await,
             None => return Err(ExportError::RetriesExhausted { status }),
         }
@@ -87,12 +101,20 @@ mod tests {
     use super::*;
 
     fn run(timeout: Duration, outcomes: &[Outcome]) -> (ExportResult, usize) {
+        run_with(&Throttle::default(), timeout, outcomes)
+    }
+
+    fn run_with(
+        throttle: &Throttle,
+        timeout: Duration,
+        outcomes: &[Outcome],
+    ) -> (ExportResult, usize) {
         let attempts = Cell::new(0);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        let result = runtime.block_on(until_settled(timeout, |_| {
+        let result = runtime.block_on(until_settled(timeout, throttle, |_| {
             let attempt = attempts.replace(attempts.get() + 1);
             ready(outcomes[attempt.min(outcomes.len() - 1)])
         }));
@@ -129,16 +151,40 @@ mod tests {
     }
 
     #[test]
-    fn wait_beyond_the_deadline_is_not_begun() {
+    fn wait_beyond_the_deadline_leaves_one_attempt_at_its_end() {
         let status = Status::Http(429);
         let after = Some(Duration::from_secs(20));
+        let timeout = Duration::from_millis(1000);
+        let busy = Outcome::Failed { status, after };
         let start = std::time::Instant::now();
-        let (result, attempts) = run(
-            Duration::from_secs(10),
-            &[Outcome::Failed { status, after }],
-        );
+        let (result, attempts) = run(timeout, &[busy]);
         assert_eq!(result, Err(ExportError::RetriesExhausted { status }));
+        assert_eq!(attempts, 2);
+        assert!(start.elapsed() >= timeout / 4);
+        assert!(start.elapsed() < timeout + Duration::from_millis(200));
+        let delivered = Outcome::Delivered(ExportSuccess::default());
+        let (result, attempts) = run(timeout, &[busy, delivered]);
+        assert_eq!(result, Ok(ExportSuccess::default()));
+        assert_eq!(attempts, 2);
+    }
+
+    #[test]
+    fn first_attempt_waits_too_until_a_batch_is_taken() {
+        let throttle = Throttle::default();
+        let delivered = [Outcome::Delivered(ExportSuccess::default())];
+        let asked = Duration::from_millis(300);
+        throttle.ask(asked, Instant::now());
+        let start = std::time::Instant::now();
+        let patience = Duration::from_secs(10);
+        let (result, attempts) = run_with(&throttle, patience, &delivered);
+        assert_eq!(result, Ok(ExportSuccess::default()));
         assert_eq!(attempts, 1);
-        assert!(start.elapsed() < Duration::from_secs(5));
+        assert!(start.elapsed() >= asked - Duration::from_millis(1));
+        assert_eq!(throttle.left(Instant::now()), Duration::ZERO);
+        // What another answer asked for ends with the batch that is taken.
+        throttle.ask(Duration::from_secs(20), Instant::now());
+        let (result, _) = run_with(&throttle, Duration::from_millis(200), &delivered);
+        assert_eq!(result, Ok(ExportSuccess::default()));
+        assert_eq!(throttle.left(Instant::now()), Duration::ZERO);
     }
 }

@@ -24,6 +24,8 @@ pub enum Reply {
     Endless(String),
     /// Never answers.
     Hang,
+    /// Sends the first bytes until the instant, the others from then on.
+    Until(Instant, String, String),
 }
 
 impl Reply {
@@ -126,10 +128,10 @@ impl State {
             }
             let mut body = vec![0; content_length(&head)];
             reader.read_exact(&mut body)?;
+            let at = Instant::now();
             let reply = {
                 let mut received = self.received.lock().unwrap();
                 let index = received.len().min(self.replies.len() - 1);
-                let at = Instant::now();
                 received.push(Received { at, head, body });
                 self.replies[index].clone()
             };
@@ -151,6 +153,10 @@ impl State {
                 Reply::Hang => {
                     io::copy(&mut reader, &mut io::sink())?;
                     return Ok(());
+                }
+                Reply::Until(instant, before, after) => {
+                    let bytes = if at < instant { before } else { after };
+                    stream.write_all(bytes.as_bytes())?;
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! The messages of `common.proto`, `resource.proto` and `trace.proto` that a request is made of.
 
+use std::borrow::Cow;
+
 use opentelemetry::{Array, InstrumentationScope, Key, StringValue, Value};
 use opentelemetry_sdk::Resource;
 use tracer_core::SpanRecord;
@@ -85,7 +87,7 @@ enum AnyValue<'a> {
     Bool(bool),
     F64(f64),
     I64(i64),
-    Text(&'a str),
+    Text(Cow<'a, str>),
 }
 
 impl<'a> From<&'a Value> for AnyValue<'a> {
@@ -95,19 +97,19 @@ impl<'a> From<&'a Value> for AnyValue<'a> {
             Value::Bool(value) => Self::Bool(*value),
             Value::F64(value) => Self::F64(*value),
             Value::I64(value) => Self::I64(*value),
-            Value::String(value) => Self::Text(value.as_str()),
-            // The enum may grow. An attribute of a kind this version does not know stays visible.
-            _ => Self::Text(""),
+            // A string as it is. The enum may grow: a kind that this version does not know is
+            // written as text, as `tracer-core` does with the attributes of spans.
+            other => Self::Text(other.as_str()),
         }
     }
 }
 
 impl Message for AnyValue<'_> {
     fn write<S: Sink>(&self, out: &mut S) {
-        match *self {
+        match self {
             Self::Text(text) => bytes_field(out, 1, text.as_bytes()),
-            Self::Bool(value) => varint_field(out, 2, u64::from(value)),
-            Self::I64(value) => varint_field(out, 3, value as u64),
+            Self::Bool(value) => varint_field(out, 2, u64::from(*value)),
+            Self::I64(value) => varint_field(out, 3, *value as u64),
             Self::F64(value) => fixed64_field(out, 4, value.to_bits()),
             Self::Array(array) => message_field(out, 5, &ArrayMessage(array)),
         }
@@ -124,9 +126,9 @@ impl Message for ArrayMessage<'_> {
             Array::F64(values) => items(out, values, |value| AnyValue::F64(*value)),
             Array::I64(values) => items(out, values, |value| AnyValue::I64(*value)),
             Array::String(values) => items(out, values, |value: &StringValue| {
-                AnyValue::Text(value.as_str())
+                AnyValue::Text(value.as_str().into())
             }),
-            _ => {}
+            other => message_field(out, 1, &AnyValue::Text(other.to_string().into())),
         }
     }
 }
