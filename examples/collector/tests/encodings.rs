@@ -189,7 +189,7 @@ async fn a_chunked_body_without_length_is_taken() {
     let fixture = Fixture::start().await;
     let address = fixture.collector.otlp_http_address();
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let head = "POST /v1/traces HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+    let head = "POST /v1/traces HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
         content-type: application/json; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
     for part in rich_json().to_string().as_bytes().chunks(100) {
@@ -205,4 +205,51 @@ async fn a_chunked_body_without_length_is_taken() {
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     check_stored(fixture).await;
+}
+
+/// A body of a few hundred kilobytes that would be gigabytes in work or in the store is answered
+/// as too large, in either encoding, and nothing of it is kept.
+#[tokio::test]
+async fn a_body_that_grows_beyond_measure_is_refused_as_too_large() {
+    // 7 MB of resource for each of 2000 traces: 14 GB.
+    let spans = (1..=2000).map(|n| common::span(n, 1, None, "op", n, 1));
+    let mut copied = common::request("s", spans.collect());
+    let resource = copied.resource_spans[0].resource.as_mut().unwrap();
+    let large = "x".repeat(60_000);
+    resource.attributes = (0..120).map(|n| text(&format!("k{n}"), &large)).collect();
+    // 1,280,000 empty attributes, two bytes each, on 10,000 spans.
+    let spans = (1..=10_000).map(|n| {
+        let mut span = common::span(1, n, None, "op", n, 1);
+        span.attributes = vec![Default::default(); 128];
+        span
+    });
+    let many = common::request("s", spans.collect());
+    let empty = vec!["{}"; 1_100_000].join(",");
+    let many_json = format!(
+        r#"{{"resourceSpans":[{{"resource":{{"attributes":[{empty}]}},"scopeSpans":[]}}]}}"#
+    );
+    let fixture = Fixture::start().await;
+    for (content_type, body) in [
+        (PROTOBUF, copied.encode_to_vec()),
+        (PROTOBUF, many.encode_to_vec()),
+        (JSON, many_json.into_bytes()),
+    ] {
+        let body = gzip(&body);
+        assert!(body.len() < 1_000_000, "{}", body.len());
+        let response = fixture
+            .post(body, &[content_type, ("content-encoding", "gzip")])
+            .await;
+        assert_eq!(response.status(), 413);
+    }
+    let stats = fixture.query("/api/stats").await;
+    assert_eq!(stats["requests"]["tooLarge"], 3);
+    assert_eq!(stats["spans"]["received"], 0);
+
+    let mut client = TraceServiceClient::connect(fixture.grpc_url())
+        .await
+        .unwrap()
+        .send_compressed(CompressionEncoding::Gzip);
+    let status = client.export(copied).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::ResourceExhausted);
+    fixture.end().await;
 }

@@ -12,6 +12,7 @@ use crate::decode::validate::Counts;
 use crate::decode::{DecodeError, Decoded, json, protobuf};
 use crate::store::catalog::Catalog;
 use crate::store::commit::Work;
+use crate::store::cost;
 use crate::store::piece::pieces;
 use crate::store::writer::Queue;
 use crate::telemetry::{Ledger, Turned};
@@ -138,11 +139,23 @@ impl Intake {
             decompressed = decompress(body, encoding, &mut lease)?;
             decompressed.as_slice()
         };
+        // Before anything is decoded, and before the ledger knows of spans: a request that costs
+        // too much is turned away whole.
+        let items = match format {
+            Format::Json => cost::json_items(bytes),
+            Format::Protobuf => cost::protobuf_items(bytes),
+        };
+        if items > cost::MAX_ITEMS {
+            return Err(Refusal::TooLarge);
+        }
         let decoded: Decoded = match format {
             Format::Json => json::decode(bytes),
             Format::Protobuf => protobuf::decode(bytes),
         }
         .map_err(Refusal::Malformed)?;
+        if cost::stored_bytes(&decoded.groups, bytes.len()) > cost::MAX_STORED_BYTES {
+            return Err(Refusal::TooLarge);
+        }
         let counts = decoded.counts;
         self.ledger.received(&counts);
         let (pieces, seen) = pieces(decoded, &self.catalog);

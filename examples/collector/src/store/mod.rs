@@ -14,6 +14,7 @@
 
 pub(crate) mod catalog;
 pub(crate) mod commit;
+pub(crate) mod cost;
 pub(crate) mod encode;
 pub(crate) mod filter;
 mod merge;
