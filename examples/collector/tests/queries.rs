@@ -309,3 +309,48 @@ async fn spans_sent_again_are_stored_and_shown_once() {
     );
     fixture.end().await;
 }
+
+// The child's commit says that its trace starts late; the root's, which lacks the tag, moves it.
+#[tokio::test]
+async fn a_trace_is_found_by_its_start_though_its_child_came_first() {
+    let fixture = Fixture::start().await;
+    let mut child = span(1, 2, Some(1), "child", 100_000, 1);
+    child.attributes = vec![text("x", "1")];
+    fixture.send(&request("s", vec![child])).await;
+    let root = span(1, 1, None, "root", 0, 200_000);
+    fixture.send(&request("s", vec![root])).await;
+    let found = fixture.found("tag.x=1&endTime=2026-01-01T00:00:50Z").await;
+    assert_eq!(found, [hex_id(1)]);
+    fixture.end().await;
+}
+
+#[tokio::test]
+async fn what_a_full_trace_already_holds_is_a_duplicate_when_sent_again() {
+    let fixture = Fixture::start().await;
+    let spans = |from: u64, to: u64| (from..=to).map(|n| span(1, n, None, "op", 1, 1)).collect();
+    for part in 0..5 {
+        let part: Vec<_> = spans(part * 20_000 + 1, part * 20_000 + 20_000);
+        fixture.send(&request("s", part)).await;
+    }
+    let again = fixture.send(&request("s", spans(1, 100))).await;
+    assert_eq!(again.partial_success, None);
+    let beyond = fixture.send(&request("s", spans(99_991, 100_001))).await;
+    assert_eq!(beyond.partial_success.unwrap().rejected_spans, 1);
+    let stats = fixture.query("/api/stats").await;
+    assert_eq!(stats["spans"]["stored"], 100_000);
+    assert_eq!(stats["spans"]["duplicate"], 110);
+    fixture.end().await;
+}
+
+#[tokio::test]
+async fn an_answer_is_truncated_only_if_spans_are_missing() {
+    for (count, truncated) in [(20_000, false), (20_001, true)] {
+        let fixture = Fixture::start().await;
+        let spans = (1..=count).map(|n| span(1, n, None, "op", 1, 1)).collect();
+        fixture.send(&request("s", spans)).await;
+        let answer = fixture.query(&format!("/api/traces/{}", hex_id(1))).await;
+        assert_eq!(answer["trace"]["truncated"], truncated, "{count}");
+        assert_eq!(answer["trace"]["spans"].as_array().unwrap().len(), 20_000);
+        fixture.end().await;
+    }
+}

@@ -55,6 +55,8 @@ struct Change<'a> {
     row: Row,
     ids: Vec<Ids>,
     added: Vec<(i64, &'a Piece)>,
+    /// Whether the trace now starts earlier than units already written say.
+    start_moved: bool,
 }
 
 impl Committer {
@@ -90,6 +92,7 @@ impl Committer {
                         },
                         ids: Vec::new(),
                         added: Vec::new(),
+                        start_moved: false,
                     }
                 });
                 change.add(piece, outcome);
@@ -149,8 +152,16 @@ impl<'a> Change<'a> {
     fn add(&mut self, piece: &'a Piece, outcome: &mut Outcome) {
         let before = self.ids.len() as u64;
         if before + piece.span_count > MAX_TRACE_SPANS {
-            outcome.trace_too_large += piece.span_count;
-            return;
+            // What was sent before takes no room: only new ids count.
+            let (mut ids, mut summary) = (self.ids.clone(), self.row.summary.clone());
+            read_ids(&piece.ids, &mut ids);
+            summary.count(&mut ids);
+            if summary.spans > MAX_TRACE_SPANS {
+                let new = summary.spans - before;
+                outcome.trace_too_large += new;
+                outcome.duplicate += piece.span_count - new;
+                return;
+            }
         }
         read_ids(&piece.ids, &mut self.ids);
         self.row.summary.count(&mut self.ids);
@@ -160,6 +171,8 @@ impl<'a> Change<'a> {
         // A piece sent again holds nothing new. One that overlaps is kept whole, and the spans
         // that are there twice are shown once.
         if stored > 0 {
+            self.start_moved |=
+                self.row.pieces > 0 && piece.summary.start_nanos < self.row.summary.start_nanos;
             self.row.summary.merge(&piece.summary);
             self.added.push((self.row.pieces, piece));
             self.row.pieces += 1;
@@ -209,6 +222,7 @@ async fn load<'a>(
                     row,
                     ids,
                     added: Vec::new(),
+                    start_moved: false,
                 },
             );
         }
@@ -287,17 +301,25 @@ async fn write_units(
     changes: &[Change<'_>],
 ) -> Result<(), Error> {
     let mut hours: BTreeMap<i64, (Vec<Entry>, u64, u64)> = BTreeMap::new();
+    let mut moved: BTreeMap<i64, u64> = BTreeMap::new();
     for change in changes {
         let (hour, n) = split_trace_no(change.row.no);
         let summary = &change.row.summary;
         let (entries, start, end) = hours.entry(hour).or_insert((Vec::new(), u64::MAX, 0));
         *start = (*start).min(summary.start_nanos);
+        if change.start_moved {
+            let moved = moved.entry(hour).or_insert(u64::MAX);
+            *moved = (*moved).min(summary.start_nanos);
+        }
         *end = (*end).max(summary.start_nanos);
         for (_, piece) in &change.added {
             entries.extend(piece.terms.iter().map(|term| postings::entry(*term, n)));
         }
         let durations = terms::durations(summary.duration_nanos());
         entries.extend(durations.map(|term| postings::entry(term, n)));
+    }
+    for (hour, start) in moved {
+        merge::lower_starts(connection, hour, start).await?;
     }
     for (hour, (mut entries, start, end)) in hours {
         entries.sort_unstable();

@@ -45,6 +45,21 @@ pub(super) async fn write_unit(
     Ok(())
 }
 
+/// Makes the units of an hour say that they may hold a trace that starts at `start`: a later piece
+/// moved it there, and a search up to that time must still look into them.
+pub(super) async fn lower_starts(
+    connection: &mut SqliteConnection,
+    hour: i64,
+    start: u64,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE unit SET start_ns = ?1 WHERE hour = ?2 AND start_ns > ?1")
+        .bind(start.cast_signed())
+        .bind(hour)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Unit {
     id: i64,

@@ -6,6 +6,7 @@ use sqlx::query_builder::Separated;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
 use sqlx::{FromRow, QueryBuilder, Row as _};
 
+use super::cost::{MAX_ITEMS, protobuf_items};
 use super::piece::{RAW, ZSTD};
 use super::summary::{Root, Summary};
 use crate::decode::protobuf;
@@ -130,8 +131,8 @@ pub(crate) async fn row(
 
 /// The spans of a trace, each id once, in the order of their pieces.
 ///
-/// Stops after the piece with which `max_spans` or `max_bytes` of decoded spans are reached; true
-/// beside the groups says that something was left out.
+/// Stops after the piece with which `max_spans`, `max_bytes` of decoded spans or [`MAX_ITEMS`] are
+/// reached; true beside the groups says that something was left out.
 pub(crate) async fn spans(
     connection: &mut SqliteConnection,
     no: i64,
@@ -139,32 +140,67 @@ pub(crate) async fn spans(
     max_bytes: usize,
 ) -> Result<(Vec<Group>, bool), Error> {
     let (mut groups, mut known) = (Vec::new(), HashSet::new());
-    let mut bytes = 0;
+    let (mut bytes, mut items) = (0, 0);
+    let mut left_out = false;
     for seq in 0i64.. {
-        let segment: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT spans FROM segment WHERE trace_no = ? AND seq = ?")
-                .bind(no)
-                .bind(seq)
-                .fetch_optional(&mut *connection)
-                .await?;
-        let Some(segment) = segment else { break };
-        if known.len() >= max_spans || bytes >= max_bytes {
+        let Some(segment) = segment(connection, no, seq).await? else {
+            break;
+        };
+        // Every piece that was kept has a span that none before it has.
+        if left_out || known.len() >= max_spans || bytes >= max_bytes || items >= MAX_ITEMS {
             return Ok((groups, true));
         }
         let segment = decompress(&segment)?;
         bytes += segment.len();
-        let decoded = protobuf::decode(&segment).map_err(|_| Error::CorruptSegment)?;
-        for mut group in decoded.groups {
-            group
-                .spans
-                .retain(|span| known.len() < max_spans && known.insert(span.span_id));
+        items += protobuf_items(&segment);
+        for mut group in decode(&segment)? {
+            group.spans.retain(|span| {
+                let room = known.len() < max_spans;
+                left_out |= !room && !known.contains(&span.span_id);
+                room && known.insert(span.span_id)
+            });
             if !group.spans.is_empty() {
                 groups.push(group);
             }
         }
     }
-    let left_out = known.len() >= max_spans;
     Ok((groups, left_out))
+}
+
+/// Whether a piece of the trace passes `test`. One piece at a time is in memory.
+pub(crate) async fn any_piece(
+    connection: &mut SqliteConnection,
+    no: i64,
+    test: impl Fn(&[Group]) -> bool,
+) -> Result<bool, Error> {
+    for seq in 0i64.. {
+        let Some(segment) = segment(connection, no, seq).await? else {
+            break;
+        };
+        if test(&decode(&decompress(&segment)?)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+async fn segment(
+    connection: &mut SqliteConnection,
+    no: i64,
+    seq: i64,
+) -> Result<Option<Vec<u8>>, Error> {
+    Ok(
+        sqlx::query_scalar("SELECT spans FROM segment WHERE trace_no = ? AND seq = ?")
+            .bind(no)
+            .bind(seq)
+            .fetch_optional(connection)
+            .await?,
+    )
+}
+
+fn decode(segment: &[u8]) -> Result<Vec<Group>, Error> {
+    let decoded = protobuf::decode(segment).map_err(|_| Error::CorruptSegment)?;
+    Ok(decoded.groups)
 }
 
 fn decompress(segment: &[u8]) -> Result<Vec<u8>, Error> {

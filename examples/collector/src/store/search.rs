@@ -12,10 +12,10 @@ use sqlx::{Connection as _, QueryBuilder};
 
 use super::filter::Filter;
 use super::postings::lookup;
-use super::read::{COLUMNS, Row, spans};
+use super::read::{COLUMNS, Row, any_piece};
 use super::terms::Term;
 use crate::error::Error;
-use crate::model::TraceId;
+use crate::model::{Group, TraceId};
 
 /// Up to this many candidates are fetched by number; more are met while walking through time.
 const DIRECT: usize = 5000;
@@ -25,8 +25,6 @@ const STRIDE: i64 = 1000;
 const MAX_COUNT: i64 = 10_000;
 /// A search that takes longer answers with what it has and where to go on.
 const MAX_TIME: Duration = Duration::from_secs(2);
-/// Spans and decoded bytes looked at per trace when a hit is checked.
-const MAX_CHECKED: (usize, usize) = (100_000, 64 * 1024 * 1024);
 
 /// The place of a trace in the order of results: start, then id.
 pub(crate) type Key = (u64, TraceId);
@@ -280,8 +278,8 @@ impl<'s> Collector<'s> {
         }
         let filter = self.search.filter;
         if filter.needs_spans(&row) {
-            let (groups, _) = spans(connection, row.no, MAX_CHECKED.0, MAX_CHECKED.1).await?;
-            if !filter.takes_spans(&groups) {
+            let test = |groups: &[Group]| filter.takes_spans(groups);
+            if !any_piece(connection, row.no, test).await? {
                 self.last = Some(row.key());
                 return Ok(false);
             }

@@ -128,8 +128,8 @@ impl Writer {
                 biased;
                 first = receiver.recv() => first,
                 _ = probe.tick() => {
-                    let writable = self.committer.probe().await.is_ok();
-                    self.healthy.store(writable, Ordering::Relaxed);
+                    let probed = self.committer.probe().await;
+                    self.note(probed.as_ref().err());
                     continue;
                 }
             };
@@ -151,7 +151,7 @@ impl Writer {
     async fn store(&mut self, batch: Vec<Submission>) {
         let works: Vec<&Work> = batch.iter().map(|submission| &submission.work).collect();
         let result = self.committer.commit(&works).await;
-        self.healthy.store(result.is_ok(), Ordering::Relaxed);
+        self.note(result.as_ref().err());
         match result {
             Ok(outcomes) => {
                 for (submission, outcome) in batch.into_iter().zip(outcomes) {
@@ -165,8 +165,7 @@ impl Writer {
                     let _ = submission.reply.send(Ok(outcome));
                 }
             }
-            Err(error) => {
-                eprintln!("cannot store a batch: {error}");
+            Err(_) => {
                 self.catalog.reset();
                 for submission in batch {
                     self.ledger.refused(Refused::StoreFailed, submission.spans);
@@ -177,7 +176,42 @@ impl Writer {
             }
         }
         if let Err(error) = self.committer.merge_units().await {
-            eprintln!("cannot join index units: {error}");
+            eprintln!("cannot join index units: {}", causes(&error));
         }
+    }
+
+    /// Remembers whether the store can be written, and says so once when that changes.
+    fn note(&self, error: Option<&Error>) {
+        let was_healthy = self.healthy.swap(error.is_none(), Ordering::Relaxed);
+        match error {
+            Some(error) if was_healthy => eprintln!("cannot store: {}", causes(error)),
+            None if !was_healthy => eprintln!("storing again"),
+            _ => {}
+        }
+    }
+}
+
+/// An error with what caused it: `store failed: disk is full`.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_with_its_causes() {
+        let disk = std::io::Error::other("disk is full");
+        let error = Error::Database(sqlx::Error::Io(disk));
+        let text = causes(&error);
+        assert!(text.starts_with("store failed: "), "{text}");
+        assert!(text.ends_with("disk is full"), "{text}");
     }
 }
