@@ -246,6 +246,29 @@ async fn wrong_questions_get_an_error_that_names_the_cause() {
             404,
             "no such trace",
         ),
+        ("/api/services/%ff/operations", 400, "path is malformed"),
+        ("/api/tags/%ff/values", 400, "path is malformed"),
+        ("/api/traces/%ff", 400, "path is malformed"),
+        (
+            "/api/traces?serviceName=%ff",
+            400,
+            "query string is malformed",
+        ),
+        (
+            "/api/traces?limit=%2B5",
+            400,
+            "limit must be a number up to 1000",
+        ),
+        (
+            "/api/traces?startTime=2026-01-02T00:00:00Z&endTime=2026-01-01T00:00:00Z",
+            400,
+            "startTime must not be above endTime",
+        ),
+        (
+            "/api/traces?minDurationMs=2&maxDurationMs=1",
+            400,
+            "minDurationMs must not be above maxDurationMs",
+        ),
         ("/api/services?x=1", 400, "unknown parameter x"),
         ("/api/nothing", 404, "no such resource"),
     ] {

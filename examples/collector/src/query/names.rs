@@ -1,28 +1,24 @@
 //! Names for completion, and the collector's own numbers.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
 use super::Api;
 use super::answer::ApiError;
-use super::params::{self, Pairs};
-use super::traces::pairs;
+use super::params::{self, PathText, QueryString};
 use crate::model::Kind;
-
-type Parameters = Result<Query<Pairs>, QueryRejection>;
 
 /// Names in an answer that takes no limit.
 const MAX_NAMES: i64 = 10_000;
 
 pub(super) async fn services(
     State(api): State<Api>,
-    query: Parameters,
+    QueryString(pairs): QueryString,
 ) -> Result<Response, ApiError> {
-    params::none(&pairs(query)?)?;
+    params::none(&pairs)?;
     let services: Vec<String> =
         sqlx::query_scalar("SELECT DISTINCT service FROM operation ORDER BY service LIMIT ?")
             .bind(MAX_NAMES)
@@ -33,15 +29,15 @@ pub(super) async fn services(
 
 pub(super) async fn operations(
     State(api): State<Api>,
-    Path(service): Path<String>,
-    query: Parameters,
+    PathText(service): PathText,
+    QueryString(pairs): QueryString,
 ) -> Result<Response, ApiError> {
     #[derive(Serialize)]
     struct Operation {
         name: String,
         kind: &'static str,
     }
-    params::none(&pairs(query)?)?;
+    params::none(&pairs)?;
     let rows: Vec<(String, i64)> = sqlx::query_as(
         "SELECT name, kind FROM operation WHERE service = ? ORDER BY name, kind LIMIT ?",
     )
@@ -59,8 +55,11 @@ pub(super) async fn operations(
     Ok(Json(json!({ "operations": operations })).into_response())
 }
 
-pub(super) async fn tags(State(api): State<Api>, query: Parameters) -> Result<Response, ApiError> {
-    let (service, limit) = params::names(pairs(query)?)?;
+pub(super) async fn tags(
+    State(api): State<Api>,
+    QueryString(pairs): QueryString,
+) -> Result<Response, ApiError> {
+    let (service, limit) = params::names(pairs)?;
     let tags: Vec<String> = sqlx::query_scalar(
         "SELECT DISTINCT key FROM tag WHERE ?1 IS NULL OR service = ?1 ORDER BY key LIMIT ?2",
     )
@@ -73,10 +72,10 @@ pub(super) async fn tags(State(api): State<Api>, query: Parameters) -> Result<Re
 
 pub(super) async fn tag_values(
     State(api): State<Api>,
-    Path(key): Path<String>,
-    query: Parameters,
+    PathText(key): PathText,
+    QueryString(pairs): QueryString,
 ) -> Result<Response, ApiError> {
-    let (service, limit) = params::names(pairs(query)?)?;
+    let (service, limit) = params::names(pairs)?;
     let values: Vec<String> = sqlx::query_scalar(
         "SELECT DISTINCT value FROM tag WHERE key = ?1 AND (?2 IS NULL OR service = ?2) ORDER BY value LIMIT ?3",
     )
@@ -88,7 +87,10 @@ pub(super) async fn tag_values(
     Ok(Json(json!({ "values": values })).into_response())
 }
 
-pub(super) async fn stats(State(api): State<Api>, query: Parameters) -> Result<Response, ApiError> {
-    params::none(&pairs(query)?)?;
+pub(super) async fn stats(
+    State(api): State<Api>,
+    QueryString(pairs): QueryString,
+) -> Result<Response, ApiError> {
+    params::none(&pairs)?;
     Ok(Json(api.ledger.stats()).into_response())
 }

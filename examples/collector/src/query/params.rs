@@ -2,6 +2,9 @@
 
 use std::str::FromStr;
 
+use axum::extract::{FromRequestParts, Path, Query};
+use http::request::Parts;
+
 use super::answer::ApiError;
 use super::token;
 use crate::store::filter::Filter;
@@ -17,6 +20,56 @@ const MAX_OFFSET: usize = 10_000;
 const MAX_TAGS: usize = 16;
 
 pub(crate) type Pairs = Vec<(String, String)>;
+
+/// The query string of a request. One that is not UTF-8 is refused: replaced characters would ask
+/// for something else.
+pub(super) struct QueryString(pub(super) Pairs);
+
+impl<S: Sync> FromRequestParts<S> for QueryString {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let malformed = || ApiError::bad_parameter("query string is malformed");
+        if !is_utf8(parts.uri.query().unwrap_or_default()) {
+            return Err(malformed());
+        }
+        let Query(pairs) = Query::try_from_uri(&parts.uri).map_err(|_| malformed())?;
+        Ok(Self(pairs))
+    }
+}
+
+/// The one variable part of a path.
+pub(super) struct PathText(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathText {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Path(text) = Path::from_request_parts(parts, state)
+            .await
+            .map_err(|_| ApiError::bad_parameter("path is malformed"))?;
+        Ok(Self(text))
+    }
+}
+
+/// Whether a string is UTF-8 once its percent signs are resolved.
+fn is_utf8(encoded: &str) -> bool {
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.as_bytes();
+    while let Some((byte, tail)) = rest.split_first() {
+        let digit = |index| tail.get(index).and_then(|c| char::from(*c).to_digit(16));
+        if *byte == b'%'
+            && let (Some(high), Some(low)) = (digit(0), digit(1))
+        {
+            bytes.push((high * 16 + low) as u8);
+            rest = tail.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(*byte);
+            rest = tail;
+        }
+    }
+    std::str::from_utf8(&bytes).is_ok()
+}
 
 /// Reads the parameters of `GET /api/traces`. An empty value is the same as none, as forms send
 /// their empty fields.
@@ -75,7 +128,26 @@ pub(crate) fn search(pairs: Pairs) -> Result<(Filter, Window), ApiError> {
     if window.limit == 0 {
         return Err(ApiError::bad_parameter("limit must be at least 1"));
     }
+    in_order(
+        ("startTime", filter.start_nanos),
+        ("endTime", filter.end_nanos),
+    )?;
+    in_order(
+        ("minDurationMs", filter.min_duration_nanos),
+        ("maxDurationMs", filter.max_duration_nanos),
+    )?;
     Ok((filter, window))
+}
+
+/// Refuses a range that nothing can be in.
+fn in_order(low: (&str, Option<u64>), high: (&str, Option<u64>)) -> Result<(), ApiError> {
+    match (low.1, high.1) {
+        (Some(from), Some(to)) if from > to => Err(ApiError::bad_parameter(format!(
+            "{} must not be above {}",
+            low.0, high.0
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Reads the parameters of the completion calls: a service and a limit.
@@ -117,14 +189,14 @@ fn number<T: FromStr>(name: &str, value: &str, expected: &str) -> Result<T, ApiE
 
 fn at_most(name: &str, value: &str, max: usize) -> Result<usize, ApiError> {
     let expected = format!("a number up to {max}");
-    number(name, value, &expected).and_then(|given: usize| {
-        let wrong = || ApiError::bad_parameter(format!("{name} must be {expected}"));
-        if given <= max {
-            Ok(given)
-        } else {
-            Err(wrong())
-        }
-    })
+    let given: usize = number(name, value, &expected)?;
+    // The standard parser takes a plus sign as well.
+    if given <= max && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(given);
+    }
+    Err(ApiError::bad_parameter(format!(
+        "{name} must be {expected}"
+    )))
 }
 
 /// Milliseconds, whole or with a fraction, as nanoseconds.
@@ -214,6 +286,7 @@ mod tests {
             ("limit", "0"),
             ("limit", "1001"),
             ("limit", "-1"),
+            ("limit", "+5"),
             ("offset", "10001"),
             ("hasErrors", "yes"),
             ("minDurationMs", "NaN"),

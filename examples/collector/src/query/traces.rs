@@ -1,15 +1,14 @@
 //! `GET /api/traces` and `GET /api/traces/{id}`.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::Api;
 use super::answer::ApiError;
 use super::json::{SpanJson, SummaryJson};
-use super::params::{self, Pairs};
+use super::params::{self, PathText, QueryString};
 use super::path::critical_path;
 use super::service_map::ServiceMap;
 use super::token::{self, hex};
@@ -20,15 +19,9 @@ const MAX_SPANS: usize = 20_000;
 /// Decoded bytes of spans in an answer; as JSON they may be about twice as many.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
-pub(super) fn pairs(query: Result<Query<Pairs>, QueryRejection>) -> Result<Pairs, ApiError> {
-    query
-        .map(|Query(pairs)| pairs)
-        .map_err(|_| ApiError::bad_parameter("query string is malformed"))
-}
-
 pub(super) async fn search(
     State(api): State<Api>,
-    query: Result<Query<Pairs>, QueryRejection>,
+    QueryString(pairs): QueryString,
 ) -> Result<Response, ApiError> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -40,7 +33,7 @@ pub(super) async fn search(
         #[serde(skip_serializing_if = "Option::is_none")]
         next_page_token: Option<String>,
     }
-    let (filter, window) = params::search(pairs(query)?)?;
+    let (filter, window) = params::search(pairs)?;
     let found = search::search(&api.pool, &filter, window).await?;
     Ok(Json(Answer {
         traces: found
@@ -58,8 +51,8 @@ pub(super) async fn search(
 
 pub(super) async fn one(
     State(api): State<Api>,
-    Path(id): Path<String>,
-    query: Result<Query<Pairs>, QueryRejection>,
+    PathText(id): PathText,
+    QueryString(pairs): QueryString,
 ) -> Result<Response, ApiError> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -77,7 +70,7 @@ pub(super) async fn one(
         truncated: bool,
         spans: &'a [SpanJson<'a>],
     }
-    params::none(&pairs(query)?)?;
+    params::none(&pairs)?;
     let id = token::trace_id(&id)
         .ok_or_else(|| ApiError::bad_parameter("trace id must be 16 or 32 hex digits"))?;
     let mut connection = api.pool.acquire().await?;
