@@ -25,6 +25,8 @@
 //! | request body, compressed and again decompressed | 20 MiB | 413, `RESOURCE_EXHAUSTED` |
 //! | bytes of requests in work | 64 MiB | 503 with `Retry-After`, `UNAVAILABLE` with `RetryInfo` |
 //! | bytes waiting for the writer | 64 MiB | as above |
+//! | one request as it would be stored, its resources once per trace | 32 MiB | 413, `RESOURCE_EXHAUSTED` |
+//! | attributes, events, links, parts of values per request | 1,000,000 | as above |
 //! | attributes, events, links per span | 128 each | dropped, counted on the span |
 //! | text of one attribute value, a name, a message | 64 KiB | cut, counted |
 //! | nesting of an attribute value | 64 | null, counted |
