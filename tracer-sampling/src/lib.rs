@@ -32,6 +32,14 @@
 //! - A ratio out of range is refused when the sampler is made. A decision never fails, locks or
 //!   panics, and allocates only for a trace state that is not empty.
 //!
+//! # Modules
+//! | path | what |
+//! | --- | --- |
+//! | `always.rs`, `parent_based.rs` | all, none, as the parent |
+//! | `probability.rs`, `threshold.rs`, `otel_state.rs` | consistent probability, and the `ot` entry of the trace state |
+//! | `trace_id_ratio.rs` | the older ratio |
+//! | [`mod@env`] | `OTEL_TRACES_SAMPLER` |
+//!
 //! # Features
 //!
 //! None.

@@ -11,7 +11,7 @@ use crate::service::{Downstream, Name};
 #[command(name = "shop", version)]
 #[non_exhaustive]
 pub struct Cli {
-    /// How many orders to send, one of them failing in payment and one slow in inventory.
+    /// How many orders to send, from 3 to 10000; one of them fails in payment, one is slow in inventory.
     #[arg(long, value_name = "N", default_value_t = 36, value_parser = clap::value_parser!(u32).range(3..=10_000))]
     pub requests: u32,
 
@@ -19,7 +19,7 @@ pub struct Cli {
     #[arg(long)]
     pub once: bool,
 
-    /// Print a summary as JSON to stdout, everything else to stderr.
+    /// Print a summary as JSON to stdout, everything else to stderr. With --once the output ends there.
     #[arg(long)]
     pub json: bool,
 

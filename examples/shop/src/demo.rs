@@ -40,16 +40,19 @@ pub fn run(cli: &Cli) -> Result<Verdict, Error> {
             let stopped = stop_signal()?;
             tokio::pin!(stopped);
             let shop = Shop::start(cli).await?;
-            let verdict = tokio::select! {
+            let mut verdict = tokio::select! {
                 verdict = shop.show(cli) => verdict,
                 () = &mut stopped => return shop.stop().await.map(|()| Verdict::Incomplete),
             };
             if verdict.is_ok() && !cli.once {
-                say(cli, "The shop stays open: Ctrl-C ends it.\n")?;
-                stopped.await;
+                match say(cli, "The shop stays open: Ctrl-C ends it.\n") {
+                    Ok(()) => stopped.await,
+                    Err(error) => verdict = Err(error),
+                }
             }
-            shop.stop().await?;
-            verdict
+            // Always stopped in order, and the first error is the one that is told.
+            let ended = shop.stop().await;
+            verdict.and_then(|verdict| ended.map(|()| verdict))
         })
 }
 
@@ -106,12 +109,10 @@ impl Shop {
         }
         say(cli, &conclusion(&answered, &report))?;
         if cli.json {
-            serde_json::to_writer_pretty(
-                io::stdout().lock(),
-                &Summary::new(&answered, &report, &self.query),
-            )
-            .map_err(io::Error::from)?;
-            println!();
+            let mut out = io::stdout().lock();
+            serde_json::to_writer_pretty(&mut out, &Summary::new(&answered, &report, &self.query))
+                .map_err(io::Error::from)?;
+            writeln!(out)?;
         }
         Ok(if report.is_complete() {
             Verdict::Complete

@@ -10,7 +10,7 @@ use std::{env, fmt};
 use reqwest::Url;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::Error;
 use crate::service::{LISTENING, Name};
@@ -99,9 +99,11 @@ impl Fleet {
         for service in &mut self.services {
             service.stdin = None;
         }
+        // One deadline for all of them.
+        let deadline = Instant::now() + STOP_TIMEOUT;
         for service in &mut self.services {
             // Late or not waitable: dropping the child kills it.
-            let _ = timeout(STOP_TIMEOUT, service.child.wait()).await;
+            let _ = timeout_at(deadline, service.child.wait()).await;
         }
     }
 }

@@ -50,11 +50,12 @@ impl Shop {
     ) -> Result<Response, reqwest::Error> {
         let stock = self.inventory.get("/stock/{sku}", &order.sku).await?;
         if !stock.status().is_success() {
-            return Ok((
-                StatusCode::NOT_FOUND,
-                Json(json!({"error": "not in stock"})),
-            )
-                .into_response());
+            let (status, error) = if stock.status() == StatusCode::NOT_FOUND {
+                (StatusCode::NOT_FOUND, "not in stock")
+            } else {
+                (StatusCode::BAD_GATEWAY, "inventory failed")
+            };
+            return Ok((status, Json(json!({"error": error}))).into_response());
         }
         let payment = json!({"card": order.card, "cents": total_cents});
         let is_paid = self

@@ -42,6 +42,7 @@ fn charge(payment: &Payment) -> Result<(), NetworkUnreachable> {
         if payment.card != UNREACHABLE_CARD {
             return Ok(());
         }
+        span.set_attribute(KeyValue::new("error.type", "card_network_unreachable"));
         span.record_error(&NetworkUnreachable);
         span.set_status(Status::error(NetworkUnreachable.to_string()));
         Err(NetworkUnreachable)
