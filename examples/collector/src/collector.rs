@@ -17,7 +17,7 @@ use crate::store::catalog::Catalog;
 use crate::store::commit::Committer;
 use crate::store::{schema, writer};
 use crate::telemetry::Ledger;
-use crate::{health, query, ui};
+use crate::{health, origin, query, ui};
 
 /// A running collector: four listeners and a store.
 ///
@@ -79,10 +79,13 @@ impl Collector {
         let intake = Intake::new(catalog, Arc::clone(&ledger), queue.clone());
 
         let (stop, stopping) = watch::channel(false);
+        let receiver = receive::http::router(intake.clone(), http.address);
         let page_and_api = query::router(database.readers.clone(), ledger).merge(ui::router());
+        let page_and_api =
+            origin::guard(page_and_api, query.address, |denied, _| query::deny(denied));
         let listeners = vec![
-            grpc.serve(receive::grpc::router(intake.clone()), stopping.clone()),
-            http.serve(receive::http::router(intake), stopping.clone()),
+            grpc.serve(receive::grpc::router(intake), stopping.clone()),
+            http.serve(receiver, stopping.clone()),
             query.serve(page_and_api, stopping.clone()),
             health.serve(health::router(queue), stopping),
         ];

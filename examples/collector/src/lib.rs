@@ -33,8 +33,10 @@
 //! | elements of an attribute value | 4096 | dropped, counted |
 //! | spans per trace | 100,000 | rejected in a partial success |
 //! | headers | 16 KiB, 100 lines | connection refused |
-//! | time for headers, for a body | 10 s, 30 s | connection closed, 408 |
+//! | time for the first bytes, for headers, for a body | 10 s, 10 s, 30 s | connection closed, 408 |
 //! | connections per listener | 1024 | wait |
+//! | `Host` of OTLP/HTTP and query on a loopback address | `localhost`, a loopback address | 421 |
+//! | `Origin` of OTLP/HTTP and query, if there is one | the request's own host and port | 403 |
 //!
 //! # Examples
 //! See [`Collector::start`].
@@ -45,6 +47,7 @@ mod decode;
 mod error;
 mod health;
 mod model;
+mod origin;
 mod query;
 mod receive;
 mod serve;

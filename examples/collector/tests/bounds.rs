@@ -262,7 +262,7 @@ async fn hold(fixture: &Fixture, bytes: usize) -> TcpStream {
         .await
         .unwrap();
     let head = format!(
-        "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/traces HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
         bytes + 1
     );
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -326,7 +326,7 @@ async fn a_peer_that_never_ends_its_headers_is_closed() {
     ] {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream
-            .write_all(b"POST /v1/traces HTTP/1.1\r\nhost: x\r\nx-slow: ")
+            .write_all(b"POST /v1/traces HTTP/1.1\r\nhost: localhost\r\nx-slow: ")
             .await
             .unwrap();
         let started = Instant::now();

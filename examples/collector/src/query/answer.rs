@@ -6,6 +6,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::origin::Denied;
 
 /// Why a query has no answer.
 #[derive(Debug)]
@@ -27,6 +28,13 @@ impl ApiError {
         Self {
             status: StatusCode::NOT_FOUND,
             message: message.into(),
+        }
+    }
+
+    pub(crate) fn denied(denied: Denied) -> Self {
+        Self {
+            status: denied.status(),
+            message: denied.message().into(),
         }
     }
 

@@ -23,6 +23,7 @@ use axum::routing::get;
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::Semaphore;
 
+use crate::origin::Denied;
 use crate::telemetry::Ledger;
 use answer::ApiError;
 
@@ -56,6 +57,11 @@ pub(crate) fn router(pool: SqlitePool, ledger: Arc<Ledger>) -> Router {
         )
         .layer(middleware::from_fn_with_state(api.clone(), bound))
         .with_state(api)
+}
+
+/// The refusal of a request that a web page of another site has made.
+pub(crate) fn deny(denied: Denied) -> Response {
+    ApiError::denied(denied).into_response()
 }
 
 /// Refuses what would only queue up.

@@ -20,6 +20,7 @@ pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub(crate) enum Code {
     DeadlineExceeded = 4,
     InvalidArgument = 3,
+    PermissionDenied = 7,
     ResourceExhausted = 8,
     Unavailable = 14,
     Unimplemented = 12,

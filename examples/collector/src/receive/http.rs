@@ -1,5 +1,7 @@
 //! OTLP/HTTP: `POST /v1/traces`, protobuf or JSON.
 
+use std::net::SocketAddr;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -12,11 +14,19 @@ use super::answer::{self, Code};
 use super::body;
 use super::decompress::Encoding;
 use super::intake::{Accepted, Format, Intake, Refusal};
+use crate::origin;
 
-pub(crate) fn router(intake: Intake) -> Router {
-    Router::new()
+/// The receiver as it listens on `address`.
+pub(crate) fn router(intake: Intake, address: SocketAddr) -> Router {
+    let router = Router::new()
         .route("/v1/traces", post(export))
-        .with_state(intake)
+        .with_state(intake.clone());
+    origin::guard(router, address, move |denied, headers| {
+        intake.turned_away(&Refusal::BadRequest(denied.message()));
+        let format = format(headers).unwrap_or(Format::Json);
+        let body = answer::status(Code::PermissionDenied, denied.message(), format);
+        respond(denied.status(), format, body)
+    })
 }
 
 async fn export(State(intake): State<Intake>, request: Request) -> Response {

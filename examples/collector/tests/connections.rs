@@ -1,0 +1,64 @@
+//! Who is answered: strangers' pages are not, on any path.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may fail"
+)]
+
+mod common;
+
+use common::{Fixture, JSON, PROTOBUF};
+use prost::Message as _;
+use serde_json::{Value, json};
+
+const EVIL: (&str, &str) = ("host", "evil.example:8080");
+const STRANGER: (&str, &str) = ("origin", "http://evil.example:8080");
+
+#[tokio::test]
+async fn a_page_of_another_site_cannot_query() {
+    let fixture = Fixture::start().await;
+    for path in ["/api/traces", "/api/stats", "/api/none", "/", "/none"] {
+        for (header, code) in [(EVIL, 421), (STRANGER, 403)] {
+            let url = format!("http://{}{path}", fixture.collector.query_address());
+            let request = fixture.client.get(url).header(header.0, header.1);
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status(), code, "{path}");
+            let answer: Value = response.json().await.unwrap();
+            assert_eq!(answer["error"]["code"], code);
+            assert!(answer["error"]["message"].is_string());
+        }
+    }
+    let port = fixture.collector.query_address().port();
+    let url = format!("http://{}/api/stats", fixture.collector.query_address());
+    let own = format!("localhost:{port}");
+    let request = fixture.client.get(url).header("host", &own);
+    let response = request.header("origin", format!("http://{own}")).send();
+    assert_eq!(response.await.unwrap().status(), 200);
+    fixture.end().await;
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_cannot_send_spans() {
+    // google.rpc.Status: PERMISSION_DENIED is 7 in google/rpc/code.proto.
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct Status {
+        #[prost(int32, tag = "1")]
+        code: i32,
+    }
+    let fixture = Fixture::start().await;
+    for (header, code) in [(EVIL, 421), (STRANGER, 403)] {
+        let response = fixture.post(b"{}".to_vec(), &[JSON, header]).await;
+        assert_eq!(response.status(), code);
+        let answer: Value = response.json().await.unwrap();
+        assert_eq!(answer["code"], 7);
+        let response = fixture.post(Vec::new(), &[PROTOBUF, header]).await;
+        assert_eq!(response.status(), code);
+        let status = Status::decode(response.bytes().await.unwrap()).unwrap();
+        assert_eq!(status.code, 7);
+    }
+    let stats = fixture.query("/api/stats").await;
+    assert_eq!(stats["requests"]["malformed"], json!(4));
+    fixture.end().await;
+}
