@@ -1,9 +1,10 @@
 //! The running collector.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::watch;
@@ -15,9 +16,14 @@ use crate::receive::{self, Intake};
 use crate::serve::Listener;
 use crate::store::catalog::Catalog;
 use crate::store::commit::Committer;
-use crate::store::{schema, writer};
+use crate::store::schema;
+use crate::store::writer::{self, Queue};
 use crate::telemetry::Ledger;
 use crate::{health, origin, query, ui};
+
+/// Time to store what is queued and to close the store, after the listeners' own time. A decoder
+/// may be at work on a large request until then.
+const CLOSE: Duration = Duration::from_secs(10);
 
 /// A running collector: four listeners and a store.
 ///
@@ -32,6 +38,8 @@ pub struct Collector {
     listeners: Vec<JoinHandle<()>>,
     writer: JoinHandle<Result<(), Error>>,
     readers: SqlitePool,
+    // Keeps the writer running until the readers are closed.
+    queue: Queue,
     // Held to keep other collectors out of the data directory.
     _lock: File,
 }
@@ -72,6 +80,7 @@ impl Collector {
         let addresses = [&grpc, &http, &query, &health].map(|one| (one.name, one.address));
 
         let data_dir = config.data_dir_path().to_owned();
+        create_data_dir(&data_dir)?;
         let database = schema::open(&data_dir).await?;
         let (catalog, ledger) = (Arc::<Catalog>::default(), Arc::<Ledger>::default());
         let committer = Committer::new(database.writer, Arc::clone(&catalog));
@@ -87,7 +96,7 @@ impl Collector {
             grpc.serve(receive::grpc::router(intake), stopping.clone()),
             http.serve(receiver, stopping.clone()),
             query.serve(page_and_api, stopping.clone()),
-            health.serve(health::router(queue), stopping),
+            health.serve(health::router(queue.clone()), stopping),
         ];
         let (readers, lock) = (database.readers, database.lock);
         Ok(Self {
@@ -97,6 +106,7 @@ impl Collector {
             listeners,
             writer,
             readers,
+            queue,
             _lock: lock,
         })
     }
@@ -132,19 +142,89 @@ impl Collector {
     }
 
     /// Stops listening, lets requests in progress end (up to 5 s), stores what is queued and
-    /// closes the store.
+    /// closes the store (up to 10 s). All data is in the one database file then.
     ///
     /// # Errors
-    /// The store could not be closed.
+    /// The store could not be closed, or not in time: [`Error::ShutdownTimeout`]. Spans that were
+    /// answered with success are safe in either case.
     pub async fn shutdown(self) -> Result<(), Error> {
+        self.stop_within(CLOSE).await
+    }
+
+    async fn stop_within(mut self, close: Duration) -> Result<(), Error> {
         self.stop.send_replace(true);
         for listener in self.listeners {
             // A listener that panicked has stopped, which is all that is wanted.
             let _ = listener.await;
         }
-        // The routers are gone now, and with them every way into the queue, so the writer ends
-        // after its last batch.
-        self.readers.close().await;
-        self.writer.await.map_err(|_| Error::WriterStopped)?
+        let closing = async {
+            // SQLite moves the write-ahead log into the database file when the last connection
+            // closes, which readers may not do: the writer has to be the last.
+            self.readers.close().await;
+            // The routers are gone now, and with this every way into the queue, so the writer
+            // ends after its last batch.
+            drop(self.queue);
+            (&mut self.writer).await.map_err(|_| Error::WriterStopped)?
+        };
+        let closed = tokio::time::timeout(close, closing).await;
+        // Ended already, or out of time.
+        self.writer.abort();
+        closed.map_err(|_| Error::ShutdownTimeout)?
+    }
+}
+
+/// Creates the directory for its owner alone: spans hold what users did. One that exists keeps
+/// its mode.
+fn create_data_dir(path: &Path) -> Result<(), Error> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|source| Error::DataDir {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn start(data_dir: &Path) -> Collector {
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let config = CollectorConfig::default()
+            .otlp_grpc(any_port)
+            .otlp_http(any_port)
+            .query(any_port)
+            .health(any_port)
+            .data_dir(data_dir);
+        Collector::start(config).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_decoder_that_does_not_end_does_not_hold_up_the_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let collector = start(directory.path()).await;
+        // As a decoding thread has one until it is done.
+        let busy = collector.queue.clone();
+        let end = collector.stop_within(Duration::from_millis(100));
+        let ended = tokio::time::timeout(Duration::from_secs(10), end).await;
+        assert!(matches!(ended.unwrap(), Err(Error::ShutdownTimeout)));
+        drop(busy);
+        // The lock is given back and the store opens.
+        start(directory.path()).await.shutdown().await.unwrap();
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_new_data_directory_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let data_dir = directory.path().join("share/traces");
+        start(&data_dir).await.shutdown().await.unwrap();
+        for made in [data_dir.as_path(), data_dir.parent().unwrap()] {
+            let mode = made.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", made.display());
+        }
     }
 }

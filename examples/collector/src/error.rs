@@ -49,6 +49,10 @@ pub enum Error {
         /// The version this program writes.
         expected: i64,
     },
+    /// The store was not closed in time at shutdown. What was answered with success is kept: the
+    /// next start takes it from the write-ahead log.
+    #[error("store was not closed in time")]
+    ShutdownTimeout,
     /// The writer task has ended, so nothing can be stored any more.
     #[error("store writer has stopped")]
     WriterStopped,

@@ -14,8 +14,10 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tracer_collector::{Collector, CollectorConfig};
 
@@ -40,9 +42,17 @@ struct Flags {
     data_dir: PathBuf,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Flags::parse()).await {
+/// Time for threads that still decode when all else has ended. What they hold was never answered.
+const LAST_THREADS: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    let ended = Runtime::new().map_err(Into::into).and_then(|runtime| {
+        let ended = runtime.block_on(run(flags));
+        runtime.shutdown_timeout(LAST_THREADS);
+        ended
+    });
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}{}", causes(&*error));

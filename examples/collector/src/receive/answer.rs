@@ -176,7 +176,7 @@ impl Refusal {
             Self::BadRequest(reason) | Self::Overloaded(reason) => (*reason).into(),
             Self::Malformed(error) => error.to_string().into(),
             Self::MalformedCompression => "body does not decompress".into(),
-            Self::TooLarge => "request is over 20 MiB, compressed or decompressed".into(),
+            Self::TooLarge => "request is too large, as sent, decompressed or stored".into(),
             Self::TooSlow => "body did not arrive in time".into(),
         }
     }
