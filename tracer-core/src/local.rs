@@ -17,7 +17,7 @@ use crate::{
     ids::IdGenerator,
     provider::Shared,
     ring::byte_ring::{Counters, Producer, PushError, Pushed},
-    span::recording::{Birth, Recording},
+    span::recording::Recording,
 };
 
 /// The bytes of spare recordings that a thread keeps for each provider: those of some hundred spans
@@ -77,15 +77,14 @@ pub(crate) fn new_ids(trace_id: Option<TraceId>) -> (TraceId, SpanId) {
 }
 
 /// A recording for a new span, counted as started.
-pub(crate) fn start(shared: &Arc<Shared>, birth: &Birth<'_>) -> Box<Recording> {
+#[inline]
+pub(crate) fn start(shared: &Arc<Shared>) -> Box<Recording> {
     let spare = LOCAL
         .try_with(|local| Some(local.try_borrow_mut().ok()?.outlet(shared)?.start()))
         .ok()
         .flatten()
         .unwrap_or_else(|| shared.start_elsewhere());
-    let mut recording = spare.unwrap_or_else(|| Box::new(Recording::new(Arc::clone(shared))));
-    recording.begin(birth);
-    recording
+    spare.unwrap_or_else(|| Box::new(Recording::new(Arc::clone(shared))))
 }
 
 /// Takes an ended span: hands its bytes to the worker if it is sampled, and keeps the recording

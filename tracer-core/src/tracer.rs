@@ -1,17 +1,17 @@
 //! Starting spans.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc, time::SystemTime};
 
 use opentelemetry::{
-    Context,
-    trace::{SpanBuilder, SpanContext, SpanKind, TraceContextExt, TraceFlags},
+    Context, KeyValue,
+    trace::{Event, Link, SpanBuilder, SpanContext, SpanKind, TraceContextExt, TraceFlags},
 };
-use opentelemetry_sdk::trace::SamplingDecision;
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult};
 
 use crate::{
     clock::unix_nanos,
     local,
-    provider::Shared,
+    provider::{Sampler, Shared, trace_state_of},
     span::{Span, recording::Birth},
 };
 
@@ -43,10 +43,20 @@ impl Tracer {
     }
 }
 
-impl opentelemetry::trace::Tracer for Tracer {
-    type Span = Span;
+/// What a caller asks for. Borrowed, because a builder is much larger than what most spans need.
+#[derive(Default)]
+struct Request<'a> {
+    name: &'a str,
+    kind: Option<&'a SpanKind>,
+    start_time: Option<SystemTime>,
+    attributes: &'a [KeyValue],
+    events: &'a [Event],
+    links: &'a [Link],
+}
 
-    fn build_with_context(&self, mut builder: SpanBuilder, parent_cx: &Context) -> Span {
+impl Tracer {
+    #[inline]
+    fn begin(&self, request: &Request<'_>, parent_cx: &Context) -> Span {
         let shared = &self.shared;
         if parent_cx.is_telemetry_suppressed() {
             return Span::non_recording(SpanContext::NONE);
@@ -58,10 +68,29 @@ impl opentelemetry::trace::Tracer for Tracer {
         }
         let parent = Some(parent_span.span_context()).filter(|parent| parent.is_valid());
         let (trace_id, span_id) = local::new_ids(parent.map(SpanContext::trace_id));
-        let sampling = shared.sample(parent, parent_cx, trace_id, &builder);
-        let sampled = sampling.decision == SamplingDecision::RecordAndSample;
+        let sampling = match &shared.sampler {
+            Sampler::ParentOrAlways => SamplingResult {
+                decision: match parent {
+                    Some(parent) if !parent.is_sampled() => SamplingDecision::Drop,
+                    _ => SamplingDecision::RecordAndSample,
+                },
+                attributes: Vec::new(),
+                trace_state: trace_state_of(parent),
+            },
+            Sampler::Custom(sampler) => shared.sample(parent, || {
+                sampler.should_sample(
+                    Some(parent_cx),
+                    trace_id,
+                    request.name,
+                    request.kind.unwrap_or(&SpanKind::Internal),
+                    request.attributes,
+                    request.links,
+                )
+            }),
+        };
         // All eight flags of the parent are passed on; a root's id is random by construction.
         let flags = parent.map_or(RANDOM, SpanContext::trace_flags);
+        let sampled = sampling.decision == SamplingDecision::RecordAndSample;
         let context = SpanContext::new(
             trace_id,
             span_id,
@@ -73,46 +102,66 @@ impl opentelemetry::trace::Tracer for Tracer {
             return Span::non_recording(context);
         }
         let offset = shared.clock.offset();
-        let start_unix_nanos = match builder.start_time {
+        let start_unix_nanos = match request.start_time {
             Some(start) => unix_nanos(start),
             None => offset.apply(shared.clock.monotonic_nanos()),
         };
-        let mut recording = local::start(
-            shared,
-            &Birth {
-                context: &context,
-                parent: parent.map(|parent| (parent.span_id(), parent.is_remote())),
-                scope: self.scope,
-                kind: otlp_kind(builder.span_kind.as_ref()),
-                name: &builder.name,
-                start_unix_nanos,
-                offset,
-            },
-        );
-        for attribute in builder
-            .attributes
-            .iter()
-            .flatten()
-            .chain(&sampling.attributes)
-        {
+        let mut recording = local::start(shared);
+        recording.begin(&Birth {
+            context: &context,
+            parent,
+            scope: self.scope,
+            kind: otlp_kind(request.kind),
+            name: request.name,
+            start_unix_nanos,
+            offset,
+        });
+        for attribute in request.attributes.iter().chain(&sampling.attributes) {
             recording.set_attribute(attribute);
         }
-        for event in builder.events.take().unwrap_or_default() {
-            recording.add_event(
-                &event.name,
-                unix_nanos(event.timestamp),
-                &event.attributes,
-                event.dropped_attributes_count,
-            );
+        for event in request.events {
+            let at = unix_nanos(event.timestamp);
+            let dropped = event.dropped_attributes_count;
+            recording.add_event(&event.name, at, &event.attributes, dropped);
         }
-        for link in builder.links.iter().flatten() {
-            recording.add_link(
-                &link.span_context,
-                &link.attributes,
-                link.dropped_attributes_count,
-            );
+        for link in request.links {
+            let dropped = link.dropped_attributes_count;
+            recording.add_link(&link.span_context, &link.attributes, dropped);
         }
         Span::recording(context, recording)
+    }
+}
+
+impl opentelemetry::trace::Tracer for Tracer {
+    type Span = Span;
+
+    // The trait's own two go through a builder, which costs more than starting the span.
+    fn start<T: Into<Cow<'static, str>>>(&self, name: T) -> Span {
+        let name = name.into();
+        Context::map_current(|current| self.begin(&named(&name), current))
+    }
+
+    fn start_with_context<T: Into<Cow<'static, str>>>(&self, name: T, parent_cx: &Context) -> Span {
+        self.begin(&named(&name.into()), parent_cx)
+    }
+
+    fn build_with_context(&self, builder: SpanBuilder, parent_cx: &Context) -> Span {
+        let request = Request {
+            name: &builder.name,
+            kind: builder.span_kind.as_ref(),
+            start_time: builder.start_time,
+            attributes: builder.attributes.as_deref().unwrap_or_default(),
+            events: builder.events.as_deref().unwrap_or_default(),
+            links: builder.links.as_deref().unwrap_or_default(),
+        };
+        self.begin(&request, parent_cx)
+    }
+}
+
+fn named(name: &str) -> Request<'_> {
+    Request {
+        name,
+        ..Request::default()
     }
 }
 

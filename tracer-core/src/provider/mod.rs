@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use opentelemetry::InstrumentationScope;
 
 pub use self::builder::TracerProviderBuilder;
-pub(crate) use self::shared::{Sampler, Shared};
+pub(crate) use self::shared::{Sampler, Shared, trace_state_of};
 use crate::{
     error::{FlushError, ShutdownError},
     pipeline::control::Request,

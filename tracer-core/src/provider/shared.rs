@@ -11,8 +11,8 @@ use std::{
 };
 
 use opentelemetry::{
-    Context, InstrumentationScope,
-    trace::{SpanBuilder, SpanContext, SpanKind, TraceId},
+    InstrumentationScope,
+    trace::{SpanContext, TraceState},
 };
 use opentelemetry_sdk::{
     Resource,
@@ -71,6 +71,13 @@ pub(crate) enum Sampler {
     /// `parentbased_always_on`, the specification's default, without a call through a trait.
     ParentOrAlways,
     Custom(Box<dyn ShouldSample>),
+}
+
+/// A span has its parent's tracestate, unless a sampler changes it.
+pub(crate) fn trace_state_of(parent: Option<&SpanContext>) -> TraceState {
+    parent
+        .map(|parent| parent.trace_state().clone())
+        .unwrap_or_default()
 }
 
 impl Shared {
@@ -158,35 +165,8 @@ impl Shared {
     pub(crate) fn sample(
         &self,
         parent: Option<&SpanContext>,
-        parent_cx: &Context,
-        trace_id: TraceId,
-        builder: &SpanBuilder,
+        decide: impl FnOnce() -> SamplingResult,
     ) -> SamplingResult {
-        let sampler = match &self.sampler {
-            Sampler::Custom(sampler) => sampler,
-            Sampler::ParentOrAlways => {
-                return SamplingResult {
-                    decision: match parent {
-                        Some(parent) if !parent.is_sampled() => SamplingDecision::Drop,
-                        _ => SamplingDecision::RecordAndSample,
-                    },
-                    attributes: Vec::new(),
-                    trace_state: parent
-                        .map(|parent| parent.trace_state().clone())
-                        .unwrap_or_default(),
-                };
-            }
-        };
-        let decide = || {
-            sampler.should_sample(
-                Some(parent_cx),
-                trace_id,
-                &builder.name,
-                builder.span_kind.as_ref().unwrap_or(&SpanKind::Internal),
-                builder.attributes.as_deref().unwrap_or_default(),
-                builder.links.as_deref().unwrap_or_default(),
-            )
-        };
         catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|payload| {
             // What a panic carries may panic again when it is dropped.
             mem::forget(payload);
@@ -195,9 +175,7 @@ impl Shared {
             SamplingResult {
                 decision: SamplingDecision::Drop,
                 attributes: Vec::new(),
-                trace_state: parent
-                    .map(|parent| parent.trace_state().clone())
-                    .unwrap_or_default(),
+                trace_state: trace_state_of(parent),
             }
         })
     }

@@ -1,5 +1,7 @@
 //! Where the attributes of a span lie in its buffer, so that setting a key again replaces its value.
 
+use super::buffer::Buffer;
+
 /// The attributes of one span, in the order in which they stand in the buffer.
 ///
 /// A span has few attributes, so a short list that is searched beats a hash table: each entry holds
@@ -11,41 +13,47 @@ pub(super) struct AttributeIndex(Vec<Slot>);
 struct Slot {
     mark: u32,
     /// The position of the field's tag.
-    at: usize,
+    at: u32,
 }
 
 impl AttributeIndex {
-    /// Notes that the field that begins at `at` has this key.
-    pub(super) fn push(&mut self, key: &str, at: usize) {
-        self.0.push(Slot {
-            mark: mark(key),
-            at,
-        });
+    /// Notes that the field that begins at `at` has the key of this mark.
+    #[inline]
+    pub(super) fn push(&mut self, mark: Mark, at: usize) {
+        // A buffer of 4 GiB is beyond every ring; its attributes are only not found again.
+        let at = u32::try_from(at).unwrap_or(u32::MAX);
+        self.0.push(Slot { mark: mark.0, at });
     }
 
     /// Takes the attribute with this key out of the buffer, if there is one; what follows moves up.
-    pub(super) fn remove(&mut self, key: &str, buffer: &mut Vec<u8>) -> bool {
-        let mark = mark(key);
-        let found = self
-            .0
-            .iter()
-            .position(|slot| slot.mark == mark && key_at(buffer, slot.at) == Some(key.as_bytes()));
+    #[inline]
+    pub(super) fn remove(&mut self, key: &str, mark: Mark, buffer: &mut Buffer) -> bool {
+        // Two steps: the marks of other keys are nearly always others, so the first step usually
+        // is the whole work.
+        self.0.iter().any(|slot| slot.mark == mark.0) && self.remove_found(key, mark, buffer)
+    }
+
+    fn remove_found(&mut self, key: &str, mark: Mark, buffer: &mut Buffer) -> bool {
+        let found = self.0.iter().position(|slot| {
+            slot.mark == mark.0
+                && key_at(buffer.as_slice(), slot.at as usize) == Some(key.as_bytes())
+        });
         let Some(found) = found else {
             return false;
         };
-        let at = self.0.remove(found).at;
-        let len = field_len(buffer, at).unwrap_or_default();
-        buffer.drain(at..at + len);
-        for later in self.0.iter_mut().skip(found) {
-            later.at -= len;
-        }
+        let at = self.0.remove(found).at as usize;
+        let len = field_len(buffer.as_slice(), at).unwrap_or_default();
+        buffer.replace(at..at + len, b"");
+        self.shift(found, len, 0);
         true
     }
 
-    /// Follows a change of what stands before all attributes, from `before` to `after` bytes.
-    pub(super) fn shift(&mut self, before: usize, after: usize) {
-        for slot in &mut self.0 {
-            slot.at = slot.at - before + after;
+    /// Follows a change of what stands before the attributes from the `first` on, from `before`
+    /// to `after` bytes.
+    pub(super) fn shift(&mut self, first: usize, before: usize, after: usize) {
+        for slot in self.0.iter_mut().skip(first) {
+            let at = (slot.at as usize).saturating_sub(before) + after;
+            slot.at = u32::try_from(at).unwrap_or(u32::MAX);
         }
     }
 
@@ -64,11 +72,18 @@ impl AttributeIndex {
 }
 
 /// Length and outer bytes of a key: unequal for most different keys, and quick to take.
-fn mark(key: &str) -> u32 {
-    let bytes = key.as_bytes();
-    let first = bytes.first().copied().unwrap_or_default();
-    let last = bytes.last().copied().unwrap_or_default();
-    u32::from(first) << 24 | u32::from(last) << 16 | (bytes.len() as u32 & 0xffff)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark(u32);
+
+impl Mark {
+    /// The mark of a key, `None` for an empty one.
+    #[inline]
+    pub(super) fn of(key: &str) -> Option<Self> {
+        let bytes = key.as_bytes();
+        let (first, last) = (bytes.first()?, bytes.last()?);
+        let outer = u32::from(*first) << 24 | u32::from(*last) << 16;
+        Some(Self(outer | (bytes.len() as u32 & 0xffff)))
+    }
 }
 
 /// The key of the `KeyValue` field at `at`.
@@ -110,36 +125,41 @@ mod tests {
     use super::*;
     use crate::span::attributes::put_attribute;
 
+    fn mark(key: &str) -> Mark {
+        Mark::of(key).expect("no key is empty")
+    }
+
     #[test]
     fn keys_with_equal_marks_are_told_apart() {
-        let (mut index, mut buffer) = (AttributeIndex::default(), vec![0; 5]);
+        let (mut index, mut buffer) = (AttributeIndex::default(), Buffer::new());
+        buffer.extend(&[0; 5]);
         assert_eq!(mark("abc"), mark("axc"));
         for key in ["abc", "axc"] {
-            index.push(key, buffer.len());
+            index.push(mark(key), buffer.len());
             put_attribute(&mut buffer, 0x4a, &KeyValue::new(key, 1), usize::MAX);
         }
-        assert!(!index.remove("ayc", &mut buffer));
-        assert!(index.remove("abc", &mut buffer));
-        assert!(!index.remove("abc", &mut buffer));
-        assert_eq!(key_at(&buffer, 5), Some("axc".as_bytes()));
-        assert!(index.remove("axc", &mut buffer));
+        assert!(!index.remove("ayc", mark("ayc"), &mut buffer));
+        assert!(index.remove("abc", mark("abc"), &mut buffer));
+        assert!(!index.remove("abc", mark("abc"), &mut buffer));
+        assert_eq!(key_at(buffer.as_slice(), 5), Some("axc".as_bytes()));
+        assert!(index.remove("axc", mark("axc"), &mut buffer));
         assert_eq!((index.len(), buffer.len()), (0, 5));
     }
 
     #[test]
     fn long_keys_and_values_are_found_and_removed_whole() {
-        let (mut index, mut buffer) = (AttributeIndex::default(), Vec::new());
+        let (mut index, mut buffer) = (AttributeIndex::default(), Buffer::new());
         let long = "k".repeat(300);
         for key in ["a", &long, "b"] {
-            index.push(key, buffer.len());
+            index.push(mark(key), buffer.len());
             let attribute = KeyValue::new(key.to_owned(), "v".repeat(20_000));
             put_attribute(&mut buffer, 0x4a, &attribute, usize::MAX);
         }
         let whole = buffer.len();
-        assert!(index.remove(&long, &mut buffer));
+        assert!(index.remove(&long, mark(&long), &mut buffer));
         assert!(whole - buffer.len() > 20_300);
-        assert!(index.remove("b", &mut buffer));
-        assert!(index.remove("a", &mut buffer));
-        assert!(buffer.is_empty());
+        assert!(index.remove("b", mark("b"), &mut buffer));
+        assert!(index.remove("a", mark("a"), &mut buffer));
+        assert_eq!(buffer.len(), 0);
     }
 }

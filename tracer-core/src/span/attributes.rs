@@ -5,8 +5,9 @@
 
 use opentelemetry::{Array, KeyValue, Value};
 
-use super::wire::{
-    BYTES, FIXED64, VARINT, bytes_field_len, put_bytes, put_len, put_varint, tag, varint_len,
+use super::{
+    buffer::{Buffer, copy_short},
+    wire::{BYTES, FIXED64, VARINT, bytes_field_len, tag},
 };
 
 const KEY: u8 = tag(1, BYTES);
@@ -22,45 +23,59 @@ const ELEMENT: u8 = tag(1, BYTES);
 const SHORT: usize = 100;
 
 /// Appends one `KeyValue` as a field with the given tag. Strings are cut to `max_length`.
-pub(crate) fn put_attribute(out: &mut Vec<u8>, field: u8, attribute: &KeyValue, max_length: usize) {
+#[inline]
+pub(crate) fn put_attribute(out: &mut Buffer, field: u8, attribute: &KeyValue, max_length: usize) {
     let key = attribute.key.as_str();
     match &attribute.value {
-        Value::String(string) => {
-            let string = cut(string.as_str(), max_length);
-            if key.len() + string.len() <= SHORT {
-                let [key_len, len] = [key.len(), string.len()].map(short);
-                put_short(
-                    out,
-                    field,
-                    key,
-                    &[VALUE, len + 2, STRING, len],
-                    key_len + len + 6,
-                );
-                out.extend_from_slice(string.as_bytes());
-                return;
-            }
-        }
+        Value::String(string) => put_string_attribute(out, field, key, string.as_str(), max_length),
         Value::Bool(bool) if key.len() <= SHORT => {
-            let value = [VALUE, 2, BOOL, u8::from(*bool)];
-            return put_short(out, field, key, &value, short(key.len()) + 6);
+            put_short(out, field, key, [VALUE, 2, BOOL, u8::from(*bool)], b"");
         }
-        // Non-negative numbers below 128, such as most counts, take one byte.
-        Value::I64(int @ 0..128) if key.len() <= SHORT => {
-            let value = [VALUE, 2, INT, int.to_le_bytes()[0]];
-            return put_short(out, field, key, &value, short(key.len()) + 6);
+        Value::I64(int @ 0..0x80) if key.len() <= SHORT => {
+            put_short(out, field, key, [VALUE, 2, INT, low_byte(*int)], b"");
         }
-        _ => {}
+        // Two groups of seven bits: status codes, ports, sizes.
+        Value::I64(int @ 0x80..0x4000) if key.len() <= SHORT => {
+            let (low, high) = (low_byte(*int) | 0x80, low_byte(*int >> 7));
+            put_short(out, field, key, [VALUE, 3, INT, low], &[high]);
+        }
+        Value::F64(double) if key.len() <= SHORT => {
+            let [first, rest @ ..] = double.to_le_bytes();
+            put_short(out, field, key, [VALUE, 9, DOUBLE, first], &rest);
+        }
+        _ => put_any_attribute(out, field, attribute, max_length),
     }
-    put_any_attribute(out, field, attribute, max_length);
 }
 
-/// The field of a short `KeyValue`: its key, and the first or all bytes of its value. `len` is the
-/// length of the whole message.
-fn put_short(out: &mut Vec<u8>, field: u8, key: &str, value: &[u8; 4], len: u8) {
-    out.reserve(usize::from(len) + 2);
-    out.extend_from_slice(&[field, len, KEY, short(key.len())]);
-    out.extend_from_slice(key.as_bytes());
-    out.extend_from_slice(value);
+#[inline]
+fn put_string_attribute(out: &mut Buffer, field: u8, key: &str, string: &str, max_length: usize) {
+    let string = cut(string, max_length).as_bytes();
+    let len = key.len() + string.len();
+    if len <= SHORT {
+        let value = [VALUE, short(string.len()) + 2, STRING, short(string.len())];
+        return put_short(out, field, key, value, string);
+    }
+    let any_len = bytes_field_len(string.len());
+    out.put_len(field, bytes_field_len(key.len()) + bytes_field_len(any_len));
+    out.put_bytes(KEY, key.as_bytes());
+    out.put_len(VALUE, any_len);
+    out.put_bytes(STRING, string);
+}
+
+/// The field of a short `KeyValue`: its key, the first four bytes of its value, the rest of it.
+#[inline]
+fn put_short(out: &mut Buffer, field: u8, key: &str, value: [u8; 4], rest: &[u8]) {
+    let len = 6 + key.len() + rest.len();
+    let out = out.append(2 + len);
+    if let Some((head, out)) = out.split_first_chunk_mut::<4>()
+        && let Some((key_space, out)) = out.split_at_mut_checked(key.len())
+        && let Some((value_space, rest_space)) = out.split_first_chunk_mut::<4>()
+    {
+        *head = [field, short(len), KEY, short(key.len())];
+        copy_short(key_space, key.as_bytes());
+        *value_space = value;
+        copy_short(rest_space, rest);
+    }
 }
 
 #[expect(
@@ -68,128 +83,102 @@ fn put_short(out: &mut Vec<u8>, field: u8, key: &str, value: &[u8; 4], len: u8) 
     reason = "callers have compared with SHORT"
 )]
 fn short(len: usize) -> u8 {
-    debug_assert!(len <= SHORT);
+    debug_assert!(len <= SHORT + 15);
     len as u8
 }
 
-/// The same for keys and values of every length.
-fn put_any_attribute(out: &mut Vec<u8>, field: u8, attribute: &KeyValue, max_length: usize) {
-    let key = attribute.key.as_str();
-    let value = &attribute.value;
-    let value_len = value_len(value, max_length);
-    let len = bytes_field_len(key.len()) + bytes_field_len(value_len);
-    out.reserve(bytes_field_len(len));
-    put_len(out, field, len);
-    put_bytes(out, KEY, key.as_bytes());
-    put_len(out, VALUE, value_len);
-    put_value(out, value, max_length);
+fn low_byte(int: i64) -> u8 {
+    int.to_le_bytes()[0]
 }
 
-/// The size of what [`put_attribute`] appends.
-pub(crate) fn attribute_field_len(attribute: &KeyValue, max_length: usize) -> usize {
-    bytes_field_len(
-        bytes_field_len(attribute.key.as_str().len())
-            + bytes_field_len(value_len(&attribute.value, max_length)),
-    )
+/// The same for keys and values of every kind and length.
+fn put_any_attribute(out: &mut Buffer, field: u8, attribute: &KeyValue, max_length: usize) {
+    out.nest(field, |out| {
+        out.put_bytes(KEY, attribute.key.as_str().as_bytes());
+        out.nest(VALUE, |out| put_value(out, &attribute.value, max_length));
+    });
 }
 
-fn value_len(value: &Value, max_length: usize) -> usize {
-    match value {
-        Value::Bool(_) => 2,
-        Value::I64(int) => int_len(*int),
-        Value::F64(_) => 9,
-        Value::String(string) => bytes_field_len(cut(string.as_str(), max_length).len()),
-        Value::Array(array) => bytes_field_len(array_len(array, max_length)),
-        // The enum is open; a value that a later version of the API adds is kept as text.
-        other => bytes_field_len(cut(&other.as_str(), max_length).len()),
-    }
-}
-
-fn put_value(out: &mut Vec<u8>, value: &Value, max_length: usize) {
+fn put_value(out: &mut Buffer, value: &Value, max_length: usize) {
     match value {
         Value::Bool(bool) => put_bool(out, *bool),
         Value::I64(int) => put_int(out, *int),
         Value::F64(double) => put_double(out, *double),
         Value::String(string) => put_string(out, string.as_str(), max_length),
-        Value::Array(array) => {
-            put_len(out, ARRAY, array_len(array, max_length));
-            put_array(out, array, max_length);
-        }
+        Value::Array(array) => out.nest(ARRAY, |out| put_array(out, array, max_length)),
+        // The enum is open; a value that a later version of the API adds is kept as text.
         other => put_string(out, &other.as_str(), max_length),
     }
 }
 
-fn array_len(array: &Array, max_length: usize) -> usize {
+fn put_array(out: &mut Buffer, array: &Array, max_length: usize) {
     match array {
-        Array::Bool(bools) => bools.len() * bytes_field_len(2),
-        Array::I64(ints) => ints.iter().map(|int| bytes_field_len(int_len(*int))).sum(),
-        Array::F64(doubles) => doubles.len() * bytes_field_len(9),
-        Array::String(strings) => strings
-            .iter()
-            .map(|string| bytes_field_len(bytes_field_len(cut(string.as_str(), max_length).len())))
-            .sum(),
-        other => bytes_field_len(bytes_field_len(cut(&other.to_string(), max_length).len())),
+        Array::Bool(bools) => put_each(out, bools, |out, bool| put_bool(out, *bool)),
+        Array::I64(ints) => put_each(out, ints, |out, int| put_int(out, *int)),
+        Array::F64(doubles) => put_each(out, doubles, |out, double| put_double(out, *double)),
+        Array::String(strings) => put_each(out, strings, |out, string| {
+            put_string(out, string.as_str(), max_length);
+        }),
+        other => out.nest(ELEMENT, |out| {
+            put_string(out, &other.to_string(), max_length)
+        }),
     }
 }
 
-fn put_array(out: &mut Vec<u8>, array: &Array, max_length: usize) {
-    match array {
-        Array::Bool(bools) => {
-            for bool in bools {
-                put_len(out, ELEMENT, 2);
-                put_bool(out, *bool);
-            }
-        }
-        Array::I64(ints) => {
-            for int in ints {
-                put_len(out, ELEMENT, int_len(*int));
-                put_int(out, *int);
-            }
-        }
-        Array::F64(doubles) => {
-            for double in doubles {
-                put_len(out, ELEMENT, 9);
-                put_double(out, *double);
-            }
-        }
-        Array::String(strings) => {
-            for string in strings {
-                put_string_element(out, string.as_str(), max_length);
-            }
-        }
-        other => put_string_element(out, &other.to_string(), max_length),
+fn put_each<T>(out: &mut Buffer, elements: &[T], put: impl Fn(&mut Buffer, &T)) {
+    for element in elements {
+        out.nest(ELEMENT, |out| put(out, element));
     }
 }
 
-fn put_string_element(out: &mut Vec<u8>, string: &str, max_length: usize) {
-    put_len(out, ELEMENT, bytes_field_len(cut(string, max_length).len()));
-    put_string(out, string, max_length);
-}
-
-fn put_bool(out: &mut Vec<u8>, bool: bool) {
-    out.extend_from_slice(&[BOOL, u8::from(bool)]);
+fn put_bool(out: &mut Buffer, bool: bool) {
+    out.extend(&[BOOL, u8::from(bool)]);
 }
 
 /// Negative numbers take ten bytes, as protobuf's `int64` has it.
-fn int_len(int: i64) -> usize {
-    1 + varint_len(int.cast_unsigned())
-}
-
-fn put_int(out: &mut Vec<u8>, int: i64) {
+fn put_int(out: &mut Buffer, int: i64) {
     out.push(INT);
-    put_varint(out, int.cast_unsigned());
+    out.put_varint(int.cast_unsigned());
 }
 
-fn put_double(out: &mut Vec<u8>, double: f64) {
+fn put_double(out: &mut Buffer, double: f64) {
     out.push(DOUBLE);
-    out.extend_from_slice(&double.to_le_bytes());
+    out.extend(&double.to_le_bytes());
 }
 
-fn put_string(out: &mut Vec<u8>, string: &str, max_length: usize) {
-    put_bytes(out, STRING, cut(string, max_length).as_bytes());
+fn put_string(out: &mut Buffer, string: &str, max_length: usize) {
+    out.put_bytes(STRING, cut(string, max_length).as_bytes());
+}
+
+/// Appends the attributes of an event or link: up to `max`, with keys that are not empty and
+/// unique, the last value of a key winning, as those of a span. Returns how many are left out,
+/// replaced ones apart.
+pub(crate) fn put_distinct(
+    out: &mut Buffer,
+    field: u8,
+    attributes: &[KeyValue],
+    max: u32,
+    max_length: usize,
+) -> u32 {
+    let (mut kept, mut dropped) = (0, 0_u32);
+    for (at, attribute) in attributes.iter().enumerate() {
+        let mut later = attributes.iter().skip(at + 1);
+        if attribute.key.as_str().is_empty() {
+            dropped = dropped.saturating_add(1);
+        } else if later.any(|other| other.key == attribute.key) {
+            // Replaced.
+        } else if kept == max {
+            dropped = dropped.saturating_add(1);
+        } else {
+            kept += 1;
+            put_attribute(out, field, attribute, max_length);
+        }
+    }
+    dropped
 }
 
 /// The first `max_length` characters.
+#[inline]
 pub(crate) fn cut(string: &str, max_length: usize) -> &str {
     // A character takes at least one byte, so most strings need no counting.
     if string.len() <= max_length {
@@ -206,13 +195,12 @@ mod tests {
 
     use super::*;
 
-    /// Encodes ours, checks the announced size, and decodes with prost.
+    /// Encodes ours, and decodes with prost.
     #[track_caller]
     fn check(attribute: KeyValue, max_length: usize, expected: &KeyValue) {
-        let mut out = Vec::new();
+        let mut out = Buffer::new();
         put_attribute(&mut out, tag(9, BYTES), &attribute, max_length);
-        assert_eq!(out.len(), attribute_field_len(&attribute, max_length));
-        let mut rest = &out[1..];
+        let mut rest = &out.as_slice()[1..];
         let len = prost::decode_length_delimiter(&mut rest).expect("length");
         assert_eq!(len, rest.len());
         let decoded = proto::KeyValue::decode(rest).expect("message");
@@ -236,10 +224,12 @@ mod tests {
             same(KeyValue::new("k".repeat(len), ""));
             same(KeyValue::new("k".repeat(len), true));
             same(KeyValue::new("k".repeat(len), 127));
+            same(KeyValue::new("k".repeat(len), 500));
+            same(KeyValue::new("k".repeat(len), 0.5));
         }
         same(KeyValue::new("b", true));
         same(KeyValue::new("b", false));
-        for int in [0, 1, 127, 128, i64::MAX, -1, i64::MIN] {
+        for int in [0, 1, 127, 128, 16_383, 16_384, i64::MAX, -1, i64::MIN] {
             same(KeyValue::new("i", int));
         }
         for double in [0.0, -1.5, f64::INFINITY, f64::MIN_POSITIVE] {

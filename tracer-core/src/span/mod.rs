@@ -2,7 +2,10 @@
 
 mod attribute_index;
 mod attributes;
+mod buffer;
+mod event;
 mod limits;
+mod link;
 pub(crate) mod record;
 pub(crate) mod recording;
 pub(crate) mod wire;

@@ -55,26 +55,23 @@ impl Head {
         (head.len as usize >= HEAD_BYTES).then_some(head)
     }
 
-    pub(crate) fn write(&self) -> [u8; HEAD_BYTES] {
-        let mut out = [0; HEAD_BYTES];
+    #[inline]
+    pub(crate) fn write(&self, out: &mut [u8; HEAD_BYTES]) {
         let mut rest = out.as_mut_slice();
-        let mut put = |bytes: &[u8]| {
-            let (here, after) = std::mem::take(&mut rest).split_at_mut(bytes.len());
-            here.copy_from_slice(bytes);
-            rest = after;
-        };
-        put(&self.len.to_le_bytes());
-        put(&self.name_len.to_le_bytes());
-        put(&self.trace_state_len.to_le_bytes());
-        put(&self.status_len.to_le_bytes());
-        put(&self.scope.to_le_bytes());
-        put(&[self.flags, self.kind, self.status_code, self.bits]);
-        put(&self.trace_id);
-        put(&self.span_id);
-        put(&self.parent_span_id);
-        put(&self.start_unix_nanos.to_le_bytes());
-        put(&self.end_unix_nanos.to_le_bytes());
-        out
+        put(&mut rest, &self.len.to_le_bytes());
+        put(&mut rest, &self.name_len.to_le_bytes());
+        put(&mut rest, &self.trace_state_len.to_le_bytes());
+        put(&mut rest, &self.status_len.to_le_bytes());
+        put(&mut rest, &self.scope.to_le_bytes());
+        put(
+            &mut rest,
+            &[self.flags, self.kind, self.status_code, self.bits],
+        );
+        put(&mut rest, &self.trace_id);
+        put(&mut rest, &self.span_id);
+        put(&mut rest, &self.parent_span_id);
+        put(&mut rest, &self.start_unix_nanos.to_le_bytes());
+        put(&mut rest, &self.end_unix_nanos.to_le_bytes());
     }
 
     pub(crate) fn parent_is_remote(&self) -> bool {
@@ -84,6 +81,45 @@ impl Head {
     pub(crate) fn set_parent_is_remote(&mut self, remote: bool) {
         self.bits = (self.bits & !PARENT_IS_REMOTE) | u8::from(remote);
     }
+}
+
+/// What is known at the end only, written over the head that was written at the start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    pub(crate) len: u32,
+    pub(crate) name_len: u32,
+    pub(crate) status_len: u32,
+    pub(crate) status_code: u8,
+    pub(crate) end_unix_nanos: u64,
+}
+
+impl End {
+    #[inline]
+    pub(crate) fn write(&self, head: &mut [u8; HEAD_BYTES]) {
+        let mut rest = head.as_mut_slice();
+        put(&mut rest, &self.len.to_le_bytes());
+        put(&mut rest, &self.name_len.to_le_bytes());
+        skip(&mut rest, 4);
+        put(&mut rest, &self.status_len.to_le_bytes());
+        skip(&mut rest, 6);
+        put(&mut rest, &[self.status_code]);
+        skip(&mut rest, 41);
+        put(&mut rest, &self.end_unix_nanos.to_le_bytes());
+    }
+}
+
+/// Writes the next bytes. The lengths are constants, so this is a move.
+#[inline(always)]
+fn put<const N: usize>(rest: &mut &mut [u8], bytes: &[u8; N]) {
+    if let Some((here, after)) = std::mem::take(rest).split_first_chunk_mut() {
+        *here = *bytes;
+        *rest = after;
+    }
+}
+
+#[inline(always)]
+fn skip(rest: &mut &mut [u8], bytes: usize) {
+    *rest = std::mem::take(rest).get_mut(bytes..).unwrap_or_default();
 }
 
 struct Cursor<'a>(&'a [u8]);
@@ -119,8 +155,27 @@ mod tests {
             end_unix_nanos: 9,
         };
         head.set_parent_is_remote(true);
-        assert_eq!(Head::read(&head.write()), Some(head));
+        let mut bytes = [0; HEAD_BYTES];
+        head.write(&mut bytes);
+        assert_eq!(Head::read(&bytes), Some(head));
         assert!(head.parent_is_remote());
+        let end = End {
+            len: 90,
+            name_len: 6,
+            status_len: 3,
+            status_code: 1,
+            end_unix_nanos: 10,
+        };
+        end.write(&mut bytes);
+        let ended = Head {
+            len: 90,
+            name_len: 6,
+            status_len: 3,
+            status_code: 1,
+            end_unix_nanos: 10,
+            ..head
+        };
+        assert_eq!(Head::read(&bytes), Some(ended));
     }
 
     #[test]

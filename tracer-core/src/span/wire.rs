@@ -14,7 +14,7 @@ pub(crate) const fn tag(field: u8, wire_type: u8) -> u8 {
     (field << 3) | wire_type
 }
 
-/// How many bytes [`put_varint`] takes.
+/// How many bytes a varint takes.
 pub(crate) const fn varint_len(value: u64) -> usize {
     // 7 bits a byte, and one byte for zero.
     (70 - (value | 1).leading_zeros() as usize) / 7
@@ -23,27 +23,6 @@ pub(crate) const fn varint_len(value: u64) -> usize {
 /// The size of a field of `len` bytes with its tag and its length.
 pub(crate) const fn bytes_field_len(len: usize) -> usize {
     1 + varint_len(len as u64) + len
-}
-
-pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        #[expect(clippy::cast_possible_truncation, reason = "the lowest 7 bits")]
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "below 0x80")]
-    out.push(value as u8);
-}
-
-/// The tag and length of a field whose `len` bytes the caller appends.
-pub(crate) fn put_len(out: &mut Vec<u8>, tag: u8, len: usize) {
-    out.push(tag);
-    put_varint(out, len as u64);
-}
-
-pub(crate) fn put_bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
-    put_len(out, tag, bytes.len());
-    out.extend_from_slice(bytes);
 }
 
 /// One field of a message.
@@ -95,13 +74,14 @@ fn chunk<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::span::buffer::Buffer;
 
     #[test]
     fn varint_length_is_what_is_written_and_reads_back() {
         for bits in 0..64 {
             for value in [(1_u64 << bits) - 1, 1 << bits, u64::MAX] {
-                let mut out = Vec::new();
-                put_varint(&mut out, value);
+                let mut out = Buffer::new();
+                out.put_varint(value);
                 assert_eq!(out.len(), varint_len(value), "{value}");
                 assert_eq!(out.len(), prost::length_delimiter_len(value as usize));
                 assert_eq!(varint(&mut out.as_slice()), Some(value));

@@ -1,0 +1,36 @@
+//! Events as `opentelemetry.proto.trace.v1.Span.Event` messages (trace.proto, 1.11).
+
+use opentelemetry::KeyValue;
+
+use super::{
+    attributes::put_distinct,
+    buffer::Buffer,
+    limits::SpanLimits,
+    recording::put_count,
+    wire::{BYTES, FIXED64, VARINT, tag},
+};
+
+const EVENTS: u8 = tag(11, BYTES);
+const TIME: u8 = tag(1, FIXED64);
+const NAME: u8 = tag(2, BYTES);
+const ATTRIBUTES: u8 = tag(3, BYTES);
+const DROPPED: u8 = tag(4, VARINT);
+
+/// Appends an event. `dropped` attributes were left out before.
+pub(super) fn put_event(
+    out: &mut Buffer,
+    name: &str,
+    unix_nanos: u64,
+    attributes: &[KeyValue],
+    dropped: u32,
+    limits: &SpanLimits,
+) {
+    out.nest(EVENTS, |out| {
+        out.push(TIME);
+        out.extend(&unix_nanos.to_le_bytes());
+        out.put_bytes(NAME, name.as_bytes());
+        let (max, max_length) = (limits.max_attributes_per_event, limits.max_value_length);
+        let more = put_distinct(out, ATTRIBUTES, attributes, max, max_length);
+        put_count(out, DROPPED, dropped.saturating_add(more));
+    });
+}

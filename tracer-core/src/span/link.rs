@@ -1,0 +1,53 @@
+//! Links as `opentelemetry.proto.trace.v1.Span.Link` messages (trace.proto, 1.11).
+
+use opentelemetry::{
+    KeyValue,
+    trace::{SpanContext, TraceState},
+};
+
+use super::{
+    attributes::put_distinct,
+    buffer::Buffer,
+    limits::SpanLimits,
+    recording::put_count,
+    wire::{BYTES, FIXED32, VARINT, tag},
+};
+
+const LINKS: u8 = tag(13, BYTES);
+const TRACE_ID: u8 = tag(1, BYTES);
+const SPAN_ID: u8 = tag(2, BYTES);
+const TRACE_STATE: u8 = tag(3, BYTES);
+const ATTRIBUTES: u8 = tag(4, BYTES);
+const DROPPED: u8 = tag(5, VARINT);
+const FLAGS: u8 = tag(6, FIXED32);
+
+/// trace/api.md "Link": one that points nowhere and says nothing need not be recorded.
+pub(super) fn is_empty(context: &SpanContext, attributes: &[KeyValue]) -> bool {
+    !context.is_valid() && attributes.is_empty() && *context.trace_state() == TraceState::NONE
+}
+
+/// Appends a link. `dropped` attributes were left out before.
+pub(super) fn put_link(
+    out: &mut Buffer,
+    context: &SpanContext,
+    attributes: &[KeyValue],
+    dropped: u32,
+    limits: &SpanLimits,
+) {
+    out.nest(LINKS, |out| {
+        out.put_bytes(TRACE_ID, &context.trace_id().to_bytes());
+        out.put_bytes(SPAN_ID, &context.span_id().to_bytes());
+        if *context.trace_state() != TraceState::NONE {
+            out.put_bytes(TRACE_STATE, context.trace_state().header().as_bytes());
+        }
+        let (max, max_length) = (limits.max_attributes_per_link, limits.max_value_length);
+        let more = put_distinct(out, ATTRIBUTES, attributes, max, max_length);
+        put_count(out, DROPPED, dropped.saturating_add(more));
+        // trace.proto SpanFlags: the W3C flags, bit 8 "has is_remote", bit 9 "is_remote".
+        let flags = u32::from(context.trace_flags().to_u8())
+            | 0x100
+            | (u32::from(context.is_remote()) << 9);
+        out.push(FLAGS);
+        out.extend(&flags.to_le_bytes());
+    });
+}
