@@ -58,6 +58,9 @@ pub enum FlushError {
     /// Every batch was answered, but an exporter failed to flush or close what it holds itself.
     #[error("an exporter failed to flush or close")]
     Exporter,
+    /// A processor failed to flush or close, or panicked at it.
+    #[error("a processor failed to flush or close")]
+    Processor,
     /// Some spans failed, were rejected or found a full queue since the flush began;
     /// [`Stats`](crate::Stats) has the reasons.
     #[error("{spans} spans were not delivered")]

@@ -63,6 +63,7 @@
 //! | `provider/` | [`TracerProvider`], its builder, what all parts share |
 //! | `tracer.rs`, `span/` | starting a span; what it records, and how that is laid out |
 //! | `local.rs`, `ids.rs`, `clock.rs` | what a thread keeps; ids; the clock |
+//! | `processor.rs` | [`SpanProcessor`]: code of the application that sees every span |
 //! | `ring/` | the byte ring and the registry of all threads' rings |
 //! | `pipeline/` | worker, batches, lanes, flush and shutdown |
 //! | [`sdk`] | adapters to `opentelemetry_sdk` |
@@ -77,6 +78,8 @@ mod provider;
 mod tracer;
 
 mod span;
+
+mod processor;
 
 mod exporter;
 mod pipeline;
@@ -97,6 +100,7 @@ pub use crate::{
     error::{ConfigError, FlushError, ShutdownError},
     exporter::{ExportError, ExportFuture, ExportResult, ExportSuccess, SpanExporter, Status},
     pipeline::{BatchConfig, SpanBatch, SpanRecord, SpanRecords},
+    processor::SpanProcessor,
     provider::{TracerProvider, TracerProviderBuilder},
     span::{Span, SpanLimits},
     stats::{Dropped, ExporterStats, Stats},

@@ -169,7 +169,9 @@ impl Outlet {
     pub(crate) fn end(&mut self, mut recording: Box<Recording>, sampled: bool) {
         // Before the push: whoever sees the record sees the span counted.
         Counters::bump(&self.producer.counters().ended);
-        if !sampled {
+        if mem::take(&mut recording.discarded) {
+            Counters::bump(&self.producer.counters().discarded);
+        } else if !sampled {
             Counters::bump(&self.producer.counters().not_sampled);
         } else if recording.shared.is_closed() {
             Counters::bump(&self.producer.counters().late);

@@ -11,10 +11,7 @@ use std::{
     time::Duration,
 };
 
-use opentelemetry::{
-    Array, Context, KeyValue, StringValue, Value,
-    trace::{Event, Link, SpanContext, SpanId, Status, TraceFlags, TraceId, TraceState},
-};
+use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::{
     Resource,
     error::{OTelSdkError, OTelSdkResult},
@@ -26,7 +23,6 @@ use crate::{
     clock::system_time,
     exporter::{self, ExportError, ExportFuture, ExportResult, ExportSuccess, SpanExporter},
     pipeline::{SpanBatch, SpanRecord},
-    span::wire::{Field, next_field},
 };
 
 /// How long a wrapped exporter may take to shut down: the SDK's own default.
@@ -162,162 +158,32 @@ impl SpanBatch {
         self.spans()
             .map(|span| {
                 let scope = self.scopes().get(span.scope_index()).cloned();
-                let mut data = SpanData {
-                    span_context: SpanContext::new(
-                        span.trace_id(),
-                        span.span_id(),
-                        span.trace_flags(),
-                        false,
-                        span.trace_state().parse().unwrap_or_default(),
-                    ),
-                    parent_span_id: span.parent_span_id(),
-                    parent_span_is_remote: span.parent_is_remote(),
-                    span_kind: span.kind(),
-                    name: span.name().to_owned().into(),
-                    start_time: system_time(span.start_unix_nanos()),
-                    end_time: system_time(span.end_unix_nanos()),
-                    attributes: Vec::new(),
-                    dropped_attributes_count: 0,
-                    events: SpanEvents::default(),
-                    links: SpanLinks::default(),
-                    status: status(&span),
-                    instrumentation_scope: scope.unwrap_or_default(),
-                };
-                read_fields(span.otlp_fields(), &mut data);
-                data
+                span_data(&span, scope.unwrap_or_default())
             })
             .collect()
     }
 }
 
-fn status(span: &SpanRecord<'_>) -> Status {
-    match span.otlp_status_code() {
-        1 => Status::Ok,
-        2 => Status::error(span.status_message().to_owned()),
-        _ => Status::Unset,
+fn span_data(span: &SpanRecord<'_>, scope: InstrumentationScope) -> SpanData {
+    let mut events = SpanEvents::default();
+    events.events.extend(span.events());
+    events.dropped_count = span.dropped_events();
+    let mut links = SpanLinks::default();
+    links.links.extend(span.links());
+    links.dropped_count = span.dropped_links();
+    SpanData {
+        span_context: span.span_context(),
+        parent_span_id: span.parent_span_id(),
+        parent_span_is_remote: span.parent_is_remote(),
+        span_kind: span.kind(),
+        name: span.name().to_owned().into(),
+        start_time: system_time(span.start_unix_nanos()),
+        end_time: system_time(span.end_unix_nanos()),
+        attributes: span.attributes().collect(),
+        dropped_attributes_count: span.dropped_attributes(),
+        events,
+        links,
+        status: span.status(),
+        instrumentation_scope: scope,
     }
-}
-
-// The messages below were written by `span::recording`; fields of other kinds cannot occur and are
-// passed over.
-
-fn read_fields(mut rest: &[u8], data: &mut SpanData) {
-    while let Some((number, field)) = next_field(&mut rest) {
-        match (number, field) {
-            (9, Field::Bytes(bytes)) => data.attributes.extend(key_value(bytes)),
-            (10, Field::Varint(count)) => data.dropped_attributes_count = saturate(count),
-            (11, Field::Bytes(bytes)) => data.events.events.push(event(bytes)),
-            (12, Field::Varint(count)) => data.events.dropped_count = saturate(count),
-            (13, Field::Bytes(bytes)) => data.links.links.push(link(bytes)),
-            (14, Field::Varint(count)) => data.links.dropped_count = saturate(count),
-            _ => {}
-        }
-    }
-}
-
-fn event(mut rest: &[u8]) -> Event {
-    let (mut name, mut nanos, mut attributes, mut dropped) = (String::new(), 0, Vec::new(), 0);
-    while let Some((number, field)) = next_field(&mut rest) {
-        match (number, field) {
-            (1, Field::Fixed64(time)) => nanos = time,
-            (2, Field::Bytes(bytes)) => name = text(bytes),
-            (3, Field::Bytes(bytes)) => attributes.extend(key_value(bytes)),
-            (4, Field::Varint(count)) => dropped = saturate(count),
-            _ => {}
-        }
-    }
-    Event::new(name, system_time(nanos), attributes, dropped)
-}
-
-fn link(mut rest: &[u8]) -> Link {
-    let (mut trace_id, mut span_id) = (TraceId::INVALID, SpanId::INVALID);
-    let (mut flags, mut state) = (0_u32, TraceState::NONE);
-    let (mut attributes, mut dropped) = (Vec::new(), 0);
-    while let Some((number, field)) = next_field(&mut rest) {
-        match (number, field) {
-            (1, Field::Bytes(bytes)) => {
-                trace_id = bytes.try_into().map_or(trace_id, TraceId::from_bytes);
-            }
-            (2, Field::Bytes(bytes)) => {
-                span_id = bytes.try_into().map_or(span_id, SpanId::from_bytes);
-            }
-            (3, Field::Bytes(bytes)) => state = text(bytes).parse().unwrap_or_default(),
-            (4, Field::Bytes(bytes)) => attributes.extend(key_value(bytes)),
-            (5, Field::Varint(count)) => dropped = saturate(count),
-            (6, Field::Fixed32(bits)) => flags = bits,
-            _ => {}
-        }
-    }
-    let remote = flags & 0x200 != 0;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "bits 0 to 7 are the W3C flags"
-    )]
-    let flags = TraceFlags::new(flags as u8);
-    let context = SpanContext::new(trace_id, span_id, flags, remote, state);
-    Link::new(context, attributes, dropped)
-}
-
-fn key_value(mut rest: &[u8]) -> Option<KeyValue> {
-    let (mut key, mut value) = (String::new(), None);
-    while let Some((number, field)) = next_field(&mut rest) {
-        match (number, field) {
-            (1, Field::Bytes(bytes)) => key = text(bytes),
-            (2, Field::Bytes(bytes)) => value = any_value(bytes),
-            _ => {}
-        }
-    }
-    Some(KeyValue::new(key, value?))
-}
-
-fn any_value(mut rest: &[u8]) -> Option<Value> {
-    Some(match next_field(&mut rest)? {
-        (1, Field::Bytes(bytes)) => Value::String(text(bytes).into()),
-        (2, Field::Varint(bool)) => Value::Bool(bool != 0),
-        (3, Field::Varint(int)) => Value::I64(int.cast_signed()),
-        (4, Field::Fixed64(bits)) => Value::F64(f64::from_bits(bits)),
-        (5, Field::Bytes(bytes)) => Value::Array(array(bytes)),
-        _ => return None,
-    })
-}
-
-/// The elements are of one type, because the API's arrays are; an empty array has forgotten which.
-fn array(mut rest: &[u8]) -> Array {
-    let mut elements = Vec::new();
-    while let Some((1, Field::Bytes(bytes))) = next_field(&mut rest) {
-        elements.extend(any_value(bytes));
-    }
-    let bools: Vec<bool> = each(&elements, |value| match value {
-        Value::Bool(bool) => Some(*bool),
-        _ => None,
-    });
-    let ints: Vec<i64> = each(&elements, |value| match value {
-        Value::I64(int) => Some(*int),
-        _ => None,
-    });
-    let doubles: Vec<f64> = each(&elements, |value| match value {
-        Value::F64(double) => Some(*double),
-        _ => None,
-    });
-    match elements.first() {
-        Some(Value::Bool(_)) => Array::Bool(bools),
-        Some(Value::I64(_)) => Array::I64(ints),
-        Some(Value::F64(_)) => Array::F64(doubles),
-        _ => Array::String(each(&elements, |value| match value {
-            Value::String(string) => Some(string.clone()),
-            _ => None::<StringValue>,
-        })),
-    }
-}
-
-fn each<T>(elements: &[Value], element: impl Fn(&Value) -> Option<T>) -> Vec<T> {
-    elements.iter().filter_map(element).collect()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn saturate(count: u64) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }

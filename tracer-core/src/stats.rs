@@ -25,6 +25,8 @@ pub struct Stats {
     pub drained: u64,
     /// Spans not recorded because the sampler panicked. Not among the started.
     pub sampler_panics: u64,
+    /// Callbacks of processors that panicked.
+    pub processor_panics: u64,
     /// Rings in use, one for each thread that ended or started a span.
     pub rings: u64,
     /// What each exporter did, in the order in which they were added.
@@ -39,6 +41,8 @@ pub struct Dropped {
     pub queue_full: u64,
     /// The span alone was larger than a ring.
     pub byte_budget: u64,
+    /// A processor, or whoever held the span, asked for it ([`Span::discard`](crate::Span::discard)).
+    pub discarded: u64,
     /// The span ended after the shutdown.
     pub already_shutdown: u64,
 }
@@ -46,7 +50,7 @@ pub struct Dropped {
 impl Dropped {
     /// All reasons together.
     pub fn total(&self) -> u64 {
-        self.queue_full + self.byte_budget + self.already_shutdown
+        self.queue_full + self.byte_budget + self.discarded + self.already_shutdown
     }
 }
 

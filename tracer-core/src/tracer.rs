@@ -35,11 +35,14 @@ impl Tracer {
         Self { shared, scope }
     }
 
-    /// Whether a span started now could be recorded (trace/api.md "Enabled"): false after a
-    /// shutdown and inside exporters. For callers that want to spare the work of collecting
-    /// attributes.
+    /// Whether somebody could see a span that is started now (trace/api.md "Enabled"): false where
+    /// there is neither a processor nor an exporter, after a shutdown, and inside exporters and
+    /// processors. For callers that want to spare the work of collecting attributes.
     pub fn enabled(&self) -> bool {
-        !self.shared.is_closed() && !Context::is_current_telemetry_suppressed()
+        self.shared.has_audience()
+            && !self.shared.is_closed()
+            && !self.shared.processors.are_running()
+            && !Context::is_current_telemetry_suppressed()
     }
 }
 
@@ -62,7 +65,7 @@ impl Tracer {
             return Span::non_recording(SpanContext::NONE);
         }
         let parent_span = parent_cx.span();
-        if shared.is_closed() {
+        if shared.is_closed() || shared.processors.are_running() {
             // A process that is draining still passes its callers' context on.
             return Span::non_recording(parent_span.span_context().clone());
         }
@@ -128,7 +131,11 @@ impl Tracer {
             let dropped = link.dropped_attributes_count;
             recording.add_link(&link.span_context, &link.attributes, dropped);
         }
-        Span::recording(context, recording)
+        let mut span = Span::recording(context, recording);
+        if !shared.processors.is_empty() {
+            shared.processors.on_start(&mut span, parent_cx);
+        }
+        span
     }
 }
 

@@ -98,20 +98,25 @@ pub struct SpanRecord<'a> {
 }
 
 impl<'a> SpanRecord<'a> {
-    pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
-        let head = Head::read(bytes)?;
-        let body = bytes.get(HEAD_BYTES..head.len as usize)?;
+    /// A view of a record in parts: name and tracestate as `head` has their lengths, then fields.
+    pub(crate) fn of(head: Head, body: &'a [u8], status_message: &'a [u8]) -> Option<Self> {
         let (name, body) = body.split_at_checked(head.name_len as usize)?;
-        let (trace_state, body) = body.split_at_checked(head.trace_state_len as usize)?;
-        let fields_len = body.len().checked_sub(head.status_len as usize)?;
-        let (fields, status_message) = body.split_at_checked(fields_len)?;
+        let (trace_state, fields) = body.split_at_checked(head.trace_state_len as usize)?;
         Some(Self {
             head,
             name,
             trace_state,
-            fields,
             status_message,
+            fields,
         })
+    }
+
+    pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
+        let head = Head::read(bytes)?;
+        let body = bytes.get(HEAD_BYTES..head.len as usize)?;
+        let message_at = body.len().checked_sub(head.status_len as usize)?;
+        let (body, status_message) = body.split_at_checked(message_at)?;
+        Self::of(head, body, status_message)
     }
 
     /// The id of the trace, 16 bytes, never zero.
@@ -213,7 +218,8 @@ impl<'a> SpanRecord<'a> {
     }
 
     /// Attributes, events, links and their dropped counts, encoded as the fields 9 to 14 of
-    /// `opentelemetry.proto.trace.v1.Span`, ready to be copied into a message.
+    /// `opentelemetry.proto.trace.v1.Span`, ready to be copied into a message. The counts are
+    /// there once the span has ended.
     pub fn otlp_fields(&self) -> &'a [u8] {
         self.fields
     }

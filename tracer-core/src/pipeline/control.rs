@@ -15,7 +15,7 @@ use crate::error::FlushError;
 const GRACE: Duration = Duration::from_millis(25);
 
 /// The longest timeout: a year.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What the worker is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use crate::{
     error::ConfigError,
     exporter::SpanExporter,
     pipeline::{BatchConfig, lane::Lane, worker::Worker},
+    processor::{Processors, SpanProcessor},
     resource,
     span::SpanLimits,
 };
@@ -24,6 +25,7 @@ pub struct TracerProviderBuilder {
     sampler: Option<Box<dyn ShouldSample>>,
     limits: SpanLimits,
     batch: BatchConfig,
+    processors: Vec<Box<dyn SpanProcessor>>,
     exporters: Vec<Box<dyn SpanExporter>>,
 }
 
@@ -57,6 +59,13 @@ impl TracerProviderBuilder {
         self
     }
 
+    /// Adds a processor. They are called in the order in which they are added.
+    #[must_use]
+    pub fn processor(mut self, processor: impl SpanProcessor) -> Self {
+        self.processors.push(Box::new(processor));
+        self
+    }
+
     /// Adds an exporter. Each gets every span, through a queue and on a thread of its own.
     #[must_use]
     pub fn exporter(self, exporter: impl SpanExporter) -> Self {
@@ -87,6 +96,7 @@ impl TracerProviderBuilder {
             self.limits,
             self.sampler
                 .map_or(Sampler::ParentOrAlways, Sampler::Custom),
+            Processors::new(self.processors),
             resource,
             self.batch.ring_bytes,
         ));

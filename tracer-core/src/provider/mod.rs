@@ -12,7 +12,6 @@ pub use self::builder::TracerProviderBuilder;
 pub(crate) use self::shared::{Sampler, Shared, trace_state_of};
 use crate::{
     error::{FlushError, ShutdownError},
-    pipeline::control::Request,
     stats::Stats,
     tracer::Tracer,
 };
@@ -61,13 +60,12 @@ impl TracerProvider {
 
     /// Sends every span that ended before the call, and waits until the exporters have answered,
     /// at most `timeout` and 25 ms. Blocks the calling thread; needs no runtime and may be called inside
-    /// one. Concurrent calls share one pass.
+    /// one. Concurrent calls share one pass. Processors are flushed at the same time.
     ///
     /// # Errors
     /// [`FlushError`] says whether time ran out, the provider was shut down, or spans failed.
     pub fn force_flush(&self, timeout: Duration) -> Result<(), FlushError> {
-        self.inner.shared.control.call(Request::Flush, timeout)?;
-        Ok(())
+        self.inner.shared.flush(timeout)
     }
 
     /// Flushes, closes the exporters and ends the worker, within `timeout` and 25 ms. Spans that end later

@@ -22,12 +22,13 @@ use parking_lot::Mutex;
 
 use crate::{
     clock::Clock,
-    error::ShutdownError,
+    error::{FlushError, ShutdownError},
     local::Outlet,
     pipeline::{
         control::{Control, Request},
         lane_stats::LaneStats,
     },
+    processor::{Closing, Processors},
     provider::scopes::Scopes,
     ring::registry::Registry,
     span::{SpanLimits, recording::Recording},
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) limits: SpanLimits,
     pub(crate) sampler: Sampler,
+    pub(crate) processors: Processors,
     pub(crate) resource: Arc<Resource>,
     pub(crate) registry: Registry,
     pub(crate) ring_bytes: usize,
@@ -84,6 +86,7 @@ impl Shared {
     pub(crate) fn new(
         limits: SpanLimits,
         sampler: Sampler,
+        processors: Processors,
         resource: Resource,
         ring_bytes: usize,
     ) -> Self {
@@ -94,6 +97,7 @@ impl Shared {
             clock: Clock::new(),
             limits,
             sampler,
+            processors,
             resource: Arc::new(resource),
             registry: Registry::default(),
             ring_bytes,
@@ -106,23 +110,37 @@ impl Shared {
         }
     }
 
+    /// Whether there is a processor or an exporter.
+    pub(crate) fn has_audience(&self) -> bool {
+        let lanes = self.lanes.get();
+        !self.processors.is_empty() || lanes.is_some_and(|lanes| !lanes.is_empty())
+    }
+
     /// Whether the provider is shut down, or about to be.
     pub(crate) fn is_closed(&self) -> bool {
         // Relaxed: a hint. A span that misses it stays in its ring and is counted from there.
         self.closed.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn shutdown(&self, timeout: Duration) -> Result<(), ShutdownError> {
+    pub(crate) fn flush(self: &Arc<Self>, timeout: Duration) -> Result<(), FlushError> {
+        let processors = Closing::begin(self, Request::Flush, timeout);
+        let exported = self.control.call(Request::Flush, timeout);
+        exported.and(processors.wait())
+    }
+
+    pub(crate) fn shutdown(self: &Arc<Self>, timeout: Duration) -> Result<(), ShutdownError> {
         // Relaxed: only who is first matters.
         if self.closed.swap(true, Ordering::Relaxed) {
             return Err(ShutdownError::AlreadyShutdown);
         }
-        let answer = self.control.call(Request::Shutdown, timeout);
+        let processors = Closing::begin(self, Request::Shutdown, timeout);
+        let exported = self.control.call(Request::Shutdown, timeout);
         // Whatever still hangs is given up now, so that every span is accounted for.
         for lane in self.lanes.get().into_iter().flatten() {
             lane.seal();
         }
-        answer.map_err(ShutdownError::Flush)
+        let closed = exported.and(processors.wait());
+        closed.map_err(ShutdownError::Flush)
     }
 
     /// Counts a span as started on a thread that has no ring.
@@ -197,7 +215,7 @@ impl Shared {
         let late_ended = self.counts.late_ended.load(Ordering::Relaxed);
         let sampled = totals.ended.saturating_sub(totals.not_sampled);
         let in_rings = sampled
-            .saturating_sub(totals.full + totals.oversized + totals.late)
+            .saturating_sub(totals.full + totals.oversized + totals.discarded + totals.late)
             .saturating_sub(drained);
         Stats {
             started: totals.started + late_started,
@@ -206,11 +224,13 @@ impl Shared {
             dropped: Dropped {
                 queue_full: totals.full,
                 byte_budget: totals.oversized,
+                discarded: totals.discarded,
                 already_shutdown: totals.late + late_ended + if sealed { in_rings } else { 0 },
             },
             waiting: if sealed { 0 } else { in_rings },
             drained,
             sampler_panics: self.counts.sampler_panics.load(Ordering::Relaxed),
+            processor_panics: self.processors.panics(),
             rings: self.registry.len() as u64,
             exporters,
         }

@@ -43,6 +43,8 @@ pub(crate) struct Counters {
     pub(crate) ended: AtomicU64,
     /// Ended spans that were recorded but not sampled, so are not for exporters.
     pub(crate) not_sampled: AtomicU64,
+    /// Ended spans that were discarded before their end.
+    pub(crate) discarded: AtomicU64,
     /// Ended spans for which the ring had no room.
     pub(crate) full: AtomicU64,
     /// Ended spans larger than the ring.

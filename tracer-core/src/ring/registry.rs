@@ -31,6 +31,7 @@ pub(crate) struct Totals {
     pub(crate) started: u64,
     pub(crate) ended: u64,
     pub(crate) not_sampled: u64,
+    pub(crate) discarded: u64,
     pub(crate) full: u64,
     pub(crate) oversized: u64,
     pub(crate) late: u64,
@@ -43,6 +44,7 @@ impl Totals {
         self.full += counters.full.load(Ordering::Relaxed);
         self.oversized += counters.oversized.load(Ordering::Relaxed);
         self.late += counters.late.load(Ordering::Relaxed);
+        self.discarded += counters.discarded.load(Ordering::Relaxed);
         self.not_sampled += counters.not_sampled.load(Ordering::Relaxed);
         self.ended += counters.ended.load(Ordering::Relaxed);
         self.started += counters.started.load(Ordering::Relaxed);

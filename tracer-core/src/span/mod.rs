@@ -3,7 +3,10 @@
 mod attribute_index;
 mod attributes;
 mod buffer;
+mod decode;
+mod end;
 mod event;
+mod exception;
 mod limits;
 mod link;
 pub(crate) mod record;
@@ -19,10 +22,7 @@ use opentelemetry::{
 
 pub use self::limits::SpanLimits;
 use self::recording::Recording;
-use crate::{clock::unix_nanos, local};
-
-/// An error that is its own source must not be followed for ever.
-const MAX_CAUSES: usize = 32;
+use crate::{clock::unix_nanos, pipeline::SpanRecord};
 
 /// A span of [`Tracer`](crate::Tracer): implements [`opentelemetry::trace::Span`].
 ///
@@ -54,18 +54,44 @@ impl Span {
         }
     }
 
-    fn finish(&mut self, end: Option<SystemTime>) {
-        let Some(mut recording) = self.recording.take() else {
-            return;
-        };
-        let end = match end {
-            Some(end) => unix_nanos(end),
-            None => Self::wall_now(&recording),
-        };
-        // A wall clock that was set back must not give a negative duration.
-        let end = end.max(recording.start_unix_nanos());
-        recording.set_end(end);
-        local::end(recording, self.context.is_sampled());
+    /// What is recorded so far, to be read; nothing once the span has ended, or if it does not
+    /// record. The counts of what was dropped are not in it before the span has ended, nor is the
+    /// end time before [`on_ending`](crate::SpanProcessor::on_ending).
+    ///
+    /// # Cost
+    /// No allocation; attributes are decoded when they are asked for.
+    ///
+    /// # Examples
+    /// ```
+    /// use opentelemetry::{KeyValue, trace::{Span as _, Tracer as _, TracerProvider as _}};
+    ///
+    /// let provider = tracer_core::TracerProvider::builder().build()?;
+    /// let mut span = provider.tracer("shop").start("checkout");
+    /// span.set_attribute(KeyValue::new("cart.items", 3));
+    /// let items = span.record().and_then(|record| record.attribute("cart.items"));
+    /// assert_eq!(items, Some(3.into()));
+    /// # Ok::<(), tracer_core::ConfigError>(())
+    /// ```
+    pub fn record(&self) -> Option<SpanRecord<'_>> {
+        self.recording.as_ref()?.record()
+    }
+
+    /// Takes an attribute away, and returns whether it was there.
+    pub fn remove_attribute(&mut self, key: &str) -> bool {
+        self.recording
+            .as_mut()
+            .is_some_and(|recording| recording.remove_attribute(key))
+    }
+
+    /// Keeps the span from the exporters: when it ends it is counted as
+    /// [`discarded`](crate::Dropped::discarded). Its context stays sampled, because others may
+    /// have it already, so children of a span that is discarded have no parent where they arrive.
+    pub fn discard(&mut self) {
+        if self.context.is_sampled()
+            && let Some(recording) = &mut self.recording
+        {
+            recording.discarded = true;
+        }
     }
 
     fn wall_now(recording: &Recording) -> u64 {
@@ -159,54 +185,5 @@ impl opentelemetry::trace::Span for Span {
 
     fn end_with_timestamp(&mut self, timestamp: SystemTime) {
         self.finish(Some(timestamp));
-    }
-}
-
-impl Span {
-    /// Records an error as an `exception` event with `exception.type` (the Rust type),
-    /// `exception.message`, up to 32 causes of the `source()` chain as `exception.stacktrace` where there is one, and
-    /// the given attributes, which win over these (semantic conventions, "Exceptions on spans").
-    ///
-    /// # Examples
-    /// ```
-    /// use opentelemetry::{KeyValue, trace::{Tracer, TracerProvider as _}};
-    ///
-    /// let provider = tracer_core::TracerProvider::builder().build()?;
-    /// let mut span = provider.tracer("shop").start("charge");
-    /// if let Err(error) = "x".parse::<u8>() {
-    ///     span.record_exception(&error, &[KeyValue::new("exception.escaped", false)]);
-    /// }
-    /// # Ok::<(), tracer_core::ConfigError>(())
-    /// ```
-    pub fn record_exception<E: Error>(&mut self, error: &E, attributes: &[KeyValue]) {
-        let Some(recording) = &mut self.recording else {
-            return;
-        };
-        let mut all = vec![
-            KeyValue::new("exception.type", std::any::type_name::<E>()),
-            KeyValue::new("exception.message", error.to_string()),
-        ];
-        let mut chain = String::new();
-        let mut source = error.source();
-        for _ in 0..MAX_CAUSES {
-            let Some(cause) = source else { break };
-            chain.push_str("caused by: ");
-            chain.push_str(&cause.to_string());
-            chain.push('\n');
-            source = cause.source();
-        }
-        if !chain.is_empty() {
-            all.push(KeyValue::new("exception.stacktrace", chain));
-        }
-        all.retain(|own| attributes.iter().all(|given| given.key != own.key));
-        all.extend_from_slice(attributes);
-        let now = Self::wall_now(recording);
-        recording.add_event("exception", now, &all, 0);
-    }
-}
-
-impl Drop for Span {
-    fn drop(&mut self) {
-        self.finish(None);
     }
 }

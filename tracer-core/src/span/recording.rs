@@ -6,11 +6,11 @@
 //!
 //! Attributes, events and links are encoded when they are set, so ending a span is one copy.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, fmt, mem, sync::Arc};
 
 use opentelemetry::{
     KeyValue, SpanId,
-    trace::{SpanContext, Status, TraceState},
+    trace::{SpanContext, Status, TraceFlags, TraceState},
 };
 
 use super::{
@@ -23,7 +23,7 @@ use super::{
     record::{End, HEAD_BYTES, Head},
     wire::{BYTES, VARINT, tag},
 };
-use crate::{clock::Offset, provider::Shared};
+use crate::{clock::Offset, pipeline::SpanRecord, provider::Shared};
 
 // Fields of opentelemetry.proto.trace.v1.Span (trace.proto, 1.11).
 const ATTRIBUTES: u8 = tag(9, BYTES);
@@ -46,6 +46,10 @@ pub(crate) struct Recording {
     end_unix_nanos: u64,
     name_len: u32,
     counts: Counts,
+    /// Set while processors see the span end. Invariant: false in spare recordings.
+    pub(crate) ending: bool,
+    /// Not for exporters, although it is sampled. Invariant: false in spare recordings.
+    pub(crate) discarded: bool,
 }
 
 /// What was added, and what was left out.
@@ -81,6 +85,8 @@ impl Recording {
             end_unix_nanos: 0,
             name_len: 0,
             counts: Counts::default(),
+            ending: false,
+            discarded: false,
         }
     }
 
@@ -207,7 +213,21 @@ impl Recording {
     /// Completes the record. Its bytes are the buffer, then the status message.
     #[inline]
     pub(crate) fn finish(&mut self) -> [&[u8]; 2] {
-        let counts = self.counts;
+        self.put_counts();
+        let end = self.end();
+        if let Some(space) = self.buffer.as_mut_slice().first_chunk_mut() {
+            end.write(space);
+        }
+        [
+            self.buffer.as_slice(),
+            otlp_status(&self.status).1.as_bytes(),
+        ]
+    }
+
+    /// Writes what was left out, which then counts no more: a second call writes nothing.
+    #[inline]
+    pub(crate) fn put_counts(&mut self) {
+        let counts = mem::take(&mut self.counts);
         put_count(
             &mut self.buffer,
             DROPPED_ATTRIBUTES,
@@ -215,22 +235,34 @@ impl Recording {
         );
         put_count(&mut self.buffer, DROPPED_EVENTS, counts.dropped_events);
         put_count(&mut self.buffer, DROPPED_LINKS, counts.dropped_links);
-        let (status_code, message) = match &self.status {
-            Status::Unset => (0, ""),
-            Status::Ok => (1, ""),
-            Status::Error { description } => (2, description.as_ref()),
-        };
-        let end = End {
+    }
+
+    #[inline]
+    fn end(&self) -> End {
+        let (status_code, message) = otlp_status(&self.status);
+        End {
             len: len_u32(self.buffer.len() + message.len()),
             name_len: self.name_len,
             status_len: len_u32(message.len()),
             status_code,
             end_unix_nanos: self.end_unix_nanos,
-        };
-        if let Some(space) = self.buffer.as_mut_slice().first_chunk_mut() {
-            end.write(space);
         }
-        [self.buffer.as_slice(), message.as_bytes()]
+    }
+
+    /// What is recorded so far. A span that is discarded counts as not sampled here.
+    pub(crate) fn record(&self) -> Option<SpanRecord<'_>> {
+        let (head, body) = self.buffer.as_slice().split_first_chunk::<HEAD_BYTES>()?;
+        let mut head = *head;
+        self.end().write(&mut head);
+        let mut head = Head::read(&head)?;
+        if self.discarded {
+            head.flags &= !TraceFlags::SAMPLED.to_u8();
+        }
+        SpanRecord::of(head, body, otlp_status(&self.status).1.as_bytes())
+    }
+
+    pub(crate) fn remove_attribute(&mut self, key: &str) -> bool {
+        Mark::of(key).is_some_and(|mark| self.index.remove(key, mark, &mut self.buffer))
     }
 
     /// Drops what the next span does not need, so that spare recordings hold no more than
@@ -272,6 +304,16 @@ impl fmt::Debug for Recording {
             .field("events", &self.counts.events)
             .field("links", &self.counts.links)
             .finish_non_exhaustive()
+    }
+}
+
+/// The number of trace.proto's `StatusCode`, and the description.
+#[inline]
+fn otlp_status(status: &Status) -> (u8, &str) {
+    match status {
+        Status::Unset => (0, ""),
+        Status::Ok => (1, ""),
+        Status::Error { description } => (2, description.as_ref()),
     }
 }
 

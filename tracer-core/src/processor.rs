@@ -1,0 +1,267 @@
+//! Code of the application that sees every span: when it starts, when it is about to end, and when
+//! it has ended.
+
+use std::{
+    cell::Cell,
+    fmt, mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use opentelemetry::{Context, InstrumentationScope};
+use opentelemetry_sdk::Resource;
+
+use crate::{
+    error::FlushError,
+    pipeline::{
+        SpanRecord,
+        control::{LONGEST, Request},
+    },
+    provider::Shared,
+    span::Span,
+};
+
+/// How deep callbacks may nest: a processor that ends a span inside a callback is called for that
+/// span, and so on.
+const MAX_DEPTH: u32 = 8;
+
+/// Sees every recording span of a provider, on the thread that starts or ends it.
+///
+/// Source: OpenTelemetry specification, trace/sdk.md "Span processor". Processors are called in
+/// the order in which they were given to
+/// [`TracerProviderBuilder::processor`](crate::TracerProviderBuilder::processor), all with
+/// `on_ending` before the first with `on_end`. Then the span goes to the exporters.
+///
+/// # Reentrancy
+/// Inside a callback the provider records no new span: [`Tracer`](crate::Tracer)s give spans that
+/// carry their parent's context, so that a processor cannot feed itself. A span of its own that a
+/// processor ends inside a callback is shown to the processors like any other; where that nests
+/// more than 8 deep, it is [discarded](Span::discard). A processor may flush its own provider,
+/// which flushes the exporters only.
+///
+/// # Panics
+/// A callback that panics is abandoned and counted in
+/// [`Stats::processor_panics`](crate::Stats::processor_panics); the span goes its way.
+///
+/// # Cost
+/// Callbacks are on the caller's path: what they take, every start and end takes. Without a
+/// processor there is one branch.
+///
+/// # Examples
+/// ```
+/// use opentelemetry::{Context, KeyValue, baggage::BaggageExt as _, trace::Span as _};
+/// use tracer_core::{Span, SpanProcessor, TracerProvider};
+///
+/// #[derive(Debug)]
+/// struct Tenant;
+///
+/// impl SpanProcessor for Tenant {
+///     fn on_start(&self, span: &mut Span, parent: &Context) {
+///         if let Some(tenant) = parent.baggage().get("tenant") {
+///             span.set_attribute(KeyValue::new("tenant", tenant.clone()));
+///         }
+///     }
+///
+///     fn on_ending(&self, span: &mut Span) {
+///         if span.record().is_some_and(|record| record.name() == "GET /health") {
+///             span.discard();
+///         }
+///     }
+/// }
+///
+/// let provider = TracerProvider::builder().processor(Tenant).build()?;
+/// # Ok::<(), tracer_core::ConfigError>(())
+/// ```
+pub trait SpanProcessor: fmt::Debug + Send + Sync + 'static {
+    /// A span has started, with its first attributes. `parent` is the context that it was started
+    /// in. Must not attach a context: the API may be reading the current one.
+    fn on_start(&self, _span: &mut Span, _parent: &Context) {}
+
+    /// The span is about to end: its end time is set, and it can still be changed. Nobody else can
+    /// change it now, because the callback holds it.
+    fn on_ending(&self, _span: &mut Span) {}
+
+    /// The span has ended, with these contents. A span that is recorded and not sampled comes here
+    /// too and goes no further, as [`SpanRecord::trace_flags`] says.
+    fn on_end(&self, _span: &SpanRecord<'_>, _scope: &InstrumentationScope, _resource: &Resource) {}
+
+    /// Completes what the processor holds back. Called on a thread of its own by a flush of the
+    /// provider, which waits for it no longer than `timeout`.
+    ///
+    /// # Errors
+    /// Whatever error is returned becomes that of the provider's flush, unless that has one.
+    fn force_flush(&self, _timeout: Duration) -> Result<(), FlushError> {
+        Ok(())
+    }
+
+    /// Closes the processor, as [`force_flush`](Self::force_flush) is called. Called once; a
+    /// callback that is under way on another thread may end after it.
+    ///
+    /// # Errors
+    /// As for a flush.
+    fn shutdown(&self, _timeout: Duration) -> Result<(), FlushError> {
+        Ok(())
+    }
+}
+
+/// The processors of a provider.
+#[derive(Debug, Default)]
+pub(crate) struct Processors {
+    list: Vec<Box<dyn SpanProcessor>>,
+    panics: AtomicU64,
+}
+
+thread_local! {
+    /// How many callbacks of any provider are under way on this thread.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+}
+
+impl Processors {
+    pub(crate) fn new(list: Vec<Box<dyn SpanProcessor>>) -> Self {
+        Self {
+            list,
+            panics: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Whether no span may start, because this is a callback.
+    pub(crate) fn are_running(&self) -> bool {
+        !self.list.is_empty() && DEPTH.get() > 0
+    }
+
+    /// Whether no callback may nest any deeper.
+    pub(crate) fn are_too_deep(&self) -> bool {
+        DEPTH.get() >= MAX_DEPTH
+    }
+
+    pub(crate) fn panics(&self) -> u64 {
+        // Relaxed: a statistic.
+        self.panics.load(Ordering::Relaxed)
+    }
+
+    #[cold]
+    pub(crate) fn on_start(&self, span: &mut Span, parent: &Context) {
+        for processor in &self.list {
+            self.isolated(|| processor.on_start(span, parent));
+        }
+    }
+
+    pub(crate) fn on_ending(&self, span: &mut Span) {
+        for processor in &self.list {
+            self.isolated(|| processor.on_ending(span));
+        }
+    }
+
+    pub(crate) fn on_end(
+        &self,
+        span: &SpanRecord<'_>,
+        scope: &InstrumentationScope,
+        resource: &Resource,
+    ) {
+        for processor in &self.list {
+            self.isolated(|| processor.on_end(span, scope, resource));
+        }
+    }
+
+    /// Calls foreign code; a panic is counted and gives nothing.
+    fn isolated<T>(&self, call: impl FnOnce() -> T) -> Option<T> {
+        let _inside = Inside::enter();
+        catch_unwind(AssertUnwindSafe(call))
+            .inspect_err(|_| {
+                // Relaxed: a statistic.
+                self.panics.fetch_add(1, Ordering::Relaxed);
+            })
+            // What a panic carries may panic again when it is dropped.
+            .map_err(mem::forget)
+            .ok()
+    }
+
+    fn close_out(&self, request: Request, deadline: Instant) -> Result<(), FlushError> {
+        let mut result = Ok(());
+        for processor in &self.list {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let own = self.isolated(|| match request {
+                Request::Flush => processor.force_flush(left),
+                Request::Shutdown => processor.shutdown(left),
+            });
+            result = result.and(own.unwrap_or(Err(FlushError::Processor)));
+        }
+        result
+    }
+}
+
+/// A flush or shutdown of the processors that is under way.
+pub(crate) struct Closing {
+    answer: Option<mpsc::Receiver<Result<(), FlushError>>>,
+    deadline: Instant,
+}
+
+impl Closing {
+    /// Begins it on a thread of its own, because foreign code may hang. Inside a callback there is
+    /// nothing to do: whoever is called cannot wait for itself.
+    pub(crate) fn begin(shared: &Arc<Shared>, request: Request, timeout: Duration) -> Self {
+        let deadline = Instant::now() + timeout.min(LONGEST);
+        let nothing = Self {
+            answer: None,
+            deadline,
+        };
+        if shared.processors.is_empty() || shared.processors.are_running() {
+            return nothing;
+        }
+        let (sender, answer) = mpsc::sync_channel(1);
+        let for_thread = (Arc::clone(shared), sender.clone());
+        let spawned = thread::Builder::new()
+            .name("tracer-processor".to_owned())
+            .spawn(move || {
+                let (shared, sender) = for_thread;
+                let _suppressed = Context::enter_telemetry_suppressed_scope();
+                // Nobody listens any more when it comes too late.
+                let _ = sender.send(shared.processors.close_out(request, deadline));
+            });
+        if spawned.is_err() {
+            // No thread is to be had: better here than not at all.
+            let _ = sender.send(shared.processors.close_out(request, deadline));
+        }
+        Self {
+            answer: Some(answer),
+            ..nothing
+        }
+    }
+
+    /// Waits for the end until the deadline.
+    pub(crate) fn wait(self) -> Result<(), FlushError> {
+        let Some(answer) = self.answer else {
+            return Ok(());
+        };
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        answer
+            .recv_timeout(left)
+            .unwrap_or(Err(FlushError::Deadline))
+    }
+}
+
+/// Marks the thread as inside a callback.
+struct Inside;
+
+impl Inside {
+    fn enter() -> Self {
+        DEPTH.set(DEPTH.get() + 1);
+        Self
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
