@@ -79,7 +79,7 @@ mod retry;
 mod error;
 
 #[cfg(any(feature = "grpc", feature = "http"))]
-pub use crate::otlp::Compression;
+pub use crate::otlp::{Compression, OtlpEncoder};
 #[cfg(feature = "grpc")]
 pub use crate::otlp::{OtlpGrpcConfig, OtlpGrpcExporter};
 #[cfg(feature = "http")]

@@ -15,7 +15,7 @@
 mod messages;
 
 use opentelemetry::InstrumentationScope;
-use tracer_core::SpanBatch;
+use tracer_core::{ExportError, SpanBatch};
 
 use self::messages::{ResourceMessage, ScopeMessage, SpanMessage};
 use crate::otlp::wire::{Count, Fill, Message, len_head, message_field, text_field};
@@ -31,12 +31,13 @@ const SCOPE: u32 = 1;
 const SPANS: u32 = 2;
 const SCOPE_SCHEMA_URL: u32 = 3;
 
-/// Encodes batches into memory that it keeps for the next one.
+/// Encodes batches into memory that it keeps for the next one: for exporters that send OTLP in ways
+/// of their own, as through a queue or a file.
 ///
 /// # Cost
 /// No allocation once the memory has grown to the size of the largest batch.
 #[derive(Debug, Default)]
-pub(crate) struct Encoder {
+pub struct Encoder {
     // Longer than the last encoding if an earlier one was: that spares zeroing new space.
     buffer: Vec<u8>,
     scopes: Vec<ScopeLayout>,
@@ -51,6 +52,50 @@ struct ScopeLayout {
 }
 
 impl Encoder {
+    /// The bytes of the `ExportTraceServiceRequest` for `batch`.
+    ///
+    /// # Errors
+    /// [`ExportError::Encode`] if the batch contradicts itself.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{io::Write, time::Duration};
+    ///
+    /// use opentelemetry::trace::{Tracer as _, TracerProvider as _};
+    /// use tracer_core::{ExportError, ExportFuture, ExportSuccess, SpanBatch, SpanExporter, Status};
+    /// use tracer_export::OtlpEncoder;
+    ///
+    /// /// Writes each batch to standard error.
+    /// #[derive(Debug)]
+    /// struct Stderr;
+    ///
+    /// impl SpanExporter for Stderr {
+    ///     fn component_type(&self) -> &'static str {
+    ///         "stderr"
+    ///     }
+    ///
+    ///     fn export<'a>(&'a self, batch: &'a SpanBatch) -> ExportFuture<'a> {
+    ///         Box::pin(async {
+    ///             let mut encoder = OtlpEncoder::default();
+    ///             let written = std::io::stderr().write_all(encoder.request(batch)?);
+    ///             let status = Status::Other;
+    ///             written.map_err(|_| ExportError::NonRetryable { status })?;
+    ///             Ok(ExportSuccess::default())
+    ///         })
+    ///     }
+    /// }
+    ///
+    /// let provider = tracer_core::TracerProvider::builder().exporter(Stderr).build()?;
+    /// provider.tracer("shop").in_span("checkout", |_context| {});
+    /// provider.shutdown(Duration::from_secs(5))?;
+    /// assert_eq!(provider.stats().exporters[0].exported, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn request(&mut self, batch: &SpanBatch) -> Result<&[u8], ExportError> {
+        let len = self.encode(batch, 0).ok_or(ExportError::Encode)?;
+        Ok(self.bytes(len))
+    }
+
     /// Encodes `batch` behind `lead` bytes that are the caller's, and returns the length of both.
     /// `None` if the batch contradicts itself.
     pub(crate) fn encode(&mut self, batch: &SpanBatch, lead: usize) -> Option<usize> {

@@ -19,6 +19,7 @@ mod testing;
 pub(crate) mod wire;
 
 pub use self::compress::Compression;
+pub use self::encode::Encoder as OtlpEncoder;
 #[cfg(feature = "grpc")]
 pub use self::grpc::{OtlpGrpcConfig, OtlpGrpcExporter};
 #[cfg(feature = "http")]

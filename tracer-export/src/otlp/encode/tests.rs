@@ -42,8 +42,7 @@ fn requests_equal_those_of_the_stock_sdk() {
         .max_attributes_per_link(1);
     let batch = batch(resource(), limits, record);
     let mut encoder = Encoder::default();
-    let len = encoder.encode(&batch, 0).unwrap();
-    let ours = ExportTraceServiceRequest::decode(encoder.bytes(len)).unwrap();
+    let ours = ExportTraceServiceRequest::decode(encoder.request(&batch).unwrap()).unwrap();
     let [ours] = ours.resource_spans.try_into().unwrap();
     let ids = spans(&ours)
         .map(|span| {
