@@ -42,6 +42,9 @@ fn main() {
         // The first round warms caches and pools.
         for round in 0..=rounds {
             for (system, samples) in systems.iter_mut().zip(&mut samples) {
+                if !system.does(case) {
+                    continue;
+                }
                 let nanos = system.round(case);
                 if round > 0 {
                     samples.push(nanos);
@@ -51,6 +54,9 @@ fn main() {
         let medians: Vec<_> = samples.into_iter().map(median).collect();
         let ours = medians.first().copied().unwrap_or(f64::NAN);
         for (peer, nanos) in SYSTEMS.iter().zip(&medians).skip(1) {
+            if nanos.is_nan() {
+                continue;
+            }
             println!(
                 "{} {ours:.1} {peer} {nanos:.1} {:.2}",
                 case.name(),
@@ -85,6 +91,8 @@ fn serve(name: &str) {
             }
             let nanos = spent.as_nanos() as f64 / (BURSTS * case.operations()) as f64;
             println!("{nanos}");
+        } else if let Some(case) = line.strip_prefix("does ").and_then(Case::by_name) {
+            println!("{}", system.does(case));
         } else {
             println!("{}", sent.saturating_sub(system.received()));
         }
@@ -127,6 +135,10 @@ impl Remote {
 
     fn round(&mut self, case: Case) -> f64 {
         self.ask(case.name()).trim().parse().expect("a number")
+    }
+
+    fn does(&mut self, case: Case) -> bool {
+        self.ask(&format!("does {}", case.name())).trim() == "true"
     }
 
     fn lost(&mut self) -> u64 {

@@ -1,4 +1,4 @@
-//! What is measured.
+//! What is timed.
 
 /// Spans that are made between two flushes: more than the stock SDK's batch of 512, so that its
 /// wake-ups are part of the picture, and less than its queue of 2048, so that nobody gains by
@@ -12,25 +12,34 @@ pub enum Case {
     Root,
     /// A root span with five attributes, an event and an error status.
     Attributes,
-    /// A child of the active span, itself activated.
+    /// A child of a remote parent, itself activated.
     Child,
     /// A root and nine descendants, each active while the next is made.
     Tree,
-    /// A root that is not sampled; its attributes are only made if it records.
+    /// A root that the sampler refuses; its attributes are only made if it records.
     UnsampledRoot,
-    /// A child of a span that is not sampled.
+    /// A child of the active span, which is not sampled; started and ended, not activated.
     UnsampledChild,
+    /// A child of a remote parent that is not sampled; its attributes are only made if it records.
+    UnsampledRemoteChild,
+    /// A child of a remote parent that is not sampled, itself activated.
+    UnsampledActivated,
+    /// A root where nobody records: of a provider that is shut down, or of none at all.
+    NoProvider,
 }
 
 impl Case {
     /// All cases, in the order of the table.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Root,
         Self::Attributes,
         Self::Child,
         Self::Tree,
         Self::UnsampledRoot,
         Self::UnsampledChild,
+        Self::UnsampledRemoteChild,
+        Self::UnsampledActivated,
+        Self::NoProvider,
     ];
 
     /// The name in the table.
@@ -42,6 +51,9 @@ impl Case {
             Self::Tree => "tree",
             Self::UnsampledRoot => "unsampled_root",
             Self::UnsampledChild => "unsampled_child",
+            Self::UnsampledRemoteChild => "unsampled_remote_child",
+            Self::UnsampledActivated => "unsampled_activated",
+            Self::NoProvider => "no_provider",
         }
     }
 
@@ -61,8 +73,8 @@ impl Case {
     /// How many spans of a burst reach the sink.
     pub fn spans(self) -> usize {
         match self {
-            Self::UnsampledRoot | Self::UnsampledChild => 0,
-            _ => SPANS_PER_BURST,
+            Self::Root | Self::Attributes | Self::Child | Self::Tree => SPANS_PER_BURST,
+            _ => 0,
         }
     }
 }

@@ -12,11 +12,23 @@ mod cases;
 mod fastrace_system;
 mod otel_systems;
 
+use std::time::Duration;
+
 pub use cases::{Case, SPANS_PER_BURST};
+pub use otel_systems::attributes;
+
+/// How long a flush may take.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One tracing system under measurement.
 pub trait System {
-    /// Does one operation of the case.
+    /// Whether the system has anything like the case.
+    fn does(&self, case: Case) -> bool {
+        let _ = case;
+        true
+    }
+
+    /// Does so many operations of the case.
     fn run(&self, case: Case, operations: usize);
     /// Sends what is buffered. Not part of the measured time.
     fn flush(&self);

@@ -1,0 +1,174 @@
+//! What is counted.
+
+use std::sync::{Arc, Mutex};
+
+use opentelemetry::{
+    KeyValue,
+    trace::{Span as _, Tracer as _, TracerProvider as _},
+};
+use tracer_benches::{Case, TIMEOUT, system};
+use tracer_core::{
+    BatchConfig, ExportFuture, ExportSuccess, SpanBatch, SpanExporter, TracerProvider,
+};
+use tracer_export::OtlpEncoder;
+
+/// Few enough that the ring is never half full: there the caller would wake the worker, once.
+const OPERATIONS: usize = 200;
+const ATTRIBUTES_PER_SPAN: usize = 5;
+/// Many, because the worker's rounds depend on the time.
+const PIPELINE_SPANS: usize = 20_000;
+/// So large that the worker finds it nearly empty and looks rarely.
+const PIPELINE_RING_BYTES: usize = 512 << 20;
+
+/// The function that callgrind looks into, where the calling thread counts.
+pub const TOGGLE: &str = "*::work::counted*";
+
+/// One figure of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// A case that is also timed.
+    Case(Case),
+    /// Setting one attribute of a few on a span, numbers and text by turns.
+    Attribute,
+    /// One root span from the ring to the exporter.
+    Pipeline,
+    /// One span with attributes, from its record to OTLP.
+    Encode,
+}
+
+impl Figure {
+    pub fn all() -> impl Iterator<Item = Self> {
+        let rest = [Self::Attribute, Self::Pipeline, Self::Encode];
+        Case::ALL.into_iter().map(Self::Case).chain(rest)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Case(case) => case.name(),
+            Self::Attribute => "attribute",
+            Self::Pipeline => "pipeline",
+            Self::Encode => "encode",
+        }
+    }
+
+    pub fn by_name(name: &str) -> Self {
+        let found = Self::all().find(|figure| figure.name() == name);
+        found.unwrap_or_else(|| panic!("no figure {name:?}"))
+    }
+
+    /// How many operations one more time adds.
+    pub fn operations(self) -> usize {
+        match self {
+            Self::Case(Case::Tree) => OPERATIONS / 10,
+            Self::Case(_) | Self::Encode => OPERATIONS,
+            Self::Attribute => OPERATIONS * ATTRIBUTES_PER_SPAN,
+            Self::Pipeline => PIPELINE_SPANS,
+        }
+    }
+
+    /// Whether the calling thread counts, or all others do.
+    pub fn is_callers(self) -> bool {
+        self != Self::Pipeline
+    }
+
+    /// Does the work so many times.
+    pub fn run(self, times: usize) {
+        match self {
+            Self::Case(case) => {
+                let ours = system("ours");
+                // The thread's first span registers its ring.
+                ours.run(case, 1);
+                counted(|| ours.run(case, self.operations() * times));
+            }
+            Self::Attribute => attributes(ATTRIBUTES_PER_SPAN * times),
+            Self::Pipeline => pipeline(PIPELINE_SPANS * times),
+            Self::Encode => encode(times),
+        }
+    }
+}
+
+/// The part of [`TOGGLE`]. Calibrating the clock, for one, takes as long as it takes.
+#[inline(never)]
+fn counted(work: impl FnOnce()) {
+    work();
+}
+
+/// As many spans each time, but more attributes on each: what a span itself costs cancels out.
+fn attributes(per_span: usize) {
+    const KEYS: [&str; 10] = [
+        "http.request.method",
+        "http.response.status_code",
+        "http.route",
+        "server.port",
+        "url.scheme",
+        "http.request.body.size",
+        "user_agent.original",
+        "http.request.resend_count",
+        "network.protocol.version",
+        "client.port",
+    ];
+    let provider = TracerProvider::builder().build().expect("provider");
+    let tracer = provider.tracer("bench");
+    let span = || {
+        let mut span = tracer.start("root");
+        for (at, key) in KEYS.into_iter().take(per_span).enumerate() {
+            span.set_attribute(match at % 2 {
+                0 => KeyValue::new(key, "value of a usual length"),
+                _ => KeyValue::new(key, 8080),
+            });
+        }
+    };
+    span();
+    counted(|| (0..OPERATIONS).for_each(|_| span()));
+}
+
+fn pipeline(spans: usize) {
+    let provider = TracerProvider::builder()
+        .exporter(Keep::default())
+        .batch_config(BatchConfig::default().ring_bytes(PIPELINE_RING_BYTES))
+        .build()
+        .expect("provider");
+    let tracer = provider.tracer("bench");
+    for _ in 0..spans {
+        tracer.start("root").end();
+    }
+    provider.force_flush(TIMEOUT).expect("flush");
+}
+
+/// Encodes one batch so many times.
+fn encode(times: usize) {
+    let keep = Keep::default();
+    let provider = TracerProvider::builder()
+        .exporter(keep.clone())
+        .build()
+        .expect("provider");
+    let tracer = provider.tracer("bench");
+    for _ in 0..OPERATIONS {
+        tracer_benches::attributes(&tracer);
+    }
+    provider.force_flush(TIMEOUT).expect("flush");
+    let batch = keep.0.lock().expect("the batch").take().expect("a batch");
+    assert_eq!(batch.len(), OPERATIONS);
+    let mut encoder = OtlpEncoder::default();
+    encoder.request(&batch).expect("bytes");
+    counted(|| {
+        for _ in 0..times {
+            assert!(!encoder.request(&batch).expect("bytes").is_empty());
+        }
+    });
+}
+
+/// Keeps the last batch.
+#[derive(Clone, Debug, Default)]
+struct Keep(Arc<Mutex<Option<SpanBatch>>>);
+
+impl SpanExporter for Keep {
+    fn component_type(&self) -> &'static str {
+        "keep"
+    }
+
+    fn export<'a>(&'a self, batch: &'a SpanBatch) -> ExportFuture<'a> {
+        *self.0.lock().expect("the batch") = Some(batch.clone());
+        Box::pin(async { Ok(ExportSuccess::default()) })
+    }
+}
