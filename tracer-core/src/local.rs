@@ -18,6 +18,7 @@ use crate::{
     provider::Shared,
     ring::byte_ring::{Counters, Producer, PushError, Pushed},
     span::recording::Recording,
+    sync::thread_local,
 };
 
 /// The bytes of spare recordings that a thread keeps for each provider: those of some hundred spans

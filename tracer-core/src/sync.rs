@@ -1,18 +1,21 @@
-//! Atomics and cells, from std or, under `--cfg tracer_loom`, from the model checker.
+//! Atomics, cells, locks and threads: those of std and parking_lot or, under `--cfg tracer_loom`
+//! or `--cfg tracer_shuttle`, those of a checker that runs the same code in many interleavings.
 
-#[cfg(tracer_loom)]
-pub(crate) use loom::{
-    cell::UnsafeCell,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+#[cfg(any(tracer_loom, tracer_shuttle))]
+mod model;
+
+#[cfg(any(tracer_loom, tracer_shuttle))]
+pub(crate) use self::model::{
+    Arc, AtomicBool, AtomicU64, Condvar, Mutex, Ordering, UnsafeCell, thread, thread_local,
 };
-#[cfg(not(tracer_loom))]
+#[cfg(not(any(tracer_loom, tracer_shuttle)))]
+pub(crate) use parking_lot::{Condvar, Mutex};
+#[cfg(not(any(tracer_loom, tracer_shuttle)))]
 pub(crate) use std::{
     cell::UnsafeCell,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    thread, thread_local,
 };

@@ -1,14 +1,15 @@
 //! How other threads ask the worker for a flush or a shutdown, and wait for the answer.
 
 use std::{
-    sync::{Arc, OnceLock},
-    thread::Thread,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use parking_lot::{Condvar, Mutex};
-
-use crate::error::FlushError;
+use super::bell::Bell;
+use crate::{
+    error::FlushError,
+    sync::{Condvar, Mutex},
+};
 
 /// How much longer than its timeout a caller waits for the answer. Without it, a shutdown that runs
 /// into its deadline would return just before the last spans are counted.
@@ -43,7 +44,7 @@ impl Ticket {
 /// The worker's letter box.
 #[derive(Debug, Default)]
 pub(crate) struct Control {
-    worker: OnceLock<Thread>,
+    bell: Bell,
     tickets: Mutex<Tickets>,
 }
 
@@ -55,17 +56,14 @@ struct Tickets {
 }
 
 impl Control {
-    /// Makes the worker's thread known, so that it can be woken.
-    pub(crate) fn set_worker(&self, worker: Thread) {
-        // Set once, by the builder.
-        let _ = self.worker.set(worker);
+    /// Ends the worker's pause, or its next one.
+    pub(crate) fn wake(&self) {
+        self.bell.ring();
     }
 
-    /// Ends the worker's pause. Cheap when it is not pausing.
-    pub(crate) fn wake(&self) {
-        if let Some(worker) = self.worker.get() {
-            worker.unpark();
-        }
+    /// Pauses the worker until it is woken or the time is over.
+    pub(crate) fn pause(&self, timeout: Duration) {
+        self.bell.pause(timeout);
     }
 
     /// Sends a request and waits for the answer until the timeout.

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use parking_lot::Mutex;
-
 use crate::{
     exporter::{ExportError, ExportResult},
     stats::ExporterStats,
+    sync::Mutex,
 };
 
 /// The counts of one lane, written once or twice a batch by the worker and the lane's thread, and

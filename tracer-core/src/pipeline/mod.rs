@@ -4,9 +4,19 @@
 //! and a thread with a runtime of its own, so that no exporter can stop the draining or delay
 //! another one.
 
+#![cfg_attr(
+    any(tracer_loom, tracer_shuttle),
+    allow(dead_code, reason = "the lane of the models needs less")
+)]
+
 mod batch;
+mod bell;
 mod config;
 pub(crate) mod control;
+#[cfg(not(any(tracer_loom, tracer_shuttle)))]
+pub(crate) mod lane;
+#[cfg(any(tracer_loom, tracer_shuttle))]
+#[path = "lane_model.rs"]
 pub(crate) mod lane;
 pub(crate) mod lane_stats;
 mod outage;

@@ -1,8 +1,7 @@
 //! The worker: drains all rings, forms batches, hands them to the lanes, answers requests.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
-    thread,
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -16,7 +15,11 @@ use super::{
     outage::Outage,
     state::{BatchLimits, Forming, Pace},
 };
-use crate::{provider::Shared, ring::byte_ring::Consumer};
+use crate::{
+    provider::Shared,
+    ring::byte_ring::Consumer,
+    sync::{Ordering, thread},
+};
 
 /// How long the worker pauses while every exporter's queue is full.
 const BACK_PRESSURE_PAUSE: Duration = Duration::from_millis(1);
@@ -82,7 +85,7 @@ impl Worker {
                 return;
             }
             let pause = self.round();
-            thread::park_timeout(pause);
+            self.shared.control.pause(pause);
         }
     }
 
@@ -230,11 +233,12 @@ impl Worker {
     }
 
     fn count_drained(&self, spans: u64) {
-        // Relaxed: a statistic.
+        // Release: pairs with the Acquire load in `Shared::stats`, so that who sees the spans here
+        // sees them ended.
         self.shared
             .counts
             .drained
-            .fetch_add(spans, Ordering::Relaxed);
+            .fetch_add(spans, Ordering::Release);
     }
 
     /// Serves flushes and shutdowns. Returns true when the worker is to end.
@@ -300,7 +304,8 @@ impl Worker {
             if overtaken || Instant::now() >= deadline {
                 return false;
             }
-            thread::park_timeout(BACK_PRESSURE_PAUSE);
+            // Nobody rings when an exporter has room again, so there is nothing to wait for.
+            thread::sleep(BACK_PRESSURE_PAUSE);
         }
     }
 

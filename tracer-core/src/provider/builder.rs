@@ -3,7 +3,6 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    thread,
 };
 
 use opentelemetry_sdk::{Resource, trace::ShouldSample};
@@ -16,6 +15,7 @@ use crate::{
     processor::{Processors, SpanProcessor},
     resource,
     span::SpanLimits,
+    sync::thread,
 };
 
 /// Builds a [`TracerProvider`].
@@ -111,11 +111,10 @@ impl TracerProviderBuilder {
             .lanes
             .set(lanes.iter().map(|lane| Arc::clone(lane.stats())).collect());
         let worker = Worker::new(Arc::clone(&shared), lanes, &self.batch);
-        let thread = thread::Builder::new()
+        thread::Builder::new()
             .name("tracer-worker".to_owned())
             .spawn(|| worker.run())
             .map_err(ConfigError::Spawn)?;
-        shared.control.set_worker(thread.thread().clone());
         Ok(TracerProvider::new(shared))
     }
 }

@@ -3,10 +3,7 @@
 use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, OnceLock, atomic},
     time::Duration,
 };
 
@@ -18,7 +15,6 @@ use opentelemetry_sdk::{
     Resource,
     trace::{SamplingDecision, SamplingResult, ShouldSample},
 };
-use parking_lot::Mutex;
 
 use crate::{
     clock::Clock,
@@ -33,6 +29,7 @@ use crate::{
     ring::registry::Registry,
     span::{SpanLimits, recording::Recording},
     stats::{Dropped, Stats},
+    sync::{AtomicBool, AtomicU64, Mutex, Ordering},
 };
 
 #[derive(Debug)]
@@ -90,7 +87,7 @@ impl Shared {
         resource: Resource,
         ring_bytes: usize,
     ) -> Self {
-        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+        static NEXT_ID: atomic::AtomicU64 = atomic::AtomicU64::new(1);
         Self {
             // Relaxed: only uniqueness matters.
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -156,8 +153,8 @@ impl Shared {
     /// Ends a span on a thread that has no ring: its locals are gone, or the provider is closed.
     pub(crate) fn end_elsewhere(&self, recording: Box<Recording>, sampled: bool) {
         if self.is_closed() {
-            // Relaxed: a statistic.
-            self.counts.late_ended.fetch_add(1, Ordering::Relaxed);
+            // Release: pairs with the Acquire load in `stats`: who sees the end sees the start.
+            self.counts.late_ended.fetch_add(1, Ordering::Release);
             return;
         }
         self.with_fallback(|outlet| outlet.end(recording, sampled));
@@ -200,7 +197,9 @@ impl Shared {
 
     pub(crate) fn stats(&self) -> Stats {
         // The order matters for a snapshot under load: later stages first, so that no span is
-        // seen at a later stage without having been counted at the earlier ones.
+        // seen at a later stage without having been counted at the earlier ones. Each load of a
+        // count is an Acquire that pairs with the Release of its updates; only the earliest stage,
+        // the starts, needs none.
         let exporters: Vec<_> = self
             .lanes
             .get()
@@ -208,15 +207,13 @@ impl Shared {
             .unwrap_or_default();
         // Acquire: pairs with the worker's Release store, after its last update of `drained`.
         let sealed = self.counts.sealed.load(Ordering::Acquire);
-        // Relaxed: a statistic.
-        let drained = self.counts.drained.load(Ordering::Relaxed);
+        let drained = self.counts.drained.load(Ordering::Acquire);
+        let late_ended = self.counts.late_ended.load(Ordering::Acquire);
         let totals = self.registry.totals();
         let late_started = self.counts.late_started.load(Ordering::Relaxed);
-        let late_ended = self.counts.late_ended.load(Ordering::Relaxed);
-        let sampled = totals.ended.saturating_sub(totals.not_sampled);
-        let in_rings = sampled
-            .saturating_sub(totals.full + totals.oversized + totals.discarded + totals.late)
-            .saturating_sub(drained);
+        let elsewhere =
+            totals.not_sampled + totals.full + totals.oversized + totals.discarded + totals.late;
+        let in_rings = totals.ended.saturating_sub(elsewhere + drained);
         Stats {
             started: totals.started + late_started,
             ended: totals.ended + late_ended,

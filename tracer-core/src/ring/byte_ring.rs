@@ -56,10 +56,12 @@ pub(crate) struct Counters {
 impl Counters {
     /// Adds one to a counter that only this thread writes.
     pub(crate) fn bump(counter: &AtomicU64) {
-        // Relaxed: a statistic of its own, ordered with nothing.
+        // Relaxed: only this thread writes it. Release: pairs with the Acquire loads in
+        // `Totals::add`; who sees a span at one stage sees it at the stages before. On x86 any
+        // store is one.
         counter.store(
             counter.load(Ordering::Relaxed).wrapping_add(1),
-            Ordering::Relaxed,
+            Ordering::Release,
         );
     }
 }

@@ -2,13 +2,11 @@
 //!
 //! A thread registers its ring once, under a lock, with its first span. The worker takes new rings
 //! over at the start of each round and drops the ring of a thread that is gone once it is empty;
-//! what the thread counted is folded into the totals in the same critical section, so that a
-//! snapshot of the sums is exact at every moment.
+//! what the thread counted is folded into the totals in the same critical section, so that no
+//! snapshot misses or doubles it.
 
-use parking_lot::Mutex;
-
-use super::byte_ring::{Consumer, Counters, Producer, Ring, ring};
-use crate::sync::{Arc, Ordering};
+use super::byte_ring::{Consumer, Producer, Ring, ring};
+use crate::sync::{Arc, Mutex, Ordering};
 
 /// The rings of a provider, and the counts of those that are gone.
 #[derive(Debug, Default)]
@@ -38,16 +36,26 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    fn add(&mut self, counters: &Counters) {
-        // Relaxed: statistics. `ended` is read last, which on most processors keeps the reasons
-        // from exceeding it under load; whoever subtracts must not rely on it.
-        self.full += counters.full.load(Ordering::Relaxed);
-        self.oversized += counters.oversized.load(Ordering::Relaxed);
-        self.late += counters.late.load(Ordering::Relaxed);
-        self.discarded += counters.discarded.load(Ordering::Relaxed);
-        self.not_sampled += counters.not_sampled.load(Ordering::Relaxed);
-        self.ended += counters.ended.load(Ordering::Relaxed);
-        self.started += counters.started.load(Ordering::Relaxed);
+    /// Adds the counters of rings, the later stages of a span first: first what became of ended
+    /// spans, over all rings, then the ends, then the starts, because a span may end on another
+    /// thread than it started on. So no sum exceeds that of an earlier stage.
+    fn add<'a>(&mut self, rings: impl Iterator<Item = &'a Arc<Ring>> + Clone) {
+        let counters = rings.map(|ring| &ring.counters);
+        for counters in counters.clone() {
+            // Acquire, here and below: pairs with the Release store in `Counters::bump`.
+            self.full += counters.full.load(Ordering::Acquire);
+            self.oversized += counters.oversized.load(Ordering::Acquire);
+            self.late += counters.late.load(Ordering::Acquire);
+            self.discarded += counters.discarded.load(Ordering::Acquire);
+            self.not_sampled += counters.not_sampled.load(Ordering::Acquire);
+        }
+        for counters in counters.clone() {
+            self.ended += counters.ended.load(Ordering::Acquire);
+        }
+        for counters in counters {
+            // Relaxed: nothing is read after it.
+            self.started += counters.started.load(Ordering::Relaxed);
+        }
     }
 }
 
@@ -75,7 +83,7 @@ impl Registry {
             .position(|ring| Arc::ptr_eq(ring, consumer.ring()))
         {
             let ring = inner.rings.swap_remove(at);
-            inner.retired.add(&ring.counters);
+            inner.retired.add(std::iter::once(&ring));
         }
     }
 
@@ -83,9 +91,7 @@ impl Registry {
     pub(crate) fn totals(&self) -> Totals {
         let inner = self.inner.lock();
         let mut totals = inner.retired;
-        for ring in &inner.rings {
-            totals.add(&ring.counters);
-        }
+        totals.add(inner.rings.iter());
         totals
     }
 

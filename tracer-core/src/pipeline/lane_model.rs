@@ -1,0 +1,165 @@
+//! A lane for the model checkers: the queue and the counts are those of the real one, but its
+//! thread has no runtime. It runs one export after the other and takes no time for it.
+
+#![allow(clippy::expect_used, reason = "a model may fail")]
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use super::{
+    batch::SpanBatch,
+    config::BatchConfig,
+    control::{Answer, Gather, Request},
+    lane_stats::{LaneStats, QueueLimits},
+};
+use crate::{
+    error::ConfigError,
+    exporter::{ExportError, ExportFuture, ExportResult, SpanExporter},
+    sync::{Condvar, Mutex, thread},
+};
+
+/// The worker's end of a lane.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    queue: Arc<Queue>,
+    stats: Arc<LaneStats>,
+    limits: QueueLimits,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    tasks: Mutex<Vec<Task>>,
+    arrival: Condvar,
+}
+
+#[derive(Debug)]
+enum Task {
+    Export(SpanBatch),
+    Serve(Order),
+    End,
+}
+
+/// A flush or shutdown on its way to the lane's thread.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) request: Request,
+    pub(crate) gather: Arc<Gather>,
+    pub(crate) failed_before: u64,
+}
+
+impl Lane {
+    pub(crate) fn start(
+        exporter: Box<dyn SpanExporter>,
+        config: &BatchConfig,
+    ) -> Result<Self, ConfigError> {
+        let stats = Arc::new(LaneStats::new(exporter.component_type()));
+        let queue = Arc::new(Queue::default());
+        let (own_queue, own_stats) = (Arc::clone(&queue), Arc::clone(&stats));
+        thread::Builder::new()
+            .spawn(move || run(&*exporter, &own_queue, &own_stats))
+            .map_err(ConfigError::Spawn)?;
+        Ok(Self {
+            queue,
+            stats,
+            limits: QueueLimits {
+                spans: config.max_queue_size as u64,
+                bytes: config.max_queue_bytes as u64,
+            },
+        })
+    }
+
+    pub(crate) fn stats(&self) -> &Arc<LaneStats> {
+        &self.stats
+    }
+
+    pub(crate) fn has_room(&self, batch: &SpanBatch) -> bool {
+        let (spans, bytes) = size(batch);
+        self.stats.has_room(spans, bytes, self.limits)
+    }
+
+    pub(crate) fn send(&self, batch: SpanBatch) {
+        let (spans, bytes) = size(&batch);
+        if self.stats.accept(spans, bytes, self.limits) {
+            self.queue.put(Task::Export(batch));
+        }
+    }
+
+    pub(crate) fn refuse(&self, spans: u64) {
+        self.stats.refuse(spans, ExportError::DEADLINE);
+    }
+
+    pub(crate) fn order(&self, order: Order) {
+        self.queue.put(Task::Serve(order));
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.queue.put(Task::End);
+    }
+}
+
+impl Queue {
+    fn put(&self, task: Task) {
+        self.tasks.lock().push(task);
+        self.arrival.notify_all();
+    }
+
+    fn take(&self) -> Vec<Task> {
+        let mut tasks = self.tasks.lock();
+        while tasks.is_empty() {
+            self.arrival.wait(&mut tasks);
+        }
+        std::mem::take(&mut tasks)
+    }
+}
+
+/// Spans and bytes of a batch.
+fn size(batch: &SpanBatch) -> (u64, u64) {
+    (batch.len() as u64, batch.record_bytes() as u64)
+}
+
+fn run(exporter: &dyn SpanExporter, queue: &Queue, stats: &LaneStats) {
+    loop {
+        for task in queue.take() {
+            match task {
+                Task::Export(batch) => {
+                    let (spans, bytes) = size(&batch);
+                    stats.begin(spans);
+                    stats.settle(spans, bytes, &outcome(|| exporter.export(&batch)));
+                }
+                Task::Serve(order) => {
+                    let closed = match order.request {
+                        Request::Flush => outcome(|| exporter.force_flush()),
+                        Request::Shutdown => {
+                            stats.seal();
+                            outcome(|| exporter.shutdown())
+                        }
+                    };
+                    order.gather.answer(Answer {
+                        failed: stats.not_delivered() - order.failed_before,
+                        in_time: true,
+                        exporter_failed: closed.is_err(),
+                    });
+                }
+                Task::End => return,
+            }
+        }
+    }
+}
+
+/// The result of a future that is ready at once, or of a panic.
+fn outcome<'a>(call: impl FnOnce() -> ExportFuture<'a>) -> ExportResult {
+    let poll = || {
+        let future = pin!(call());
+        match { future }.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(ExportError::Panicked),
+        }
+    };
+    catch_unwind(AssertUnwindSafe(poll)).unwrap_or(Err(ExportError::Panicked))
+}
