@@ -83,7 +83,7 @@ impl TracerProviderBuilder {
     ///
     /// # Errors
     /// [`ConfigError`] when a number is out of range, or a thread cannot be started.
-    pub fn build(self) -> Result<TracerProvider, ConfigError> {
+    pub fn build(mut self) -> Result<TracerProvider, ConfigError> {
         self.batch.check()?;
         let resource = self.resource.unwrap_or_else(|| {
             let detected = resource::from_env(|name| std::env::var(name).ok());
@@ -92,6 +92,10 @@ impl TracerProviderBuilder {
             }
             detected.resource
         });
+        for processor in &mut self.processors {
+            catch_unwind(AssertUnwindSafe(|| processor.set_resource(&resource)))
+                .map_err(ConfigError::processor_panicked)?;
+        }
         let shared = Arc::new(Shared::new(
             self.limits,
             self.sampler
