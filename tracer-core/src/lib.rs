@@ -67,7 +67,8 @@
 //! | `ring/` | the byte ring and the registry of all threads' rings |
 //! | `pipeline/` | worker, batches, lanes, flush and shutdown |
 //! | [`sdk`] | adapters to `opentelemetry_sdk` |
-//! | [`resource`] | what the spans describe |
+//! | [`mod@env`] | variables, and what was wrong with them |
+//! | [`resource`] | what the spans describe, and the detectors |
 //!
 //! The crate has no features.
 
@@ -81,6 +82,7 @@ mod span;
 
 mod processor;
 
+pub mod env;
 mod exporter;
 mod pipeline;
 pub mod resource;

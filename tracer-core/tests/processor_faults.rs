@@ -21,6 +21,7 @@ use opentelemetry::{
     Context, InstrumentationScope,
     trace::{Span as _, SpanContext, TraceContextExt as _, Tracer as _, TracerProvider as _},
 };
+use opentelemetry_sdk::Resource;
 use support::{Recorder, TIMEOUT, balanced};
 use tracer_core::{FlushError, Span, SpanProcessor, SpanRecord, TracerProvider};
 
@@ -36,7 +37,7 @@ impl SpanProcessor for Panics {
         panic!("asked to");
     }
 
-    fn on_end(&self, _: &SpanRecord<'_>, _: &InstrumentationScope) {
+    fn on_end(&self, _: &SpanRecord<'_>, _: &InstrumentationScope, _: &Resource) {
         panic!("asked to");
     }
 
@@ -60,7 +61,7 @@ impl SpanProcessor for After {
         CALLS.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn on_end(&self, _: &SpanRecord<'_>, _: &InstrumentationScope) {
+    fn on_end(&self, _: &SpanRecord<'_>, _: &InstrumentationScope, _: &Resource) {
         CALLS.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -121,7 +122,7 @@ impl SpanProcessor for &'static Snake {
         self.bite();
     }
 
-    fn on_end(&self, _: &SpanRecord<'_>, _: &InstrumentationScope) {
+    fn on_end(&self, _: &SpanRecord<'_>, _: &InstrumentationScope, _: &Resource) {
         self.bite();
         let provider = self.provider.get().expect("set");
         provider

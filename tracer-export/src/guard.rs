@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use tracer_core::{ShutdownError, Stats, TracerProvider};
+use tracer_core::{ShutdownError, Stats, TracerProvider, env::Diagnostic};
 use tracer_propagation::CompositePropagator;
 
-use crate::{env::Diagnostic, error::Error};
+use crate::error::Error;
 
 /// Keeps tracing alive, and sends what is left when dropped.
 ///
@@ -65,7 +65,7 @@ impl Guard {
     }
 
     /// What was wrong with the environment: each entry was also a warning of `tracing` with the
-    /// target `tracer_export`, which is lost if no subscriber was there yet.
+    /// target `tracer_core`, which is lost if no subscriber was there yet.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }

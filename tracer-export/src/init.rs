@@ -1,20 +1,19 @@
 //! The set-up of a service, in one line.
 
-use std::{fmt, time::Duration};
+use std::{fmt, rc::Rc, time::Duration};
 
 use opentelemetry::{KeyValue, Value, global};
 use opentelemetry_sdk::{Resource, trace::ShouldSample};
-use tracer_core::{BatchConfig, SpanExporter, SpanLimits, TracerProvider, resource};
-use tracer_propagation::CompositePropagator;
-use tracer_sampling::AlwaysOff;
-
-use crate::{
-    env::{self, Env},
-    error::Error,
-    guard::Guard,
+use tracer_core::{
+    BatchConfig, SpanExporter, SpanLimits, TracerProvider,
+    env::Env,
+    resource::{self, Detector, System},
 };
+use tracer_propagation::CompositePropagator;
 
-type Lookup = Box<dyn Fn(&str) -> Option<String>>;
+use crate::{env, error::Error, guard::Guard};
+
+type Lookup = Rc<dyn Fn(&str) -> Option<String>>;
 
 const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -63,9 +62,12 @@ pub fn builder() -> Builder {
 /// | `OTEL_BSP_SCHEDULE_DELAY`, `OTEL_BSP_EXPORT_TIMEOUT` | 5000 ms, 30000 ms |
 /// | `OTEL_BSP_MAX_QUEUE_SIZE`, `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | 2048, 512 |
 /// | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, else `OTEL_ATTRIBUTE_COUNT_LIMIT` | 128 |
-/// | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | 4096 bytes |
+/// | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | 4096 characters |
 /// | `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_SPAN_LINK_COUNT_LIMIT` | 128 |
-/// | `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT`, `OTEL_LINK_ATTRIBUTE_COUNT_LIMIT` | 128 |
+/// | `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT`, `OTEL_LINK_ATTRIBUTE_COUNT_LIMIT`, else `OTEL_ATTRIBUTE_COUNT_LIMIT` | 128 |
+///
+/// The resource also holds what every [`Detector`] finds: the service instance, process, host,
+/// operating system, container and Kubernetes pod. [`detectors`](Self::detectors) chooses.
 ///
 /// Source: OpenTelemetry specification, configuration/sdk-environment-variables.md and
 /// protocol/exporter.md.
@@ -86,6 +88,7 @@ pub fn builder() -> Builder {
 /// ```
 pub struct Builder {
     lookup: Lookup,
+    detectors: Vec<Detector>,
     attributes: Vec<KeyValue>,
     exporters: Vec<Box<dyn SpanExporter>>,
     sampler: Option<Box<dyn ShouldSample>>,
@@ -100,9 +103,10 @@ impl Default for Builder {
     fn default() -> Self {
         Self {
             // A value that is not UTF-8 is refused where it is parsed, instead of being unset.
-            lookup: Box::new(|name| {
+            lookup: Rc::new(|name| {
                 std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
             }),
+            detectors: Detector::ALL.to_vec(),
             attributes: Vec::new(),
             exporters: Vec::new(),
             sampler: None,
@@ -118,7 +122,15 @@ impl Default for Builder {
 impl Builder {
     /// Reads variables with `lookup` instead of from the process.
     pub fn env(mut self, lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
-        self.lookup = Box::new(lookup);
+        self.lookup = Rc::new(lookup);
+        self
+    }
+
+    /// Sets which facts of the process, the container, the pod and the host the resource holds.
+    /// Default: all that can be found. Detected attributes give way to those of the environment
+    /// and of code.
+    pub fn detectors(mut self, detectors: impl Into<Vec<Detector>>) -> Self {
+        self.detectors = detectors.into();
         self
     }
 
@@ -182,26 +194,29 @@ impl Builder {
     /// # Errors
     /// As for [`init`]; and for what code set that cannot work.
     pub fn init(self) -> Result<Guard, Error> {
-        let lookup = self.lookup;
-        let mut env = Env::new(&*lookup);
+        let lookup = Rc::clone(&self.lookup);
+        let mut env = Env::new(move |name| lookup(name));
         let propagator = match self.propagator {
             Some(propagator) => propagator,
             None => env::propagator(&mut env),
         };
         let disabled = env.flag("OTEL_SDK_DISABLED");
         let provider = if disabled {
-            TracerProvider::builder().sampler(AlwaysOff).build()?
+            TracerProvider::builder().disabled(true).build()?
         } else {
-            env.refuse_ineffective();
+            env::refuse_ineffective(&mut env);
+            let lookup = self.lookup;
+            let system = System::new("/", move |name| lookup(name));
+            let detected = resource::detect(&self.detectors, &system);
             let mut provider = TracerProvider::builder()
-                .resource(resource(&mut env, self.attributes))
+                .resource(resource(&detected, &mut env, self.attributes))
                 .batch_config(match self.batch_config {
                     Some(config) => config,
-                    None => env::batch_config(&mut env),
+                    None => BatchConfig::from_env(&mut env),
                 })
                 .span_limits(match self.span_limits {
                     Some(limits) => limits,
-                    None => env::span_limits(&mut env),
+                    None => SpanLimits::from_env(&mut env),
                 });
             if let Some(sampler) = self.sampler.or_else(|| env::sampler(&mut env)) {
                 provider = provider.sampler(sampler);
@@ -218,9 +233,6 @@ impl Builder {
             }
         }
         let diagnostics = env.into_diagnostics();
-        for diagnostic in &diagnostics {
-            tracing::warn!(target: "tracer_export", "{diagnostic}");
-        }
         Ok(Guard::new(
             provider,
             propagator,
@@ -233,6 +245,7 @@ impl Builder {
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
+            .field("detectors", &self.detectors)
             .field("exporters", &self.exporters)
             .field("sampler", &self.sampler)
             .field("propagator", &self.propagator)
@@ -244,18 +257,11 @@ impl fmt::Debug for Builder {
     }
 }
 
-fn resource(env: &mut Env<'_>, attributes: Vec<KeyValue>) -> Resource {
-    let detected = resource::from_env(|name| env.get(name));
-    if let Some(problem) = detected.problem {
-        const VARIABLE: &str = "OTEL_RESOURCE_ATTRIBUTES";
-        let reason = problem.to_string();
-        let reason = reason.trim_start_matches(VARIABLE);
-        env.refuse(VARIABLE, reason.trim_start_matches(": "));
-    }
-    let found = detected.resource.iter();
-    let found = found.map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
-    // Later attributes win.
-    Resource::builder_empty()
-        .with_attributes(found.chain(attributes))
-        .build()
+/// The environment wins over what is detected, and code over both.
+fn resource(detected: &Resource, env: &mut Env, attributes: Vec<KeyValue>) -> Resource {
+    let code = Resource::builder_empty()
+        .with_attributes(attributes)
+        .build();
+    let environment = resource::from_env(env);
+    resource::merge(&resource::merge(detected, &environment), &code)
 }

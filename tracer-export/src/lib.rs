@@ -84,8 +84,9 @@ pub use crate::otlp::{Compression, OtlpEncoder};
 pub use crate::otlp::{OtlpGrpcConfig, OtlpGrpcExporter};
 #[cfg(feature = "http")]
 pub use crate::otlp::{OtlpHttpConfig, OtlpHttpExporter};
+pub use tracer_core::env::Diagnostic;
+
 pub use crate::{
-    env::Diagnostic,
     error::{ConfigError, Error},
     guard::Guard,
     init::{Builder, builder, init},

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::ConfigError;
+use crate::{env::Env, error::ConfigError};
 
 /// The largest ring: far below 4 GiB, so that a record's length fits its field.
 const MAX_RING_BYTES: usize = 1 << 30;
@@ -43,6 +43,36 @@ impl Default for BatchConfig {
 }
 
 impl BatchConfig {
+    /// The four `OTEL_BSP_*` of an environment, the rest as by default.
+    ///
+    /// A queue below 512 makes batches as small, which the specification demands; only a batch
+    /// size that was set above the queue is refused.
+    ///
+    /// Source: sdk-environment-variables.md "Batch Span Processor".
+    pub fn from_env(env: &mut Env) -> Self {
+        const BATCH: &str = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
+        const DEFAULT_QUEUE: u32 = 2048;
+        const DEFAULT_BATCH: u32 = 512;
+        let default = Self::default();
+        let queue = env.count("OTEL_BSP_MAX_QUEUE_SIZE", 1, DEFAULT_QUEUE);
+        let largest = DEFAULT_BATCH.min(queue);
+        let mut batch = env.count(BATCH, 1, largest);
+        if batch > queue {
+            env.refuse(
+                BATCH,
+                format_args!("is above the queue of {queue}, {largest} applies"),
+            );
+            batch = largest;
+        }
+        let delay = env.millis("OTEL_BSP_SCHEDULE_DELAY", 0, default.scheduled_delay);
+        let timeout = env.millis("OTEL_BSP_EXPORT_TIMEOUT", 1, default.export_timeout);
+        default
+            .max_queue_size(queue as usize)
+            .max_export_batch_size(batch as usize)
+            .scheduled_delay(delay)
+            .export_timeout(timeout)
+    }
+
     /// Spans that may wait for one exporter beside those still in rings
     /// (`OTEL_BSP_MAX_QUEUE_SIZE`, default 2048). While every exporter's queue is full, spans stay
     /// in the rings; an exporter that is full alone loses the batch, which is counted.
@@ -140,5 +170,61 @@ impl BatchConfig {
             });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::testing::with_variables;
+
+    #[track_caller]
+    fn check(variables: &[(&str, &str)], expected: BatchConfig, refused: &[&str]) {
+        let (config, names) = with_variables(variables, BatchConfig::from_env);
+        assert_eq!(config, expected, "{variables:?}");
+        assert_eq!(names, refused, "{variables:?}");
+    }
+
+    /// Expected values: sdk-environment-variables.md "Batch Span Processor".
+    #[test]
+    fn four_variables_are_read_and_have_the_defaults_of_the_specification() {
+        check(&[], BatchConfig::default(), &[]);
+        let explicit = BatchConfig::default()
+            .max_queue_size(2048)
+            .max_export_batch_size(512)
+            .scheduled_delay(Duration::from_millis(5000))
+            .export_timeout(Duration::from_millis(30_000));
+        assert_eq!(explicit, BatchConfig::default());
+        let all = [
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "4096"),
+            ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1024"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "0"),
+            ("OTEL_BSP_EXPORT_TIMEOUT", " 1500 "),
+        ];
+        let expected = BatchConfig::default()
+            .max_queue_size(4096)
+            .max_export_batch_size(1024)
+            .scheduled_delay(Duration::ZERO)
+            .export_timeout(Duration::from_millis(1500));
+        check(&all, expected, &[]);
+    }
+
+    #[test]
+    fn batches_never_exceed_the_queue() {
+        const BATCH: &str = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
+        let small = BatchConfig::default()
+            .max_queue_size(100)
+            .max_export_batch_size(100);
+        let queue = ("OTEL_BSP_MAX_QUEUE_SIZE", "100");
+        check(&[queue], small.clone(), &[]);
+        check(&[queue, (BATCH, "101")], small.clone(), &[BATCH]);
+        check(&[queue, (BATCH, "0")], small, &[BATCH]);
+    }
+
+    #[test]
+    fn zero_is_refused_where_it_cannot_work() {
+        for variable in ["OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_EXPORT_TIMEOUT"] {
+            check(&[(variable, "0")], BatchConfig::default(), &[variable]);
+        }
     }
 }

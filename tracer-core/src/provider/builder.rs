@@ -9,6 +9,7 @@ use opentelemetry_sdk::{Resource, trace::ShouldSample};
 
 use super::{Sampler, Shared, TracerProvider};
 use crate::{
+    env::Env,
     error::ConfigError,
     exporter::SpanExporter,
     pipeline::{BatchConfig, lane::Lane, worker::Worker},
@@ -27,6 +28,7 @@ pub struct TracerProviderBuilder {
     batch: BatchConfig,
     processors: Vec<Box<dyn SpanProcessor>>,
     exporters: Vec<Box<dyn SpanExporter>>,
+    disabled: bool,
 }
 
 impl TracerProviderBuilder {
@@ -79,23 +81,50 @@ impl TracerProviderBuilder {
         self
     }
 
+    /// Takes everything that the core reads from an environment: `OTEL_SDK_DISABLED`,
+    /// `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_BSP_*` and the limits of spans.
+    /// What is set afterwards wins. `env` then holds what was refused.
+    ///
+    /// # Examples
+    /// ```
+    /// use opentelemetry::trace::{Tracer, TracerProvider as _};
+    /// use tracer_core::{TracerProvider, env::Env};
+    ///
+    /// let mut env = Env::new(|name| (name == "OTEL_SDK_DISABLED").then(|| "true".to_owned()));
+    /// let provider = TracerProvider::builder().env(&mut env).build()?;
+    /// assert!(!provider.tracer("shop").enabled());
+    /// # Ok::<(), tracer_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn env(self, env: &mut Env) -> Self {
+        if env.flag("OTEL_SDK_DISABLED") {
+            return self.disabled(true);
+        }
+        self.resource(resource::from_env(env))
+            .batch_config(BatchConfig::from_env(env))
+            .span_limits(SpanLimits::from_env(env))
+    }
+
+    /// Whether nothing is to be recorded (default false): the provider starts no thread, drops its
+    /// exporters, and its spans only carry the context of their parent.
+    #[must_use]
+    pub fn disabled(mut self, disabled: bool) -> Self {
+        self.disabled = disabled;
+        self
+    }
+
     /// Starts the worker and a thread for each exporter.
     ///
     /// # Errors
     /// [`ConfigError`] when a number is out of range, or a thread cannot be started.
-    pub fn build(mut self) -> Result<TracerProvider, ConfigError> {
+    pub fn build(self) -> Result<TracerProvider, ConfigError> {
         self.batch.check()?;
-        let resource = self.resource.unwrap_or_else(|| {
-            let detected = resource::from_env(|name| std::env::var(name).ok());
-            if let Some(problem) = detected.problem {
-                tracing::warn!(target: "tracer_core", %problem, "resource is incomplete");
-            }
-            detected.resource
-        });
-        for processor in &mut self.processors {
-            catch_unwind(AssertUnwindSafe(|| processor.set_resource(&resource)))
-                .map_err(ConfigError::processor_panicked)?;
+        if self.disabled {
+            return Ok(TracerProvider::new(Arc::new(Shared::disabled())));
         }
+        let resource = self
+            .resource
+            .unwrap_or_else(|| resource::from_env(&mut Env::of_this_process()));
         let shared = Arc::new(Shared::new(
             self.limits,
             self.sampler

@@ -47,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) lanes: OnceLock<Vec<Arc<LaneStats>>>,
     pub(crate) counts: Counts,
     closed: AtomicBool,
+    /// Whether there never was a worker. Such a provider is closed from the start.
+    disabled: bool,
     scopes: Mutex<Scopes>,
     fallback: Mutex<Option<Outlet>>,
 }
@@ -102,9 +104,24 @@ impl Shared {
             lanes: OnceLock::new(),
             counts: Counts::default(),
             closed: AtomicBool::new(false),
+            disabled: false,
             scopes: Mutex::default(),
             fallback: Mutex::new(None),
         }
+    }
+
+    /// What a provider has that records nothing and has no worker.
+    pub(crate) fn disabled() -> Self {
+        let mut shared = Self::new(
+            SpanLimits::default(),
+            Sampler::ParentOrAlways,
+            Processors::new(Vec::new()),
+            Resource::builder_empty().build(),
+            0,
+        );
+        shared.closed = AtomicBool::new(true);
+        shared.disabled = true;
+        shared
     }
 
     /// Whether there is a processor or an exporter.
@@ -120,12 +137,18 @@ impl Shared {
     }
 
     pub(crate) fn flush(self: &Arc<Self>, timeout: Duration) -> Result<(), FlushError> {
+        if self.disabled {
+            return Ok(());
+        }
         let processors = Closing::begin(self, Request::Flush, timeout);
         let exported = self.control.call(Request::Flush, timeout);
         exported.and(processors.wait())
     }
 
     pub(crate) fn shutdown(self: &Arc<Self>, timeout: Duration) -> Result<(), ShutdownError> {
+        if self.disabled {
+            return Ok(());
+        }
         // Relaxed: only who is first matters.
         if self.closed.swap(true, Ordering::Relaxed) {
             return Err(ShutdownError::AlreadyShutdown);

@@ -1,5 +1,149 @@
 //! What the spans of a process describe.
+//!
+//! A resource is put together from three sources, each of which wins over those before it: what
+//! [`detect`] finds, what the environment says ([`from_env`]), and what code sets. [`merge`] joins
+//! two of them.
+//!
+//! # Examples
+//! ```
+//! use opentelemetry::KeyValue;
+//! use opentelemetry_sdk::Resource;
+//! use tracer_core::{env::Env, resource::{self, Detector, System}};
+//!
+//! let detected = resource::detect(&Detector::ALL, &System::of_this_process());
+//! let resource = resource::merge(&detected, &resource::from_env(&mut Env::of_this_process()));
+//! let code = Resource::builder_empty()
+//!     .with_attribute(KeyValue::new("service.version", "1.4.0"))
+//!     .build();
+//! let resource = resource::merge(&resource, &code);
+//!
+//! assert!(resource.get(&"service.instance.id".into()).is_some());
+//! assert!(resource.get(&"process.pid".into()).is_some());
+//! assert_eq!(resource.schema_url(), Some(resource::SCHEMA_URL));
+//! ```
 
+mod container;
 mod env;
+mod host;
+mod k8s;
+mod os;
+mod process;
+mod service;
+mod system;
 
-pub use self::env::{Detected, EnvProblem, from_env};
+use opentelemetry::KeyValue;
+use opentelemetry_sdk::{Resource, resource::ResourceDetector};
+
+pub use self::{env::from_env, system::System};
+
+/// The version of the semantic conventions that detected attributes follow.
+pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
+
+/// A source of resource attributes. The names are the specification's, where it has one
+/// (resource/sdk.md "Resource detector name").
+///
+/// | detector | attributes | from |
+/// | --- | --- | --- |
+/// | `container` | `container.id` | `/proc/self/cgroup` (v1, v2), `/proc/self/mountinfo` |
+/// | `host` | `host.name`, `host.arch`, `host.id` outside containers, and those of `os` | `/proc/sys/kernel/hostname`, `/etc/machine-id` |
+/// | `k8s` | `k8s.pod.name`, `.uid`, `.ip`, `k8s.namespace.name`, `k8s.node.name`, `k8s.container.name`, `k8s.cluster.name`, inside a pod and where told | variables such as `POD_NAME`, `K8S_NODE_NAME`, `MY_POD_UID`; `/etc/podinfo`; the service account; the kubelet's mounts |
+/// | `os` | `os.type`, `os.name`, `os.version`, `os.description`, `os.build_id` | `/etc/os-release` |
+/// | `process` | `process.pid`, `.executable.name`, `.executable.path`, `.command`, `.args_count`, `.owner`, `process.runtime.name`, `.version` | the process; never its arguments, which may be secret |
+/// | `service` | `service.instance.id`, random for each start of the process | |
+///
+/// What a system does not tell is left out, which is no error. On systems other than Linux that is
+/// more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Detector {
+    /// The container.
+    Container,
+    /// The machine and its operating system.
+    Host,
+    /// The Kubernetes pod.
+    K8s,
+    /// The operating system alone.
+    Os,
+    /// The process.
+    Process,
+    /// This instance of the service.
+    Service,
+}
+
+impl Detector {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Container,
+        Self::Host,
+        Self::K8s,
+        Self::Os,
+        Self::Process,
+        Self::Service,
+    ];
+
+    /// The name for configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Container => "container",
+            Self::Host => "host",
+            Self::K8s => "k8s",
+            Self::Os => "os",
+            Self::Process => "process",
+            Self::Service => "service",
+        }
+    }
+
+    fn attributes(self, system: &System) -> Vec<KeyValue> {
+        match self {
+            Self::Container => container::attributes(system),
+            Self::Host => {
+                let mut attributes = host::attributes(system);
+                attributes.extend(os::attributes(system));
+                attributes
+            }
+            Self::K8s => k8s::attributes(system),
+            Self::Os => os::attributes(system),
+            Self::Process => process::attributes(system),
+            Self::Service => service::attributes(),
+        }
+    }
+}
+
+/// For use with the stock SDK, which forgets the schema URL of a detector.
+impl ResourceDetector for Detector {
+    fn detect(&self) -> Resource {
+        detect(&[*self], &System::of_this_process())
+    }
+}
+
+/// What the detectors find, with the schema URL of their attributes.
+///
+/// # Cost
+/// Reads some ten small files and opens no connection: below a millisecond.
+pub fn detect(detectors: &[Detector], system: &System) -> Resource {
+    let attributes: Vec<_> = detectors
+        .iter()
+        .flat_map(|detector| detector.attributes(system))
+        .collect();
+    let builder = Resource::builder_empty();
+    if attributes.is_empty() {
+        return builder.build();
+    }
+    builder.with_schema_url(attributes, SCHEMA_URL).build()
+}
+
+/// Joins two resources: attributes of `updating` win. The schema URL is that of whichever has one;
+/// if both have and they differ, the result has none (resource/sdk.md "Merge").
+pub fn merge(old: &Resource, updating: &Resource) -> Resource {
+    let both = old.iter().chain(updating.iter());
+    let attributes = both.map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
+    let url = match (old.schema_url(), updating.schema_url()) {
+        (Some(old), Some(updating)) if old != updating => None,
+        (old, updating) => old.or(updating),
+    };
+    let builder = Resource::builder_empty();
+    match url {
+        Some(url) => builder.with_schema_url(attributes, url.to_owned()).build(),
+        None => builder.with_attributes(attributes).build(),
+    }
+}

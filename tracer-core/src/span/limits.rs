@@ -1,5 +1,7 @@
 //! How much one span may hold.
 
+use crate::env::Env;
+
 /// Limits on what a span keeps; what goes beyond is dropped and counted in the span itself.
 ///
 /// Source: OpenTelemetry specification, trace/sdk.md "Span Limits" and common/README.md
@@ -31,6 +33,27 @@ impl Default for SpanLimits {
 }
 
 impl SpanLimits {
+    /// The limits of an environment, each as by default where no variable sets it.
+    ///
+    /// `OTEL_ATTRIBUTE_COUNT_LIMIT` counts for spans, events and links, and
+    /// `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` for all values, unless the more specific variable is
+    /// set (common/README.md "Attribute Limits").
+    pub fn from_env(env: &mut Env) -> Self {
+        let default = Self::default();
+        let general = env.count("OTEL_ATTRIBUTE_COUNT_LIMIT", 0, default.max_attributes);
+        let length = u32::try_from(default.max_value_length).unwrap_or(u32::MAX);
+        let length = env.count("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0, length);
+        let length = env.count("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0, length);
+        Self {
+            max_attributes: env.count("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", 0, general),
+            max_events: env.count("OTEL_SPAN_EVENT_COUNT_LIMIT", 0, default.max_events),
+            max_links: env.count("OTEL_SPAN_LINK_COUNT_LIMIT", 0, default.max_links),
+            max_attributes_per_event: env.count("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", 0, general),
+            max_attributes_per_link: env.count("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", 0, general),
+            max_value_length: length as usize,
+        }
+    }
+
     /// Attributes of a span (`OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, default 128). The first ones are
     /// kept; setting a key again never counts twice.
     #[must_use]
@@ -73,5 +96,74 @@ impl SpanLimits {
     pub fn max_value_length(mut self, characters: usize) -> Self {
         self.max_value_length = characters;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::testing::with_variables;
+
+    #[track_caller]
+    fn check(variables: &[(&str, &str)], expected: SpanLimits, refused: usize) {
+        let (limits, diagnostics) = with_variables(variables, SpanLimits::from_env);
+        assert_eq!(limits, expected, "{variables:?}");
+        assert_eq!(diagnostics.len(), refused, "{variables:?}");
+    }
+
+    #[test]
+    fn each_limit_has_its_variable() {
+        let default = SpanLimits::default;
+        check(&[], default(), 0);
+        let everywhere = default()
+            .max_attributes(7)
+            .max_attributes_per_event(7)
+            .max_attributes_per_link(7);
+        let cases = [
+            (
+                "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+                default().max_attributes(7),
+            ),
+            ("OTEL_ATTRIBUTE_COUNT_LIMIT", everywhere),
+            (
+                "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+                default().max_value_length(7),
+            ),
+            (
+                "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+                default().max_value_length(7),
+            ),
+            ("OTEL_SPAN_EVENT_COUNT_LIMIT", default().max_events(7)),
+            ("OTEL_SPAN_LINK_COUNT_LIMIT", default().max_links(7)),
+            (
+                "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
+                default().max_attributes_per_event(7),
+            ),
+            (
+                "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
+                default().max_attributes_per_link(7),
+            ),
+        ];
+        for (variable, expected) in cases {
+            check(&[(variable, "7")], expected, 0);
+            check(&[(variable, "many")], default(), 1);
+        }
+    }
+
+    #[test]
+    fn specific_limits_win_over_general_ones() {
+        let variables = [
+            ("OTEL_ATTRIBUTE_COUNT_LIMIT", "9"),
+            ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "0"),
+            ("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "refused"),
+            ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "100"),
+            ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "200"),
+        ];
+        let expected = SpanLimits::default()
+            .max_attributes(0)
+            .max_attributes_per_event(9)
+            .max_attributes_per_link(9)
+            .max_value_length(200);
+        check(&variables, expected, 1);
     }
 }

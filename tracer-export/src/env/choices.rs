@@ -4,9 +4,9 @@ use opentelemetry_sdk::trace::ShouldSample;
 use tracer_propagation::CompositePropagator;
 use tracer_sampling::Error;
 
-use crate::env::Env;
+use tracer_core::env::Env;
 
-pub(crate) fn propagator(env: &mut Env<'_>) -> CompositePropagator {
+pub(crate) fn propagator(env: &mut Env) -> CompositePropagator {
     const VARIABLE: &str = "OTEL_PROPAGATORS";
     let configured = tracer_propagation::env::propagators(env.get(VARIABLE).as_deref());
     refuse_all(env, VARIABLE, &configured.errors);
@@ -15,7 +15,7 @@ pub(crate) fn propagator(env: &mut Env<'_>) -> CompositePropagator {
 
 /// `None` if the environment has no word on it: the provider's own default then applies, which is
 /// the specification's and needs no call through a trait.
-pub(crate) fn sampler(env: &mut Env<'_>) -> Option<Box<dyn ShouldSample>> {
+pub(crate) fn sampler(env: &mut Env) -> Option<Box<dyn ShouldSample>> {
     const VARIABLE: &str = "OTEL_TRACES_SAMPLER";
     const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
     let name = env.get(VARIABLE)?;
@@ -32,7 +32,7 @@ pub(crate) fn sampler(env: &mut Env<'_>) -> Option<Box<dyn ShouldSample>> {
 }
 
 /// One diagnostic, however many errors a value had.
-fn refuse_all(env: &mut Env<'_>, variable: &'static str, errors: &[impl ToString]) {
+fn refuse_all(env: &mut Env, variable: &'static str, errors: &[impl ToString]) {
     if !errors.is_empty() {
         let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
         env.refuse(variable, errors.join("; "));

@@ -10,7 +10,7 @@ const VARIABLE: &str = "OTEL_TRACES_EXPORTER";
 /// default) and `none` are built in. A list that leaves nothing counts as unset.
 ///
 /// Source: sdk-environment-variables.md, "Exporter Selection".
-pub(crate) fn exporters(env: &mut Env<'_>) -> Result<Vec<Box<dyn SpanExporter>>, ConfigError> {
+pub(crate) fn exporters(env: &mut Env) -> Result<Vec<Box<dyn SpanExporter>>, ConfigError> {
     match selected(env) {
         Selected::None => Ok(Vec::new()),
         Selected::Otlp => Ok(otlp(env)?.into_iter().collect()),
@@ -23,7 +23,7 @@ enum Selected {
     Otlp,
 }
 
-fn selected(env: &mut Env<'_>) -> Selected {
+fn selected(env: &mut Env) -> Selected {
     let Some(list) = env.get(VARIABLE) else {
         return Selected::Otlp;
     };
@@ -63,7 +63,7 @@ fn selected(env: &mut Env<'_>) -> Selected {
 use super::otlp::exporter as otlp;
 
 #[cfg(not(any(feature = "grpc", feature = "http")))]
-fn otlp(env: &mut Env<'_>) -> Result<Option<Box<dyn SpanExporter>>, ConfigError> {
+fn otlp(env: &mut Env) -> Result<Option<Box<dyn SpanExporter>>, ConfigError> {
     let missing = ConfigError::FeatureMissing { feature: "http" };
     env.refuse(VARIABLE, format_args!("{missing}; nothing is exported"));
     Ok(None)

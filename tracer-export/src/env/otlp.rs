@@ -58,7 +58,7 @@ impl Protocol {
     };
 }
 
-pub(super) fn exporter(env: &mut Env<'_>) -> Result<Option<Box<dyn SpanExporter>>, ConfigError> {
+pub(super) fn exporter(env: &mut Env) -> Result<Option<Box<dyn SpanExporter>>, ConfigError> {
     let (protocol, settings) = settings(env);
     match protocol {
         Protocol::Grpc => grpc(settings).map(Some),
@@ -66,7 +66,7 @@ pub(super) fn exporter(env: &mut Env<'_>) -> Result<Option<Box<dyn SpanExporter>
     }
 }
 
-fn settings(env: &mut Env<'_>) -> (Protocol, Settings) {
+fn settings(env: &mut Env) -> (Protocol, Settings) {
     let protocol = first(env, PROTOCOL, protocol).unwrap_or(Protocol::DEFAULT);
     let settings = Settings {
         endpoint: endpoint(env, protocol),
@@ -78,7 +78,7 @@ fn settings(env: &mut Env<'_>) -> (Protocol, Settings) {
 }
 
 /// The first of the two that is set and not refused.
-fn first<T>(env: &mut Env<'_>, pair: Pair, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+fn first<T>(env: &mut Env, pair: Pair, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
     pair.into_iter().find_map(|name| env.parse(name, &parse))
 }
 
@@ -99,7 +99,7 @@ fn protocol(value: &str) -> Result<Protocol, String> {
 
 /// As it is from the variable for traces; with the path of the signal from the general one, but
 /// for gRPC, which has no paths.
-fn endpoint(env: &mut Env<'_>, protocol: Protocol) -> String {
+fn endpoint(env: &mut Env, protocol: Protocol) -> String {
     let [specific, general] = ENDPOINT;
     let check = |url: &str| match Endpoint::parse(url) {
         Ok(_) => Ok(url.to_owned()),
@@ -118,7 +118,7 @@ fn endpoint(env: &mut Env<'_>, protocol: Protocol) -> String {
 
 /// `key=value,key=value`, percent-encoded, as in W3C Baggage without properties. Entries that are
 /// refused are left out, the others are kept.
-fn headers(env: &mut Env<'_>) -> Vec<(String, String)> {
+fn headers(env: &mut Env) -> Vec<(String, String)> {
     for variable in HEADERS {
         let Some(list) = env.get(variable) else {
             continue;
@@ -170,11 +170,10 @@ fn compression(value: &str) -> Result<Compression, String> {
         .map_err(|error| format!("{error}, ignored"))
 }
 
-fn timeout(env: &mut Env<'_>) -> Duration {
+fn timeout(env: &mut Env) -> Duration {
     let [specific, general] = TIMEOUT;
-    env.millis(specific, 1)
-        .or_else(|| env.millis(general, 1))
-        .unwrap_or(DEFAULT_TIMEOUT)
+    let general = env.millis(general, 1, DEFAULT_TIMEOUT);
+    env.millis(specific, 1, general)
 }
 
 #[cfg(feature = "grpc")]

@@ -1,0 +1,236 @@
+//! `OTEL_*` variables, read once through a function, and what was wrong with them.
+//!
+//! A variable that is empty counts as unset. A value that is refused counts as unset too, and
+//! leaves exactly one [`Diagnostic`], which is also one warning of `tracing`.
+//!
+//! Source: OpenTelemetry specification, configuration/sdk-environment-variables.md.
+//!
+//! # Examples
+//! ```
+//! use tracer_core::{BatchConfig, env::Env};
+//!
+//! let mut env = Env::new(|name| match name {
+//!     "OTEL_BSP_MAX_QUEUE_SIZE" => Some("4096".to_owned()),
+//!     "OTEL_BSP_SCHEDULE_DELAY" => Some("5 seconds".to_owned()),
+//!     _ => None,
+//! });
+//! let config = BatchConfig::from_env(&mut env);
+//! assert_eq!(config, BatchConfig::default().max_queue_size(4096));
+//! assert_eq!(
+//!     env.diagnostics()[0].to_string(),
+//!     "OTEL_BSP_SCHEDULE_DELAY: is not a number of milliseconds from 0 to 86400000, 5000 applies"
+//! );
+//! ```
+
+use std::{fmt, time::Duration};
+
+/// One day; longer times are taken for mistakes.
+const MAX_MILLIS: u64 = 24 * 60 * 60 * 1000;
+
+/// The value of a variable by its name.
+pub(crate) type Lookup = Box<dyn Fn(&str) -> Option<String>>;
+
+/// A variable that was refused, or has no effect. Never holds the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Diagnostic {
+    /// The variable's name.
+    pub variable: &'static str,
+    /// What is wrong with it, and what happens instead.
+    pub reason: String,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.variable, self.reason)
+    }
+}
+
+/// Where variables come from, and what was wrong with those read so far.
+pub struct Env {
+    lookup: Lookup,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Env {
+    /// The environment of this process. A value that is not UTF-8 is refused where it is parsed.
+    pub fn of_this_process() -> Self {
+        Self::new(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+    }
+
+    /// Variables that `lookup` gives, for tests and configuration files.
+    pub fn new(lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
+        Self {
+            lookup: Box::new(lookup),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// The value without the blanks around it, unless that is nothing.
+    pub fn get(&self, variable: &str) -> Option<String> {
+        let value = (self.lookup)(variable)?;
+        let value = value.trim();
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    /// What `parse` makes of the value; `None` if there is none or it is refused. The error says
+    /// why and what applies instead, and must not hold the value.
+    pub fn parse<T, E: fmt::Display>(
+        &mut self,
+        variable: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        match parse(&self.get(variable)?) {
+            Ok(value) => Some(value),
+            Err(reason) => {
+                self.refuse(variable, reason);
+                None
+            }
+        }
+    }
+
+    /// `true` or `false` in any case; anything else is false (specification, "Boolean").
+    pub fn flag(&mut self, variable: &'static str) -> bool {
+        self.parse(variable, |value| {
+            if value.eq_ignore_ascii_case("true") {
+                Ok(true)
+            } else if value.eq_ignore_ascii_case("false") {
+                Ok(false)
+            } else {
+                Err("is neither true nor false, false applies")
+            }
+        })
+        .unwrap_or(false)
+    }
+
+    /// A count of at least `least`.
+    pub fn count(&mut self, variable: &'static str, least: u32, default: u32) -> u32 {
+        self.parse(variable, |value| match value.parse() {
+            Ok(count) if count >= least => Ok(count),
+            _ => Err(format!(
+                "is not a whole number from {least} to {}, {default} applies",
+                u32::MAX
+            )),
+        })
+        .unwrap_or(default)
+    }
+
+    /// A time in milliseconds of at least `least`, at most one day.
+    pub fn millis(&mut self, variable: &'static str, least: u64, default: Duration) -> Duration {
+        self.parse(variable, |value| match value.parse() {
+            Ok(millis) if (least..=MAX_MILLIS).contains(&millis) => {
+                Ok(Duration::from_millis(millis))
+            }
+            _ => Err(format!(
+                "is not a number of milliseconds from {least} to {MAX_MILLIS}, {} applies",
+                default.as_millis()
+            )),
+        })
+        .unwrap_or(default)
+    }
+
+    /// Tells that a variable is refused or has no effect: once, however often it is read. `reason`
+    /// must not hold the value.
+    pub fn refuse(&mut self, variable: &'static str, reason: impl fmt::Display) {
+        let diagnostic = Diagnostic {
+            variable,
+            reason: reason.to_string(),
+        };
+        if !self.diagnostics.contains(&diagnostic) {
+            tracing::warn!(target: "tracer_core", "{diagnostic}");
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// What was refused so far.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
+    /// The same, to keep.
+    pub fn into_diagnostics(self) -> Vec<Diagnostic> {
+        self.diagnostics
+    }
+}
+
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Env")
+            .field("diagnostics", &self.diagnostics)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::collections::HashMap;
+
+    use super::Env;
+
+    /// Reads `variables` with `read`: the result, and the names of what was refused.
+    pub(crate) fn with_variables<T>(
+        variables: &[(&str, &str)],
+        read: impl FnOnce(&mut Env) -> T,
+    ) -> (T, Vec<&'static str>) {
+        let variables: HashMap<_, _> = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let mut env = Env::new(move |name| variables.get(name).cloned());
+        let result = read(&mut env);
+        let refused = env.into_diagnostics();
+        (result, refused.iter().map(|told| told.variable).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(value: &'static str) -> Env {
+        Env::new(move |_| Some(value.to_owned()))
+    }
+
+    #[track_caller]
+    fn check_flag(value: &'static str, expected: bool, diagnostics: usize) {
+        let mut env = env(value);
+        assert_eq!(env.flag("OTEL_SDK_DISABLED"), expected, "{value:?}");
+        assert_eq!(env.diagnostics().len(), diagnostics, "{value:?}");
+    }
+
+    #[test]
+    fn flags_are_true_or_false_in_any_case() {
+        check_flag("true", true, 0);
+        check_flag(" TRUE ", true, 0);
+        check_flag("False", false, 0);
+        check_flag("", false, 0);
+        check_flag("1", false, 1);
+        check_flag("yes", false, 1);
+    }
+
+    #[test]
+    fn diagnostics_name_the_variable_and_the_default_and_never_the_value() {
+        let mut env = env("s3cret\x1b[31m");
+        let default = Duration::from_millis(1234);
+        assert_eq!(env.millis("OTEL_BSP_SCHEDULE_DELAY", 0, default), default);
+        assert_eq!(env.count("OTEL_BSP_MAX_QUEUE_SIZE", 1, 77), 77);
+        let shown: Vec<_> = env.diagnostics().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            shown,
+            [
+                "OTEL_BSP_SCHEDULE_DELAY: is not a number of milliseconds from 0 to 86400000, \
+                 1234 applies",
+                "OTEL_BSP_MAX_QUEUE_SIZE: is not a whole number from 1 to 4294967295, 77 applies",
+            ]
+        );
+        assert!(!format!("{env:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn variable_that_is_read_twice_is_told_once() {
+        let mut env = env("s3cret");
+        env.flag("OTEL_SDK_DISABLED");
+        env.flag("OTEL_SDK_DISABLED");
+        assert_eq!(env.into_diagnostics().len(), 1);
+    }
+}

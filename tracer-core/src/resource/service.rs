@@ -1,0 +1,62 @@
+//! `service.instance.id`. The name comes from the environment or from code.
+
+use opentelemetry::KeyValue;
+use parking_lot::Mutex;
+
+use crate::ids::IdGenerator;
+
+/// A random id for this process, the same for every provider in it. A forked child gets its own.
+pub(super) fn attributes() -> Vec<KeyValue> {
+    static INSTANCE: Mutex<Option<(u32, String)>> = Mutex::new(None);
+    let pid = std::process::id();
+    let mut instance = INSTANCE.lock();
+    let (_, id) = match instance.take() {
+        Some(known) if known.0 == pid => instance.insert(known),
+        _ => instance.insert((pid, random_uuid())),
+    };
+    vec![KeyValue::new("service.instance.id", id.clone())]
+}
+
+/// A UUID of version 4 (RFC 9562, section 5.4): all bits random but those of version and variant.
+fn random_uuid() -> String {
+    let random = u128::from_be_bytes(IdGenerator::new().trace_id().to_bytes());
+    let bits = random & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let hex = format!("{bits:032x}");
+    let mut uuid = String::with_capacity(36);
+    for (at, digit) in hex.chars().enumerate() {
+        if matches!(at, 8 | 12 | 16 | 20) {
+            uuid.push('-');
+        }
+        uuid.push(digit);
+    }
+    uuid
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn uuids_have_the_form_of_version_4_and_differ() {
+        let uuids: HashSet<_> = (0..1000).map(|_| random_uuid()).collect();
+        assert_eq!(uuids.len(), 1000);
+        for uuid in uuids {
+            let groups: Vec<_> = uuid.split('-').collect();
+            let lengths: Vec<_> = groups.iter().map(|group| group.len()).collect();
+            assert_eq!(lengths, [8, 4, 4, 4, 12], "{uuid}");
+            assert!(groups[2].starts_with('4'), "{uuid}");
+            assert!(groups[3].starts_with(['8', '9', 'a', 'b']), "{uuid}");
+            assert!(
+                uuid.chars()
+                    .all(|c| c == '-' || c.is_ascii_digit() || matches!(c, 'a'..='f'))
+            );
+        }
+    }
+
+    #[test]
+    fn process_keeps_its_instance_id() {
+        assert_eq!(attributes(), attributes());
+    }
+}

@@ -1,0 +1,102 @@
+//! What detectors look at: files below a root, and environment variables.
+
+use std::{
+    fmt,
+    fs::{self, File},
+    io::Read,
+    path::PathBuf,
+};
+
+use crate::env::Lookup;
+
+/// The most that is read of one file. The mount table of a busy node takes some 100 KiB.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// The longest value that is taken over: a path of Linux.
+const MAX_VALUE_BYTES: usize = 4096;
+
+/// A file system and an environment, those of this process unless a test brings its own.
+///
+/// Files are read up to 1 MiB, only if they are regular (nothing blocks on a pipe), and what cannot
+/// be read counts as absent.
+pub struct System {
+    root: PathBuf,
+    variables: Lookup,
+}
+
+impl System {
+    /// The file system and the environment of this process.
+    pub fn of_this_process() -> Self {
+        Self::new("/", |name| std::env::var(name).ok())
+    }
+
+    /// The files below `root`, and `variables` as the environment.
+    pub fn new(
+        root: impl Into<PathBuf>,
+        variables: impl Fn(&str) -> Option<String> + 'static,
+    ) -> Self {
+        Self {
+            root: root.into(),
+            variables: Box::new(variables),
+        }
+    }
+
+    /// The text of a file, its first MiB. `path` has no leading slash.
+    pub(super) fn read(&self, path: &str) -> Option<String> {
+        let path = self.root.join(path);
+        if !fs::metadata(&path).ok()?.is_file() {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        let file = File::open(path).ok()?;
+        file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// A file that holds one value.
+    pub(super) fn value(&self, path: &str) -> Option<String> {
+        clean(&self.read(path)?)
+    }
+
+    /// A variable that holds a value.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        clean(&(self.variables)(name)?)
+    }
+
+    pub(super) fn exists(&self, path: &str) -> bool {
+        self.root.join(path).exists()
+    }
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("System")
+            .field("root", &self.root)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A value without the blanks around it. Nothing, control characters and what is longer than any
+/// name of the kind are no value.
+pub(super) fn clean(value: &str) -> Option<String> {
+    let value = value.trim();
+    let valid = !value.is_empty()
+        && value.len() <= MAX_VALUE_BYTES
+        && !value.contains(char::is_control)
+        && !value.contains(char::REPLACEMENT_CHARACTER);
+    valid.then(|| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_trimmed_and_hostile_ones_refused() {
+        assert_eq!(clean(" web-1\n").as_deref(), Some("web-1"));
+        for refused in ["", " \n", "a\nb", "\u{1b}[31m", "\0", "\u{fffd}"] {
+            assert_eq!(clean(refused), None, "{refused:?}");
+        }
+        assert_eq!(clean(&"x".repeat(MAX_VALUE_BYTES + 1)), None);
+    }
+}

@@ -1,0 +1,189 @@
+//! To `opentelemetry_sdk` and back. Its traits will change again before they are stable, so all
+//! that touches them is here.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    task::{Context as TaskContext, Poll, Wake, Waker},
+    thread::{self, Thread},
+    time::Duration,
+};
+
+use opentelemetry::{Context, InstrumentationScope};
+use opentelemetry_sdk::{
+    Resource,
+    error::{OTelSdkError, OTelSdkResult},
+    trace::{SpanData, SpanEvents, SpanExporter as SdkSpanExporter, SpanLinks},
+};
+use tokio::{sync::Mutex, task::spawn_blocking};
+
+use crate::{
+    clock::system_time,
+    exporter::{self, ExportError, ExportFuture, ExportResult, ExportSuccess, SpanExporter},
+    pipeline::{SpanBatch, SpanRecord},
+};
+
+/// How long a wrapped exporter may take to shut down: the SDK's own default.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Any [`opentelemetry_sdk::trace::SpanExporter`] as an exporter of ours.
+///
+/// # Runtime
+/// The SDK's exporters are of two kinds: some block (the blocking HTTP client), some need a tokio
+/// runtime (gRPC). This adapter suits both: it runs them on a blocking thread of the provider's own
+/// runtime, where tokio's handle is current and blocking is allowed. Calls never overlap, as the
+/// SDK's trait demands.
+///
+/// # Cost
+/// Each span is rebuilt as a [`SpanData`], which only those pay who use this adapter.
+///
+/// # Examples
+/// ```
+/// use opentelemetry::trace::{Tracer, TracerProvider as _};
+/// use opentelemetry_sdk::trace::InMemorySpanExporter;
+/// use std::time::Duration;
+///
+/// let memory = InMemorySpanExporter::default();
+/// let provider = tracer_core::TracerProvider::builder()
+///     .exporter(tracer_core::sdk::SdkExporter::new(memory.clone()))
+///     .build()?;
+/// provider.tracer("shop").start("checkout");
+/// provider.force_flush(Duration::from_secs(5))?;
+/// assert_eq!(memory.get_finished_spans()?[0].name, "checkout");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct SdkExporter<E> {
+    exporter: Arc<E>,
+    /// Held during a call, so that calls do not overlap.
+    turn: Arc<Mutex<()>>,
+}
+
+impl<E: SdkSpanExporter + 'static> SdkExporter<E> {
+    /// Wraps an exporter.
+    pub fn new(exporter: E) -> Self {
+        Self {
+            exporter: Arc::new(exporter),
+            turn: Arc::default(),
+        }
+    }
+
+    /// Runs `call` on a blocking thread, after the calls before it.
+    async fn run<F>(&self, call: F) -> ExportResult
+    where
+        F: FnOnce(&E) -> OTelSdkResult + Send + 'static,
+    {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let exporter = Arc::clone(&self.exporter);
+        let done = spawn_blocking(move || {
+            // Kept until the call returns, even when the waiting future is dropped by a timeout.
+            let _turn = turn;
+            let _suppressed = Context::enter_telemetry_suppressed_scope();
+            call(&exporter)
+        });
+        match done.await {
+            Ok(Ok(())) => Ok(ExportSuccess::default()),
+            Ok(Err(OTelSdkError::AlreadyShutdown)) => Err(ExportError::AlreadyShutdown),
+            Ok(Err(OTelSdkError::Timeout(after))) => Err(ExportError::Deadline { after }),
+            // The text may hold anything the destination said, so it goes no further.
+            Ok(Err(OTelSdkError::InternalFailure(_))) => Err(ExportError::NonRetryable {
+                status: exporter::Status::Other,
+            }),
+            Err(_) => Err(ExportError::Panicked),
+        }
+    }
+}
+
+impl<E: SdkSpanExporter + 'static> SpanExporter for SdkExporter<E> {
+    fn component_type(&self) -> &'static str {
+        "sdk_span_exporter"
+    }
+
+    fn export<'a>(&'a self, batch: &'a SpanBatch) -> ExportFuture<'a> {
+        Box::pin(async move {
+            let spans = batch.to_span_data();
+            self.run(move |exporter| block_on(exporter.export(spans)))
+                .await
+        })
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        if let Some(exporter) = Arc::get_mut(&mut self.exporter) {
+            exporter.set_resource(resource);
+        }
+    }
+
+    fn force_flush(&self) -> ExportFuture<'_> {
+        Box::pin(self.run(E::force_flush))
+    }
+
+    fn shutdown(&self) -> ExportFuture<'_> {
+        Box::pin(self.run(|exporter| exporter.shutdown_with_timeout(SHUTDOWN_TIMEOUT)))
+    }
+}
+
+impl<E> fmt::Debug for SdkExporter<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SdkExporter").finish_non_exhaustive()
+    }
+}
+
+/// Polls a future on this thread, which sleeps between polls. Not tokio's `block_on`: inside it,
+/// blocking clients panic.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = TaskContext::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+impl SpanBatch {
+    /// The spans as the SDK's type, for code written against it.
+    ///
+    /// # Cost
+    /// Allocates every string anew.
+    pub fn to_span_data(&self) -> Vec<SpanData> {
+        self.spans()
+            .map(|span| {
+                let scope = self.scopes().get(span.scope_index()).cloned();
+                span_data(&span, scope.unwrap_or_default())
+            })
+            .collect()
+    }
+}
+
+fn span_data(span: &SpanRecord<'_>, scope: InstrumentationScope) -> SpanData {
+    let mut events = SpanEvents::default();
+    events.events.extend(span.events());
+    events.dropped_count = span.dropped_events();
+    let mut links = SpanLinks::default();
+    links.links.extend(span.links());
+    links.dropped_count = span.dropped_links();
+    SpanData {
+        span_context: span.span_context(),
+        parent_span_id: span.parent_span_id(),
+        parent_span_is_remote: span.parent_is_remote(),
+        span_kind: span.kind(),
+        name: span.name().to_owned().into(),
+        start_time: system_time(span.start_unix_nanos()),
+        end_time: system_time(span.end_unix_nanos()),
+        attributes: span.attributes().collect(),
+        dropped_attributes_count: span.dropped_attributes(),
+        events,
+        links,
+        status: span.status(),
+        instrumentation_scope: scope,
+    }
+}
