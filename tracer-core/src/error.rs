@@ -23,6 +23,9 @@ pub enum ConfigError {
     /// An exporter panicked while it was set up.
     #[error("exporter panicked while it was set up")]
     ExporterPanicked,
+    /// A processor panicked while it was set up.
+    #[error("processor panicked while it was set up")]
+    ProcessorPanicked,
     /// A number is beyond what can work.
     #[error("{field} is above {max}")]
     TooLarge {
@@ -41,6 +44,11 @@ impl ConfigError {
         // What a panic carries may panic again when it is dropped.
         mem::forget(payload);
         Self::ExporterPanicked
+    }
+
+    pub(crate) fn processor_panicked(payload: Box<dyn Any + Send>) -> Self {
+        mem::forget(payload);
+        Self::ProcessorPanicked
     }
 }
 

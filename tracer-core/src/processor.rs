@@ -79,6 +79,9 @@ const MAX_DEPTH: u32 = 8;
 /// # Ok::<(), tracer_core::ConfigError>(())
 /// ```
 pub trait SpanProcessor: fmt::Debug + Send + Sync + 'static {
+    /// Called once, before everything else, with the provider's resource.
+    fn set_resource(&mut self, _resource: &Resource) {}
+
     /// A span has started, with its first attributes. `parent` is the context that it was started
     /// in. Must not attach a context: the API may be reading the current one.
     fn on_start(&self, _span: &mut Span, _parent: &Context) {}
@@ -89,7 +92,7 @@ pub trait SpanProcessor: fmt::Debug + Send + Sync + 'static {
 
     /// The span has ended, with these contents. A span that is recorded and not sampled comes here
     /// too and goes no further, as [`SpanRecord::trace_flags`] says.
-    fn on_end(&self, _span: &SpanRecord<'_>, _scope: &InstrumentationScope, _resource: &Resource) {}
+    fn on_end(&self, _span: &SpanRecord<'_>, _scope: &InstrumentationScope) {}
 
     /// Completes what the processor holds back. Called on a thread of its own by a flush of the
     /// provider, which waits for it no longer than `timeout`.
@@ -162,14 +165,9 @@ impl Processors {
         }
     }
 
-    pub(crate) fn on_end(
-        &self,
-        span: &SpanRecord<'_>,
-        scope: &InstrumentationScope,
-        resource: &Resource,
-    ) {
+    pub(crate) fn on_end(&self, span: &SpanRecord<'_>, scope: &InstrumentationScope) {
         for processor in &self.list {
-            self.isolated(|| processor.on_end(span, scope, resource));
+            self.isolated(|| processor.on_end(span, scope));
         }
     }
 

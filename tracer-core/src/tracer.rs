@@ -173,7 +173,7 @@ fn named(name: &str) -> Request<'_> {
 }
 
 /// The numbers of trace.proto's `SpanKind`; a span without one is internal.
-fn otlp_kind(kind: Option<&SpanKind>) -> u8 {
+pub(crate) fn otlp_kind(kind: Option<&SpanKind>) -> u8 {
     match kind {
         None | Some(SpanKind::Internal) => 1,
         Some(SpanKind::Server) => 2,

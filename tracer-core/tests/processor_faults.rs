@@ -21,7 +21,6 @@ use opentelemetry::{
     Context, InstrumentationScope,
     trace::{Span as _, SpanContext, TraceContextExt as _, Tracer as _, TracerProvider as _},
 };
-use opentelemetry_sdk::Resource;
 use support::{Recorder, TIMEOUT, balanced};
 use tracer_core::{FlushError, Span, SpanProcessor, SpanRecord, TracerProvider};
 
@@ -37,7 +36,7 @@ impl SpanProcessor for Panics {
         panic!("asked to");
     }
 
-    fn on_end(&self, _: &SpanRecord<'_>, _: &InstrumentationScope, _: &Resource) {
+    fn on_end(&self, _: &SpanRecord<'_>, _: &InstrumentationScope) {
         panic!("asked to");
     }
 
@@ -61,7 +60,7 @@ impl SpanProcessor for After {
         CALLS.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn on_end(&self, _: &SpanRecord<'_>, _: &InstrumentationScope, _: &Resource) {
+    fn on_end(&self, _: &SpanRecord<'_>, _: &InstrumentationScope) {
         CALLS.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -122,7 +121,7 @@ impl SpanProcessor for &'static Snake {
         self.bite();
     }
 
-    fn on_end(&self, _: &SpanRecord<'_>, _: &InstrumentationScope, _: &Resource) {
+    fn on_end(&self, _: &SpanRecord<'_>, _: &InstrumentationScope) {
         self.bite();
         let provider = self.provider.get().expect("set");
         provider

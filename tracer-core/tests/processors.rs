@@ -47,6 +47,11 @@ impl Scribe {
 }
 
 impl SpanProcessor for Scribe {
+    fn set_resource(&mut self, resource: &Resource) {
+        let from = resource.get(&"from".into()).map(|value| value.to_string());
+        self.write(&format!("resource {from:?}"));
+    }
+
     fn on_start(&self, span: &mut Span, parent: &Context) {
         let record = span.record().expect("recording");
         let tenant = parent.baggage().get("tenant").map(ToString::to_string);
@@ -62,13 +67,18 @@ impl SpanProcessor for Scribe {
         let record = span.record().expect("recording");
         let nanos = record.end_unix_nanos() - record.start_unix_nanos();
         let dropped = record.dropped_attributes();
-        self.write(&format!("ending {nanos} {:?} {dropped}", record.status()));
+        let scope = span.scope().expect("recording");
+        let line = format!(
+            "ending {nanos} {:?} {} {dropped}",
+            record.status(),
+            scope.name()
+        );
+        self.write(&line);
     }
 
-    fn on_end(&self, span: &SpanRecord<'_>, scope: &InstrumentationScope, resource: &Resource) {
-        let from = resource.get(&"from".into()).map(|value| value.to_string());
+    fn on_end(&self, span: &SpanRecord<'_>, scope: &InstrumentationScope) {
         let (scope, dropped) = (scope.name(), span.dropped_attributes());
-        self.write(&format!("end {} {scope} {from:?} {dropped}", span.name()));
+        self.write(&format!("end {} {scope} {dropped}", span.name()));
     }
 
     fn force_flush(&self, _timeout: Duration) -> Result<(), FlushError> {
@@ -119,9 +129,10 @@ fn processors_are_called_in_order_with_what_they_are_promised() {
     provider.shutdown(TIMEOUT).expect("shutdown");
     drop(provider);
     let expected: Vec<_> = [
+        r#"resource Some("here")"#,
         r#"start work Server Some(I64(1)) Some("blue")"#,
-        r#"ending 42 Error { description: "late" } 0"#,
-        r#"end work scope Some("here") 1"#,
+        r#"ending 42 Error { description: "late" } scope 0"#,
+        r#"end work scope 1"#,
         "flush",
         "shutdown",
     ]
@@ -154,7 +165,7 @@ impl SpanProcessor for Redactor {
         span.set_status(Status::Ok);
     }
 
-    fn on_end(&self, span: &SpanRecord<'_>, _: &InstrumentationScope, _: &Resource) {
+    fn on_end(&self, span: &SpanRecord<'_>, _: &InstrumentationScope) {
         let seen = (span.name().to_owned(), span.trace_flags().is_sampled());
         self.seen.lock().unwrap().push(seen);
     }

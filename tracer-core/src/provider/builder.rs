@@ -117,7 +117,7 @@ impl TracerProviderBuilder {
     ///
     /// # Errors
     /// [`ConfigError`] when a number is out of range, or a thread cannot be started.
-    pub fn build(self) -> Result<TracerProvider, ConfigError> {
+    pub fn build(mut self) -> Result<TracerProvider, ConfigError> {
         self.batch.check()?;
         if self.disabled {
             return Ok(TracerProvider::new(Arc::new(Shared::disabled())));
@@ -125,6 +125,10 @@ impl TracerProviderBuilder {
         let resource = self
             .resource
             .unwrap_or_else(|| resource::from_env(&mut Env::of_this_process()));
+        for processor in &mut self.processors {
+            catch_unwind(AssertUnwindSafe(|| processor.set_resource(&resource)))
+                .map_err(ConfigError::processor_panicked)?;
+        }
         let shared = Arc::new(Shared::new(
             self.limits,
             self.sampler

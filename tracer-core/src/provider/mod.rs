@@ -58,6 +58,10 @@ impl TracerProvider {
         }
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
+    }
+
     /// Sends every span that ended before the call, and waits until the exporters have answered,
     /// at most `timeout` and 25 ms. Blocks the calling thread; needs no runtime and may be called inside
     /// one. Concurrent calls share one pass. Processors are flushed at the same time.

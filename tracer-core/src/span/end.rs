@@ -58,7 +58,7 @@ impl Span {
         if !unseen && let Some(record) = recording.record() {
             let scopes = shared.scopes();
             if let Some(scope) = scopes.get(record.scope_index()) {
-                processors.on_end(&record, scope, &shared.resource);
+                processors.on_end(&record, scope);
             }
         }
         self.hand_over(recording);

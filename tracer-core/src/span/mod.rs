@@ -16,7 +16,7 @@ pub(crate) mod wire;
 use std::{borrow::Cow, error::Error, time::SystemTime};
 
 use opentelemetry::{
-    KeyValue,
+    InstrumentationScope, KeyValue,
     trace::{SpanContext, Status},
 };
 
@@ -74,6 +74,16 @@ impl Span {
     /// ```
     pub fn record(&self) -> Option<SpanRecord<'_>> {
         self.recording.as_ref()?.record()
+    }
+
+    /// The instrumentation scope of the tracer that started the span; nothing once it has ended, or
+    /// if it does not record.
+    ///
+    /// # Cost
+    /// A lock, and what cloning the scope allocates.
+    pub fn scope(&self) -> Option<InstrumentationScope> {
+        let scopes = self.recording.as_ref()?.shared.scopes();
+        scopes.get(self.record()?.scope_index()).cloned()
     }
 
     /// Takes an attribute away, and returns whether it was there.

@@ -261,6 +261,18 @@ impl Recording {
         SpanRecord::of(head, body, otlp_status(&self.status).1.as_bytes())
     }
 
+    /// Counts what somebody else left out.
+    pub(crate) fn add_dropped(&mut self, attributes: u32, events: u32, links: u32) {
+        let counts = &mut self.counts;
+        for (dropped, more) in [
+            (&mut counts.dropped_attributes, attributes),
+            (&mut counts.dropped_events, events),
+            (&mut counts.dropped_links, links),
+        ] {
+            *dropped = dropped.saturating_add(more);
+        }
+    }
+
     pub(crate) fn remove_attribute(&mut self, key: &str) -> bool {
         Mark::of(key).is_some_and(|mark| self.index.remove(key, mark, &mut self.buffer))
     }

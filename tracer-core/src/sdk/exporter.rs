@@ -1,5 +1,4 @@
-//! To `opentelemetry_sdk` and back. Its traits will change again before they are stable, so all
-//! that touches them is here.
+//! Exporters written for the SDK, in a provider of ours.
 
 use std::{
     fmt,
@@ -11,18 +10,17 @@ use std::{
     time::Duration,
 };
 
-use opentelemetry::{Context, InstrumentationScope};
+use opentelemetry::Context;
 use opentelemetry_sdk::{
     Resource,
     error::{OTelSdkError, OTelSdkResult},
-    trace::{SpanData, SpanEvents, SpanExporter as SdkSpanExporter, SpanLinks},
+    trace::SpanExporter as SdkSpanExporter,
 };
 use tokio::{sync::Mutex, task::spawn_blocking};
 
 use crate::{
-    clock::system_time,
     exporter::{self, ExportError, ExportFuture, ExportResult, ExportSuccess, SpanExporter},
-    pipeline::{SpanBatch, SpanRecord},
+    pipeline::SpanBatch,
 };
 
 /// How long a wrapped exporter may take to shut down: the SDK's own default.
@@ -37,7 +35,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// SDK's trait demands.
 ///
 /// # Cost
-/// Each span is rebuilt as a [`SpanData`], which only those pay who use this adapter.
+/// Each span is rebuilt as a [`SpanData`](opentelemetry_sdk::trace::SpanData), which only those pay who use this adapter.
 ///
 /// # Examples
 /// ```
@@ -146,44 +144,5 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
             Poll::Ready(value) => return value,
             Poll::Pending => thread::park(),
         }
-    }
-}
-
-impl SpanBatch {
-    /// The spans as the SDK's type, for code written against it.
-    ///
-    /// # Cost
-    /// Allocates every string anew.
-    pub fn to_span_data(&self) -> Vec<SpanData> {
-        self.spans()
-            .map(|span| {
-                let scope = self.scopes().get(span.scope_index()).cloned();
-                span_data(&span, scope.unwrap_or_default())
-            })
-            .collect()
-    }
-}
-
-fn span_data(span: &SpanRecord<'_>, scope: InstrumentationScope) -> SpanData {
-    let mut events = SpanEvents::default();
-    events.events.extend(span.events());
-    events.dropped_count = span.dropped_events();
-    let mut links = SpanLinks::default();
-    links.links.extend(span.links());
-    links.dropped_count = span.dropped_links();
-    SpanData {
-        span_context: span.span_context(),
-        parent_span_id: span.parent_span_id(),
-        parent_span_is_remote: span.parent_is_remote(),
-        span_kind: span.kind(),
-        name: span.name().to_owned().into(),
-        start_time: system_time(span.start_unix_nanos()),
-        end_time: system_time(span.end_unix_nanos()),
-        attributes: span.attributes().collect(),
-        dropped_attributes_count: span.dropped_attributes(),
-        events,
-        links,
-        status: span.status(),
-        instrumentation_scope: scope,
     }
 }

@@ -1,0 +1,274 @@
+//! The rings and exporters of ours behind the SDK's own provider.
+
+use std::{
+    cell::RefCell,
+    fmt,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use opentelemetry::{
+    Context, InstrumentationScope,
+    trace::{SpanContext, SpanId, TraceState},
+};
+use opentelemetry_sdk::{
+    Resource,
+    error::OTelSdkResult,
+    trace::{Span as SdkSpan, SpanData, SpanProcessor as SdkSpanProcessor},
+};
+use parking_lot::Mutex;
+
+use super::to_sdk;
+use crate::{
+    clock::{Offset, unix_nanos},
+    error::{ConfigError, FlushError, ShutdownError},
+    exporter::SpanExporter,
+    local,
+    pipeline::BatchConfig,
+    provider::{Shared, TracerProvider, TracerProviderBuilder},
+    span::{SpanLimits, recording::Birth, recording::Recording},
+    stats::Stats,
+    tracer::otlp_kind,
+};
+
+/// How long a flush may take: the SDK's call says nothing of it.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How many scopes a thread remembers. Equal to what most processes have.
+const REMEMBERED_SCOPES: usize = 16;
+
+/// For those who keep the stock SDK: a processor that takes the place of its `BatchSpanProcessor`
+/// and sends spans through the rings and exporters of this crate.
+///
+/// The thread that ends a span takes no lock and wakes nobody; a full ring is counted by reason in
+/// [`stats`](Self::stats); exporters have their own queues, retries and timeouts; `force_flush`
+/// reaches them; spans that are not sampled are not sent. Attributes that were set twice, which
+/// the SDK keeps twice, arrive once, with the last value, as the specification demands of every
+/// exporter.
+///
+/// A clone is the same processor, to be kept for its statistics. The exporters start when the
+/// provider is built, which gives them its resource.
+///
+/// # Cost
+/// For each span one encoding and one copy. Starting spans and setting attributes costs what it
+/// costs with the SDK; [`TracerProvider`] costs less.
+///
+/// # Examples
+/// ```
+/// use opentelemetry::trace::{Tracer, TracerProvider as _};
+/// use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+/// use tracer_core::{BatchConfig, sdk::{RingProcessor, SdkExporter}};
+///
+/// let memory = InMemorySpanExporter::default();
+/// let exporter = SdkExporter::new(memory.clone());
+/// let rings = RingProcessor::new(vec![Box::new(exporter)], BatchConfig::default())?;
+/// let provider = SdkTracerProvider::builder().with_span_processor(rings.clone()).build();
+/// provider.tracer("shop").start("checkout");
+/// provider.force_flush()?;
+/// assert_eq!(memory.get_finished_spans()?[0].name, "checkout");
+/// assert_eq!(rings.stats().exporters[0].exported, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct RingProcessor {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// What to start, until it is started.
+    plan: Mutex<Option<TracerProviderBuilder>>,
+    /// Empty before the start, or if nothing could be started.
+    provider: OnceLock<Option<TracerProvider>>,
+    /// Spans that ended although nothing could be started.
+    lost: AtomicU64,
+}
+
+impl RingProcessor {
+    /// A processor that sends every span to all exporters.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when a number is out of range. That a thread cannot be started shows later,
+    /// when the provider is built: it is told once, and every span is counted as dropped.
+    pub fn new(
+        exporters: Vec<Box<dyn SpanExporter>>,
+        config: BatchConfig,
+    ) -> Result<Self, ConfigError> {
+        config.check()?;
+        let plan = TracerProvider::builder()
+            .batch_config(config)
+            .span_limits(unlimited());
+        let plan = exporters
+            .into_iter()
+            .fold(plan, TracerProviderBuilder::boxed_exporter);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                plan: Mutex::new(Some(plan)),
+                provider: OnceLock::new(),
+                lost: AtomicU64::new(0),
+            }),
+        })
+    }
+
+    /// What became of every span so far. Zeros before the provider of the SDK is built.
+    pub fn stats(&self) -> Stats {
+        if let Some(provider) = self.provider() {
+            return provider.stats();
+        }
+        // Relaxed: a statistic.
+        let lost = self.inner.lost.load(Ordering::Relaxed);
+        let mut stats = Stats::default();
+        (stats.started, stats.ended) = (lost, lost);
+        stats.dropped.already_shutdown = lost;
+        stats
+    }
+
+    fn provider(&self) -> Option<&TracerProvider> {
+        self.inner.provider.get()?.as_ref()
+    }
+
+    #[cold]
+    fn start(&self, resource: Resource) -> Option<&TracerProvider> {
+        let start = || {
+            let plan = self.inner.plan.lock().take()?;
+            plan.resource(resource)
+                .build()
+                .inspect_err(|error| {
+                    tracing::error!(target: "tracer_core", %error, "spans go nowhere");
+                })
+                .ok()
+        };
+        self.inner.provider.get_or_init(start).as_ref()
+    }
+}
+
+impl SdkSpanProcessor for RingProcessor {
+    fn on_start(&self, _span: &mut SdkSpan, _parent: &Context) {}
+
+    fn on_end(&self, span: SpanData) {
+        let started = self.provider();
+        let Some(provider) = started.or_else(|| self.start(Resource::builder().build())) else {
+            // Relaxed: a statistic.
+            self.inner.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let shared = provider.shared();
+        let mut recording = local::start(shared);
+        let sampled = span.span_context.is_sampled();
+        if sampled {
+            encode(
+                &span,
+                scope_index(shared, &span.instrumentation_scope),
+                &mut recording,
+            );
+        }
+        local::end(recording, sampled);
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        let flushed = self
+            .provider()
+            .map_or(Ok(()), |provider| provider.force_flush(FLUSH_TIMEOUT));
+        to_sdk(flushed, FLUSH_TIMEOUT)
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        let closed = match self.provider().map(|provider| provider.shutdown(timeout)) {
+            Some(Err(ShutdownError::AlreadyShutdown)) => Err(FlushError::AlreadyShutdown),
+            Some(Err(ShutdownError::Flush(error))) => Err(error),
+            Some(Ok(())) | None => Ok(()),
+        };
+        to_sdk(closed, timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.start(resource.clone());
+    }
+}
+
+impl fmt::Debug for RingProcessor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RingProcessor").finish_non_exhaustive()
+    }
+}
+
+/// The SDK has applied its own limits.
+fn unlimited() -> SpanLimits {
+    SpanLimits::default()
+        .max_attributes(u32::MAX)
+        .max_events(u32::MAX)
+        .max_links(u32::MAX)
+        .max_attributes_per_event(u32::MAX)
+        .max_attributes_per_link(u32::MAX)
+        .max_value_length(usize::MAX)
+}
+
+fn encode(span: &SpanData, scope: u32, recording: &mut Recording) {
+    let context = &span.span_context;
+    let parent = SpanContext::new(
+        context.trace_id(),
+        span.parent_span_id,
+        context.trace_flags(),
+        span.parent_span_is_remote,
+        TraceState::NONE,
+    );
+    let start_unix_nanos = unix_nanos(span.start_time);
+    recording.begin(&Birth {
+        context,
+        parent: (span.parent_span_id != SpanId::INVALID).then_some(&parent),
+        scope,
+        kind: otlp_kind(Some(&span.span_kind)),
+        name: &span.name,
+        start_unix_nanos,
+        offset: Offset::default(),
+    });
+    for attribute in &span.attributes {
+        recording.set_attribute(attribute);
+    }
+    for event in &span.events.events {
+        let at = unix_nanos(event.timestamp);
+        let dropped = event.dropped_attributes_count;
+        recording.add_event(&event.name, at, &event.attributes, dropped);
+    }
+    for link in &span.links.links {
+        let dropped = link.dropped_attributes_count;
+        recording.add_link(&link.span_context, &link.attributes, dropped);
+    }
+    recording.add_dropped(
+        span.dropped_attributes_count,
+        span.events.dropped_count,
+        span.links.dropped_count,
+    );
+    recording.set_status(span.status.clone());
+    // The SDK's clock is the wall clock, which may have been set back.
+    recording.set_end(unix_nanos(span.end_time).max(start_unix_nanos));
+}
+
+thread_local! {
+    /// The scopes that this thread met last, with the provider they belong to and their place.
+    static SCOPES: RefCell<Vec<(u64, InstrumentationScope, u32)>> =
+        const { RefCell::new(Vec::new()) };
+}
+
+/// The place of a scope, from the thread's own memory if it is there: the provider's is locked.
+fn scope_index(shared: &Shared, scope: &InstrumentationScope) -> u32 {
+    let known = SCOPES.try_with(|scopes| {
+        let scopes = scopes.borrow();
+        let mut known = scopes.iter();
+        let (_, _, place) = known.find(|(id, known, _)| *id == shared.id && known == scope)?;
+        Some(*place)
+    });
+    if let Ok(Some(place)) = known {
+        return place;
+    }
+    let place = shared.scope_index(scope.clone());
+    // Without the thread's locals there is nothing to remember it in.
+    let _ = SCOPES.try_with(|scopes| {
+        let mut scopes = scopes.borrow_mut();
+        scopes.truncate(REMEMBERED_SCOPES - 1);
+        scopes.insert(0, (shared.id, scope.clone(), place));
+    });
+    place
+}
