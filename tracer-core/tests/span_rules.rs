@@ -141,3 +141,74 @@ fn after_the_shutdown_spans_carry_the_context_of_their_parent() {
     assert!(!span.is_recording());
     assert_eq!(*span.span_context(), parent);
 }
+
+#[derive(Debug)]
+struct Outer(std::num::ParseIntError);
+
+impl fmt::Display for Outer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no price")
+    }
+}
+
+impl Error for Outer {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// trace/exceptions.md and the semantic conventions: type or message, the natural stack trace, and
+/// what the caller adds. The stock SDK records the message only.
+#[test]
+fn dynamic_errors_are_recorded_with_message_causes_and_the_callers_attributes() {
+    let error = Outer("x".parse::<u8>().expect_err("no number"));
+    let dynamic: Box<dyn Error + Send + Sync> = Box::new(error);
+    let span = one(SpanLimits::default(), |tracer| {
+        let mut span = tracer.start("x");
+        span.record_exception(&*dynamic, &[KeyValue::new("retry", 3)]);
+        span.record_error(&*dynamic);
+        let given = [KeyValue::new("exception.stacktrace", "at main.rs:7")];
+        span.record_exception(&*dynamic, &given);
+    });
+    let message = KeyValue::new("exception.message", "no price");
+    let causes = KeyValue::new(
+        "exception.stacktrace",
+        "caused by: invalid digit found in string\n",
+    );
+    let retry = KeyValue::new("retry", 3);
+    assert_eq!(
+        span.events[0].attributes,
+        [message.clone(), causes.clone(), retry]
+    );
+    assert_eq!(span.events[1].attributes, [message.clone(), causes]);
+    let given = KeyValue::new("exception.stacktrace", "at main.rs:7");
+    assert_eq!(span.events[2].attributes, [message, given]);
+}
+
+/// trace/api.md "Add Link": links after creation, in the order in which they were added.
+#[test]
+fn links_added_later_follow_those_given_at_the_start_in_order() {
+    let to = |id| {
+        SpanContext::new(
+            TraceId::from(1),
+            SpanId::from(id),
+            TraceFlags::SAMPLED,
+            false,
+            TraceState::NONE,
+        )
+    };
+    let span = one(SpanLimits::default(), |tracer| {
+        let first = opentelemetry::trace::Link::with_context(to(1));
+        let mut span = tracer.build(tracer.span_builder("x").with_links(vec![first]));
+        span.add_link(to(2), vec![]);
+        span.add_event("between", vec![]);
+        span.add_link(to(3), vec![KeyValue::new("k", 1)]);
+    });
+    let ids: Vec<_> = span
+        .links
+        .iter()
+        .map(|link| link.span_context.span_id())
+        .collect();
+    assert_eq!(ids, [1, 2, 3].map(SpanId::from));
+    assert_eq!(span.links[2].attributes, [KeyValue::new("k", 1)]);
+}

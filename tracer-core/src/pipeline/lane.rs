@@ -142,6 +142,8 @@ impl Run {
             .enable_all()
             .max_blocking_threads(BLOCKING_THREADS)
             .thread_name("tracer-export")
+            // What an exporter does on such a thread is not traced either. The guard stays there.
+            .on_thread_start(|| mem::forget(Context::enter_telemetry_suppressed_scope()))
             .build()?;
         thread::Builder::new()
             .name("tracer-export".to_owned())

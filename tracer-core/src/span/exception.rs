@@ -1,6 +1,6 @@
 //! Errors as events of a span.
 
-use std::error::Error;
+use std::{any::type_name, error::Error, fmt::Write as _};
 
 use opentelemetry::KeyValue;
 
@@ -10,36 +10,50 @@ use super::Span;
 const MAX_CAUSES: usize = 32;
 
 impl Span {
-    /// Records an error as an `exception` event with `exception.type` (the Rust type),
-    /// `exception.message`, up to 32 causes of the `source()` chain as `exception.stacktrace` where there is one, and
-    /// the given attributes, which win over these (semantic conventions, "Exceptions on spans").
+    /// Records an error as an `exception` event with the semantic conventions' attributes
+    /// ("Exceptions on spans"):
+    ///
+    /// - `exception.type`: the Rust type; left out for a `dyn Error`, which does not know it.
+    /// - `exception.message`: the error's `Display`.
+    /// - `exception.stacktrace`: the `source()` chain, a cause a line, up to 32, where there is one.
+    /// - `attributes`, which win over these: so a caller that has a backtrace gives it as
+    ///   `exception.stacktrace`.
+    ///
+    /// An error that was handled is not worth an event, and one that was not is also worth
+    /// [`Status::error`](opentelemetry::trace::Status::error), which this leaves to the caller.
     ///
     /// # Examples
     /// ```
+    /// use std::backtrace::Backtrace;
+    ///
     /// use opentelemetry::{KeyValue, trace::{Tracer, TracerProvider as _}};
     ///
     /// let provider = tracer_core::TracerProvider::builder().build()?;
     /// let mut span = provider.tracer("shop").start("charge");
     /// if let Err(error) = "x".parse::<u8>() {
-    ///     span.record_exception(&error, &[KeyValue::new("exception.escaped", false)]);
+    ///     let here = Backtrace::force_capture().to_string();
+    ///     span.record_exception(&error, &[KeyValue::new("exception.stacktrace", here)]);
     /// }
+    /// let event = span.record().and_then(|record| record.events().next());
+    /// assert_eq!(event.map(|event| event.name), Some("exception".into()));
     /// # Ok::<(), tracer_core::ConfigError>(())
     /// ```
-    pub fn record_exception<E: Error>(&mut self, error: &E, attributes: &[KeyValue]) {
+    pub fn record_exception<E: Error + ?Sized>(&mut self, error: &E, attributes: &[KeyValue]) {
         let Some(recording) = &mut self.recording else {
             return;
         };
-        let mut all = vec![
-            KeyValue::new("exception.type", std::any::type_name::<E>()),
-            KeyValue::new("exception.message", error.to_string()),
-        ];
+        let mut all = Vec::new();
+        let kind = type_name::<E>();
+        if !kind.starts_with("dyn ") {
+            all.push(KeyValue::new("exception.type", kind));
+        }
+        all.push(KeyValue::new("exception.message", error.to_string()));
         let mut chain = String::new();
         let mut source = error.source();
         for _ in 0..MAX_CAUSES {
             let Some(cause) = source else { break };
-            chain.push_str("caused by: ");
-            chain.push_str(&cause.to_string());
-            chain.push('\n');
+            // A cause that cannot be written is left out.
+            let _ = writeln!(chain, "caused by: {cause}");
             source = cause.source();
         }
         if !chain.is_empty() {

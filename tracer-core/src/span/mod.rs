@@ -122,15 +122,10 @@ impl opentelemetry::trace::Span for Span {
         }
     }
 
-    /// Adds an `exception` event with the message of the error. The trait gives the error without
-    /// its type; [`record_exception`](Span::record_exception) keeps it.
+    /// Adds an `exception` event with the message of the error and its causes. The trait gives the
+    /// error without its type; [`record_exception`](Span::record_exception) keeps it.
     fn record_error(&mut self, err: &dyn Error) {
-        if self.recording.is_some() {
-            self.add_event(
-                "exception",
-                vec![KeyValue::new("exception.message", err.to_string())],
-            );
-        }
+        self.record_exception(err, &[]);
     }
 
     fn add_event_with_timestamp<T>(
