@@ -26,6 +26,9 @@ pub enum ConfigError {
     /// A processor panicked while it was set up.
     #[error("processor panicked while it was set up")]
     ProcessorPanicked,
+    /// The operating system takes no handler for forks.
+    #[error("forks cannot be noticed")]
+    Fork(#[source] io::Error),
     /// A number is beyond what can work.
     #[error("{field} is above {max}")]
     TooLarge {

@@ -48,6 +48,15 @@ pub trait SpanExporter: fmt::Debug + Send + Sync + 'static {
         Box::pin(async { Ok(ExportSuccess::default()) })
     }
 
+    /// An exporter for a forked child of the process that has this one: to the same destination,
+    /// sharing no connection, lock, file position or task with it. Called in the child, where the
+    /// threads that used this one do not exist and may have left anything half done, so it may
+    /// only read what never changes. Without one, the child's spans are counted as failed with
+    /// [`ExportError::Forked`]. Default: none.
+    fn fork(&self) -> Option<Box<dyn SpanExporter>> {
+        None
+    }
+
     /// Closes the exporter; no call follows. Called once.
     fn shutdown(&self) -> ExportFuture<'_> {
         Box::pin(async { Ok(ExportSuccess::default()) })
@@ -86,6 +95,10 @@ pub enum ExportError {
     /// The batch could not be written in the destination's format.
     #[error("batch cannot be encoded")]
     Encode,
+    /// This process was forked from the one that the exporter belongs to, which gave it no
+    /// exporter of its own; see [`SpanExporter::fork`].
+    #[error("exporter stayed in the parent process")]
+    Forked,
     /// The destination refused the batch for good.
     #[error("destination refused the batch ({status})")]
     NonRetryable {
@@ -131,10 +144,11 @@ impl fmt::Display for Status {
 
 impl ExportError {
     /// All reasons under which failed spans are counted.
-    pub(crate) const REASONS: [&'static str; 6] = [
+    pub(crate) const REASONS: [&'static str; 7] = [
         "already_shutdown",
         "deadline",
         "encode",
+        "forked",
         "non_retryable",
         "panicked",
         "retries_exhausted",
@@ -156,9 +170,10 @@ impl ExportError {
             Self::AlreadyShutdown => 0,
             Self::Deadline { .. } => Self::DEADLINE,
             Self::Encode => 2,
-            Self::NonRetryable { .. } => 3,
-            Self::Panicked => 4,
-            Self::RetriesExhausted { .. } => 5,
+            Self::Forked => 3,
+            Self::NonRetryable { .. } => 4,
+            Self::Panicked => 5,
+            Self::RetriesExhausted { .. } => 6,
         }
     }
 }

@@ -15,11 +15,14 @@ pub(crate) struct IdGenerator(SmallRng);
 
 impl IdGenerator {
     /// A generator of its own sequence. Where the operating system gives no randomness, the seed
-    /// is taken from the hash keys of the standard library, which differ per process and call.
+    /// is taken from the hash keys of the standard library, which differ per call; a forked child
+    /// has those of its parent, but not its number.
     pub(crate) fn new() -> Self {
         Self(SmallRng::try_from_rng(&mut SysRng).unwrap_or_else(|_| {
             use std::hash::{BuildHasher, RandomState};
-            SmallRng::seed_from_u64(RandomState::new().hash_one(std::thread::current().id()))
+            SmallRng::seed_from_u64(
+                RandomState::new().hash_one((std::process::id(), std::thread::current().id())),
+            )
         }))
     }
 

@@ -44,9 +44,13 @@
 //!   buffers, for each exporter a queue in spans and bytes ([`BatchConfig::max_queue_bytes`]), 1024
 //!   instrumentation scopes, and one batch being formed.
 //!
+//! - A forked child traces on through the same provider: with ids, rings, threads and a ledger of
+//!   its own, and with exporters that follow it ([`SpanExporter::fork`]). Spans that started in the
+//!   parent stay the parent's; one that ends in the child is counted there as
+//!   [`forked`](Dropped::forked). A child that makes no span starts no thread.
+//!
 //! Not promised: spans in memory when the process is killed, aborts, or exits without
-//! [`shutdown`](TracerProvider::shutdown). After `fork` the child has no worker, and its ids repeat
-//! those of the parent: start a provider after forking, not before.
+//! [`shutdown`](TracerProvider::shutdown).
 //!
 //! # Cost of a span
 //! | call | allocations | atomics | clock reads |
@@ -64,6 +68,7 @@
 //! | `tracer.rs`, `span/` | starting a span; what it records, and how that is laid out |
 //! | `local.rs`, `ids.rs`, `clock.rs` | what a thread keeps; ids; the clock |
 //! | `processor.rs` | [`SpanProcessor`]: code of the application that sees every span |
+//! | `fork.rs` | what a forked child makes anew |
 //! | `ring/` | the byte ring and the registry of all threads' rings |
 //! | `pipeline/` | worker, batches, lanes, flush and shutdown |
 //! | [`sdk`] | adapters to `opentelemetry_sdk` |
@@ -92,6 +97,11 @@ mod stats;
 mod error;
 
 mod clock;
+#[cfg_attr(
+    unix,
+    expect(unsafe_code, reason = "only the C library tells of forks")
+)]
+mod fork;
 mod ids;
 mod local;
 #[expect(unsafe_code, reason = "two threads share a ring without a lock")]

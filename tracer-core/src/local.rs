@@ -14,8 +14,9 @@ use std::{
 use opentelemetry::{SpanId, TraceId};
 
 use crate::{
+    fork,
     ids::IdGenerator,
-    provider::Shared,
+    provider::{Engine, Shared},
     ring::byte_ring::{Counters, Producer, PushError, Pushed},
     span::recording::Recording,
     sync::thread_local,
@@ -26,6 +27,8 @@ use crate::{
 const SPARE_BYTES: usize = 128 * 1024;
 
 struct Local {
+    /// That of the process, when the rest was made.
+    generation: u64,
     ids: IdGenerator,
     /// The provider used last is first.
     slots: Vec<Slot>,
@@ -41,6 +44,7 @@ struct Slot {
 /// One thread's way out to one provider. The shared ring of a provider has one too.
 #[derive(Debug)]
 pub(crate) struct Outlet {
+    engine: Arc<Engine>,
     producer: Producer,
     // Boxed, because the box is what the span handle holds: taking one moves a pointer.
     #[expect(clippy::vec_box, reason = "the boxes themselves are what is pooled")]
@@ -51,10 +55,7 @@ pub(crate) struct Outlet {
 }
 
 thread_local! {
-    static LOCAL: RefCell<Local> = RefCell::new(Local {
-        ids: IdGenerator::new(),
-        slots: Vec::new(),
-    });
+    static LOCAL: RefCell<Local> = RefCell::new(Local::new());
 }
 
 /// The ids of a new span: its own, and a trace id where it has no parent.
@@ -91,6 +92,9 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Box<Recording> {
 /// Takes an ended span: hands its bytes to the worker if it is sampled, and keeps the recording
 /// for the next span.
 pub(crate) fn end(recording: Box<Recording>, sampled: bool) {
+    if recording.is_the_parents() {
+        return recording.shared.count_forked();
+    }
     // An option, because the closure is dropped unused where the thread's locals are gone.
     let mut recording = Some(recording);
     // The result only says whether the recording was taken, which the option says as well.
@@ -110,7 +114,33 @@ pub(crate) fn end(recording: Box<Recording>, sampled: bool) {
     }
 }
 
+/// Makes this thread, the only one of a forked child, start anew. Called in the fork.
+pub(crate) fn forked() {
+    // If the locals are gone, so are the ids and slots; if they are in use, see `bring_forward`.
+    let _ = LOCAL.try_with(|local| {
+        if let Ok(mut local) = local.try_borrow_mut() {
+            local.renew();
+        }
+    });
+}
+
 impl Local {
+    fn new() -> Self {
+        Self {
+            generation: fork::generation(),
+            ids: IdGenerator::new(),
+            slots: Vec::new(),
+        }
+    }
+
+    /// In a forked child, takes ids of its own and forgets the parent's rings, without dropping
+    /// them: that would say that the parent's thread is gone.
+    fn renew(&mut self) {
+        if self.generation != fork::generation() {
+            mem::forget(mem::replace(self, Self::new()));
+        }
+    }
+
     /// The way out to a provider. Registers a ring with the thread's first span, unless the
     /// provider is closed: nobody would read it.
     fn outlet(&mut self, shared: &Arc<Shared>) -> Option<&mut Outlet> {
@@ -138,6 +168,8 @@ impl Local {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(closed))) {
             mem::forget(payload);
         }
+        // And foreign code may fork, which then found these locals in use.
+        self.renew();
         let slot = Slot {
             id: shared.id,
             shared: Arc::clone(shared),
@@ -150,9 +182,11 @@ impl Local {
 
 impl Outlet {
     /// Registers a ring. At most `max_spare_bytes` of buffers are kept for later spans.
-    pub(crate) fn new(shared: &Shared, max_spare_bytes: usize) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>, max_spare_bytes: usize) -> Self {
+        let engine = shared.running_engine();
         Self {
-            producer: shared.registry.register(shared.ring_bytes),
+            producer: engine.registry.register(shared.batch.ring_bytes),
+            engine,
             spare: Vec::new(),
             spare_bytes: 0,
             max_spare_bytes,
@@ -179,7 +213,7 @@ impl Outlet {
         } else {
             match self.producer.push(recording.finish()) {
                 Ok(Pushed::Quiet) => {}
-                Ok(Pushed::HalfFull) => recording.shared.control.wake(),
+                Ok(Pushed::HalfFull) => self.engine.control.wake(),
                 Err(PushError::Full) => Counters::bump(&self.producer.counters().full),
                 Err(PushError::TooLarge) => Counters::bump(&self.producer.counters().oversized),
             }

@@ -184,6 +184,12 @@ impl Processors {
             .ok()
     }
 
+    /// What a parent process counted is not ours to tell.
+    pub(crate) fn forget_panics(&self) {
+        // Relaxed: a statistic.
+        self.panics.store(0, Ordering::Relaxed);
+    }
+
     fn close_out(&self, request: Request, deadline: Instant) -> Result<(), FlushError> {
         let mut result = Ok(());
         for processor in &self.list {

@@ -45,12 +45,21 @@ pub struct Dropped {
     pub discarded: u64,
     /// The span ended after the shutdown.
     pub already_shutdown: u64,
+    /// The span started in the parent of this forked process, to which it belongs.
+    pub forked: u64,
 }
 
 impl Dropped {
     /// All reasons together.
     pub fn total(&self) -> u64 {
-        self.queue_full + self.byte_budget + self.discarded + self.already_shutdown
+        let Self {
+            queue_full,
+            byte_budget,
+            discarded,
+            already_shutdown,
+            forked,
+        } = self;
+        queue_full + byte_budget + discarded + already_shutdown + forked
     }
 }
 
@@ -64,7 +73,7 @@ pub struct ExporterStats {
     pub exported: u64,
     /// Refused by the destination within a batch that it took (OTLP partial success).
     pub rejected: u64,
-    /// Lost with their batch, by reason: `already_shutdown`, `deadline`, `encode`,
+    /// Lost with their batch, by reason: `already_shutdown`, `deadline`, `encode`, `forked`,
     /// `non_retryable`, `panicked`, `retries_exhausted`.
     pub failed: BTreeMap<&'static str, u64>,
     /// Dropped because this exporter's queue was full.

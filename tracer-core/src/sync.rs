@@ -1,15 +1,16 @@
-//! Atomics, cells, locks and threads: those of std and parking_lot or, under `--cfg tracer_loom`
+//! Atomics, cells, locks and threads: those of std or, under `--cfg tracer_loom`
 //! or `--cfg tracer_shuttle`, those of a checker that runs the same code in many interleavings.
 
+mod lock;
 #[cfg(any(tracer_loom, tracer_shuttle))]
 mod model;
 
+pub(crate) use self::lock::{Condvar, Mutex};
+
 #[cfg(any(tracer_loom, tracer_shuttle))]
 pub(crate) use self::model::{
-    Arc, AtomicBool, AtomicU64, Condvar, Mutex, Ordering, UnsafeCell, thread, thread_local,
+    Arc, AtomicBool, AtomicU64, Ordering, UnsafeCell, thread, thread_local,
 };
-#[cfg(not(any(tracer_loom, tracer_shuttle)))]
-pub(crate) use parking_lot::{Condvar, Mutex};
 #[cfg(not(any(tracer_loom, tracer_shuttle)))]
 pub(crate) use std::{
     cell::UnsafeCell,

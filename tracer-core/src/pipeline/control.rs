@@ -87,11 +87,9 @@ impl Control {
         // The worker keeps the deadline; the caller leaves it a moment to say so.
         let patience = deadline + GRACE;
         let mut answer = ticket.answer.lock();
-        while answer.is_none() {
-            let waited = ticket.answered.wait_until(&mut answer, patience);
-            if waited.timed_out() {
-                break;
-            }
+        let mut timed_out = false;
+        while answer.is_none() && !timed_out {
+            (answer, timed_out) = ticket.answered.wait_until(answer, patience);
         }
         let answer = answer.take();
         answer.unwrap_or_else(|| {

@@ -3,7 +3,6 @@
 use std::{
     collections::{HashMap, VecDeque},
     io, mem,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
     time::Instant,
@@ -54,16 +53,14 @@ pub(crate) struct Order {
 impl Lane {
     /// Starts the lane's thread.
     pub(crate) fn start(
-        exporter: Box<dyn SpanExporter>,
+        exporter: Arc<dyn SpanExporter>,
+        stats: Arc<LaneStats>,
         config: &BatchConfig,
     ) -> Result<Self, ConfigError> {
-        let component_type = catch_unwind(AssertUnwindSafe(|| exporter.component_type()))
-            .map_err(ConfigError::exporter_panicked)?;
-        let stats = Arc::new(LaneStats::new(component_type));
         let (batches, queued_batches) = mpsc::unbounded_channel();
         let (orders, queued_orders) = mpsc::unbounded_channel();
         let run = Run {
-            exporter: Arc::from(exporter),
+            exporter,
             stats: Arc::clone(&stats),
             config: config.clone(),
             batches: queued_batches,

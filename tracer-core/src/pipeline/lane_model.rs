@@ -53,10 +53,10 @@ pub(crate) struct Order {
 
 impl Lane {
     pub(crate) fn start(
-        exporter: Box<dyn SpanExporter>,
+        exporter: Arc<dyn SpanExporter>,
+        stats: Arc<LaneStats>,
         config: &BatchConfig,
     ) -> Result<Self, ConfigError> {
-        let stats = Arc::new(LaneStats::new(exporter.component_type()));
         let queue = Arc::new(Queue::default());
         let (own_queue, own_stats) = (Arc::clone(&queue), Arc::clone(&stats));
         thread::Builder::new()
@@ -112,7 +112,7 @@ impl Queue {
     fn take(&self) -> Vec<Task> {
         let mut tasks = self.tasks.lock();
         while tasks.is_empty() {
-            self.arrival.wait(&mut tasks);
+            tasks = self.arrival.wait(tasks);
         }
         std::mem::take(&mut tasks)
     }

@@ -12,7 +12,7 @@ use crate::{
 /// read by anyone. A lock, because a snapshot is then exact.
 #[derive(Debug)]
 pub(crate) struct LaneStats {
-    pub(super) component_type: &'static str,
+    pub(crate) component_type: &'static str,
     counts: Mutex<Counts>,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct QueueLimits {
 }
 
 impl LaneStats {
-    pub(super) fn new(component_type: &'static str) -> Self {
+    pub(crate) fn new(component_type: &'static str) -> Self {
         Self {
             component_type,
             counts: Mutex::default(),

@@ -9,14 +9,13 @@ use opentelemetry::Context;
 
 use super::{
     batch::SpanBatch,
-    config::BatchConfig,
     control::{Answer, Gather, Request, Ticket},
     lane::{Lane, Order},
     outage::Outage,
     state::{BatchLimits, Forming, Pace},
 };
 use crate::{
-    provider::Shared,
+    provider::{Engine, Shared},
     ring::byte_ring::Consumer,
     sync::{Ordering, thread},
 };
@@ -29,6 +28,7 @@ const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) struct Worker {
     shared: Arc<Shared>,
+    engine: Arc<Engine>,
     lanes: Vec<Lane>,
     limits: BatchLimits,
     consumers: Vec<Consumer>,
@@ -50,15 +50,17 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(shared: Arc<Shared>, lanes: Vec<Lane>, config: &BatchConfig) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, engine: Arc<Engine>, lanes: Vec<Lane>) -> Self {
+        let limits = BatchLimits {
+            spans: shared.batch.max_export_batch_size,
+            bytes: shared.batch.max_export_batch_bytes,
+            delay: shared.batch.scheduled_delay,
+        };
         Self {
             shared,
+            engine,
             lanes,
-            limits: BatchLimits {
-                spans: config.max_export_batch_size,
-                bytes: config.max_export_batch_bytes,
-                delay: config.scheduled_delay,
-            },
+            limits,
             consumers: Vec::new(),
             next: 0,
             patient: false,
@@ -76,16 +78,16 @@ impl Worker {
     /// Runs until a shutdown is asked for.
     pub(crate) fn run(mut self) {
         // Whatever ends this thread, nobody waits for it in vain.
-        let _closing = Closing(Arc::clone(&self.shared));
+        let _closing = Closing(Arc::clone(&self.engine));
         // What is told from here must not make spans that are told of in turn.
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         loop {
-            let tickets = self.shared.control.take();
+            let tickets = self.engine.control.take();
             if !tickets.is_empty() && self.serve(tickets) {
                 return;
             }
             let pause = self.round();
-            self.shared.control.pause(pause);
+            self.engine.control.pause(pause);
         }
     }
 
@@ -97,7 +99,7 @@ impl Worker {
             self.shared.clock.follow(SystemTime::now);
             self.tell_losses(now);
         }
-        self.shared.registry.take_new(&mut self.consumers);
+        self.engine.registry.take_new(&mut self.consumers);
         let fullest = self
             .consumers
             .iter_mut()
@@ -121,7 +123,7 @@ impl Worker {
 
     /// Tells when rings overflow: nobody else can, because the caller's path must not.
     fn tell_losses(&mut self, now: Duration) {
-        let totals = self.shared.registry.totals();
+        let totals = self.engine.registry.totals();
         let dropped = totals.full + totals.oversized;
         let more = dropped - std::mem::replace(&mut self.dropped, dropped);
         let notice = if more > 0 {
@@ -165,7 +167,7 @@ impl Worker {
         if until.is_none() {
             retired.sort_unstable();
             for at in retired.into_iter().rev() {
-                self.shared.registry.retire(&consumers.remove(at));
+                self.engine.registry.retire(&consumers.remove(at));
             }
         }
         if self.next >= consumers.len() {
@@ -233,9 +235,9 @@ impl Worker {
     }
 
     fn count_drained(&self, spans: u64) {
-        // Release: pairs with the Acquire load in `Shared::stats`, so that who sees the spans here
+        // Release: pairs with the Acquire load in `Engine::stats`, so that who sees the spans here
         // sees them ended.
-        self.shared
+        self.engine
             .counts
             .drained
             .fetch_add(spans, Ordering::Release);
@@ -269,9 +271,7 @@ impl Worker {
             if !in_time {
                 self.give_up_rest();
             }
-            // Release: pairs with the Acquire load in `Shared::stats`; nothing is drained later.
-            self.shared.counts.sealed.store(true, Ordering::Release);
-            self.shared.control.close();
+            self.engine.close();
         }
         for (lane, failed_before) in self.lanes.iter().zip(failed_before) {
             lane.order(Order {
@@ -290,7 +290,7 @@ impl Worker {
     /// Drains what the rings hold at this moment, and hands it all on; false when the deadline
     /// comes, or a shutdown overtakes a flush, before the exporters have room for it.
     fn drain_all(&mut self, request: Request, deadline: Instant) -> bool {
-        self.shared.registry.take_new(&mut self.consumers);
+        self.engine.registry.take_new(&mut self.consumers);
         let until: Vec<_> = self.consumers.iter_mut().map(Consumer::available).collect();
         loop {
             let drained = self.drain(Some(&until));
@@ -300,7 +300,7 @@ impl Worker {
                     return true;
                 }
             }
-            let overtaken = request == Request::Flush && self.shared.control.has_shutdown();
+            let overtaken = request == Request::Flush && self.engine.control.has_shutdown();
             if overtaken || Instant::now() >= deadline {
                 return false;
             }
@@ -332,12 +332,10 @@ impl Worker {
 }
 
 /// Answers everybody when the worker ends, in whatever way.
-struct Closing(Arc<Shared>);
+struct Closing(Arc<Engine>);
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        // Release: as in `serve`.
-        self.0.counts.sealed.store(true, Ordering::Release);
-        self.0.control.close();
+        self.0.close();
     }
 }

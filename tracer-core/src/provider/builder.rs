@@ -12,11 +12,11 @@ use crate::{
     env::Env,
     error::ConfigError,
     exporter::SpanExporter,
-    pipeline::{BatchConfig, lane::Lane, worker::Worker},
+    fork,
+    pipeline::BatchConfig,
     processor::{Processors, SpanProcessor},
     resource,
     span::SpanLimits,
-    sync::thread,
 };
 
 /// Builds a [`TracerProvider`].
@@ -122,6 +122,7 @@ impl TracerProviderBuilder {
         if self.disabled {
             return Ok(TracerProvider::new(Arc::new(Shared::disabled())));
         }
+        fork::watch().map_err(ConfigError::Fork)?;
         let resource = self
             .resource
             .unwrap_or_else(|| resource::from_env(&mut Env::of_this_process()));
@@ -129,29 +130,36 @@ impl TracerProviderBuilder {
             catch_unwind(AssertUnwindSafe(|| processor.set_resource(&resource)))
                 .map_err(ConfigError::processor_panicked)?;
         }
+        let resource = Arc::new(resource);
+        let exporters: Vec<_> = self
+            .exporters
+            .into_iter()
+            .map(|exporter| set_up(exporter, &resource))
+            .collect::<Result<_, _>>()?;
         let shared = Arc::new(Shared::new(
             self.limits,
             self.sampler
                 .map_or(Sampler::ParentOrAlways, Sampler::Custom),
             Processors::new(self.processors),
             resource,
-            self.batch.ring_bytes,
+            self.batch,
+            &exporters,
         ));
-        let mut lanes = Vec::new();
-        for mut exporter in self.exporters {
-            catch_unwind(AssertUnwindSafe(|| exporter.set_resource(&shared.resource)))
-                .map_err(ConfigError::exporter_panicked)?;
-            lanes.push(Lane::start(exporter, &self.batch)?);
-        }
-        // Set once, here.
-        let _ = shared
-            .lanes
-            .set(lanes.iter().map(|lane| Arc::clone(lane.stats())).collect());
-        let worker = Worker::new(Arc::clone(&shared), lanes, &self.batch);
-        thread::Builder::new()
-            .name("tracer-worker".to_owned())
-            .spawn(|| worker.run())
-            .map_err(ConfigError::Spawn)?;
+        let exporters = exporters.into_iter().map(|(_, exporter)| exporter);
+        shared.engine().start(&shared, exporters.collect())?;
         Ok(TracerProvider::new(shared))
     }
+}
+
+/// Makes an exporter ready for its first batch.
+fn set_up(
+    mut exporter: Box<dyn SpanExporter>,
+    resource: &Resource,
+) -> Result<(&'static str, Arc<dyn SpanExporter>), ConfigError> {
+    let component_type = catch_unwind(AssertUnwindSafe(|| {
+        exporter.set_resource(resource);
+        exporter.component_type()
+    }))
+    .map_err(ConfigError::exporter_panicked)?;
+    Ok((component_type, Arc::from(exporter)))
 }

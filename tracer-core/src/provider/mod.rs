@@ -1,6 +1,7 @@
 //! The provider: owns the worker and the exporters, and hands out tracers.
 
 mod builder;
+mod engine;
 mod scopes;
 mod shared;
 
@@ -9,7 +10,10 @@ use std::{sync::Arc, time::Duration};
 use opentelemetry::InstrumentationScope;
 
 pub use self::builder::TracerProviderBuilder;
-pub(crate) use self::shared::{Sampler, Shared, trace_state_of};
+pub(crate) use self::{
+    engine::Engine,
+    shared::{Sampler, Shared, trace_state_of},
+};
 use crate::{
     error::{FlushError, ShutdownError},
     stats::Stats,

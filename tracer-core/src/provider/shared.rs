@@ -3,7 +3,7 @@
 use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, OnceLock, atomic},
+    sync::{Arc, Mutex, PoisonError, Weak, atomic},
     time::Duration,
 };
 
@@ -16,22 +16,21 @@ use opentelemetry_sdk::{
     trace::{SamplingDecision, SamplingResult, ShouldSample},
 };
 
+use super::{Engine, scopes::Scopes};
 use crate::{
     clock::Clock,
-    error::{FlushError, ShutdownError},
+    error::{ConfigError, FlushError, ShutdownError},
+    exporter::SpanExporter,
+    fork::{self, PerProcess},
     local::Outlet,
-    pipeline::{
-        control::{Control, Request},
-        lane_stats::LaneStats,
-    },
+    pipeline::{BatchConfig, control::Request},
     processor::{Closing, Processors},
-    provider::scopes::Scopes,
-    ring::registry::Registry,
     span::{SpanLimits, recording::Recording},
-    stats::{Dropped, Stats},
-    sync::{AtomicBool, AtomicU64, Mutex, Ordering},
+    stats::Stats,
+    sync::{AtomicBool, Ordering},
 };
 
+/// What is the same for the whole life of a provider, and what forked children take over.
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// Unlike an address, never used again by a later provider.
@@ -41,29 +40,15 @@ pub(crate) struct Shared {
     pub(crate) sampler: Sampler,
     pub(crate) processors: Processors,
     pub(crate) resource: Arc<Resource>,
-    pub(crate) registry: Registry,
-    pub(crate) ring_bytes: usize,
-    pub(crate) control: Control,
-    pub(crate) lanes: OnceLock<Vec<Arc<LaneStats>>>,
-    pub(crate) counts: Counts,
+    pub(crate) batch: BatchConfig,
+    /// Those that the provider was built with, for the children; the lanes own them.
+    pub(super) exporters: Vec<Weak<dyn SpanExporter>>,
+    engine: PerProcess<Engine>,
     closed: AtomicBool,
     /// Whether there never was a worker. Such a provider is closed from the start.
     disabled: bool,
+    /// Locked when undisturbed only: a child goes on with the same scopes.
     scopes: Mutex<Scopes>,
-    fallback: Mutex<Option<Outlet>>,
-}
-
-/// What is counted at no ring and for no exporter.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    /// Spans the worker took out of rings.
-    pub(crate) drained: AtomicU64,
-    /// Set when the worker has taken its last span: what is in a ring then stays there.
-    pub(crate) sealed: AtomicBool,
-    sampler_panics: AtomicU64,
-    /// Spans that started or ended without a ring because the provider was closed.
-    late_started: AtomicU64,
-    late_ended: AtomicU64,
 }
 
 /// Who decides whether a span is recorded and sent.
@@ -86,10 +71,12 @@ impl Shared {
         limits: SpanLimits,
         sampler: Sampler,
         processors: Processors,
-        resource: Resource,
-        ring_bytes: usize,
+        resource: Arc<Resource>,
+        batch: BatchConfig,
+        exporters: &[(&'static str, Arc<dyn SpanExporter>)],
     ) -> Self {
         static NEXT_ID: atomic::AtomicU64 = atomic::AtomicU64::new(1);
+        let component_types = exporters.iter().map(|(component_type, _)| *component_type);
         Self {
             // Relaxed: only uniqueness matters.
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -97,16 +84,16 @@ impl Shared {
             limits,
             sampler,
             processors,
-            resource: Arc::new(resource),
-            registry: Registry::default(),
-            ring_bytes,
-            control: Control::default(),
-            lanes: OnceLock::new(),
-            counts: Counts::default(),
+            resource,
+            batch,
+            engine: PerProcess::new(Engine::new(component_types)),
+            exporters: exporters
+                .iter()
+                .map(|(_, exporter)| Arc::downgrade(exporter))
+                .collect(),
             closed: AtomicBool::new(false),
             disabled: false,
             scopes: Mutex::default(),
-            fallback: Mutex::new(None),
         }
     }
 
@@ -116,18 +103,33 @@ impl Shared {
             SpanLimits::default(),
             Sampler::ParentOrAlways,
             Processors::new(Vec::new()),
-            Resource::builder_empty().build(),
-            0,
+            Arc::new(Resource::builder_empty().build()),
+            BatchConfig::default(),
+            &[],
         );
         shared.closed = AtomicBool::new(true);
         shared.disabled = true;
         shared
     }
 
+    /// The moving parts, those of this process. Takes a lock.
+    pub(crate) fn engine(&self) -> Arc<Engine> {
+        self.engine.get(|parents| {
+            self.processors.forget_panics();
+            parents.renewed()
+        })
+    }
+
+    /// The same, with a worker that takes what is put into rings.
+    pub(crate) fn running_engine(self: &Arc<Self>) -> Arc<Engine> {
+        let engine = self.engine();
+        engine.start_in_child(self);
+        engine
+    }
+
     /// Whether there is a processor or an exporter.
     pub(crate) fn has_audience(&self) -> bool {
-        let lanes = self.lanes.get();
-        !self.processors.is_empty() || lanes.is_some_and(|lanes| !lanes.is_empty())
+        !self.processors.is_empty() || !self.exporters.is_empty()
     }
 
     /// Whether the provider is shut down, or about to be.
@@ -141,7 +143,15 @@ impl Shared {
             return Ok(());
         }
         let processors = Closing::begin(self, Request::Flush, timeout);
-        let exported = self.control.call(Request::Flush, timeout);
+        let engine = self.engine();
+        let exported = if engine.is_started() {
+            engine.control.call(Request::Flush, timeout)
+        } else if self.is_closed() {
+            Err(FlushError::AlreadyShutdown)
+        } else {
+            // A forked child that has made no spans.
+            Ok(())
+        };
         exported.and(processors.wait())
     }
 
@@ -154,49 +164,76 @@ impl Shared {
             return Err(ShutdownError::AlreadyShutdown);
         }
         let processors = Closing::begin(self, Request::Shutdown, timeout);
-        let exported = self.control.call(Request::Shutdown, timeout);
+        let engine = self.engine();
+        let exported = if engine.close_idle() {
+            Ok(())
+        } else {
+            engine.control.call(Request::Shutdown, timeout)
+        };
         // Whatever still hangs is given up now, so that every span is accounted for.
-        for lane in self.lanes.get().into_iter().flatten() {
+        for lane in &engine.lanes {
             lane.seal();
         }
         let closed = exported.and(processors.wait());
         closed.map_err(ShutdownError::Flush)
     }
 
+    /// Closes a provider in a forked child that has no thread for its worker.
+    pub(super) fn give_up(&self, engine: &Engine, error: &ConfigError) {
+        // Relaxed: as in `is_closed`.
+        self.closed.store(true, Ordering::Relaxed);
+        engine.close();
+        tell_given_up(error);
+    }
+
     /// Counts a span as started on a thread that has no ring.
-    pub(crate) fn start_elsewhere(&self) -> Option<Box<Recording>> {
+    pub(crate) fn start_elsewhere(self: &Arc<Self>) -> Option<Box<Recording>> {
         if self.is_closed() {
             // Relaxed: a statistic.
-            self.counts.late_started.fetch_add(1, Ordering::Relaxed);
+            let counts = &self.engine().counts;
+            counts.late_started.fetch_add(1, Ordering::Relaxed);
             return None;
         }
         self.with_fallback(Outlet::start)
     }
 
     /// Ends a span on a thread that has no ring: its locals are gone, or the provider is closed.
-    pub(crate) fn end_elsewhere(&self, recording: Box<Recording>, sampled: bool) {
+    pub(crate) fn end_elsewhere(self: &Arc<Self>, recording: Box<Recording>, sampled: bool) {
         if self.is_closed() {
             // Release: pairs with the Acquire load in `stats`: who sees the end sees the start.
-            self.counts.late_ended.fetch_add(1, Ordering::Release);
+            let counts = &self.engine().counts;
+            counts.late_ended.fetch_add(1, Ordering::Release);
             return;
         }
         self.with_fallback(|outlet| outlet.end(recording, sampled));
     }
 
+    /// Counts a span of the parent process that ended in this one.
+    #[cold]
+    pub(crate) fn count_forked(&self) {
+        // Relaxed: a statistic.
+        self.engine().counts.forked.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Runs `use_outlet` with the ring that threads without locals share.
-    fn with_fallback<T>(&self, use_outlet: impl FnOnce(&mut Outlet) -> T) -> T {
-        let mut fallback = self.fallback.lock();
+    fn with_fallback<T>(self: &Arc<Self>, use_outlet: impl FnOnce(&mut Outlet) -> T) -> T {
+        let engine = self.engine();
+        let mut fallback = engine.fallback.lock();
         // No spare recordings: each holds this, so none would ever be freed.
         use_outlet(fallback.get_or_insert_with(|| Outlet::new(self, 0)))
     }
 
     /// The place of a scope in the provider's list.
     pub(crate) fn scope_index(&self, scope: InstrumentationScope) -> u32 {
-        self.scopes.lock().index(scope)
+        let _undisturbed = fork::undisturbed();
+        let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        scopes.index(scope)
     }
 
     pub(crate) fn scopes(&self) -> Arc<[InstrumentationScope]> {
-        self.scopes.lock().list()
+        let _undisturbed = fork::undisturbed();
+        let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        scopes.list()
     }
 
     /// Asks the sampler. One that panics costs the span, not the caller: it is not recorded.
@@ -209,7 +246,8 @@ impl Shared {
             // What a panic carries may panic again when it is dropped.
             mem::forget(payload);
             // Relaxed: a statistic.
-            self.counts.sampler_panics.fetch_add(1, Ordering::Relaxed);
+            let counts = &self.engine().counts;
+            counts.sampler_panics.fetch_add(1, Ordering::Relaxed);
             SamplingResult {
                 decision: SamplingDecision::Drop,
                 attributes: Vec::new(),
@@ -219,40 +257,21 @@ impl Shared {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        // The order matters for a snapshot under load: later stages first, so that no span is
-        // seen at a later stage without having been counted at the earlier ones. Each load of a
-        // count is an Acquire that pairs with the Release of its updates; only the earliest stage,
-        // the starts, needs none.
-        let exporters: Vec<_> = self
-            .lanes
-            .get()
-            .map(|lanes| lanes.iter().map(|lane| lane.snapshot()).collect())
-            .unwrap_or_default();
-        // Acquire: pairs with the worker's Release store, after its last update of `drained`.
-        let sealed = self.counts.sealed.load(Ordering::Acquire);
-        let drained = self.counts.drained.load(Ordering::Acquire);
-        let late_ended = self.counts.late_ended.load(Ordering::Acquire);
-        let totals = self.registry.totals();
-        let late_started = self.counts.late_started.load(Ordering::Relaxed);
-        let elsewhere =
-            totals.not_sampled + totals.full + totals.oversized + totals.discarded + totals.late;
-        let in_rings = totals.ended.saturating_sub(elsewhere + drained);
+        let stats = self.engine().stats();
         Stats {
-            started: totals.started + late_started,
-            ended: totals.ended + late_ended,
-            not_sampled: totals.not_sampled,
-            dropped: Dropped {
-                queue_full: totals.full,
-                byte_budget: totals.oversized,
-                discarded: totals.discarded,
-                already_shutdown: totals.late + late_ended + if sealed { in_rings } else { 0 },
-            },
-            waiting: if sealed { 0 } else { in_rings },
-            drained,
-            sampler_panics: self.counts.sampler_panics.load(Ordering::Relaxed),
             processor_panics: self.processors.panics(),
-            rings: self.registry.len() as u64,
-            exporters,
+            ..stats
         }
+    }
+}
+
+/// A subscriber that panics costs the line.
+fn tell_given_up(error: &ConfigError) {
+    let told = catch_unwind(AssertUnwindSafe(|| {
+        tracing::warn!(target: "tracer_core", %error, "no spans from this forked process");
+    }));
+    if let Err(payload) = told {
+        // What a panic carries may panic again when it is dropped.
+        mem::forget(payload);
     }
 }

@@ -1,15 +1,17 @@
 //! `service.instance.id`. The name comes from the environment or from code.
 
-use opentelemetry::KeyValue;
-use parking_lot::Mutex;
+use std::sync::{Mutex, PoisonError};
 
-use crate::ids::IdGenerator;
+use opentelemetry::KeyValue;
+
+use crate::{fork, ids::IdGenerator};
 
 /// A random id for this process, the same for every provider in it. A forked child gets its own.
 pub(super) fn attributes() -> Vec<KeyValue> {
     static INSTANCE: Mutex<Option<(u32, String)>> = Mutex::new(None);
     let pid = std::process::id();
-    let mut instance = INSTANCE.lock();
+    let _undisturbed = fork::undisturbed();
+    let mut instance = INSTANCE.lock().unwrap_or_else(PoisonError::into_inner);
     let (_, id) = match instance.take() {
         Some(known) if known.0 == pid => instance.insert(known),
         _ => instance.insert((pid, random_uuid())),

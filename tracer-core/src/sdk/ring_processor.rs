@@ -19,7 +19,6 @@ use opentelemetry_sdk::{
     error::OTelSdkResult,
     trace::{Span as SdkSpan, SpanData, SpanProcessor as SdkSpanProcessor},
 };
-use parking_lot::Mutex;
 
 use super::to_sdk;
 use crate::{
@@ -31,6 +30,7 @@ use crate::{
     provider::{Shared, TracerProvider, TracerProviderBuilder},
     span::{SpanLimits, recording::Birth, recording::Recording},
     stats::Stats,
+    sync::Mutex,
     tracer::otlp_kind,
 };
 

@@ -37,8 +37,9 @@ impl Span {
         let shared = Arc::clone(&recording.shared);
         let processors = &shared.processors;
         // After the shutdown of the processors nobody is there to look at it, and unseen it must
-        // not go further than its count as late. Nor must it where no callback can be made.
-        let unseen = shared.is_closed() || processors.are_too_deep();
+        // not go further than its count as late. Nor must it where no callback can be made. A span
+        // of the parent process is shown there.
+        let unseen = shared.is_closed() || processors.are_too_deep() || recording.is_the_parents();
         if !unseen {
             recording.ending = true;
             processors.on_ending(self);

@@ -23,7 +23,7 @@ use super::{
     record::{End, HEAD_BYTES, Head},
     wire::{BYTES, VARINT, tag},
 };
-use crate::{clock::Offset, pipeline::SpanRecord, provider::Shared};
+use crate::{clock::Offset, fork, pipeline::SpanRecord, provider::Shared};
 
 // Fields of opentelemetry.proto.trace.v1.Span (trace.proto, 1.11).
 const ATTRIBUTES: u8 = tag(9, BYTES);
@@ -36,6 +36,8 @@ const DROPPED_LINKS: u8 = tag(14, VARINT);
 pub(crate) struct Recording {
     /// The provider's part; here, so that a span costs no reference count of its own.
     pub(crate) shared: Arc<Shared>,
+    /// The process it was made in: a forked child takes none over.
+    born: u64,
     /// Invariant: starts with a head, the name and the tracestate.
     buffer: Buffer,
     index: AttributeIndex,
@@ -77,6 +79,7 @@ impl Recording {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self {
             shared,
+            born: fork::generation(),
             buffer: Buffer::new(),
             index: AttributeIndex::default(),
             status: Status::Unset,
@@ -88,6 +91,12 @@ impl Recording {
             ending: false,
             discarded: false,
         }
+    }
+
+    /// Whether the span started before a fork, in a parent of this process.
+    #[inline]
+    pub(crate) fn is_the_parents(&self) -> bool {
+        self.born != fork::generation()
     }
 
     /// Makes a used recording ready for a new span.

@@ -109,16 +109,12 @@ impl OtlpGrpcConfig {
             let encoding = HeaderValue::from_static(encoding);
             headers.insert(HeaderName::from_static("grpc-encoding"), encoding);
         }
-        Ok(OtlpGrpcExporter {
-            connection: connection(&settings.endpoint)?,
-            channel: Mutex::new(None),
-            endpoint: settings.endpoint,
+        OtlpGrpcExporter::new(
+            settings.endpoint,
             headers,
-            payloads: Payloads::new(settings.compression, MESSAGE_HEAD_BYTES),
-            timeout: settings.timeout,
-            throttle: Throttle::default(),
-            closed: AtomicBool::new(false),
-        })
+            settings.compression,
+            settings.timeout,
+        )
     }
 }
 
@@ -170,6 +166,24 @@ pub struct OtlpGrpcExporter {
 }
 
 impl OtlpGrpcExporter {
+    fn new(
+        endpoint: Endpoint,
+        headers: HeaderMap,
+        compression: Compression,
+        timeout: Duration,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self {
+            connection: connection(&endpoint)?,
+            channel: Mutex::new(None),
+            endpoint,
+            headers,
+            payloads: Payloads::new(compression, MESSAGE_HEAD_BYTES),
+            timeout,
+            throttle: Throttle::default(),
+            closed: AtomicBool::new(false),
+        })
+    }
+
     async fn attempt(&self, body: Bytes, left: Duration) -> Outcome {
         let mut request = Request::new(Body::new(Full::new(body)));
         *request.method_mut() = Method::POST;
@@ -242,6 +256,17 @@ impl SpanExporter for OtlpGrpcExporter {
             })
             .await
         })
+    }
+
+    /// The child of a fork connects for itself.
+    fn fork(&self) -> Option<Box<dyn SpanExporter>> {
+        let fresh = Self::new(
+            self.endpoint.clone(),
+            self.headers.clone(),
+            self.payloads.compression(),
+            self.timeout,
+        );
+        Some(Box::new(fresh.ok()?))
     }
 
     fn shutdown(&self) -> ExportFuture<'_> {

@@ -95,17 +95,12 @@ impl OtlpHttpConfig {
         if let Some(encoding) = settings.compression.encoding() {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
-        Ok(OtlpHttpExporter {
-            client: Client::builder(TokioExecutor::new())
-                .pool_timer(TokioTimer::new())
-                .build(connector()?),
-            endpoint: settings.endpoint,
+        OtlpHttpExporter::new(
+            settings.endpoint,
             headers,
-            payloads: Payloads::new(settings.compression, 0),
-            timeout: settings.timeout,
-            throttle: Throttle::default(),
-            closed: AtomicBool::new(false),
-        })
+            settings.compression,
+            settings.timeout,
+        )
     }
 }
 
@@ -133,6 +128,25 @@ pub struct OtlpHttpExporter {
 }
 
 impl OtlpHttpExporter {
+    fn new(
+        endpoint: Endpoint,
+        headers: HeaderMap,
+        compression: Compression,
+        timeout: Duration,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self {
+            client: Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .build(connector()?),
+            endpoint,
+            headers,
+            payloads: Payloads::new(compression, 0),
+            timeout,
+            throttle: Throttle::default(),
+            closed: AtomicBool::new(false),
+        })
+    }
+
     async fn attempt(&self, body: Bytes) -> Outcome {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
@@ -163,6 +177,17 @@ impl SpanExporter for OtlpHttpExporter {
             let body = self.payloads.payload(batch)?;
             until_settled(self.timeout, &self.throttle, |_| self.attempt(body.clone())).await
         })
+    }
+
+    /// The child of a fork connects for itself.
+    fn fork(&self) -> Option<Box<dyn SpanExporter>> {
+        let fresh = Self::new(
+            self.endpoint.clone(),
+            self.headers.clone(),
+            self.payloads.compression(),
+            self.timeout,
+        );
+        Some(Box::new(fresh.ok()?))
     }
 
     fn shutdown(&self) -> ExportFuture<'_> {

@@ -35,6 +35,11 @@ impl Payloads {
         }
     }
 
+    /// How payloads are compressed.
+    pub(crate) fn compression(&self) -> Compression {
+        self.compression
+    }
+
     /// The body of the request for `batch`.
     ///
     /// # Cost

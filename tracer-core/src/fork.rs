@@ -1,0 +1,194 @@
+//! Forks: a child process has one thread, the one that forked, and a copy of everything else.
+//!
+//! The worker and the exporters' threads are not in the child; a lock that another thread held
+//! stays locked for ever; exporters hold the parent's sockets. So nothing that threads shared is
+//! used there again. It is left where it is, neither locked nor dropped, and the child makes its
+//! own when its first span needs it ([`PerProcess`]). What is the same in both processes is never
+//! written, or only inside a section that no fork cuts in two ([`undisturbed`]).
+//!
+//! ```text
+//! fork():  prepare: waits for the sections    parent: lets them go on
+//!                                             child:  GENERATION + 1, this thread's ids and rings
+//! later:   a span ends: born in another generation? it is the parent's, counted as `forked`
+//!          a ring is registered, a flush: another generation? a new engine with a new worker
+//! ```
+//!
+//! The handlers take one lock and set a few words: a fork takes some microseconds longer, and one
+//! that only runs another program starts nothing. Processes made without the C library's `fork`
+//! (`vfork`, `_Fork`, the bare system call) run no handlers; they may only run another program.
+//!
+//! The locks of the standard library are used here and wherever a child may wait, because their
+//! whole state is in the lock. `parking_lot` keeps its waiting threads in one table of the
+//! process, which a fork may leave locked, or pointing at threads that are gone.
+
+use std::{
+    cell::Cell,
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// How many forks lie between this process and the one that was started.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// Held by sections that no fork may cut in two, and by a thread while it forks.
+static GATE: Mutex<()> = Mutex::new(());
+
+/// The number of forks that led to this process. Cheap: one load of a word that nobody writes.
+pub(crate) fn generation() -> u64 {
+    // Relaxed: written before the child has a second thread.
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// While this is held, no other thread forks. For short sections that call no foreign code and
+/// do not nest: one that forks in it waits for itself.
+pub(crate) fn undisturbed() -> MutexGuard<'static, ()> {
+    GATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Something of which every process has its own.
+#[derive(Debug)]
+pub(crate) struct PerProcess<T> {
+    /// The generation of the process that made it, and the thing. Locked when undisturbed only.
+    current: Mutex<(u64, Arc<T>)>,
+}
+
+impl<T> PerProcess<T> {
+    /// What this process has.
+    pub(crate) fn new(first: T) -> Self {
+        Self {
+            current: Mutex::new((generation(), Arc::new(first))),
+        }
+    }
+
+    /// What this process has; in a child of the process that made it, first made anew by `renew`,
+    /// which sees the parent's. That one is then left alone for good: it is never dropped.
+    pub(crate) fn get(&self, renew: impl FnOnce(&T) -> T) -> Arc<T> {
+        let _undisturbed = undisturbed();
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.0 != generation() {
+            let renewed = Arc::new(renew(&current.1));
+            mem::forget(mem::replace(&mut *current, (generation(), renewed)));
+        }
+        Arc::clone(&current.1)
+    }
+}
+
+/// Makes sure that forks are noticed from now on.
+#[cfg(unix)]
+pub(crate) fn watch() -> std::io::Result<()> {
+    use std::sync::atomic::AtomicBool;
+
+    static WATCHING: AtomicBool = AtomicBool::new(false);
+    // Relaxed: only who is first matters. Not a `Once`, in which a fork could find another thread.
+    if WATCHING.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
+    // SAFETY: the handlers are functions of this crate, which is not unloaded while it runs; they
+    // do not unwind, and may run on any thread.
+    let error = unsafe { libc::pthread_atfork(Some(prepare), Some(in_parent), Some(in_child)) };
+    if error == 0 {
+        return Ok(());
+    }
+    WATCHING.store(false, Ordering::Relaxed);
+    Err(std::io::Error::from_raw_os_error(error))
+}
+
+/// Elsewhere there is no fork.
+#[cfg(not(unix))]
+pub(crate) fn watch() -> std::io::Result<()> {
+    Ok(())
+}
+
+thread_local! {
+    /// The gate, while this thread forks.
+    static HELD: Cell<Option<MutexGuard<'static, ()>>> = const { Cell::new(None) };
+}
+
+#[cfg(unix)]
+extern "C" fn prepare() {
+    let held = undisturbed();
+    // On a thread whose locals are gone the gate opens again at once: such a fork may cut a
+    // section in two, and its child is then one that must run another program.
+    let _ = HELD.try_with(|cell| cell.set(Some(held)));
+}
+
+#[cfg(unix)]
+extern "C" fn in_parent() {
+    // As above.
+    let _ = HELD.try_with(Cell::take);
+}
+
+#[cfg(unix)]
+extern "C" fn in_child() {
+    // Relaxed: there is no other thread.
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    crate::local::forked();
+    in_parent();
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{
+        sync::atomic::AtomicBool,
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+
+    /// Whether a fork's handlers keep within their goal of 1 ms. The median of 1001 calls, because
+    /// the machine may be busy.
+    fn quick(mut hooks: impl FnMut()) -> bool {
+        let mut times: Vec<_> = (0..1001)
+            .map(|_| {
+                let before = Instant::now();
+                hooks();
+                before.elapsed()
+            })
+            .collect();
+        times.sort_unstable();
+        times.get(500) < Some(&Duration::from_millis(1))
+    }
+
+    #[test]
+    fn handlers_take_little_time_while_threads_are_in_sections() {
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        drop(undisturbed());
+                    }
+                });
+            }
+            let quick = quick(|| {
+                prepare();
+                in_parent();
+            });
+            stop.store(true, Ordering::Relaxed);
+            assert!(quick);
+        });
+    }
+
+    #[test]
+    fn child_has_its_own_and_leaves_the_parents_alone() {
+        let own = PerProcess::new(1);
+        assert_eq!(*own.get(|_| 0), 1);
+        match fork::fork().expect("fork") {
+            fork::Fork::Child => {
+                let before = generation();
+                let quick = quick(|| {
+                    prepare();
+                    in_child();
+                });
+                let renewed = generation() == before + 1001 && *own.get(|first| first + 1) == 2;
+                std::process::exit(i32::from(!(quick && renewed)));
+            }
+            fork::Fork::Parent(pid) => assert_eq!(fork::waitpid(pid).ok(), Some(0)),
+        }
+        assert_eq!(*own.get(|_| 0), 1);
+    }
+}

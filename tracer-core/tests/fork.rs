@@ -1,0 +1,232 @@
+//! A process that forks: the child's spans are its own, the parent's stay the parent's.
+#![cfg(unix)]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may fail"
+)]
+
+mod support;
+
+#[path = "support/forked.rs"]
+mod forked_support;
+
+use std::{
+    fs,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use forked_support::{ToFile, exported, forked};
+use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
+use support::{Recorder, TIMEOUT, balanced, provider};
+use tracer_core::{FlushError, ShutdownError, Stats, TracerProvider};
+
+/// How often the loaded process forks.
+fn rounds() -> usize {
+    if std::env::var_os("TRACER_FULL").is_some() {
+        1000
+    } else {
+        50
+    }
+}
+
+fn to_file(folder: &Path) -> TracerProvider {
+    TracerProvider::builder()
+        .exporter(ToFile::new(folder))
+        .build()
+        .expect("provider")
+}
+
+#[test]
+fn children_of_a_loaded_process_export_all_of_their_own_and_nothing_of_its() {
+    let folder = tempfile::tempdir().expect("folder");
+    let provider = to_file(folder.path());
+    let stop = AtomicBool::new(false);
+    let rounds = rounds();
+    let mut slowest = Duration::ZERO;
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    // New scopes and flushes take the locks that a fork may find taken.
+                    let tracer = provider.tracer("load");
+                    for _ in 0..20 {
+                        tracer.start("parent");
+                    }
+                    provider.force_flush(TIMEOUT).expect("flush");
+                }
+            });
+        }
+        let tracer = provider.tracer("t");
+        for _ in 0..rounds {
+            tracer.start("parent");
+            let mut held = tracer.start("held");
+            let before = Instant::now();
+            let child = forked(folder.path(), || {
+                held.end();
+                thread::scope(|scope| {
+                    scope.spawn(|| drop(tracer.start("child")));
+                    for _ in 0..9 {
+                        tracer.start("child");
+                    }
+                    provider.tracer("new in the child").start("child");
+                });
+                provider.force_flush(TIMEOUT).expect("flush");
+                let stats = balanced(&provider);
+                assert_eq!((stats.started, stats.ended), (12, 12));
+                assert_eq!((stats.dropped.forked, stats.dropped.total()), (1, 1));
+                assert_eq!(stats.exporters[0].exported, 11);
+                provider.shutdown(TIMEOUT).expect("shutdown");
+                assert_eq!(balanced(&provider).exporters[0].exported, 11);
+            });
+            slowest = slowest.max(before.elapsed());
+            child.join();
+            drop(held);
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    let stats = balanced(&provider);
+    assert_eq!(stats.exporters[0].exported, stats.ended);
+    assert_eq!(stats.dropped.total(), 0);
+    let names = exported(folder.path());
+    let count = |name: &str| names.iter().filter(|one| *one == name).count();
+    assert_eq!(count("child"), rounds * 11);
+    assert_eq!(count("held"), rounds);
+    assert_eq!((count("parent") + rounds) as u64, stats.ended);
+    println!("{rounds} forks, slowest {slowest:?}");
+}
+
+#[test]
+fn ids_of_parent_and_child_are_all_different() {
+    const IDS: usize = 500_000;
+    let folder = tempfile::tempdir().expect("folder");
+    let provider = provider(&Recorder::default());
+    let tracer = provider.tracer("t");
+    let ids = || {
+        let mut ids = Vec::with_capacity(IDS);
+        for _ in 0..IDS {
+            let span = tracer.start("x");
+            ids.push(span.span_context().span_id().to_bytes());
+        }
+        ids
+    };
+    tracer.start("seeds the generator");
+    let theirs = folder.path().join("ids");
+    let child = forked(folder.path(), || {
+        fs::write(&theirs, ids().concat()).expect("ids");
+    });
+    let mut all = ids();
+    child.join();
+    let theirs = fs::read(&theirs).expect("ids");
+    all.extend(theirs.as_chunks().0);
+    assert_eq!(all.len(), 2 * IDS);
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 2 * IDS);
+}
+
+#[test]
+fn child_that_makes_no_span_starts_no_thread_and_is_done_at_once() {
+    let folder = tempfile::tempdir().expect("folder");
+    let provider = to_file(folder.path());
+    provider.tracer("t").start("parent");
+    let child = forked(folder.path(), || {
+        provider.force_flush(TIMEOUT).expect("flush");
+        let stats = balanced(&provider);
+        assert_eq!(
+            (stats.started, stats.rings, stats.exporters.len()),
+            (0, 0, 1)
+        );
+        provider.shutdown(TIMEOUT).expect("shutdown");
+        assert_eq!(
+            provider.shutdown(TIMEOUT),
+            Err(ShutdownError::AlreadyShutdown)
+        );
+        assert_eq!(
+            provider.force_flush(TIMEOUT),
+            Err(FlushError::AlreadyShutdown)
+        );
+        let threads = fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+        assert_eq!(threads, 1);
+    });
+    child.join();
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    assert_eq!(exported(folder.path()), ["parent"]);
+}
+
+#[test]
+fn provider_that_is_shut_down_stays_so_in_the_child() {
+    let folder = tempfile::tempdir().expect("folder");
+    let provider = to_file(folder.path());
+    let late = provider.tracer("t").start("late");
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    let child = forked(folder.path(), || {
+        drop(late);
+        assert!(!provider.tracer("t").start("never").is_recording());
+        assert_eq!(
+            provider.force_flush(TIMEOUT),
+            Err(FlushError::AlreadyShutdown)
+        );
+        assert_eq!(balanced(&provider).dropped.forked, 1);
+    });
+    child.join();
+    let dropped = balanced(&provider).dropped;
+    assert_eq!((dropped.already_shutdown, dropped.forked), (1, 0));
+}
+
+#[test]
+fn exporter_that_cannot_follow_costs_the_childs_spans_which_are_counted() {
+    let folder = tempfile::tempdir().expect("folder");
+    let recorder = Recorder::default();
+    let provider = TracerProvider::builder()
+        .exporter(recorder.clone())
+        .exporter(ToFile::new(folder.path()))
+        .build()
+        .expect("provider");
+    let child = forked(folder.path(), || {
+        provider.tracer("t").start("child");
+        let answer = provider.force_flush(TIMEOUT);
+        assert_eq!(answer, Err(FlushError::NotDelivered { spans: 1 }));
+        let stats: Stats = balanced(&provider);
+        assert_eq!(stats.exporters[0].failed["forked"], 1);
+        assert_eq!(stats.exporters[1].exported, 1);
+        assert!(recorder.spans().is_empty());
+    });
+    child.join();
+    assert_eq!(exported(folder.path()), ["child"]);
+}
+
+#[test]
+fn grandchildren_trace_too() {
+    let folder = tempfile::tempdir().expect("folder");
+    let provider = to_file(folder.path());
+    let tracer = provider.tracer("t");
+    tracer.start("parent");
+    let child = forked(folder.path(), || {
+        let held = tracer.start("child");
+        let grandchild = forked(folder.path(), || {
+            drop(held);
+            tracer.start("grandchild");
+            provider.shutdown(TIMEOUT).expect("shutdown");
+            let stats = balanced(&provider);
+            assert_eq!((stats.ended, stats.dropped.forked), (2, 1));
+        });
+        grandchild.join();
+        provider.shutdown(TIMEOUT).expect("shutdown");
+        assert_eq!(
+            balanced(&provider).ended,
+            1,
+            "the grandchild's copy is not ours"
+        );
+    });
+    child.join();
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    let mut names = exported(folder.path());
+    names.sort_unstable();
+    assert_eq!(names, ["child", "grandchild", "parent"]);
+}
