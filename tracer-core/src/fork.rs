@@ -51,28 +51,41 @@ pub(crate) fn undisturbed() -> MutexGuard<'static, ()> {
 /// Something of which every process has its own.
 #[derive(Debug)]
 pub(crate) struct PerProcess<T> {
-    /// The generation of the process that made it, and the thing. Locked when undisturbed only.
-    current: Mutex<(u64, Arc<T>)>,
+    /// The process that made it, and what it has.
+    born: u64,
+    first: Arc<T>,
+    /// In children: the youngest process that asked, and what it has. Locked when undisturbed only.
+    later: Mutex<Option<(u64, Arc<T>)>>,
 }
 
 impl<T> PerProcess<T> {
     /// What this process has.
     pub(crate) fn new(first: T) -> Self {
         Self {
-            current: Mutex::new((generation(), Arc::new(first))),
+            born: generation(),
+            first: Arc::new(first),
+            later: Mutex::new(None),
         }
     }
 
-    /// What this process has; in a child of the process that made it, first made anew by `renew`,
-    /// which sees the parent's. That one is then left alone for good: it is never dropped.
+    /// What this process has. A child first makes it anew with `renew`, which sees the parent's;
+    /// that one is left alone for good and never dropped. Takes a lock in children only, and makes
+    /// it anew undisturbed.
     pub(crate) fn get(&self, renew: impl FnOnce(&T) -> T) -> Arc<T> {
-        let _undisturbed = undisturbed();
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.0 != generation() {
-            let renewed = Arc::new(renew(&current.1));
-            mem::forget(mem::replace(&mut *current, (generation(), renewed)));
+        let here = generation();
+        if here == self.born {
+            return Arc::clone(&self.first);
         }
-        Arc::clone(&current.1)
+        let _undisturbed = undisturbed();
+        let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
+        let parents = match &*later {
+            Some((at, own)) if *at == here => return Arc::clone(own),
+            Some((_, parents)) => parents,
+            None => &self.first,
+        };
+        let own = Arc::new(renew(parents));
+        mem::forget(later.replace((here, Arc::clone(&own))));
+        own
     }
 }
 

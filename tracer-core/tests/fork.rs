@@ -15,15 +15,26 @@ mod forked_support;
 use std::{
     fs,
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use forked_support::{ToFile, exported, forked};
-use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
+use opentelemetry::{
+    Key, KeyValue, Value,
+    trace::{Span as _, Tracer as _, TracerProvider as _},
+};
+use opentelemetry_sdk::Resource;
 use support::{Recorder, TIMEOUT, balanced, provider};
-use tracer_core::{FlushError, ShutdownError, Stats, TracerProvider};
+use tracer_core::{
+    ExportError, ExportFuture, ExportSuccess, FlushError, ShutdownError, SpanBatch, SpanExporter,
+    Stats, TracerProvider,
+    resource::{self, Detector, System},
+};
 
 /// How often the loaded process forks.
 fn rounds() -> usize {
@@ -199,6 +210,77 @@ fn exporter_that_cannot_follow_costs_the_childs_spans_which_are_counted() {
     });
     child.join();
     assert_eq!(exported(folder.path()), ["child"]);
+}
+
+#[test]
+fn resource_of_a_child_says_which_process_it_is() {
+    let folder = tempfile::tempdir().expect("folder");
+    let system = System::of_this_process();
+    let detected = resource::detect(&[Detector::Process, Detector::Service], &system);
+    let build = |resource| {
+        TracerProvider::builder()
+            .resource(resource)
+            .exporter(Described::default())
+            .build()
+            .expect("provider")
+    };
+    let named = Resource::builder_empty()
+        .with_attribute(KeyValue::new("service.instance.id", "given"))
+        .build();
+    let providers = [
+        build(detected.clone()),
+        build(detected.clone()),
+        build(named),
+    ];
+    let described = || {
+        providers.each_ref().map(|provider| {
+            provider.tracer("t").start("x");
+            provider.force_flush(TIMEOUT).expect("flush");
+            LAST.lock().expect("lock").clone().expect("a resource")
+        })
+    };
+    assert_eq!(described()[0], detected);
+    let child = forked(folder.path(), || {
+        let [first, second, given] = described();
+        let value = |resource: &Resource, key| resource.get(&Key::new(key));
+        assert_eq!(first, second, "one process, one description");
+        let pid = i64::from(std::process::id());
+        assert_eq!(value(&first, "process.pid"), Some(Value::I64(pid)));
+        let key = "service.instance.id";
+        assert!(value(&first, key).is_some());
+        assert_ne!(value(&first, key), value(&detected, key));
+        assert_eq!(first.len(), detected.len());
+        assert_eq!(first.schema_url(), detected.schema_url());
+        assert_eq!(value(&given, key), Some("given".into()));
+    });
+    child.join();
+}
+
+/// The resource of the batch exported last, by any exporter.
+static LAST: Mutex<Option<Resource>> = Mutex::new(None);
+
+/// Keeps the resource, after checking that it was told the same one.
+#[derive(Debug, Default)]
+struct Described(Option<Resource>);
+
+impl SpanExporter for Described {
+    fn component_type(&self) -> &'static str {
+        "described"
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.0 = Some(resource.clone());
+    }
+
+    fn export<'a>(&'a self, batch: &'a SpanBatch) -> ExportFuture<'a> {
+        let told = self.0.as_ref() == Some(batch.resource());
+        *LAST.lock().expect("lock") = Some(batch.resource().clone());
+        Box::pin(async move { told.then(ExportSuccess::default).ok_or(ExportError::Encode) })
+    }
+
+    fn fork(&self) -> Option<Box<dyn SpanExporter>> {
+        Some(Box::new(Self::default()))
+    }
 }
 
 #[test]

@@ -204,7 +204,7 @@ impl Worker {
         self.held = Some(SpanBatch::new(
             &self.records,
             forming.spans,
-            Arc::clone(&self.shared.resource),
+            self.shared.resource(),
             self.shared.scopes(),
         ));
         self.records.clear();

@@ -130,7 +130,6 @@ impl TracerProviderBuilder {
             catch_unwind(AssertUnwindSafe(|| processor.set_resource(&resource)))
                 .map_err(ConfigError::processor_panicked)?;
         }
-        let resource = Arc::new(resource);
         let exporters: Vec<_> = self
             .exporters
             .into_iter()

@@ -203,7 +203,7 @@ fn forked(
 ) -> Arc<dyn SpanExporter> {
     let fresh = || {
         let mut fresh = parents.upgrade()?.fork()?;
-        fresh.set_resource(&shared.resource);
+        fresh.set_resource(&shared.resource());
         Some(Arc::from(fresh))
     };
     match catch_unwind(AssertUnwindSafe(fresh)) {

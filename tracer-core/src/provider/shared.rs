@@ -25,6 +25,7 @@ use crate::{
     local::Outlet,
     pipeline::{BatchConfig, control::Request},
     processor::{Closing, Processors},
+    resource,
     span::{SpanLimits, recording::Recording},
     stats::Stats,
     sync::{AtomicBool, Ordering},
@@ -39,7 +40,7 @@ pub(crate) struct Shared {
     pub(crate) limits: SpanLimits,
     pub(crate) sampler: Sampler,
     pub(crate) processors: Processors,
-    pub(crate) resource: Arc<Resource>,
+    resource: PerProcess<Resource>,
     pub(crate) batch: BatchConfig,
     /// Those that the provider was built with, for the children; the lanes own them.
     pub(super) exporters: Vec<Weak<dyn SpanExporter>>,
@@ -71,7 +72,7 @@ impl Shared {
         limits: SpanLimits,
         sampler: Sampler,
         processors: Processors,
-        resource: Arc<Resource>,
+        resource: Resource,
         batch: BatchConfig,
         exporters: &[(&'static str, Arc<dyn SpanExporter>)],
     ) -> Self {
@@ -84,7 +85,7 @@ impl Shared {
             limits,
             sampler,
             processors,
-            resource,
+            resource: PerProcess::new(resource),
             batch,
             engine: PerProcess::new(Engine::new(component_types)),
             exporters: exporters
@@ -103,7 +104,7 @@ impl Shared {
             SpanLimits::default(),
             Sampler::ParentOrAlways,
             Processors::new(Vec::new()),
-            Arc::new(Resource::builder_empty().build()),
+            Resource::builder_empty().build(),
             BatchConfig::default(),
             &[],
         );
@@ -112,7 +113,12 @@ impl Shared {
         shared
     }
 
-    /// The moving parts, those of this process. Takes a lock.
+    /// What the spans of this process describe.
+    pub(crate) fn resource(&self) -> Arc<Resource> {
+        self.resource.get(resource::in_child)
+    }
+
+    /// The moving parts, those of this process.
     pub(crate) fn engine(&self) -> Arc<Engine> {
         self.engine.get(|parents| {
             self.processors.forget_panics();

@@ -147,3 +147,14 @@ pub fn merge(old: &Resource, updating: &Resource) -> Resource {
         None => builder.with_attributes(attributes).build(),
     }
 }
+
+/// The resource of a forked child: `process.pid`, and a `service.instance.id` that was detected,
+/// are its own. Called undisturbed by forks.
+pub(crate) fn in_child(parents: &Resource) -> Resource {
+    let own = parents.iter().filter_map(|(key, value)| {
+        let attribute = KeyValue::new(key.clone(), value.clone());
+        process::in_child(&attribute).or_else(|| service::in_child(&attribute))
+    });
+    let own = Resource::builder_empty().with_attributes(own.collect::<Vec<_>>());
+    merge(parents, &own.build())
+}

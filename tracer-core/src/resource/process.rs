@@ -8,6 +8,8 @@ use opentelemetry::KeyValue;
 
 use super::system::{System, clean};
 
+const PID: &str = "process.pid";
+
 pub(super) fn attributes(system: &System) -> Vec<KeyValue> {
     let executable = std::env::current_exe().ok();
     let name = executable
@@ -30,7 +32,7 @@ pub(super) fn attributes(system: &System) -> Vec<KeyValue> {
         ),
     ];
     let mut attributes = vec![
-        KeyValue::new("process.pid", i64::from(std::process::id())),
+        KeyValue::new(PID, pid()),
         KeyValue::new("process.runtime.name", "rustc"),
     ];
     attributes.extend(
@@ -44,6 +46,15 @@ pub(super) fn attributes(system: &System) -> Vec<KeyValue> {
             .filter_map(|(key, value)| Some(KeyValue::new(key, value?))),
     );
     attributes
+}
+
+/// What replaces the attribute in a forked child.
+pub(super) fn in_child(attribute: &KeyValue) -> Option<KeyValue> {
+    (attribute.key.as_str() == PID).then(|| KeyValue::new(PID, pid()))
+}
+
+fn pid() -> i64 {
+    i64::from(std::process::id())
 }
 
 /// The name of the effective user. Without one in the user database there is no owner to tell.

@@ -6,17 +6,38 @@ use opentelemetry::KeyValue;
 
 use crate::{fork, ids::IdGenerator};
 
+const KEY: &str = "service.instance.id";
+
+/// The random ids of this process and of those it was forked from, the youngest last, with the
+/// number of the process. Locked when undisturbed only.
+static INSTANCES: Mutex<Vec<(u32, String)>> = Mutex::new(Vec::new());
+
 /// A random id for this process, the same for every provider in it. A forked child gets its own.
 pub(super) fn attributes() -> Vec<KeyValue> {
-    static INSTANCE: Mutex<Option<(u32, String)>> = Mutex::new(None);
-    let pid = std::process::id();
     let _undisturbed = fork::undisturbed();
-    let mut instance = INSTANCE.lock().unwrap_or_else(PoisonError::into_inner);
-    let (_, id) = match instance.take() {
-        Some(known) if known.0 == pid => instance.insert(known),
-        _ => instance.insert((pid, random_uuid())),
-    };
-    vec![KeyValue::new("service.instance.id", id.clone())]
+    let mut instances = INSTANCES.lock().unwrap_or_else(PoisonError::into_inner);
+    vec![KeyValue::new(KEY, own_id(&mut instances))]
+}
+
+/// What replaces the attribute in a forked child, if it is one that a parent was given here.
+/// Called undisturbed.
+pub(super) fn in_child(attribute: &KeyValue) -> Option<KeyValue> {
+    let mut instances = INSTANCES.lock().unwrap_or_else(PoisonError::into_inner);
+    let id = attribute.value.as_str();
+    let given = attribute.key.as_str() == KEY && instances.iter().any(|(_, known)| *known == id);
+    given.then(|| KeyValue::new(KEY, own_id(&mut instances)))
+}
+
+fn own_id(instances: &mut Vec<(u32, String)>) -> String {
+    let pid = std::process::id();
+    match instances.last() {
+        Some((known, id)) if *known == pid => id.clone(),
+        _ => {
+            let id = random_uuid();
+            instances.push((pid, id.clone()));
+            id
+        }
+    }
 }
 
 /// A UUID of version 4 (RFC 9562, section 5.4): all bits random but those of version and variant.
