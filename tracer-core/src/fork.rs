@@ -138,6 +138,7 @@ extern "C" fn in_parent() {
 extern "C" fn in_child() {
     // Relaxed: there is no other thread.
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    crate::ids::forked();
     crate::local::forked();
     in_parent();
 }

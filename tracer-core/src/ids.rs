@@ -1,71 +1,99 @@
 //! Trace and span ids: random, never zero, without a lock or a system call on the span path.
 
+use std::cell::RefCell;
+
 use opentelemetry::{SpanId, TraceId};
 use rand::{
     Rng, SeedableRng,
     rngs::{SmallRng, SysRng},
 };
 
-/// The generator of one thread, seeded once from the operating system.
+thread_local! {
+    /// The generator of this thread, seeded with its first span. Has nothing to drop, so it works
+    /// also while the thread's other locals are torn down.
+    static GENERATOR: RefCell<Option<SmallRng>> = const { RefCell::new(None) };
+}
+
+/// The ids of a new span: its own 64 bits, and 128 bits for its trace where it has no parent. All
+/// of them are random and neither is zero (W3C Trace Context, `trace-id` and `parent-id`), so the
+/// level 2 random flag may be set on a root.
 ///
 /// `rand::rng()` is not used: it can be entered again from a logger that it calls itself
 /// (RUSTSEC-2026-0097), which is the position a span library is in.
-#[derive(Debug)]
-pub(crate) struct IdGenerator(SmallRng);
+#[inline]
+pub(crate) fn new_ids(trace_id: Option<TraceId>) -> (TraceId, SpanId) {
+    GENERATOR.with(|generator| match generator.try_borrow_mut() {
+        Ok(mut generator) => ids(generator.get_or_insert_with(seeded), trace_id),
+        // Cannot happen: nothing foreign runs while the generator is borrowed.
+        Err(_) => ids(&mut seeded(), trace_id),
+    })
+}
 
-impl IdGenerator {
-    /// A generator of its own sequence. Where the operating system gives no randomness, the seed
-    /// is taken from the hash keys of the standard library, which differ per call; a forked child
-    /// has those of its parent, but not its number.
-    pub(crate) fn new() -> Self {
-        Self(SmallRng::try_from_rng(&mut SysRng).unwrap_or_else(|_| {
-            use std::hash::{BuildHasher, RandomState};
-            SmallRng::seed_from_u64(
-                RandomState::new().hash_one((std::process::id(), std::thread::current().id())),
-            )
-        }))
-    }
+/// Makes this thread, the only one of a forked child, take ids of its own. Called in the fork.
+pub(crate) fn forked() {
+    GENERATOR.with(|generator| {
+        // In use only if a fork happens inside of the generator, which calls nothing that forks.
+        if let Ok(mut generator) = generator.try_borrow_mut() {
+            *generator = None;
+        }
+    });
+}
 
-    /// 128 random bits, never zero (W3C Trace Context, `trace-id`); all of them random, so the
-    /// level 2 random flag may be set.
-    pub(crate) fn trace_id(&mut self) -> TraceId {
-        let high = self.0.next_u64();
-        TraceId::from((u128::from(high) << 64) | u128::from(self.non_zero()))
-    }
+#[inline]
+fn ids(random: &mut SmallRng, trace_id: Option<TraceId>) -> (TraceId, SpanId) {
+    let trace_id = trace_id.unwrap_or_else(|| {
+        let high = random.next_u64();
+        TraceId::from((u128::from(high) << 64) | u128::from(non_zero(random)))
+    });
+    (trace_id, SpanId::from(non_zero(random)))
+}
 
-    /// 64 random bits, never zero (W3C Trace Context, `parent-id`).
-    pub(crate) fn span_id(&mut self) -> SpanId {
-        SpanId::from(self.non_zero())
-    }
-
-    fn non_zero(&mut self) -> u64 {
-        loop {
-            let random = self.0.next_u64();
-            if random != 0 {
-                return random;
-            }
+#[inline]
+fn non_zero(random: &mut SmallRng) -> u64 {
+    loop {
+        let bits = random.next_u64();
+        if bits != 0 {
+            return bits;
         }
     }
 }
 
+/// A generator of its own sequence. Where the operating system gives no randomness, the seed is
+/// taken from the hash keys of the standard library, which differ per call; a forked child has
+/// those of its parent, but not its number.
+#[cold]
+fn seeded() -> SmallRng {
+    SmallRng::try_from_rng(&mut SysRng).unwrap_or_else(|_| {
+        use std::hash::{BuildHasher, RandomState};
+        let here = (std::process::id(), std::thread::current().id());
+        SmallRng::seed_from_u64(RandomState::new().hash_one(here))
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::{collections::HashSet, thread};
 
     use super::*;
 
     #[test]
-    fn ids_are_valid_and_differ_within_and_across_generators() {
-        let mut traces = HashSet::new();
-        let mut spans = HashSet::new();
-        for _ in 0..4 {
-            let mut ids = IdGenerator::new();
-            for _ in 0..10_000 {
-                let (trace, span) = (ids.trace_id(), ids.span_id());
+    fn ids_are_valid_and_differ_within_and_across_threads() {
+        let threads: Vec<_> = (0..4)
+            .map(|_| thread::spawn(|| (0..10_000).map(|_| new_ids(None)).collect::<Vec<_>>()))
+            .collect();
+        let (mut traces, mut spans) = (HashSet::new(), HashSet::new());
+        for thread in threads {
+            for (trace, span) in thread.join().expect("thread") {
                 assert_ne!(trace, TraceId::INVALID);
                 assert_ne!(span, SpanId::INVALID);
                 assert!(traces.insert(trace) && spans.insert(span));
             }
         }
+    }
+
+    #[test]
+    fn child_keeps_the_trace_id_it_is_given() {
+        let (trace_id, _) = new_ids(None);
+        assert_eq!(new_ids(Some(trace_id)).0, trace_id);
     }
 }

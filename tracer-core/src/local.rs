@@ -1,4 +1,4 @@
-//! What one thread keeps: its id generator, and for each provider a ring and spare recordings.
+//! What one thread keeps: for each provider a ring and spare recordings.
 //!
 //! The only way a span touches other threads is the release store of its ring. If the thread is
 //! being torn down and its locals are gone, the provider's shared ring under a lock takes over, so
@@ -11,11 +11,10 @@ use std::{
     sync::Arc,
 };
 
-use opentelemetry::{SpanId, TraceId};
+use opentelemetry::trace::{SpanContext, TraceState};
 
 use crate::{
     fork,
-    ids::IdGenerator,
     provider::{Engine, Shared},
     ring::byte_ring::{Counters, Producer, PushError, Pushed},
     span::recording::Recording,
@@ -26,17 +25,20 @@ use crate::{
 /// of usual size that are open at once. More are allocated and freed.
 const SPARE_BYTES: usize = 128 * 1024;
 
+/// How many boxes for spans that do not record a thread keeps, of 64 bytes each.
+const SPARE_CONTEXTS: usize = 128;
+
 struct Local {
-    /// That of the process, when the rest was made.
+    /// That of the process, when the slots were made.
     generation: u64,
-    ids: IdGenerator,
     /// The provider used last is first.
     slots: Vec<Slot>,
+    // Boxed, because the box is what the span handle holds: taking one moves a pointer.
+    #[expect(clippy::vec_box, reason = "the boxes themselves are what is pooled")]
+    contexts: Vec<Box<SpanContext>>,
 }
 
 struct Slot {
-    /// That of `shared`, here so that finding a slot touches no other memory.
-    id: u64,
     shared: Arc<Shared>,
     outlet: Outlet,
 }
@@ -46,7 +48,6 @@ struct Slot {
 pub(crate) struct Outlet {
     engine: Arc<Engine>,
     producer: Producer,
-    // Boxed, because the box is what the span handle holds: taking one moves a pointer.
     #[expect(clippy::vec_box, reason = "the boxes themselves are what is pooled")]
     spare: Vec<Box<Recording>>,
     /// The memory of the spares. Invariant: at most `max_spare_bytes`.
@@ -58,69 +59,82 @@ thread_local! {
     static LOCAL: RefCell<Local> = RefCell::new(Local::new());
 }
 
-/// The ids of a new span: its own, and a trace id where it has no parent.
-pub(crate) fn new_ids(trace_id: Option<TraceId>) -> (TraceId, SpanId) {
-    let ids = |ids: &mut IdGenerator| {
-        let trace_id = trace_id.unwrap_or_else(|| ids.trace_id());
-        (trace_id, ids.span_id())
-    };
-    // The cell is free unless a sampler that is dropped with its provider starts a span; then, and
-    // when the thread's locals are gone, a generator is made for this span.
+/// Runs `work` with the thread's state. `None` while the thread is torn down, and while foreign
+/// code that is dropped with a provider runs inside.
+#[inline]
+fn with<T>(work: impl FnOnce(&mut Local) -> Option<T>) -> Option<T> {
     LOCAL
-        .try_with(|local| {
-            local
-                .try_borrow_mut()
-                .ok()
-                .map(|mut local| ids(&mut local.ids))
-        })
+        .try_with(|local| work(&mut *local.try_borrow_mut().ok()?))
         .ok()
         .flatten()
-        .unwrap_or_else(|| ids(&mut IdGenerator::new()))
+}
+
+/// A box for a span that does not record, with some context in it.
+#[inline]
+pub(crate) fn context() -> Box<SpanContext> {
+    with(|local| local.contexts.pop()).unwrap_or_else(|| Box::new(SpanContext::NONE))
+}
+
+/// Takes back the box of a span that did not record.
+#[inline]
+pub(crate) fn forget_context(mut context: Box<SpanContext>) {
+    if *context.trace_state() != TraceState::NONE {
+        *context = SpanContext::NONE;
+    }
+    // A box that is not kept is dropped with the closure.
+    with(move |local| {
+        if local.contexts.len() < SPARE_CONTEXTS {
+            local.contexts.push(context);
+        }
+        Some(())
+    });
 }
 
 /// A recording for a new span, counted as started.
 #[inline]
 pub(crate) fn start(shared: &Arc<Shared>) -> Box<Recording> {
-    let spare = LOCAL
-        .try_with(|local| Some(local.try_borrow_mut().ok()?.outlet(shared)?.start()))
-        .ok()
-        .flatten()
-        .unwrap_or_else(|| shared.start_elsewhere());
-    spare.unwrap_or_else(|| Box::new(Recording::new(Arc::clone(shared))))
+    with(|local| Some(local.outlet(shared)?.start()))
+        .unwrap_or_else(|| shared.start_elsewhere())
+        .unwrap_or_else(|| Box::new(Recording::new(Arc::clone(shared))))
 }
 
-/// Takes an ended span: hands its bytes to the worker if it is sampled, and keeps the recording
-/// for the next span.
-pub(crate) fn end(recording: Box<Recording>, sampled: bool) {
+/// Ends a span: hands its bytes to the worker if it is sampled.
+#[inline]
+pub(crate) fn end(recording: &mut Recording) {
     if recording.is_the_parents() {
+        recording.set_ended();
         return recording.shared.count_forked();
     }
-    // An option, because the closure is dropped unused where the thread's locals are gone.
-    let mut recording = Some(recording);
-    // The result only says whether the recording was taken, which the option says as well.
-    let _ = LOCAL.try_with(|local| {
-        if let Ok(mut local) = local.try_borrow_mut()
-            && let Some(taken) = recording.take()
-        {
-            match local.outlet(&taken.shared) {
-                Some(outlet) => outlet.end(taken, sampled),
-                None => recording = Some(taken),
-            }
-        }
+    let ended = with(|local| {
+        let outlet = local.outlet(&recording.shared)?;
+        outlet.end(recording);
+        Some(())
     });
-    if let Some(recording) = recording {
+    if ended.is_none() {
         let shared = Arc::clone(&recording.shared);
-        shared.end_elsewhere(recording, sampled);
+        shared.end_elsewhere(recording);
     }
+}
+
+/// Takes back the recording of an ended span whose handle is dropped.
+#[inline]
+pub(crate) fn forget(recording: Box<Recording>) {
+    if recording.is_the_parents() {
+        return;
+    }
+    with(move |local| {
+        let outlet = local.outlet(&recording.shared)?;
+        outlet.keep(recording);
+        Some(())
+    });
 }
 
 /// Makes this thread, the only one of a forked child, start anew. Called in the fork.
 pub(crate) fn forked() {
-    // If the locals are gone, so are the ids and slots; if they are in use, see `bring_forward`.
-    let _ = LOCAL.try_with(|local| {
-        if let Ok(mut local) = local.try_borrow_mut() {
-            local.renew();
-        }
+    // If the locals are in use, see `bring_forward`.
+    with(|local| {
+        local.renew();
+        Some(())
     });
 }
 
@@ -128,13 +142,13 @@ impl Local {
     fn new() -> Self {
         Self {
             generation: fork::generation(),
-            ids: IdGenerator::new(),
             slots: Vec::new(),
+            contexts: Vec::new(),
         }
     }
 
-    /// In a forked child, takes ids of its own and forgets the parent's rings, without dropping
-    /// them: that would say that the parent's thread is gone.
+    /// In a forked child, forgets the parent's rings, without dropping them: that would say that
+    /// the parent's thread is gone.
     fn renew(&mut self) {
         if self.generation != fork::generation() {
             mem::forget(mem::replace(self, Self::new()));
@@ -144,7 +158,7 @@ impl Local {
     /// The way out to a provider. Registers a ring with the thread's first span, unless the
     /// provider is closed: nobody would read it.
     fn outlet(&mut self, shared: &Arc<Shared>) -> Option<&mut Outlet> {
-        if self.slots.first().is_none_or(|slot| slot.id != shared.id) {
+        if !matches!(self.slots.first(), Some(slot) if Arc::ptr_eq(&slot.shared, shared)) {
             self.bring_forward(shared)?;
         }
         Some(&mut self.slots.first_mut()?.outlet)
@@ -152,7 +166,11 @@ impl Local {
 
     #[cold]
     fn bring_forward(&mut self, shared: &Arc<Shared>) -> Option<()> {
-        if let Some(at) = self.slots.iter().position(|slot| slot.id == shared.id) {
+        if let Some(at) = self
+            .slots
+            .iter()
+            .position(|slot| Arc::ptr_eq(&slot.shared, shared))
+        {
             self.slots.swap(0, at);
             return Some(());
         }
@@ -171,7 +189,6 @@ impl Local {
         // And foreign code may fork, which then found these locals in use.
         self.renew();
         let slot = Slot {
-            id: shared.id,
             shared: Arc::clone(shared),
             outlet: Outlet::new(shared, SPARE_BYTES),
         };
@@ -201,12 +218,14 @@ impl Outlet {
         Some(recording)
     }
 
-    pub(crate) fn end(&mut self, mut recording: Box<Recording>, sampled: bool) {
+    #[inline]
+    pub(crate) fn end(&mut self, recording: &mut Recording) {
+        recording.set_ended();
         // Before the push: whoever sees the record sees the span counted.
         Counters::bump(&self.producer.counters().ended);
         if mem::take(&mut recording.discarded) {
             Counters::bump(&self.producer.counters().discarded);
-        } else if !sampled {
+        } else if !recording.is_sampled() {
             Counters::bump(&self.producer.counters().not_sampled);
         } else if recording.shared.is_closed() {
             Counters::bump(&self.producer.counters().late);
@@ -218,6 +237,11 @@ impl Outlet {
                 Err(PushError::TooLarge) => Counters::bump(&self.producer.counters().oversized),
             }
         }
+    }
+
+    /// Keeps a recording for a later span, if there is room.
+    #[inline]
+    fn keep(&mut self, mut recording: Box<Recording>) {
         let bytes = recording.bytes();
         if self.spare_bytes + bytes <= self.max_spare_bytes {
             recording.forget();

@@ -3,15 +3,18 @@
 use std::{borrow::Cow, sync::Arc, time::SystemTime};
 
 use opentelemetry::{
-    Context, KeyValue,
-    trace::{Event, Link, SpanBuilder, SpanContext, SpanKind, TraceContextExt, TraceFlags},
+    Context, KeyValue, SpanId, TraceId,
+    trace::{
+        Event, Link, SpanBuilder, SpanContext, SpanKind, TraceContextExt, TraceFlags, TraceState,
+    },
 };
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult};
 
 use crate::{
     clock::unix_nanos,
+    ids::new_ids,
     local,
-    provider::{Sampler, Shared, trace_state_of},
+    provider::{Sampler, Shared},
     span::{Span, recording::Birth},
 };
 
@@ -58,68 +61,101 @@ struct Request<'a> {
 }
 
 impl Tracer {
-    #[inline]
+    fn begin_named(&self, name: &str, parent_cx: &Context) -> Span {
+        let request = Request {
+            name,
+            ..Request::default()
+        };
+        self.begin(&request, parent_cx)
+    }
+
+    // Inlined into the two ways in, so that what a caller does not ask for costs nothing.
+    #[inline(always)]
     fn begin(&self, request: &Request<'_>, parent_cx: &Context) -> Span {
         let shared = &self.shared;
         if parent_cx.is_telemetry_suppressed() {
-            return Span::non_recording(SpanContext::NONE);
+            return Span::non_recording(|context| *context = SpanContext::NONE);
         }
         let parent_span = parent_cx.span();
+        let parent = parent_span.span_context();
         if shared.is_closed() || shared.processors.are_running() {
             // A process that is draining still passes its callers' context on.
-            return Span::non_recording(parent_span.span_context().clone());
+            return Span::non_recording(|context| context.clone_from(parent));
         }
-        let parent = Some(parent_span.span_context()).filter(|parent| parent.is_valid());
-        let (trace_id, span_id) = local::new_ids(parent.map(SpanContext::trace_id));
-        let sampling = match &shared.sampler {
-            Sampler::ParentOrAlways => SamplingResult {
-                decision: match parent {
-                    Some(parent) if !parent.is_sampled() => SamplingDecision::Drop,
-                    _ => SamplingDecision::RecordAndSample,
-                },
-                attributes: Vec::new(),
-                trace_state: trace_state_of(parent),
-            },
-            Sampler::Custom(sampler) => shared.sample(parent, || {
-                sampler.should_sample(
-                    Some(parent_cx),
-                    trace_id,
-                    request.name,
-                    request.kind.unwrap_or(&SpanKind::Internal),
-                    request.attributes,
-                    request.links,
-                )
-            }),
-        };
-        // All eight flags of the parent are passed on; a root's id is random by construction.
-        let flags = parent.map_or(RANDOM, SpanContext::trace_flags);
-        let sampled = sampling.decision == SamplingDecision::RecordAndSample;
-        let context = SpanContext::new(
+        let parent = Some(parent).filter(|parent| parent.is_valid());
+        let (trace_id, span_id) = new_ids(parent.map(SpanContext::trace_id));
+        let identity = Identity {
             trace_id,
             span_id,
-            flags.with_sampled(sampled),
-            false,
-            sampling.trace_state,
-        );
-        if sampling.decision == SamplingDecision::Drop {
-            return Span::non_recording(context);
+            // All eight flags of the parent are passed on; a root's id is random by construction.
+            flags: parent.map_or(RANDOM, SpanContext::trace_flags),
+        };
+        let Sampler::Custom(sampler) = &shared.sampler else {
+            let write = |context: &mut SpanContext, sampled| {
+                let state = parent.map(SpanContext::trace_state);
+                let state = state.filter(|state| **state != TraceState::NONE);
+                identity.write(context, sampled, state.map(|state| || state.clone()));
+            };
+            if parent.is_some_and(|parent| !parent.is_sampled()) {
+                return Span::non_recording(|context| write(context, false));
+            }
+            return self.record(request, parent_cx, parent, &[], |context| {
+                write(context, true)
+            });
+        };
+        let sampling = shared.sample(parent, || {
+            sampler.should_sample(
+                Some(parent_cx),
+                trace_id,
+                request.name,
+                request.kind.unwrap_or(&SpanKind::Internal),
+                request.attributes,
+                request.links,
+            )
+        });
+        let SamplingResult {
+            decision,
+            attributes,
+            trace_state,
+        } = sampling;
+        let sampled = decision == SamplingDecision::RecordAndSample;
+        let has_state = trace_state != TraceState::NONE;
+        let write = |context: &mut SpanContext| {
+            identity.write(context, sampled, has_state.then_some(|| trace_state));
+        };
+        if decision == SamplingDecision::Drop {
+            return Span::non_recording(write);
         }
-        let offset = shared.clock.offset();
+        self.record(request, parent_cx, parent, &attributes, write)
+    }
+
+    /// Starts a span that records.
+    #[inline(always)]
+    fn record(
+        &self,
+        request: &Request<'_>,
+        parent_cx: &Context,
+        parent: Option<&SpanContext>,
+        attributes: &[KeyValue],
+        write_context: impl FnOnce(&mut SpanContext),
+    ) -> Span {
+        let shared = &self.shared;
+        let anchor = shared.clock.anchor();
         let start_unix_nanos = match request.start_time {
             Some(start) => unix_nanos(start),
-            None => offset.apply(shared.clock.monotonic_nanos()),
+            None => anchor.wall(shared.clock.monotonic_nanos()),
         };
         let mut recording = local::start(shared);
+        write_context(recording.context_mut());
         recording.begin(&Birth {
-            context: &context,
             parent,
             scope: self.scope,
             kind: otlp_kind(request.kind),
             name: request.name,
             start_unix_nanos,
-            offset,
+            anchor,
         });
-        for attribute in request.attributes.iter().chain(&sampling.attributes) {
+        for attribute in request.attributes.iter().chain(attributes) {
             recording.set_attribute(attribute);
         }
         for event in request.events {
@@ -131,11 +167,38 @@ impl Tracer {
             let dropped = link.dropped_attributes_count;
             recording.add_link(&link.span_context, &link.attributes, dropped);
         }
-        let mut span = Span::recording(context, recording);
+        let mut span = Span::recording(recording);
         if !shared.processors.is_empty() {
             shared.processors.on_start(&mut span, parent_cx);
         }
         span
+    }
+}
+
+/// A span context but for its tracestate: what is written without touching other memory.
+#[derive(Clone, Copy)]
+struct Identity {
+    trace_id: TraceId,
+    span_id: SpanId,
+    flags: TraceFlags,
+}
+
+impl Identity {
+    /// Writes a whole span context in its place, where it stays: most have no tracestate, and
+    /// moving one that may have costs more than all the rest.
+    #[inline]
+    fn write(
+        self,
+        context: &mut SpanContext,
+        sampled: bool,
+        state: Option<impl FnOnce() -> TraceState>,
+    ) {
+        let flags = self.flags.with_sampled(sampled);
+        let (trace_id, span_id) = (self.trace_id, self.span_id);
+        *context = SpanContext::new(trace_id, span_id, flags, false, TraceState::NONE);
+        if let Some(state) = state {
+            *context = SpanContext::new(trace_id, span_id, flags, false, state());
+        }
     }
 }
 
@@ -145,11 +208,11 @@ impl opentelemetry::trace::Tracer for Tracer {
     // The trait's own two go through a builder, which costs more than starting the span.
     fn start<T: Into<Cow<'static, str>>>(&self, name: T) -> Span {
         let name = name.into();
-        Context::map_current(|current| self.begin(&named(&name), current))
+        Context::map_current(|current| self.begin_named(&name, current))
     }
 
     fn start_with_context<T: Into<Cow<'static, str>>>(&self, name: T, parent_cx: &Context) -> Span {
-        self.begin(&named(&name.into()), parent_cx)
+        self.begin_named(&name.into(), parent_cx)
     }
 
     fn build_with_context(&self, builder: SpanBuilder, parent_cx: &Context) -> Span {
@@ -162,13 +225,6 @@ impl opentelemetry::trace::Tracer for Tracer {
             links: builder.links.as_deref().unwrap_or_default(),
         };
         self.begin(&request, parent_cx)
-    }
-}
-
-fn named(name: &str) -> Request<'_> {
-    Request {
-        name,
-        ..Request::default()
     }
 }
 

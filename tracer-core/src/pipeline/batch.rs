@@ -121,17 +121,17 @@ impl<'a> SpanRecord<'a> {
 
     /// The id of the trace, 16 bytes, never zero.
     pub fn trace_id(&self) -> TraceId {
-        TraceId::from_bytes(self.head.trace_id)
+        self.head.trace_id
     }
 
     /// The id of the span, 8 bytes, never zero.
     pub fn span_id(&self) -> SpanId {
-        SpanId::from_bytes(self.head.span_id)
+        self.head.span_id
     }
 
     /// The id of the parent, [`SpanId::INVALID`] for a root.
     pub fn parent_span_id(&self) -> SpanId {
-        SpanId::from_bytes(self.head.parent_span_id)
+        self.head.parent_span_id
     }
 
     /// Whether the parent lives in another process.

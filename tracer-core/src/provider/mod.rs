@@ -12,7 +12,7 @@ use opentelemetry::InstrumentationScope;
 pub use self::builder::TracerProviderBuilder;
 pub(crate) use self::{
     engine::Engine,
-    shared::{Sampler, Shared, trace_state_of},
+    shared::{Sampler, Shared},
 };
 use crate::{
     error::{FlushError, ShutdownError},

@@ -7,10 +7,7 @@ use std::{
     time::Duration,
 };
 
-use opentelemetry::{
-    InstrumentationScope,
-    trace::{SpanContext, TraceState},
-};
+use opentelemetry::{InstrumentationScope, trace::SpanContext};
 use opentelemetry_sdk::{
     Resource,
     trace::{SamplingDecision, SamplingResult, ShouldSample},
@@ -58,13 +55,6 @@ pub(crate) enum Sampler {
     /// `parentbased_always_on`, the specification's default, without a call through a trait.
     ParentOrAlways,
     Custom(Box<dyn ShouldSample>),
-}
-
-/// A span has its parent's tracestate, unless a sampler changes it.
-pub(crate) fn trace_state_of(parent: Option<&SpanContext>) -> TraceState {
-    parent
-        .map(|parent| parent.trace_state().clone())
-        .unwrap_or_default()
 }
 
 impl Shared {
@@ -204,14 +194,15 @@ impl Shared {
     }
 
     /// Ends a span on a thread that has no ring: its locals are gone, or the provider is closed.
-    pub(crate) fn end_elsewhere(self: &Arc<Self>, recording: Box<Recording>, sampled: bool) {
+    pub(crate) fn end_elsewhere(self: &Arc<Self>, recording: &mut Recording) {
         if self.is_closed() {
+            recording.set_ended();
             // Release: pairs with the Acquire load in `stats`: who sees the end sees the start.
             let counts = &self.engine().counts;
             counts.late_ended.fetch_add(1, Ordering::Release);
             return;
         }
-        self.with_fallback(|outlet| outlet.end(recording, sampled));
+        self.with_fallback(|outlet| outlet.end(recording));
     }
 
     /// Counts a span of the parent process that ended in this one.
@@ -257,7 +248,9 @@ impl Shared {
             SamplingResult {
                 decision: SamplingDecision::Drop,
                 attributes: Vec::new(),
-                trace_state: trace_state_of(parent),
+                trace_state: parent
+                    .map(|parent| parent.trace_state().clone())
+                    .unwrap_or_default(),
             }
         })
     }

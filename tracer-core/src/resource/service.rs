@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use opentelemetry::KeyValue;
 
-use crate::{fork, ids::IdGenerator};
+use crate::{fork, ids::new_ids};
 
 const KEY: &str = "service.instance.id";
 
@@ -42,7 +42,7 @@ fn own_id(instances: &mut Vec<(u32, String)>) -> String {
 
 /// A UUID of version 4 (RFC 9562, section 5.4): all bits random but those of version and variant.
 fn random_uuid() -> String {
-    let random = u128::from_be_bytes(IdGenerator::new().trace_id().to_bytes());
+    let random = u128::from_be_bytes(new_ids(None).0.to_bytes());
     let bits = random & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62;
     let hex = format!("{bits:032x}");
     let mut uuid = String::with_capacity(36);

@@ -22,7 +22,7 @@ use opentelemetry_sdk::{
 
 use super::to_sdk;
 use crate::{
-    clock::{Offset, unix_nanos},
+    clock::{Anchor, unix_nanos},
     error::{ConfigError, FlushError, ShutdownError},
     exporter::SpanExporter,
     local,
@@ -156,15 +156,16 @@ impl SdkSpanProcessor for RingProcessor {
         };
         let shared = provider.shared();
         let mut recording = local::start(shared);
-        let sampled = span.span_context.is_sampled();
-        if sampled {
+        recording.context_mut().clone_from(&span.span_context);
+        if span.span_context.is_sampled() {
             encode(
                 &span,
                 scope_index(shared, &span.instrumentation_scope),
                 &mut recording,
             );
         }
-        local::end(recording, sampled);
+        local::end(&mut recording);
+        local::forget(recording);
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -214,15 +215,13 @@ fn encode(span: &SpanData, scope: u32, recording: &mut Recording) {
         span.parent_span_is_remote,
         TraceState::NONE,
     );
-    let start_unix_nanos = unix_nanos(span.start_time);
     recording.begin(&Birth {
-        context,
         parent: (span.parent_span_id != SpanId::INVALID).then_some(&parent),
         scope,
         kind: otlp_kind(Some(&span.span_kind)),
         name: &span.name,
-        start_unix_nanos,
-        offset: Offset::default(),
+        start_unix_nanos: unix_nanos(span.start_time),
+        anchor: Anchor::default(),
     });
     for attribute in &span.attributes {
         recording.set_attribute(attribute);
@@ -243,7 +242,7 @@ fn encode(span: &SpanData, scope: u32, recording: &mut Recording) {
     );
     recording.set_status(span.status.clone());
     // The SDK's clock is the wall clock, which may have been set back.
-    recording.set_end(unix_nanos(span.end_time).max(start_unix_nanos));
+    recording.set_end(unix_nanos(span.end_time));
 }
 
 thread_local! {

@@ -44,8 +44,11 @@ impl Buffer {
         self.bytes.capacity()
     }
 
-    pub(crate) fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
+    /// Begins anew with `len` bytes, to be written by the caller; they hold anything before.
+    #[inline]
+    pub(crate) fn restart(&mut self, len: usize) -> &mut [u8] {
+        self.len = 0;
+        self.append(len)
     }
 
     /// Appends `len` bytes, to be written by the caller; they hold anything before.

@@ -1,39 +1,37 @@
 //! The end of a span.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{mem, sync::Arc, time::SystemTime};
 
-use super::{Span, recording::Recording};
+use super::{
+    Inner, Span,
+    recording::{Recording, State},
+};
 use crate::{clock::unix_nanos, local};
 
 impl Span {
+    #[inline]
     pub(super) fn finish(&mut self, end: Option<SystemTime>) {
-        let Some(mut recording) = self.recording.take() else {
+        let Some(recording) = self.live() else {
             return;
         };
         if !recording.shared.processors.is_empty() {
-            self.recording = Some(recording);
             return self.process(end);
         }
-        recording.set_end(end_nanos(&recording, end));
-        self.hand_over(recording);
-    }
-
-    fn hand_over(&self, recording: Box<Recording>) {
-        let sampled = self.context.is_sampled() && !recording.discarded;
-        local::end(recording, sampled);
+        set_end(recording, end);
+        local::end(recording);
     }
 
     /// The same with processors, which see the span first.
     #[cold]
     fn process(&mut self, end: Option<SystemTime>) {
-        let Some(recording) = &mut self.recording else {
+        let Some(recording) = self.live() else {
             return;
         };
-        if recording.ending {
+        if recording.state == State::Ending {
             // A processor ends the span that is ending.
             return;
         }
-        recording.set_end(end_nanos(recording, end));
+        set_end(recording, end);
         let shared = Arc::clone(&recording.shared);
         let processors = &shared.processors;
         // After the shutdown of the processors nobody is there to look at it, and unseen it must
@@ -41,19 +39,18 @@ impl Span {
         // of the parent process is shown there.
         let unseen = shared.is_closed() || processors.are_too_deep() || recording.is_the_parents();
         if !unseen {
-            recording.ending = true;
+            recording.state = State::Ending;
             processors.on_ending(self);
         }
-        let Some(mut recording) = self.recording.take() else {
+        let Some(recording) = self.live() else {
             return;
         };
-        if !unseen && !std::mem::take(&mut recording.ending) {
+        if !unseen && mem::replace(&mut recording.state, State::Live) == State::Live {
             // A processor put another span into the handle, which lives on there.
-            self.recording = Some(recording);
             return;
         }
         if processors.are_too_deep() {
-            recording.discarded = self.context.is_sampled();
+            recording.discarded = recording.is_sampled();
         }
         recording.put_counts();
         if !unseen && let Some(record) = recording.record() {
@@ -62,29 +59,36 @@ impl Span {
                 processors.on_end(&record, scope);
             }
         }
-        self.hand_over(recording);
+        local::end(recording);
     }
 }
 
-/// Nanoseconds since the epoch, not before the start: a wall clock that was set back must not give
-/// a negative duration.
-fn end_nanos(recording: &Recording, end: Option<SystemTime>) -> u64 {
-    let end = match end {
+/// Sets the end to a time that was given, or to now.
+#[inline]
+fn set_end(recording: &mut Recording, end: Option<SystemTime>) {
+    let nanos = match end {
         Some(end) => unix_nanos(end),
         None => Span::wall_now(recording),
     };
-    end.max(recording.start_unix_nanos())
+    recording.set_end(nanos);
 }
 
 impl Drop for Span {
+    #[inline]
     fn drop(&mut self) {
         self.finish(None);
-        // Left there is only a span that is ending, which a processor took out of its handle: not
-        // every processor has seen it.
-        if let Some(mut recording) = self.recording.take() {
-            recording.ending = false;
-            recording.discarded = self.context.is_sampled();
-            self.hand_over(recording);
+        match mem::replace(&mut self.inner, Inner::Gone) {
+            Inner::Context(context) => local::forget_context(context),
+            Inner::Recording(mut recording) => {
+                if recording.state != State::Ended {
+                    // A span that is ending, which a processor took out of its handle: not every
+                    // processor has seen it.
+                    recording.discarded = recording.is_sampled();
+                    local::end(&mut recording);
+                }
+                local::forget(recording);
+            }
+            Inner::Gone => {}
         }
     }
 }

@@ -39,7 +39,7 @@ impl Span {
     /// # Ok::<(), tracer_core::ConfigError>(())
     /// ```
     pub fn record_exception<E: Error + ?Sized>(&mut self, error: &E, attributes: &[KeyValue]) {
-        let Some(recording) = &mut self.recording else {
+        let Some(recording) = self.live() else {
             return;
         };
         let mut all = Vec::new();

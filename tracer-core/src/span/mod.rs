@@ -22,7 +22,7 @@ use opentelemetry::{
 
 pub use self::limits::SpanLimits;
 use self::recording::Recording;
-use crate::{clock::unix_nanos, pipeline::SpanRecord};
+use crate::{clock::unix_nanos, local, pipeline::SpanRecord};
 
 /// A span of [`Tracer`](crate::Tracer): implements [`opentelemetry::trace::Span`].
 ///
@@ -34,23 +34,35 @@ use crate::{clock::unix_nanos, pipeline::SpanRecord};
 /// once and copies the buffer into the thread's ring: no lock, no allocation, no wake-up.
 #[derive(Debug)]
 pub struct Span {
-    context: SpanContext,
-    recording: Option<Box<Recording>>,
+    inner: Inner,
+}
+
+/// One pointer and what it points to, so that a span is cheap to move: into a `Context`, into a
+/// future, out of a function.
+#[derive(Debug)]
+enum Inner {
+    /// Only carries a context.
+    Context(Box<SpanContext>),
+    Recording(Box<Recording>),
+    /// Being dropped.
+    Gone,
 }
 
 impl Span {
     /// A span that only carries a context.
-    pub(crate) fn non_recording(context: SpanContext) -> Self {
+    #[inline]
+    pub(crate) fn non_recording(write_context: impl FnOnce(&mut SpanContext)) -> Self {
+        let mut context = local::context();
+        write_context(&mut context);
         Self {
-            context,
-            recording: None,
+            inner: Inner::Context(context),
         }
     }
 
-    pub(crate) fn recording(context: SpanContext, recording: Box<Recording>) -> Self {
+    #[inline]
+    pub(crate) fn recording(recording: Box<Recording>) -> Self {
         Self {
-            context,
-            recording: Some(recording),
+            inner: Inner::Recording(recording),
         }
     }
 
@@ -73,7 +85,10 @@ impl Span {
     /// # Ok::<(), tracer_core::ConfigError>(())
     /// ```
     pub fn record(&self) -> Option<SpanRecord<'_>> {
-        self.recording.as_ref()?.record()
+        match &self.inner {
+            Inner::Recording(recording) if !recording.is_ended() => recording.record(),
+            _ => None,
+        }
     }
 
     /// The instrumentation scope of the tracer that started the span; nothing once it has ended, or
@@ -82,14 +97,16 @@ impl Span {
     /// # Cost
     /// A lock, and what cloning the scope allocates.
     pub fn scope(&self) -> Option<InstrumentationScope> {
-        let scopes = self.recording.as_ref()?.shared.scopes();
+        let Inner::Recording(recording) = &self.inner else {
+            return None;
+        };
+        let scopes = recording.shared.scopes();
         scopes.get(self.record()?.scope_index()).cloned()
     }
 
     /// Takes an attribute away, and returns whether it was there.
     pub fn remove_attribute(&mut self, key: &str) -> bool {
-        self.recording
-            .as_mut()
+        self.live()
             .is_some_and(|recording| recording.remove_attribute(key))
     }
 
@@ -97,17 +114,24 @@ impl Span {
     /// [`discarded`](crate::Dropped::discarded). Its context stays sampled, because others may
     /// have it already, so children of a span that is discarded have no parent where they arrive.
     pub fn discard(&mut self) {
-        if self.context.is_sampled()
-            && let Some(recording) = &mut self.recording
-        {
-            recording.discarded = true;
+        if let Some(recording) = self.live() {
+            recording.discarded = recording.is_sampled();
+        }
+    }
+
+    /// What records this span, until it has ended.
+    #[inline]
+    fn live(&mut self) -> Option<&mut Recording> {
+        match &mut self.inner {
+            Inner::Recording(recording) if !recording.is_ended() => Some(recording),
+            _ => None,
         }
     }
 
     fn wall_now(recording: &Recording) -> u64 {
         recording
-            .offset
-            .apply(recording.shared.clock.monotonic_nanos())
+            .anchor
+            .wall(recording.shared.clock.monotonic_nanos())
     }
 }
 
@@ -116,7 +140,7 @@ impl opentelemetry::trace::Span for Span {
     where
         T: Into<Cow<'static, str>>,
     {
-        if let Some(recording) = &mut self.recording {
+        if let Some(recording) = self.live() {
             let now = Self::wall_now(recording);
             recording.add_event(&name.into(), now, &attributes, 0);
         }
@@ -136,27 +160,32 @@ impl opentelemetry::trace::Span for Span {
     ) where
         T: Into<Cow<'static, str>>,
     {
-        if let Some(recording) = &mut self.recording {
+        if let Some(recording) = self.live() {
             recording.add_event(&name.into(), unix_nanos(timestamp), &attributes, 0);
         }
     }
 
     fn span_context(&self) -> &SpanContext {
-        &self.context
+        static NONE: SpanContext = SpanContext::NONE;
+        match &self.inner {
+            Inner::Context(context) => context,
+            Inner::Recording(recording) => recording.context(),
+            Inner::Gone => &NONE,
+        }
     }
 
     fn is_recording(&self) -> bool {
-        self.recording.is_some()
+        matches!(&self.inner, Inner::Recording(recording) if !recording.is_ended())
     }
 
     fn set_attribute(&mut self, attribute: KeyValue) {
-        if let Some(recording) = &mut self.recording {
+        if let Some(recording) = self.live() {
             recording.set_attribute(&attribute);
         }
     }
 
     fn set_attributes(&mut self, attributes: impl IntoIterator<Item = KeyValue>) {
-        if let Some(recording) = &mut self.recording {
+        if let Some(recording) = self.live() {
             for attribute in attributes {
                 recording.set_attribute(&attribute);
             }
@@ -164,7 +193,7 @@ impl opentelemetry::trace::Span for Span {
     }
 
     fn set_status(&mut self, status: Status) {
-        if let Some(recording) = &mut self.recording {
+        if let Some(recording) = self.live() {
             recording.set_status(status);
         }
     }
@@ -173,13 +202,13 @@ impl opentelemetry::trace::Span for Span {
     where
         T: Into<Cow<'static, str>>,
     {
-        if let Some(recording) = &mut self.recording {
+        if let Some(recording) = self.live() {
             recording.update_name(&new_name.into());
         }
     }
 
     fn add_link(&mut self, span_context: SpanContext, attributes: Vec<KeyValue>) {
-        if let Some(recording) = &mut self.recording {
+        if let Some(recording) = self.live() {
             recording.add_link(&span_context, &attributes, 0);
         }
     }

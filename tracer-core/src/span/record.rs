@@ -8,13 +8,15 @@
 //! events and links are encoded once, by the caller, as they are set. One copy takes both into the
 //! ring.
 
+use opentelemetry::{SpanId, TraceId};
+
 /// The size of a head in bytes.
 pub(crate) const HEAD_BYTES: usize = 72;
 
 const PARENT_IS_REMOTE: u8 = 1;
 
 /// The fixed part of a record. All numbers are little-endian in the ring.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     /// The whole record in bytes, this head included.
     pub(crate) len: u32,
@@ -26,11 +28,32 @@ pub(crate) struct Head {
     pub(crate) kind: u8,
     pub(crate) status_code: u8,
     pub(crate) bits: u8,
-    pub(crate) trace_id: [u8; 16],
-    pub(crate) span_id: [u8; 8],
-    pub(crate) parent_span_id: [u8; 8],
+    pub(crate) trace_id: TraceId,
+    pub(crate) span_id: SpanId,
+    pub(crate) parent_span_id: SpanId,
     pub(crate) start_unix_nanos: u64,
     pub(crate) end_unix_nanos: u64,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self {
+            len: 0,
+            name_len: 0,
+            trace_state_len: 0,
+            status_len: 0,
+            scope: 0,
+            flags: 0,
+            kind: 0,
+            status_code: 0,
+            bits: 0,
+            trace_id: TraceId::INVALID,
+            span_id: SpanId::INVALID,
+            parent_span_id: SpanId::INVALID,
+            start_unix_nanos: 0,
+            end_unix_nanos: 0,
+        }
+    }
 }
 
 impl Head {
@@ -46,9 +69,9 @@ impl Head {
             kind: u8::from_le_bytes(bytes.take()?),
             status_code: u8::from_le_bytes(bytes.take()?),
             bits: u8::from_le_bytes(bytes.take()?),
-            trace_id: bytes.take()?,
-            span_id: bytes.take()?,
-            parent_span_id: bytes.take()?,
+            trace_id: TraceId::from(u128::from_le_bytes(bytes.take()?)),
+            span_id: SpanId::from(u64::from_le_bytes(bytes.take()?)),
+            parent_span_id: SpanId::from(u64::from_le_bytes(bytes.take()?)),
             start_unix_nanos: u64::from_le_bytes(bytes.take()?),
             end_unix_nanos: u64::from_le_bytes(bytes.take()?),
         };
@@ -67,9 +90,12 @@ impl Head {
             &mut rest,
             &[self.flags, self.kind, self.status_code, self.bits],
         );
-        put(&mut rest, &self.trace_id);
-        put(&mut rest, &self.span_id);
-        put(&mut rest, &self.parent_span_id);
+        // An id is a number in memory and big-endian bytes by its interface.
+        let trace_id = u128::from_be_bytes(self.trace_id.to_bytes());
+        put(&mut rest, &trace_id.to_le_bytes());
+        for id in [self.span_id, self.parent_span_id] {
+            put(&mut rest, &u64::from_be_bytes(id.to_bytes()).to_le_bytes());
+        }
         put(&mut rest, &self.start_unix_nanos.to_le_bytes());
         put(&mut rest, &self.end_unix_nanos.to_le_bytes());
     }
@@ -148,9 +174,9 @@ mod tests {
             kind: 3,
             status_code: 2,
             bits: 0,
-            trace_id: [1; 16],
-            span_id: [2; 8],
-            parent_span_id: [3; 8],
+            trace_id: TraceId::from(0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10),
+            span_id: SpanId::from(0x1112_1314_1516_1718),
+            parent_span_id: SpanId::from(3),
             start_unix_nanos: u64::MAX,
             end_unix_nanos: 9,
         };

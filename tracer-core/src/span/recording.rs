@@ -16,14 +16,14 @@ use opentelemetry::{
 use super::{
     attribute_index::{AttributeIndex, Mark},
     attributes::put_attribute,
-    buffer::Buffer,
+    buffer::{Buffer, copy_short},
     event::put_event,
     limits::SpanLimits,
     link::{is_empty, put_link},
     record::{End, HEAD_BYTES, Head},
     wire::{BYTES, VARINT, tag},
 };
-use crate::{clock::Offset, fork, pipeline::SpanRecord, provider::Shared};
+use crate::{clock::Anchor, fork, pipeline::SpanRecord, provider::Shared};
 
 // Fields of opentelemetry.proto.trace.v1.Span (trace.proto, 1.11).
 const ATTRIBUTES: u8 = tag(9, BYTES);
@@ -41,17 +41,28 @@ pub(crate) struct Recording {
     /// Invariant: starts with a head, the name and the tracestate.
     buffer: Buffer,
     index: AttributeIndex,
+    context: SpanContext,
+    pub(crate) state: State,
     status: Status,
     /// What makes monotonic readings wall time, for this span.
-    pub(crate) offset: Offset,
+    pub(crate) anchor: Anchor,
     start_unix_nanos: u64,
     end_unix_nanos: u64,
     name_len: u32,
     counts: Counts,
     /// Set while processors see the span end. Invariant: false in spare recordings.
-    pub(crate) ending: bool,
     /// Not for exporters, although it is sampled. Invariant: false in spare recordings.
     pub(crate) discarded: bool,
+}
+
+/// How far a span has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Live,
+    /// Its end is set, and processors look at it. It can still be changed.
+    Ending,
+    /// Its bytes are on their way.
+    Ended,
 }
 
 /// What was added, and what was left out.
@@ -66,13 +77,12 @@ struct Counts {
 
 /// What a span is born with.
 pub(crate) struct Birth<'a> {
-    pub(crate) context: &'a SpanContext,
     pub(crate) parent: Option<&'a SpanContext>,
     pub(crate) scope: u32,
     pub(crate) kind: u8,
     pub(crate) name: &'a str,
     pub(crate) start_unix_nanos: u64,
-    pub(crate) offset: Offset,
+    pub(crate) anchor: Anchor,
 }
 
 impl Recording {
@@ -82,13 +92,14 @@ impl Recording {
             born: fork::generation(),
             buffer: Buffer::new(),
             index: AttributeIndex::default(),
+            context: SpanContext::NONE,
+            state: State::Live,
             status: Status::Unset,
-            offset: Offset::default(),
+            anchor: Anchor::default(),
             start_unix_nanos: 0,
             end_unix_nanos: 0,
             name_len: 0,
             counts: Counts::default(),
-            ending: false,
             discarded: false,
         }
     }
@@ -99,10 +110,10 @@ impl Recording {
         self.born != fork::generation()
     }
 
-    /// Makes a used recording ready for a new span.
+    /// Makes a used recording ready for a new span. Its context is set before.
     #[inline]
     pub(crate) fn begin(&mut self, birth: &Birth<'_>) {
-        let context = birth.context;
+        let context = &self.context;
         let (parent_span_id, parent_is_remote) =
             birth.parent.map_or((SpanId::INVALID, false), |parent| {
                 (parent.span_id(), parent.is_remote())
@@ -112,27 +123,31 @@ impl Recording {
             scope: birth.scope,
             flags: context.trace_flags().to_u8(),
             kind: birth.kind,
-            trace_id: context.trace_id().to_bytes(),
-            span_id: context.span_id().to_bytes(),
-            parent_span_id: parent_span_id.to_bytes(),
+            trace_id: context.trace_id(),
+            span_id: context.span_id(),
+            parent_span_id,
             start_unix_nanos: birth.start_unix_nanos,
             ..Head::default()
         };
         head.set_parent_is_remote(parent_is_remote);
-        self.buffer.truncate(0);
-        self.buffer.append(HEAD_BYTES);
-        self.buffer.extend(birth.name.as_bytes());
+        let name = birth.name.as_bytes();
+        let space = self.buffer.restart(HEAD_BYTES + name.len());
+        if let Some((head_space, name_space)) = space.split_first_chunk_mut() {
+            head.write(head_space);
+            copy_short(name_space, name);
+        }
         if *context.trace_state() != TraceState::NONE {
             let header = context.trace_state().header();
             self.buffer.extend(header.as_bytes());
             head.trace_state_len = len_u32(header.len());
-        }
-        if let Some(space) = self.buffer.as_mut_slice().first_chunk_mut() {
-            head.write(space);
+            if let Some(space) = self.buffer.as_mut_slice().first_chunk_mut() {
+                head.write(space);
+            }
         }
         self.name_len = head.name_len;
-        self.offset = birth.offset;
+        self.anchor = birth.anchor;
         self.start_unix_nanos = birth.start_unix_nanos;
+        self.state = State::Live;
         self.index.clear();
         self.counts = Counts::default();
     }
@@ -291,6 +306,29 @@ impl Recording {
     #[inline]
     pub(crate) fn forget(&mut self) {
         self.status = Status::Unset;
+        if *self.context.trace_state() != TraceState::NONE {
+            self.context = SpanContext::NONE;
+        }
+    }
+
+    pub(crate) fn context(&self) -> &SpanContext {
+        &self.context
+    }
+
+    pub(crate) fn context_mut(&mut self) -> &mut SpanContext {
+        &mut self.context
+    }
+
+    pub(crate) fn is_sampled(&self) -> bool {
+        self.context.is_sampled()
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        self.state == State::Ended
+    }
+
+    pub(crate) fn set_ended(&mut self) {
+        self.state = State::Ended;
     }
 
     /// The memory this takes, near enough.
@@ -298,12 +336,11 @@ impl Recording {
         size_of::<Self>() + self.buffer.capacity() + self.index.bytes()
     }
 
+    /// Sets the end, but never before the start: a wall clock that was set back must not give a
+    /// negative duration.
+    #[inline]
     pub(crate) fn set_end(&mut self, unix_nanos: u64) {
-        self.end_unix_nanos = unix_nanos;
-    }
-
-    pub(crate) fn start_unix_nanos(&self) -> u64 {
-        self.start_unix_nanos
+        self.end_unix_nanos = unix_nanos.max(self.start_unix_nanos);
     }
 
     pub(crate) fn name(&self) -> Cow<'_, str> {
