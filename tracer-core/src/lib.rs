@@ -115,6 +115,6 @@ pub use crate::{
     processor::SpanProcessor,
     provider::{TracerProvider, TracerProviderBuilder},
     span::{Span, SpanLimits},
-    stats::{Dropped, ExporterStats, Stats},
+    stats::{Dropped, ExporterStats, OverLimit, Stats},
     tracer::Tracer,
 };

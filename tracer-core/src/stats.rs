@@ -27,6 +27,8 @@ pub struct Stats {
     pub sampler_panics: u64,
     /// Callbacks of processors that panicked.
     pub processor_panics: u64,
+    /// What the limits of spans kept out. The spans themselves say what they lost.
+    pub over_limit: OverLimit,
     /// Rings in use, one for each thread that ended or started a span.
     pub rings: u64,
     /// What each exporter did, in the order in which they were added.
@@ -47,6 +49,24 @@ pub struct Dropped {
     pub already_shutdown: u64,
     /// The span started in the parent of this forked process, to which it belongs.
     pub forked: u64,
+}
+
+/// What spans could not hold, because of [`SpanLimits`](crate::SpanLimits) or for want of a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OverLimit {
+    /// Attributes of spans.
+    pub attributes: u64,
+    /// Attributes of events.
+    pub event_attributes: u64,
+    /// Events.
+    pub events: u64,
+    /// Attributes of links.
+    pub link_attributes: u64,
+    /// Links.
+    pub links: u64,
+    /// Values that were cut or, where arrays are not allowed, emptied.
+    pub values: u64,
 }
 
 impl Dropped {

@@ -84,6 +84,7 @@ impl Worker {
         loop {
             let tickets = self.engine.control.take();
             if !tickets.is_empty() && self.serve(tickets) {
+                self.shared.limits.tell(true);
                 return;
             }
             let pause = self.round();
@@ -98,6 +99,7 @@ impl Worker {
             self.clock_read = now;
             self.shared.clock.follow(SystemTime::now);
             self.tell_losses(now);
+            self.shared.limits.tell(false);
         }
         self.engine.registry.take_new(&mut self.consumers);
         let fullest = self

@@ -15,7 +15,7 @@ use crate::{
     local::Outlet,
     pipeline::{SpanBatch, control::Control, lane::Lane, lane_stats::LaneStats, worker::Worker},
     ring::registry::Registry,
-    stats::{Dropped, Stats},
+    stats::{Dropped, OverLimit, Stats},
     sync::{AtomicBool, AtomicU64, Mutex, Ordering, thread},
 };
 
@@ -161,6 +161,7 @@ impl Engine {
             drained,
             sampler_panics: counts.sampler_panics.load(Ordering::Relaxed),
             processor_panics: 0,
+            over_limit: OverLimit::default(),
             rings: self.registry.len() as u64,
             exporters,
         }

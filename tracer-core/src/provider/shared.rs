@@ -23,7 +23,7 @@ use crate::{
     pipeline::{BatchConfig, control::Request},
     processor::{Closing, Processors},
     resource,
-    span::{SpanLimits, recording::Recording},
+    span::{SpanLimits, over_limit::Limits, recording::Recording},
     stats::Stats,
     sync::{AtomicBool, Ordering},
 };
@@ -34,7 +34,7 @@ pub(crate) struct Shared {
     /// Unlike an address, never used again by a later provider.
     pub(crate) id: u64,
     pub(crate) clock: Clock,
-    pub(crate) limits: SpanLimits,
+    pub(crate) limits: Limits,
     pub(crate) sampler: Sampler,
     pub(crate) processors: Processors,
     resource: PerProcess<Resource>,
@@ -72,7 +72,7 @@ impl Shared {
             // Relaxed: only uniqueness matters.
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             clock: Clock::new(),
-            limits,
+            limits: limits.into(),
             sampler,
             processors,
             resource: PerProcess::new(resource),
@@ -112,6 +112,7 @@ impl Shared {
     pub(crate) fn engine(&self) -> Arc<Engine> {
         self.engine.get(|parents| {
             self.processors.forget_panics();
+            self.limits.forget();
             parents.renewed()
         })
     }
@@ -259,6 +260,7 @@ impl Shared {
         let stats = self.engine().stats();
         Stats {
             processor_panics: self.processors.panics(),
+            over_limit: self.limits.over_limit(),
             ..stats
         }
     }

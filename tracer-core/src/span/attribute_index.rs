@@ -123,7 +123,11 @@ mod tests {
     use opentelemetry::KeyValue;
 
     use super::*;
-    use crate::span::attributes::put_attribute;
+    use crate::span::{attributes::put_attribute, limits::SpanLimits, over_limit::Limits};
+
+    fn limits() -> Limits {
+        SpanLimits::default().max_value_length(usize::MAX).into()
+    }
 
     fn mark(key: &str) -> Mark {
         Mark::of(key).expect("no key is empty")
@@ -136,7 +140,7 @@ mod tests {
         assert_eq!(mark("abc"), mark("axc"));
         for key in ["abc", "axc"] {
             index.push(mark(key), buffer.len());
-            put_attribute(&mut buffer, 0x4a, &KeyValue::new(key, 1), usize::MAX);
+            put_attribute(&mut buffer, 0x4a, &KeyValue::new(key, 1), &limits());
         }
         assert!(!index.remove("ayc", mark("ayc"), &mut buffer));
         assert!(index.remove("abc", mark("abc"), &mut buffer));
@@ -153,7 +157,7 @@ mod tests {
         for key in ["a", &long, "b"] {
             index.push(mark(key), buffer.len());
             let attribute = KeyValue::new(key.to_owned(), "v".repeat(20_000));
-            put_attribute(&mut buffer, 0x4a, &attribute, usize::MAX);
+            put_attribute(&mut buffer, 0x4a, &attribute, &limits());
         }
         let whole = buffer.len();
         assert!(index.remove(&long, mark(&long), &mut buffer));

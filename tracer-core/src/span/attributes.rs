@@ -7,6 +7,7 @@ use opentelemetry::{Array, KeyValue, Value};
 
 use super::{
     buffer::{Buffer, copy_short},
+    over_limit::{Kind, Limits},
     wire::{BYTES, FIXED64, VARINT, bytes_field_len, tag},
 };
 
@@ -22,12 +23,12 @@ const ELEMENT: u8 = tag(1, BYTES);
 /// Up to this many bytes, every length in a `KeyValue` field takes one byte.
 const SHORT: usize = 100;
 
-/// Appends one `KeyValue` as a field with the given tag. Strings are cut to `max_length`.
+/// Appends one `KeyValue` as a field with the given tag, within the limits for values.
 #[inline]
-pub(crate) fn put_attribute(out: &mut Buffer, field: u8, attribute: &KeyValue, max_length: usize) {
+pub(crate) fn put_attribute(out: &mut Buffer, field: u8, attribute: &KeyValue, limits: &Limits) {
     let key = attribute.key.as_str();
     match &attribute.value {
-        Value::String(string) => put_string_attribute(out, field, key, string.as_str(), max_length),
+        Value::String(string) => put_string_attribute(out, field, key, string.as_str(), limits),
         Value::Bool(bool) if key.len() <= SHORT => {
             put_short(out, field, key, [VALUE, 2, BOOL, u8::from(*bool)], b"");
         }
@@ -43,13 +44,13 @@ pub(crate) fn put_attribute(out: &mut Buffer, field: u8, attribute: &KeyValue, m
             let [first, rest @ ..] = double.to_le_bytes();
             put_short(out, field, key, [VALUE, 9, DOUBLE, first], &rest);
         }
-        _ => put_any_attribute(out, field, attribute, max_length),
+        _ => put_any_attribute(out, field, attribute, limits),
     }
 }
 
 #[inline]
-fn put_string_attribute(out: &mut Buffer, field: u8, key: &str, string: &str, max_length: usize) {
-    let string = cut(string, max_length).as_bytes();
+fn put_string_attribute(out: &mut Buffer, field: u8, key: &str, string: &str, limits: &Limits) {
+    let string = cut(string, limits).as_bytes();
     let len = key.len() + string.len();
     if len <= SHORT {
         let value = [VALUE, short(string.len()) + 2, STRING, short(string.len())];
@@ -92,36 +93,36 @@ fn low_byte(int: i64) -> u8 {
 }
 
 /// The same for keys and values of every kind and length.
-fn put_any_attribute(out: &mut Buffer, field: u8, attribute: &KeyValue, max_length: usize) {
+fn put_any_attribute(out: &mut Buffer, field: u8, attribute: &KeyValue, limits: &Limits) {
     out.nest(field, |out| {
         out.put_bytes(KEY, attribute.key.as_str().as_bytes());
-        out.nest(VALUE, |out| put_value(out, &attribute.value, max_length));
+        out.nest(VALUE, |out| put_value(out, &attribute.value, limits));
     });
 }
 
-fn put_value(out: &mut Buffer, value: &Value, max_length: usize) {
+fn put_value(out: &mut Buffer, value: &Value, limits: &Limits) {
     match value {
         Value::Bool(bool) => put_bool(out, *bool),
         Value::I64(int) => put_int(out, *int),
         Value::F64(double) => put_double(out, *double),
-        Value::String(string) => put_string(out, string.as_str(), max_length),
-        Value::Array(array) => out.nest(ARRAY, |out| put_array(out, array, max_length)),
+        Value::String(string) => put_string(out, string.as_str(), limits),
+        // An array is at depth 1 (common/README.md "Attribute Limits").
+        Value::Array(_) if limits.max_value_depth == 0 => limits.kept_out(Kind::Values, 1),
+        Value::Array(array) => out.nest(ARRAY, |out| put_array(out, array, limits)),
         // The enum is open; a value that a later version of the API adds is kept as text.
-        other => put_string(out, &other.as_str(), max_length),
+        other => put_string(out, &other.as_str(), limits),
     }
 }
 
-fn put_array(out: &mut Buffer, array: &Array, max_length: usize) {
+fn put_array(out: &mut Buffer, array: &Array, limits: &Limits) {
     match array {
         Array::Bool(bools) => put_each(out, bools, |out, bool| put_bool(out, *bool)),
         Array::I64(ints) => put_each(out, ints, |out, int| put_int(out, *int)),
         Array::F64(doubles) => put_each(out, doubles, |out, double| put_double(out, *double)),
         Array::String(strings) => put_each(out, strings, |out, string| {
-            put_string(out, string.as_str(), max_length);
+            put_string(out, string.as_str(), limits);
         }),
-        other => out.nest(ELEMENT, |out| {
-            put_string(out, &other.to_string(), max_length)
-        }),
+        other => out.nest(ELEMENT, |out| put_string(out, &other.to_string(), limits)),
     }
 }
 
@@ -146,8 +147,8 @@ fn put_double(out: &mut Buffer, double: f64) {
     out.extend(&double.to_le_bytes());
 }
 
-fn put_string(out: &mut Buffer, string: &str, max_length: usize) {
-    out.put_bytes(STRING, cut(string, max_length).as_bytes());
+fn put_string(out: &mut Buffer, string: &str, limits: &Limits) {
+    out.put_bytes(STRING, cut(string, limits).as_bytes());
 }
 
 /// Appends the attributes of an event or link: up to `max`, with keys that are not empty and
@@ -158,7 +159,7 @@ pub(crate) fn put_distinct(
     field: u8,
     attributes: &[KeyValue],
     max: u32,
-    max_length: usize,
+    limits: &Limits,
 ) -> u32 {
     let (mut kept, mut dropped) = (0, 0_u32);
     for (at, attribute) in attributes.iter().enumerate() {
@@ -171,21 +172,32 @@ pub(crate) fn put_distinct(
             dropped = dropped.saturating_add(1);
         } else {
             kept += 1;
-            put_attribute(out, field, attribute, max_length);
+            put_attribute(out, field, attribute, limits);
         }
     }
     dropped
 }
 
-/// The first `max_length` characters.
+/// The string, or as many of its characters as the limit allows.
 #[inline]
-pub(crate) fn cut(string: &str, max_length: usize) -> &str {
+fn cut<'a>(string: &'a str, limits: &Limits) -> &'a str {
     // A character takes at least one byte, so most strings need no counting.
-    if string.len() <= max_length {
+    if string.len() <= limits.max_value_length {
         return string;
     }
-    let end = string.char_indices().nth(max_length);
-    end.and_then(|(end, _)| string.get(..end)).unwrap_or(string)
+    cut_characters(string, limits)
+}
+
+#[cold]
+fn cut_characters<'a>(string: &'a str, limits: &Limits) -> &'a str {
+    let mut positions = string.char_indices();
+    match positions.nth(limits.max_value_length) {
+        Some((end, _)) => {
+            limits.kept_out(Kind::Values, 1);
+            string.get(..end).unwrap_or(string)
+        }
+        None => string,
+    }
 }
 
 #[cfg(test)]
@@ -194,12 +206,14 @@ mod tests {
     use prost::Message;
 
     use super::*;
+    use crate::span::limits::SpanLimits;
 
     /// Encodes ours, and decodes with prost.
     #[track_caller]
     fn check(attribute: KeyValue, max_length: usize, expected: &KeyValue) {
         let mut out = Buffer::new();
-        put_attribute(&mut out, tag(9, BYTES), &attribute, max_length);
+        let limits = Limits::from(SpanLimits::default().max_value_length(max_length));
+        put_attribute(&mut out, tag(9, BYTES), &attribute, &limits);
         let mut rest = &out.as_slice()[1..];
         let len = prost::decode_length_delimiter(&mut rest).expect("length");
         assert_eq!(len, rest.len());

@@ -161,7 +161,12 @@ fn key_value(mut rest: &[u8]) -> Option<KeyValue> {
     Some(KeyValue::new(key, value?))
 }
 
+/// An empty value, which the limit of depth leaves, is an empty string here: the API has no other
+/// (common/README.md "AnyValue representation for non-OTLP protocols").
 fn any_value(mut rest: &[u8]) -> Option<Value> {
+    if rest.is_empty() {
+        return Some(Value::String("".into()));
+    }
     Some(match next_field(&mut rest)? {
         (1, Field::Bytes(bytes)) => Value::String(text(bytes).into()),
         (2, Field::Varint(bool)) => Value::Bool(bool != 0),

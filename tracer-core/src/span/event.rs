@@ -5,7 +5,7 @@ use opentelemetry::KeyValue;
 use super::{
     attributes::put_distinct,
     buffer::Buffer,
-    limits::SpanLimits,
+    over_limit::{Kind, Limits},
     recording::put_count,
     wire::{BYTES, FIXED64, VARINT, tag},
 };
@@ -23,14 +23,17 @@ pub(super) fn put_event(
     unix_nanos: u64,
     attributes: &[KeyValue],
     dropped: u32,
-    limits: &SpanLimits,
+    limits: &Limits,
 ) {
     out.nest(EVENTS, |out| {
         out.push(TIME);
         out.extend(&unix_nanos.to_le_bytes());
         out.put_bytes(NAME, name.as_bytes());
-        let (max, max_length) = (limits.max_attributes_per_event, limits.max_value_length);
-        let more = put_distinct(out, ATTRIBUTES, attributes, max, max_length);
+        let max = limits.max_attributes_per_event;
+        let more = put_distinct(out, ATTRIBUTES, attributes, max, limits);
+        if more > 0 {
+            limits.kept_out(Kind::EventAttributes, more);
+        }
         put_count(out, DROPPED, dropped.saturating_add(more));
     });
 }

@@ -15,10 +15,11 @@ pub struct SpanLimits {
     pub(crate) max_attributes_per_event: u32,
     pub(crate) max_attributes_per_link: u32,
     pub(crate) max_value_length: usize,
+    pub(crate) max_value_depth: u32,
 }
 
 impl Default for SpanLimits {
-    /// 128 of each, and 4096 characters a value. The specification sets no limit for a value; without one, a
+    /// 128 of each, 4096 characters a value, and a depth of 64. The specification sets no limit for a value; without one, a
     /// single attribute could take the memory of thousands of spans.
     fn default() -> Self {
         Self {
@@ -28,6 +29,7 @@ impl Default for SpanLimits {
             max_attributes_per_event: 128,
             max_attributes_per_link: 128,
             max_value_length: 4096,
+            max_value_depth: 64,
         }
     }
 }
@@ -51,6 +53,7 @@ impl SpanLimits {
             max_attributes_per_event: env.count("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", 0, general),
             max_attributes_per_link: env.count("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", 0, general),
             max_value_length: length as usize,
+            max_value_depth: default.max_value_depth,
         }
     }
 
@@ -95,6 +98,15 @@ impl SpanLimits {
     #[must_use]
     pub fn max_value_length(mut self, characters: usize) -> Self {
         self.max_value_length = characters;
+        self
+    }
+
+    /// How deep arrays may be nested (default 64; no variable sets it). An attribute's value is at
+    /// depth 1, and the API's arrays hold plain values only, so the one limit that changes anything
+    /// is 0: every array then becomes an empty value, for exporters of the SDK an empty string.
+    #[must_use]
+    pub fn max_value_depth(mut self, depth: u32) -> Self {
+        self.max_value_depth = depth;
         self
     }
 }

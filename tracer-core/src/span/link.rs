@@ -8,7 +8,7 @@ use opentelemetry::{
 use super::{
     attributes::put_distinct,
     buffer::Buffer,
-    limits::SpanLimits,
+    over_limit::{Kind, Limits},
     recording::put_count,
     wire::{BYTES, FIXED32, VARINT, tag},
 };
@@ -32,7 +32,7 @@ pub(super) fn put_link(
     context: &SpanContext,
     attributes: &[KeyValue],
     dropped: u32,
-    limits: &SpanLimits,
+    limits: &Limits,
 ) {
     out.nest(LINKS, |out| {
         out.put_bytes(TRACE_ID, &context.trace_id().to_bytes());
@@ -40,8 +40,11 @@ pub(super) fn put_link(
         if *context.trace_state() != TraceState::NONE {
             out.put_bytes(TRACE_STATE, context.trace_state().header().as_bytes());
         }
-        let (max, max_length) = (limits.max_attributes_per_link, limits.max_value_length);
-        let more = put_distinct(out, ATTRIBUTES, attributes, max, max_length);
+        let max = limits.max_attributes_per_link;
+        let more = put_distinct(out, ATTRIBUTES, attributes, max, limits);
+        if more > 0 {
+            limits.kept_out(Kind::LinkAttributes, more);
+        }
         put_count(out, DROPPED, dropped.saturating_add(more));
         // trace.proto SpanFlags: the W3C flags, bit 8 "has is_remote", bit 9 "is_remote".
         let flags = u32::from(context.trace_flags().to_u8())

@@ -9,6 +9,7 @@ mod event;
 mod exception;
 mod limits;
 mod link;
+pub(crate) mod over_limit;
 pub(crate) mod record;
 pub(crate) mod recording;
 pub(crate) mod wire;

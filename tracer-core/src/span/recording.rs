@@ -18,8 +18,8 @@ use super::{
     attributes::put_attribute,
     buffer::{Buffer, copy_short},
     event::put_event,
-    limits::SpanLimits,
     link::{is_empty, put_link},
+    over_limit::{Kind, Limits},
     record::{End, HEAD_BYTES, Head},
     wire::{BYTES, VARINT, tag},
 };
@@ -27,9 +27,11 @@ use crate::{clock::Anchor, fork, pipeline::SpanRecord, provider::Shared};
 
 // Fields of opentelemetry.proto.trace.v1.Span (trace.proto, 1.11).
 const ATTRIBUTES: u8 = tag(9, BYTES);
-const DROPPED_ATTRIBUTES: u8 = tag(10, VARINT);
-const DROPPED_EVENTS: u8 = tag(12, VARINT);
-const DROPPED_LINKS: u8 = tag(14, VARINT);
+const DROPPED: [(Kind, u8); 3] = [
+    (Kind::Attributes, tag(10, VARINT)),
+    (Kind::Events, tag(12, VARINT)),
+    (Kind::Links, tag(14, VARINT)),
+];
 
 /// What a recording span holds. Kept in a pool of the thread, so a span allocates only while the
 /// pool is empty or its buffer grows.
@@ -166,8 +168,7 @@ impl Recording {
             return self.drop_attribute();
         }
         self.index.push(mark, self.buffer.len());
-        let max_length = self.limits().max_value_length;
-        put_attribute(&mut self.buffer, ATTRIBUTES, attribute, max_length);
+        put_attribute(&mut self.buffer, ATTRIBUTES, attribute, &self.shared.limits);
     }
 
     #[cold]
@@ -252,13 +253,19 @@ impl Recording {
     #[inline]
     pub(crate) fn put_counts(&mut self) {
         let counts = mem::take(&mut self.counts);
-        put_count(
-            &mut self.buffer,
-            DROPPED_ATTRIBUTES,
-            counts.dropped_attributes,
-        );
-        put_count(&mut self.buffer, DROPPED_EVENTS, counts.dropped_events);
-        put_count(&mut self.buffer, DROPPED_LINKS, counts.dropped_links);
+        if counts.dropped_attributes | counts.dropped_events | counts.dropped_links != 0 {
+            self.put_dropped(counts);
+        }
+    }
+
+    #[cold]
+    fn put_dropped(&mut self, counts: Counts) {
+        let (attributes, events) = (counts.dropped_attributes, counts.dropped_events);
+        let counts = [attributes, events, counts.dropped_links];
+        for ((kind, field), count) in DROPPED.into_iter().zip(counts) {
+            put_count(&mut self.buffer, field, count);
+            self.shared.limits.kept_out(kind, count);
+        }
     }
 
     #[inline]
@@ -348,7 +355,7 @@ impl Recording {
         String::from_utf8_lossy(self.buffer.as_slice().get(name).unwrap_or_default())
     }
 
-    fn limits(&self) -> &SpanLimits {
+    fn limits(&self) -> &Limits {
         &self.shared.limits
     }
 }

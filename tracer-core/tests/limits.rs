@@ -1,0 +1,269 @@
+//! Limits of spans (rows 32 to 34, 57 and 59 of the compliance matrix): what is left out is
+//! counted exactly, in the span and in the statistics, and told once for each kind. A file of its
+//! own, because a subscriber is set for a whole process.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail"
+)]
+
+mod support;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use opentelemetry::{
+    Array, KeyValue, Value,
+    trace::{
+        Span as _, SpanContext, SpanId, TraceFlags, TraceId, TraceState, Tracer as _,
+        TracerProvider as _,
+    },
+};
+use support::{Recorder, TIMEOUT, balanced, eventually};
+use tracer_core::{SpanLimits, Stats, TracerProvider};
+use tracing::{Event, Metadata, Subscriber, field, span};
+
+/// The lines told so far: the kind, whether it is the first of its kind, the count.
+static LINES: Mutex<Vec<(String, bool, u64)>> = Mutex::new(Vec::new());
+
+/// All tests make lines, so they take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    // Only the first test of this file sets it.
+    let _ = tracing::subscriber::set_global_default(Lines);
+    LINES.lock().unwrap().clear();
+    turn
+}
+
+struct Lines;
+
+#[derive(Default)]
+struct Line {
+    kind: String,
+    count: u64,
+    message: String,
+}
+
+impl field::Visit for Line {
+    fn record_debug(&mut self, field: &field::Field, value: &dyn fmt::Debug) {
+        match field.name() {
+            "message" => self.message = format!("{value:?}"),
+            "kind" => self.kind = format!("{value:?}"),
+            _ => {}
+        }
+    }
+
+    fn record_str(&mut self, field: &field::Field, value: &str) {
+        if field.name() == "kind" {
+            self.kind = value.to_owned();
+        }
+    }
+
+    fn record_u64(&mut self, field: &field::Field, value: u64) {
+        if field.name() == "count" {
+            self.count = value;
+        }
+    }
+}
+
+impl Subscriber for Lines {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "tracer_core"
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line::default();
+        event.record(&mut line);
+        let first = line.message.contains("leave out");
+        LINES.lock().unwrap().push((line.kind, first, line.count));
+    }
+}
+
+fn key(n: usize) -> KeyValue {
+    KeyValue::new(format!("key.{n}"), "0123456789")
+}
+
+fn target() -> SpanContext {
+    SpanContext::new(
+        TraceId::from(1),
+        SpanId::from(2),
+        TraceFlags::SAMPLED,
+        true,
+        TraceState::NONE,
+    )
+}
+
+/// Passes every limit: 5 of each where 2 are allowed, values of 10 characters where 4 are.
+fn overflow(provider: &TracerProvider) {
+    let mut span = provider.tracer("t").start("x");
+    for n in 0..5 {
+        span.set_attribute(key(n));
+        span.add_event("e", (0..n).map(key).collect());
+        span.add_link(target(), (0..n).map(key).collect());
+    }
+}
+
+fn small() -> SpanLimits {
+    SpanLimits::default()
+        .max_attributes(2)
+        .max_events(4)
+        .max_links(3)
+        .max_attributes_per_event(2)
+        .max_attributes_per_link(1)
+        .max_value_length(4)
+}
+
+fn build(recorder: &Recorder, limits: SpanLimits) -> TracerProvider {
+    TracerProvider::builder()
+        .exporter(recorder.clone())
+        .span_limits(limits)
+        .build()
+        .expect("provider")
+}
+
+#[track_caller]
+fn check_counts(stats: &Stats, spans: u64) {
+    let over = stats.over_limit;
+    assert_eq!(over.attributes, 3 * spans);
+    assert_eq!(over.events, spans);
+    assert_eq!(over.links, 2 * spans);
+    // The events that are kept have 0, 1, 2 and 3 attributes, the links 0, 1 and 2.
+    assert_eq!(over.event_attributes, spans);
+    assert_eq!(over.link_attributes, spans);
+    // Every value that is kept is cut: 2, then 0 + 1 + 2 + 2, then 0 + 1 + 1.
+    assert_eq!(over.values, 9 * spans);
+}
+
+#[test]
+fn what_is_left_out_is_counted_and_told_once_for_each_kind() {
+    let _turn = turn();
+    let recorder = Recorder::default();
+    let provider = build(&recorder, small());
+    overflow(&provider);
+    check_counts(&provider.stats(), 1);
+    // The worker tells within a second or so, not the caller.
+    eventually("the lines", || LINES.lock().unwrap().len() == 6);
+    for _ in 0..9 {
+        overflow(&provider);
+    }
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    check_counts(&balanced(&provider), 10);
+    eventually("the sums", || LINES.lock().unwrap().len() == 12);
+    let lines = LINES.lock().unwrap().clone();
+    let first: BTreeMap<_, _> = lines[..6]
+        .iter()
+        .map(|(kind, first, count)| (kind.as_str(), (*first, *count)))
+        .collect();
+    let of_one_span = BTreeMap::from([
+        ("attributes", 3),
+        ("event attributes", 1),
+        ("events", 1),
+        ("link attributes", 1),
+        ("links", 2),
+        ("values", 9),
+    ]);
+    assert!(first.keys().eq(of_one_span.keys()), "{first:?}");
+    for (kind, (first, count)) in first {
+        // The worker may have looked while the span was still being made.
+        assert!(first && (1..=of_one_span[kind]).contains(&count), "{kind}");
+    }
+    for (kind, first, count) in &lines[6..] {
+        let all = of_one_span[kind.as_str()] * 10;
+        assert_eq!((*first, *count), (false, all), "{kind}");
+    }
+    let span = &recorder.spans()[0];
+    assert_eq!(span.dropped_attributes_count, 3);
+    assert_eq!((span.events.len(), span.events.dropped_count), (4, 1));
+    assert_eq!((span.links.len(), span.links.dropped_count), (3, 2));
+    assert_eq!(span.events[3].dropped_attributes_count, 1);
+    assert_eq!(span.links[2].dropped_attributes_count, 1);
+    assert_eq!(span.attributes[0], KeyValue::new("key.0", "0123"));
+}
+
+#[test]
+fn short_life_is_told_at_its_end_and_one_within_limits_never() {
+    let _turn = turn();
+    let recorder = Recorder::default();
+    let provider = build(&recorder, SpanLimits::default().max_events(1));
+    let mut span = provider.tracer("t").start("x");
+    span.add_event("kept", vec![]);
+    span.end();
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    let provider = build(&recorder, SpanLimits::default().max_events(0));
+    let mut span = provider.tracer("t").start("x");
+    span.add_event("left out", vec![]);
+    span.end();
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    eventually("the line", || !LINES.lock().unwrap().is_empty());
+    assert_eq!(*LINES.lock().unwrap(), [("events".to_owned(), true, 1)]);
+}
+
+/// common/README.md "Attribute Limits": "arrays or map at a depth greater than the limit MUST be
+/// replaced with an empty value; otherwise a value MUST NOT be changed due to the depth limit".
+#[test]
+fn arrays_deeper_than_the_limit_become_empty_values() {
+    let attributes = || {
+        vec![
+            KeyValue::new("plain", 1),
+            KeyValue::new("array", Value::Array(Array::I64(vec![1, 2]))),
+        ]
+    };
+    let _turn = turn();
+    for (depth, left) in [(0, false), (1, true), (64, true)] {
+        let recorder = Recorder::default();
+        let provider = build(&recorder, SpanLimits::default().max_value_depth(depth));
+        let mut span = provider.tracer("t").start("x");
+        span.set_attributes(attributes());
+        span.add_event("e", attributes());
+        span.add_link(target(), attributes());
+        span.end();
+        provider.shutdown(TIMEOUT).expect("shutdown");
+        let span = recorder.spans().remove(0);
+        let expected = if left {
+            attributes()
+        } else {
+            vec![KeyValue::new("plain", 1), KeyValue::new("array", "")]
+        };
+        assert_eq!(span.attributes, expected);
+        assert_eq!(span.events[0].attributes, expected);
+        assert_eq!(span.links[0].attributes, expected);
+        assert_eq!(span.dropped_attributes_count, 0);
+        let emptied = if left { 0 } else { 3 };
+        assert_eq!(balanced(&provider).over_limit.values, emptied);
+    }
+}
+
+#[test]
+fn limits_of_zero_leave_a_span_that_says_what_it_lost() {
+    let _turn = turn();
+    let recorder = Recorder::default();
+    let none = SpanLimits::default()
+        .max_attributes(0)
+        .max_events(0)
+        .max_links(0);
+    let provider = build(&recorder, none);
+    overflow(&provider);
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    let span = recorder.spans().remove(0);
+    assert_eq!(
+        (span.attributes.len(), span.dropped_attributes_count),
+        (0, 5)
+    );
+    assert_eq!((span.events.len(), span.events.dropped_count), (0, 5));
+    assert_eq!((span.links.len(), span.links.dropped_count), (0, 5));
+}
