@@ -1,6 +1,8 @@
 //! The committed figures, and what they depend on beside the code.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, path::PathBuf};
+
+use tracer_benches::machine::first_line;
 
 const BOUND_PERCENT: f64 = 2.0;
 
@@ -10,12 +12,6 @@ pub struct Environment(Vec<(String, String)>);
 
 impl Environment {
     pub fn detect() -> Self {
-        let first_line = |program: &str, arguments: &[&str]| {
-            let output = Command::new(program).args(arguments).output();
-            let text = output.map(|output| output.stdout).unwrap_or_default();
-            let text = String::from_utf8_lossy(&text).into_owned();
-            text.lines().next().unwrap_or("unknown").to_owned()
-        };
         Self(vec![
             ("rustc".to_owned(), first_line("rustc", &["--version"])),
             (

@@ -1,15 +1,11 @@
 //! What is counted.
 
-use std::sync::{Arc, Mutex};
-
 use opentelemetry::{
     KeyValue,
     trace::{Span as _, Tracer as _, TracerProvider as _},
 };
-use tracer_benches::{Case, TIMEOUT, system};
-use tracer_core::{
-    BatchConfig, ExportFuture, ExportSuccess, SpanBatch, SpanExporter, TracerProvider,
-};
+use tracer_benches::{Case, Sink, TIMEOUT, Target, encode, system};
+use tracer_core::{BatchConfig, TracerProvider};
 use tracer_export::OtlpEncoder;
 
 /// Few enough that the ring is never half full: there the caller would wake the worker, once.
@@ -60,7 +56,8 @@ impl Figure {
     pub fn operations(self) -> usize {
         match self {
             Self::Case(Case::Tree) => OPERATIONS / 10,
-            Self::Case(_) | Self::Encode => OPERATIONS,
+            Self::Case(_) => OPERATIONS,
+            Self::Encode => encode::SPANS,
             Self::Attribute => OPERATIONS * ATTRIBUTES_PER_SPAN,
             Self::Pipeline => PIPELINE_SPANS,
         }
@@ -75,7 +72,7 @@ impl Figure {
     pub fn run(self, times: usize) {
         match self {
             Self::Case(case) => {
-                let ours = system("ours");
+                let ours = system("ours", &Target::Null);
                 // The thread's first span registers its ring.
                 ours.run(case, 1);
                 counted(|| ours.run(case, self.operations() * times));
@@ -124,7 +121,7 @@ fn attributes(per_span: usize) {
 
 fn pipeline(spans: usize) {
     let provider = TracerProvider::builder()
-        .exporter(Keep::default())
+        .exporter(Sink::default())
         .batch_config(BatchConfig::default().ring_bytes(PIPELINE_RING_BYTES))
         .build()
         .expect("provider");
@@ -137,18 +134,7 @@ fn pipeline(spans: usize) {
 
 /// Encodes one batch so many times.
 fn encode(times: usize) {
-    let keep = Keep::default();
-    let provider = TracerProvider::builder()
-        .exporter(keep.clone())
-        .build()
-        .expect("provider");
-    let tracer = provider.tracer("bench");
-    for _ in 0..OPERATIONS {
-        tracer_benches::attributes(&tracer);
-    }
-    provider.force_flush(TIMEOUT).expect("flush");
-    let batch = keep.0.lock().expect("the batch").take().expect("a batch");
-    assert_eq!(batch.len(), OPERATIONS);
+    let batch = encode::stored_by_ours();
     let mut encoder = OtlpEncoder::default();
     encoder.request(&batch).expect("bytes");
     counted(|| {
@@ -156,19 +142,4 @@ fn encode(times: usize) {
             assert!(!encoder.request(&batch).expect("bytes").is_empty());
         }
     });
-}
-
-/// Keeps the last batch.
-#[derive(Clone, Debug, Default)]
-struct Keep(Arc<Mutex<Option<SpanBatch>>>);
-
-impl SpanExporter for Keep {
-    fn component_type(&self) -> &'static str {
-        "keep"
-    }
-
-    fn export<'a>(&'a self, batch: &'a SpanBatch) -> ExportFuture<'a> {
-        *self.0.lock().expect("the batch") = Some(batch.clone());
-        Box::pin(async { Ok(ExportSuccess::default()) })
-    }
 }

@@ -1,27 +1,62 @@
-//! The systems that are compared, each doing the same work behind one trait.
+//! Ours against its peers: the systems, each doing the same work behind one trait, and how each
+//! figure is taken.
 //!
-//! Every system exports to a sink that only counts, so what is measured is the caller's path; the
-//! count says whether spans were lost on the way.
+//! `cargo bench -p tracer-benches --bench compare` prints one line a case and peer:
+//! `case ours peer peer's ratio`. Names carry the unit; a timed case without one is in nanoseconds
+//! per operation. Every system runs in a process of its own with the defaults of its pipeline.
+//! Rounds of the systems are interleaved, so that all see the same moods of the machine, and a
+//! figure is the median of its rounds.
+//!
+//! | `--case` | how the figure is taken |
+//! | --- | --- |
+//! | one of [`Case`] | caller's time for bursts of 1500 spans into a sink that counts, the flush between bursts apart; `# lost` says whether spans were lost on the way |
+//! | `allocations` | of the caller's thread, per operation, less those of the same work on a tracer that does nothing |
+//! | `encode` | 512 stored spans to an OTLP request, against grouping and prost, which is what `opentelemetry-otlp` does |
+//! | `cpu` | processor time of the whole process over the spans that arrive at an HTTP sink in another process, bursts of 1500 with attributes and a flush after each |
+//! | `loss` | ended spans that never reach the sink, after 1.5 s: one producer at full speed and at a pace with the HTTP sink, two with one that only counts; `ended_per_second` is the pace really held |
+//! | `scaling` | root spans ended by one and by two threads at full speed; `others_cores` is what the other threads of the process took meanwhile |
+//! | `latency` | a root span, from one reading of the clock to the next, two threads of 100 000 spans a second each |
+//! | `memory` | resident bytes added by a tracer with its HTTP exporter after one span, and by each of 32 threads that ended one span or 10 000 |
+//!
+//! A record of a run, which begins with the machine and the versions, is its output:
+//! `cargo bench -p tracer-benches --bench compare > benches/record/DATE.txt`.
+//!
+//! Instructions, which unlike time do not depend on the machine's load, are counted by `icount.rs`.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::expect_used,
-    reason = "a benchmark that cannot be set up is to stop"
+    clippy::panic,
+    reason = "a benchmark that cannot go on is to stop"
 )]
 
+mod bench;
 mod cases;
+mod timing;
+
+mod cpu;
+pub mod encode;
+mod latency;
+mod load;
+mod memory;
+
 mod fastrace_system;
+pub mod http_sink;
+pub mod machine;
 mod otel_systems;
+mod tracing_system;
 
 use std::time::Duration;
 
+pub use bench::{Bench, MEASURES, Measure, line, serve};
 pub use cases::{Case, SPANS_PER_BURST};
-pub use otel_systems::attributes;
+pub use otel_systems::{Sink, attributes};
+pub use timing::{Timed, serve_timed};
 
 /// How long a flush may take.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One tracing system under measurement.
-pub trait System {
+pub trait System: Send + Sync {
     /// Whether the system has anything like the case.
     fn does(&self, case: Case) -> bool {
         let _ = case;
@@ -36,20 +71,26 @@ pub trait System {
     fn received(&self) -> u64;
 }
 
-/// The systems by name; the first is ours.
-pub const SYSTEMS: [&str; 3] = ["ours", "otel", "fastrace"];
-
-/// Sets up a system by its name, in this process for good.
-pub fn system(name: &str) -> Box<dyn System> {
-    match name {
-        "ours" => Box::new(otel_systems::ours()),
-        "otel" => Box::new(otel_systems::stock()),
-        "fastrace" => Box::new(fastrace_system::FastraceSystem::new()),
-        other => panic_unknown(other),
-    }
+/// Where a system's spans go.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// To this URL, as OTLP over HTTP.
+    Http(String),
+    /// To a sink that only counts.
+    Null,
 }
 
-fn panic_unknown(name: &str) -> ! {
-    eprintln!("no system {name:?}; there are {SYSTEMS:?}");
-    std::process::exit(2)
+/// The systems whose cases are timed; the first is ours.
+pub const SYSTEMS: [&str; 4] = ["ours", "otel", "tracing", "fastrace"];
+
+/// Sets up a system by its name, in this process for good.
+pub fn system(name: &str, target: &Target) -> Box<dyn System> {
+    match name {
+        "ours" => Box::new(otel_systems::ours(target)),
+        "otel" => Box::new(otel_systems::stock(target)),
+        "tracing" => Box::new(tracing_system::TracingSystem::new()),
+        "fastrace" => Box::new(fastrace_system::FastraceSystem::new()),
+        "nothing" => Box::new(otel_systems::nothing()),
+        other => panic!("no system {other:?}"),
+    }
 }

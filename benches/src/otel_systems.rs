@@ -1,31 +1,35 @@
-//! The two implementations of the OpenTelemetry traits, driven by the same code.
+//! The implementations of the OpenTelemetry traits, driven by the same code.
 
 use std::{
     hint::black_box,
+    mem,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use opentelemetry::{
-    Context, KeyValue, global,
+    Context, KeyValue,
+    global::{self, BoxedTracer},
     trace::{
         Span, SpanContext, SpanId, Status, TraceContextExt, TraceFlags, TraceId, TraceState,
-        Tracer, TracerProvider as _,
+        Tracer, TracerProvider as _, noop::NoopTracer,
     },
 };
+use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::{
     error::OTelSdkResult,
-    trace::{Sampler, SdkTracerProvider, SpanData},
+    trace::{Sampler, SdkTracer, SdkTracerProvider, SpanData},
 };
 use tracer_core::{ExportFuture, ExportSuccess, SpanBatch, TracerProvider};
+use tracer_export::OtlpHttpConfig;
 
-use crate::{Case, System, TIMEOUT};
+use crate::{Case, System, TIMEOUT, Target};
 
 /// Counts spans and forgets them.
 #[derive(Clone, Debug, Default)]
-struct Sink(Arc<AtomicU64>);
+pub struct Sink(pub(crate) Arc<AtomicU64>);
 
 impl opentelemetry_sdk::trace::SpanExporter for Sink {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
@@ -48,38 +52,50 @@ impl tracer_core::SpanExporter for Sink {
 /// A system: `T` is its tracer, `N` the tracer of a process that records nothing.
 struct OtelSystem<T, N> {
     tracer: T,
-    /// Of a provider whose sampler refuses every root.
-    refused: T,
-    unrecorded: N,
-    flush: Box<dyn Fn()>,
+    /// Of a provider whose sampler refuses every root. Made when it is needed, as the next one:
+    /// idle threads and memory are among what is measured.
+    refused: LazyLock<T>,
+    unrecorded: LazyLock<N>,
+    flush: Box<dyn Fn() + Send + Sync>,
+    target: Target,
     sink: Sink,
     sampled: Context,
     unsampled: Context,
 }
 
 /// Ours, with its defaults.
-pub(crate) fn ours() -> impl System {
+pub(crate) fn ours(target: &Target) -> impl System + use<> {
+    fn refused() -> tracer_core::Tracer {
+        let provider = TracerProvider::builder()
+            .exporter(Sink::default())
+            .sampler(Sampler::AlwaysOff);
+        let provider = provider.build().expect("provider");
+        let tracer = provider.tracer("bench");
+        mem::forget(provider);
+        tracer
+    }
+    fn closed() -> tracer_core::Tracer {
+        let provider = TracerProvider::builder().build().expect("provider");
+        provider.shutdown(TIMEOUT).expect("shutdown");
+        provider.tracer("bench")
+    }
     let sink = Sink::default();
-    let provider = TracerProvider::builder()
-        .exporter(sink.clone())
-        .build()
-        .expect("provider");
-    let refusing = TracerProvider::builder()
-        .exporter(sink.clone())
-        .sampler(Sampler::AlwaysOff)
-        .build()
-        .expect("provider");
-    let closed = TracerProvider::builder().build().expect("provider");
-    closed.shutdown(TIMEOUT).expect("shutdown");
+    let builder = TracerProvider::builder();
+    let builder = match target {
+        Target::Null => builder.exporter(sink.clone()),
+        Target::Http(url) => {
+            let exporter = OtlpHttpConfig::default().endpoint(url).build();
+            builder.exporter(exporter.expect("exporter"))
+        }
+    };
+    let provider = builder.build().expect("provider");
     OtelSystem {
         tracer: provider.tracer("bench"),
-        refused: refusing.tracer("bench"),
-        unrecorded: closed.tracer("bench"),
-        flush: Box::new(move || {
-            // Kept alive as long as the system.
-            let _ = &refusing;
-            provider.force_flush(TIMEOUT).expect("flush");
-        }),
+        refused: LazyLock::new(refused),
+        unrecorded: LazyLock::new(closed),
+        // One that is late is seen in the counts.
+        flush: Box::new(move || drop(provider.force_flush(TIMEOUT))),
+        target: target.clone(),
         sink,
         sampled: remote(TraceFlags::SAMPLED),
         unsampled: remote(TraceFlags::NOT_SAMPLED),
@@ -88,24 +104,57 @@ pub(crate) fn ours() -> impl System {
 
 /// `opentelemetry_sdk` with its batch processor and that one's defaults; where nothing is recorded,
 /// the API's global tracer before any provider is installed.
-pub(crate) fn stock() -> impl System {
+pub(crate) fn stock(target: &Target) -> impl System + use<> {
+    fn refused() -> SdkTracer {
+        let provider = SdkTracerProvider::builder()
+            .with_batch_exporter(Sink::default())
+            .with_sampler(Sampler::AlwaysOff)
+            .build();
+        let tracer = provider.tracer("bench");
+        mem::forget(provider);
+        tracer
+    }
+    fn nobody() -> BoxedTracer {
+        global::tracer("bench")
+    }
     let sink = Sink::default();
-    let provider = SdkTracerProvider::builder()
-        .with_batch_exporter(sink.clone())
-        .build();
-    let refusing = SdkTracerProvider::builder()
-        .with_batch_exporter(sink.clone())
-        .with_sampler(Sampler::AlwaysOff)
-        .build();
+    let provider = stock_provider(target, &sink);
     OtelSystem {
         tracer: provider.tracer("bench"),
-        refused: refusing.tracer("bench"),
-        unrecorded: global::tracer("bench"),
-        flush: Box::new(move || {
-            let _ = &refusing;
-            provider.force_flush().expect("flush");
-        }),
+        refused: LazyLock::new(refused),
+        unrecorded: LazyLock::new(nobody),
+        flush: Box::new(move || drop(provider.force_flush())),
+        target: target.clone(),
         sink,
+        sampled: remote(TraceFlags::SAMPLED),
+        unsampled: remote(TraceFlags::NOT_SAMPLED),
+    }
+}
+
+pub(crate) fn stock_provider(target: &Target, sink: &Sink) -> SdkTracerProvider {
+    let builder = SdkTracerProvider::builder();
+    match target {
+        Target::Null => builder.with_batch_exporter(sink.clone()),
+        Target::Http(url) => {
+            let exporter = opentelemetry_otlp::SpanExporter::builder()
+                .with_http()
+                .with_endpoint(url)
+                .build();
+            builder.with_batch_exporter(exporter.expect("exporter"))
+        }
+    }
+    .build()
+}
+
+/// Nothing at all behind the API: what is left is what the caller itself does.
+pub(crate) fn nothing() -> impl System {
+    OtelSystem {
+        tracer: NoopTracer::new(),
+        refused: LazyLock::new(NoopTracer::new),
+        unrecorded: LazyLock::new(NoopTracer::new),
+        flush: Box::new(|| {}),
+        target: Target::Null,
+        sink: Sink::default(),
         sampled: remote(TraceFlags::SAMPLED),
         unsampled: remote(TraceFlags::NOT_SAMPLED),
     }
@@ -175,9 +224,9 @@ fn repeat(operations: usize, work: impl Fn()) {
 
 impl<T, N> System for OtelSystem<T, N>
 where
-    T: Tracer,
+    T: Tracer + Send + Sync,
     T::Span: Send + Sync + 'static,
-    N: Tracer,
+    N: Tracer + Send + Sync,
 {
     fn run(&self, case: Case, operations: usize) {
         let Self {
@@ -214,6 +263,9 @@ where
     }
 
     fn received(&self) -> u64 {
-        self.sink.0.load(Ordering::Relaxed)
+        match &self.target {
+            Target::Null => self.sink.0.load(Ordering::Relaxed),
+            Target::Http(url) => crate::http_sink::received(url),
+        }
     }
 }
