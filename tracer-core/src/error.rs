@@ -69,6 +69,10 @@ pub enum FlushError {
     /// Every batch was answered, but an exporter failed to flush or close what it holds itself.
     #[error("an exporter failed to flush or close")]
     Exporter,
+    /// Called on a thread of the provider's own, by an exporter or a subscriber: it would wait for
+    /// itself. A shutdown goes on without the caller.
+    #[error("called inside an exporter of the provider")]
+    InsideExporter,
     /// A processor failed to flush or close, or panicked at it.
     #[error("a processor failed to flush or close")]
     Processor,

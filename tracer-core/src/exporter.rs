@@ -21,8 +21,9 @@ pub type ExportResult = Result<ExportSuccess, ExportError>;
 /// The futures are polled on a current-thread tokio runtime that the provider owns, with the
 /// drivers (time, and I/O where tokio was built with it) enabled. They must not block, or nothing
 /// else of this exporter goes on; wrap an exporter that does with [`crate::sdk::SdkExporter`] or
-/// `tokio::task::spawn_blocking`. A call of its own provider's `force_flush` or `shutdown` blocks:
-/// it waits for itself until its timeout.
+/// `tokio::task::spawn_blocking`. A flush of its own provider is refused with
+/// [`FlushError::InsideExporter`](crate::FlushError::InsideExporter), because it would wait for itself; a shutdown begins and is
+/// not waited for.
 ///
 /// # Cancellation
 /// A future still running when the export timeout passes is dropped, and its spans are counted as

@@ -206,22 +206,6 @@ fn span_that_ends_while_the_threads_locals_are_destroyed_is_delivered() {
 }
 
 #[test]
-fn flush_and_shutdown_work_inside_a_current_thread_runtime() {
-    let recorder = Recorder::default();
-    let provider = provider(&recorder);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("runtime");
-    runtime.block_on(async {
-        provider.tracer("t").start("x");
-        provider.force_flush(TIMEOUT).expect("flush");
-        provider.shutdown(TIMEOUT).expect("shutdown");
-    });
-    assert_eq!(recorder.distinct(), 1);
-    balanced(&provider);
-}
-
-#[test]
 fn thousand_concurrent_flushes_are_all_answered() {
     let recorder = Recorder::default();
     let provider = provider(&recorder);

@@ -1,6 +1,7 @@
 //! How other threads ask the worker for a flush or a shutdown, and wait for the answer.
 
 use std::{
+    cell::Cell,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -8,7 +9,7 @@ use std::{
 use super::bell::Bell;
 use crate::{
     error::FlushError,
-    sync::{Condvar, Mutex},
+    sync::{Condvar, Mutex, thread_local},
 };
 
 /// How much longer than its timeout a caller waits for the answer. Without it, a shutdown that runs
@@ -17,6 +18,22 @@ const GRACE: Duration = Duration::from_millis(25);
 
 /// The longest timeout: a year.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
+thread_local! {
+    /// The provider that this thread works for; 0 if it is none of a pipeline.
+    #[allow(clippy::missing_const_for_thread_local, reason = "loom knows no const")]
+    static EMPLOYER: Cell<u64> = Cell::new(0);
+}
+
+/// Marks this thread as one that the provider's flush waits for.
+pub(crate) fn work_for(provider: u64) {
+    EMPLOYER.with(|employer| employer.set(provider));
+}
+
+/// Whether a flush of the provider, called on this thread, would wait for itself.
+pub(crate) fn works_for(provider: u64) -> bool {
+    EMPLOYER.with(Cell::get) == provider
+}
 
 /// What the worker is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +85,28 @@ impl Control {
 
     /// Sends a request and waits for the answer until the timeout.
     pub(crate) fn call(&self, request: Request, timeout: Duration) -> Result<(), FlushError> {
+        let ticket = self.post(request, timeout)?;
+        // The worker keeps the deadline; the caller leaves it a moment to say so.
+        let patience = ticket.deadline + GRACE;
+        let mut answer = ticket.answer.lock();
+        let mut timed_out = false;
+        while answer.is_none() && !timed_out {
+            (answer, timed_out) = ticket.answered.wait_until(answer, patience);
+        }
+        let answer = answer.take();
+        answer.unwrap_or_else(|| {
+            let mut tickets = self.tickets.lock();
+            tickets.open.retain(|open| !Arc::ptr_eq(open, &ticket));
+            Err(FlushError::Deadline)
+        })
+    }
+
+    /// Sends a request for whose answer nobody need wait.
+    pub(crate) fn post(
+        &self,
+        request: Request,
+        timeout: Duration,
+    ) -> Result<Arc<Ticket>, FlushError> {
         // A longer timeout is as good, and no clock overflows.
         let deadline = Instant::now() + timeout.min(LONGEST);
         let ticket = Arc::new(Ticket {
@@ -84,19 +123,7 @@ impl Control {
             tickets.open.push(Arc::clone(&ticket));
         }
         self.wake();
-        // The worker keeps the deadline; the caller leaves it a moment to say so.
-        let patience = deadline + GRACE;
-        let mut answer = ticket.answer.lock();
-        let mut timed_out = false;
-        while answer.is_none() && !timed_out {
-            (answer, timed_out) = ticket.answered.wait_until(answer, patience);
-        }
-        let answer = answer.take();
-        answer.unwrap_or_else(|| {
-            let mut tickets = self.tickets.lock();
-            tickets.open.retain(|open| !Arc::ptr_eq(open, &ticket));
-            Err(FlushError::Deadline)
-        })
+        Ok(ticket)
     }
 
     /// The requests that came since the last call.

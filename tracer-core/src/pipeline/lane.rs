@@ -19,13 +19,14 @@ use tokio::{
 use super::{
     batch::SpanBatch,
     config::BatchConfig,
-    control::{Answer, Gather, Request},
+    control::{Answer, Gather, Request, work_for},
     lane_stats::{LaneStats, QueueLimits},
     outage::Outage,
 };
 use crate::{
     error::ConfigError,
     exporter::{ExportError, ExportResult, SpanExporter},
+    provider::Shared,
 };
 
 /// Threads for exporters that block and for the resolver of host names.
@@ -55,11 +56,13 @@ impl Lane {
     pub(crate) fn start(
         exporter: Arc<dyn SpanExporter>,
         stats: Arc<LaneStats>,
-        config: &BatchConfig,
+        shared: &Shared,
     ) -> Result<Self, ConfigError> {
+        let config = &shared.batch;
         let (batches, queued_batches) = mpsc::unbounded_channel();
         let (orders, queued_orders) = mpsc::unbounded_channel();
         let run = Run {
+            provider: shared.id,
             exporter,
             stats: Arc::clone(&stats),
             config: config.clone(),
@@ -122,6 +125,8 @@ fn size(batch: &SpanBatch) -> (u64, u64) {
 
 /// The lane's thread.
 struct Run {
+    /// The id of the provider.
+    provider: u64,
     exporter: Arc<dyn SpanExporter>,
     stats: Arc<LaneStats>,
     config: BatchConfig,
@@ -135,16 +140,21 @@ struct Run {
 
 impl Run {
     fn spawn(self, orders: mpsc::UnboundedReceiver<Order>) -> io::Result<()> {
+        let provider = self.provider;
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(BLOCKING_THREADS)
             .thread_name("tracer-export")
             // What an exporter does on such a thread is not traced either. The guard stays there.
-            .on_thread_start(|| mem::forget(Context::enter_telemetry_suppressed_scope()))
+            .on_thread_start(move || {
+                work_for(provider);
+                mem::forget(Context::enter_telemetry_suppressed_scope());
+            })
             .build()?;
         thread::Builder::new()
             .name("tracer-export".to_owned())
             .spawn(move || {
+                work_for(provider);
                 // What the exporter does is not traced: it would export its own spans for ever.
                 let _suppressed = Context::enter_telemetry_suppressed_scope();
                 runtime.block_on(self.run(orders));

@@ -12,13 +12,13 @@ use std::{
 
 use super::{
     batch::SpanBatch,
-    config::BatchConfig,
     control::{Answer, Gather, Request},
     lane_stats::{LaneStats, QueueLimits},
 };
 use crate::{
     error::ConfigError,
     exporter::{ExportError, ExportFuture, ExportResult, SpanExporter},
+    provider::Shared,
     sync::{Condvar, Mutex, thread},
 };
 
@@ -55,8 +55,9 @@ impl Lane {
     pub(crate) fn start(
         exporter: Arc<dyn SpanExporter>,
         stats: Arc<LaneStats>,
-        config: &BatchConfig,
+        shared: &Shared,
     ) -> Result<Self, ConfigError> {
+        let config = &shared.batch;
         let queue = Arc::new(Queue::default());
         let (own_queue, own_stats) = (Arc::clone(&queue), Arc::clone(&stats));
         thread::Builder::new()

@@ -9,7 +9,7 @@ use opentelemetry::Context;
 
 use super::{
     batch::SpanBatch,
-    control::{Answer, Gather, Request, Ticket},
+    control::{Answer, Gather, Request, Ticket, work_for},
     lane::{Lane, Order},
     outage::Outage,
     state::{BatchLimits, Forming, Pace},
@@ -79,6 +79,7 @@ impl Worker {
     pub(crate) fn run(mut self) {
         // Whatever ends this thread, nobody waits for it in vain.
         let _closing = Closing(Arc::clone(&self.engine));
+        work_for(self.shared.id);
         // What is told from here must not make spans that are told of in turn.
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         loop {

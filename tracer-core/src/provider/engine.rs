@@ -183,7 +183,7 @@ impl Engine {
         exporters
             .into_iter()
             .zip(&self.lanes)
-            .map(|(exporter, stats)| Lane::start(exporter, Arc::clone(stats), &shared.batch))
+            .map(|(exporter, stats)| Lane::start(exporter, Arc::clone(stats), shared))
             .collect()
     }
 }

@@ -20,7 +20,10 @@ use crate::{
     exporter::SpanExporter,
     fork::{self, PerProcess},
     local::Outlet,
-    pipeline::{BatchConfig, control::Request},
+    pipeline::{
+        BatchConfig,
+        control::{Request, works_for},
+    },
     processor::{Closing, Processors},
     resource,
     span::{SpanLimits, over_limit::Limits, recording::Recording},
@@ -139,6 +142,9 @@ impl Shared {
         if self.disabled {
             return Ok(());
         }
+        if works_for(self.id) {
+            return Err(FlushError::InsideExporter);
+        }
         let processors = Closing::begin(self, Request::Flush, timeout);
         let engine = self.engine();
         let exported = if engine.is_started() {
@@ -162,6 +168,11 @@ impl Shared {
         }
         let processors = Closing::begin(self, Request::Shutdown, timeout);
         let engine = self.engine();
+        if works_for(self.id) {
+            // Goes on without the caller. If nobody takes it, the worker has ended by itself.
+            let _ = engine.control.post(Request::Shutdown, timeout);
+            return Err(ShutdownError::Flush(FlushError::InsideExporter));
+        }
         let exported = if engine.close_idle() {
             Ok(())
         } else {
