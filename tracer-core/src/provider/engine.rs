@@ -42,7 +42,7 @@ const CLOSED: u64 = 2;
 pub(crate) struct Counts {
     /// Spans the worker took out of rings.
     pub(crate) drained: AtomicU64,
-    /// Set when the worker has taken its last span: what is in a ring then stays there.
+    /// Set at the end of a shutdown: what is in a ring then is dropped.
     pub(crate) sealed: AtomicBool,
     pub(super) sampler_panics: AtomicU64,
     /// Spans that started or ended without a ring because the provider was closed.
@@ -120,6 +120,16 @@ impl Engine {
     pub(super) fn is_started(&self) -> bool {
         // Acquire: pairs with the exchange in `claim`. Whoever ended a span has seen it started.
         self.worker.load(Ordering::Acquire) == STARTED
+    }
+
+    /// Gives up whatever has no outcome. A worker that is late may still take spans from rings,
+    /// and counts them as failed by the deadline.
+    pub(super) fn seal(&self) {
+        for lane in &self.lanes {
+            lane.seal();
+        }
+        // Release: as in `close`.
+        self.counts.sealed.store(true, Ordering::Release);
     }
 
     /// What is left in rings stays there, and nobody is answered any more.

@@ -179,9 +179,7 @@ impl Shared {
             engine.control.call(Request::Shutdown, timeout)
         };
         // Whatever still hangs is given up now, so that every span is accounted for.
-        for lane in &engine.lanes {
-            lane.seal();
-        }
+        engine.seal();
         let closed = exported.and(processors.wait());
         closed.map_err(ShutdownError::Flush)
     }
