@@ -29,21 +29,12 @@ use opentelemetry::{
     trace::{Span as _, Tracer as _, TracerProvider as _},
 };
 use opentelemetry_sdk::Resource;
-use support::{Recorder, TIMEOUT, balanced, provider};
+use support::{Recorder, TIMEOUT, balanced, provider, rounds};
 use tracer_core::{
     ExportError, ExportFuture, ExportSuccess, FlushError, ShutdownError, SpanBatch, SpanExporter,
     Stats, TracerProvider,
     resource::{self, Detector, System},
 };
-
-/// How often the loaded process forks.
-fn rounds() -> usize {
-    if std::env::var_os("TRACER_FULL").is_some() {
-        1000
-    } else {
-        50
-    }
-}
 
 fn to_file(folder: &Path) -> TracerProvider {
     TracerProvider::builder()
@@ -57,7 +48,7 @@ fn children_of_a_loaded_process_export_all_of_their_own_and_nothing_of_its() {
     let folder = tempfile::tempdir().expect("folder");
     let provider = to_file(folder.path());
     let stop = AtomicBool::new(false);
-    let rounds = rounds();
+    let rounds = rounds(50, 1000);
     let mut slowest = Duration::ZERO;
     thread::scope(|scope| {
         for _ in 0..4 {

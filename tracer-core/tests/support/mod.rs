@@ -114,7 +114,7 @@ impl SpanExporter for Recorder {
                 Mood::Refuse => Err(ExportError::NonRetryable {
                     status: Status::Http(400),
                 }),
-                Mood::Panic => panic!("asked to"),
+                Mood::Panic => quiet_panic(),
                 Mood::Hang => std::future::pending().await,
             }
         })
@@ -154,6 +154,20 @@ pub fn balanced(provider: &TracerProvider) -> Stats {
     let stats = provider.stats();
     assert!(stats.balances(), "{stats:#?}");
     stats
+}
+
+/// How often a test repeats what it does: more with `TRACER_FULL` in the environment.
+pub fn rounds(usual: usize, full: usize) -> usize {
+    if std::env::var_os("TRACER_FULL").is_some() {
+        full
+    } else {
+        usual
+    }
+}
+
+/// Panics without a word: the hook, which prints, is not called.
+pub fn quiet_panic() -> ! {
+    std::panic::resume_unwind(Box::new("asked to"))
 }
 
 /// Waits for a condition, with a deadline.
