@@ -1,12 +1,22 @@
-//! Trace and span ids: random, never zero, without a lock or a system call on the span path.
+//! Trace and span ids: random, never zero, without a lock or a system call on the span path. Or
+//! those of a generator that the application brings.
 
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
-use opentelemetry::{SpanId, TraceId};
+use opentelemetry::{SpanId, TraceFlags, TraceId};
+use opentelemetry_sdk::trace::IdGenerator;
 use rand::{
     Rng, SeedableRng,
     rngs::{SmallRng, SysRng},
 };
+
+/// The W3C level 2 flag that says: the trace id is random in its last 7 bytes.
+pub(crate) const RANDOM: TraceFlags = TraceFlags::new(0x02);
 
 thread_local! {
     /// The generator of this thread, seeded with its first span. Has nothing to drop, so it works
@@ -27,6 +37,72 @@ pub(crate) fn new_ids(trace_id: Option<TraceId>) -> (TraceId, SpanId) {
         // Cannot happen: nothing foreign runs while the generator is borrowed.
         Err(_) => ids(&mut seeded(), trace_id),
     })
+}
+
+/// Whether the trace ids of an application's own generator are random, which sets the W3C level 2
+/// `random` flag on roots (trace/sdk.md "IdGenerator randomness"): others may then sample by the id.
+/// Complete: it is known or it is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TraceIdRandomness {
+    /// The last 7 bytes of every trace id are random (W3C Trace Context level 2, "Random trace
+    /// ID flag").
+    Random,
+    /// Nothing is known of them: the flag stays unset.
+    Unknown,
+}
+
+/// The generator of an application, in place of [`new_ids`].
+#[derive(Debug)]
+pub(crate) struct CustomIds {
+    generator: Box<dyn IdGenerator>,
+    randomness: TraceIdRandomness,
+    failures: AtomicU64,
+}
+
+impl CustomIds {
+    pub(crate) fn new(generator: Box<dyn IdGenerator>, randomness: TraceIdRandomness) -> Self {
+        Self {
+            generator,
+            randomness,
+            failures: AtomicU64::new(0),
+        }
+    }
+
+    /// Ids as [`new_ids`] gives them, and the flags of a root. Where the generator panics or gives
+    /// zero, which no id may be, random ones stand in, and that is counted.
+    pub(crate) fn new_ids(&self, trace_id: Option<TraceId>) -> (TraceId, SpanId, TraceFlags) {
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            let trace_id = trace_id.unwrap_or_else(|| self.generator.new_trace_id());
+            (trace_id, self.generator.new_span_id())
+        }));
+        let made = match made {
+            Ok((trace, span)) if trace != TraceId::INVALID && span != SpanId::INVALID => {
+                Some((trace, span))
+            }
+            Ok(_) => None,
+            Err(payload) => {
+                // What a panic carries may panic again when it is dropped.
+                mem::forget(payload);
+                None
+            }
+        };
+        let (trace_id, span_id) = made.unwrap_or_else(|| {
+            // Relaxed: a statistic.
+            self.failures.fetch_add(1, Ordering::Relaxed);
+            new_ids(trace_id)
+        });
+        let flags = match self.randomness {
+            TraceIdRandomness::Random => RANDOM,
+            TraceIdRandomness::Unknown => TraceFlags::NOT_SAMPLED,
+        };
+        (trace_id, span_id, flags)
+    }
+
+    /// How often random ids stood in.
+    pub(crate) fn failures(&self) -> u64 {
+        // Relaxed: a statistic.
+        self.failures.load(Ordering::Relaxed)
+    }
 }
 
 /// Makes this thread, the only one of a forked child, take ids of its own. Called in the fork.

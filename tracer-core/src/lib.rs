@@ -111,6 +111,7 @@ mod sync;
 pub use crate::{
     error::{ConfigError, FlushError, ShutdownError},
     exporter::{ExportError, ExportFuture, ExportResult, ExportSuccess, SpanExporter, Status},
+    ids::TraceIdRandomness,
     pipeline::{BatchConfig, SpanBatch, SpanRecord, SpanRecords},
     processor::SpanProcessor,
     provider::{TracerProvider, TracerProviderBuilder},

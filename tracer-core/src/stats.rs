@@ -27,6 +27,8 @@ pub struct Stats {
     pub sampler_panics: u64,
     /// Callbacks of processors that panicked.
     pub processor_panics: u64,
+    /// Spans whose ids are random because the application's generator panicked or gave zero.
+    pub id_failures: u64,
     /// What the limits of spans kept out. The spans themselves say what they lost.
     pub over_limit: OverLimit,
     /// Rings in use, one for each thread that ended or started a span.

@@ -12,14 +12,11 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult};
 
 use crate::{
     clock::unix_nanos,
-    ids::new_ids,
+    ids::{RANDOM, new_ids},
     local,
     provider::{Sampler, Shared},
     span::{Span, recording::Birth},
 };
-
-/// The W3C level 2 flag that says: the trace id is random in its last 7 bytes.
-const RANDOM: TraceFlags = TraceFlags::new(0x02);
 
 /// Starts spans of one instrumentation scope: implements [`opentelemetry::trace::Tracer`].
 ///
@@ -27,6 +24,9 @@ const RANDOM: TraceFlags = TraceFlags::new(0x02);
 /// Starting a sampled span reads the clock once and takes a buffer from the thread's pool: no
 /// lock, no allocation once the pool is warm. A span that is not sampled costs its ids and the
 /// sampler.
+///
+/// Attributes that are known when a span starts are best given to its builder: only those does a
+/// sampler see (trace/api.md "Span Creation"). An attribute has a value always; the API has no null.
 #[derive(Clone, Debug)]
 pub struct Tracer {
     shared: Arc<Shared>,
@@ -83,12 +83,19 @@ impl Tracer {
             return Span::non_recording(|context| context.clone_from(parent));
         }
         let parent = Some(parent).filter(|parent| parent.is_valid());
-        let (trace_id, span_id) = new_ids(parent.map(SpanContext::trace_id));
+        let parent_trace_id = parent.map(SpanContext::trace_id);
+        let (trace_id, span_id, root_flags) = match &shared.custom_ids {
+            None => {
+                let (trace_id, span_id) = new_ids(parent_trace_id);
+                (trace_id, span_id, RANDOM)
+            }
+            Some(custom) => custom.new_ids(parent_trace_id),
+        };
         let identity = Identity {
             trace_id,
             span_id,
-            // All eight flags of the parent are passed on; a root's id is random by construction.
-            flags: parent.map_or(RANDOM, SpanContext::trace_flags),
+            // All eight flags of the parent are passed on.
+            flags: parent.map_or(root_flags, SpanContext::trace_flags),
         };
         let Sampler::Custom(sampler) = &shared.sampler else {
             let write = |context: &mut SpanContext, sampled| {

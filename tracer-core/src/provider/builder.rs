@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use opentelemetry_sdk::{Resource, trace::ShouldSample};
+use opentelemetry_sdk::{
+    Resource,
+    trace::{IdGenerator, ShouldSample},
+};
 
 use super::{Sampler, Shared, TracerProvider};
 use crate::{
@@ -13,6 +16,7 @@ use crate::{
     error::ConfigError,
     exporter::SpanExporter,
     fork,
+    ids::{CustomIds, TraceIdRandomness},
     pipeline::BatchConfig,
     processor::{Processors, SpanProcessor},
     resource,
@@ -24,6 +28,7 @@ use crate::{
 pub struct TracerProviderBuilder {
     resource: Option<Resource>,
     sampler: Option<Box<dyn ShouldSample>>,
+    custom_ids: Option<CustomIds>,
     limits: SpanLimits,
     batch: BatchConfig,
     processors: Vec<Box<dyn SpanProcessor>>,
@@ -44,6 +49,18 @@ impl TracerProviderBuilder {
     #[must_use]
     pub fn sampler(mut self, sampler: impl Into<Box<dyn ShouldSample>>) -> Self {
         self.sampler = Some(sampler.into());
+        self
+    }
+
+    /// Where ids come from. Default: random ones, which need no lock and set the W3C `random` flag
+    /// on roots. A generator that panics or gives zero is replaced for that span, which is counted.
+    #[must_use]
+    pub fn id_generator(
+        mut self,
+        generator: impl IdGenerator + 'static,
+        randomness: TraceIdRandomness,
+    ) -> Self {
+        self.custom_ids = Some(CustomIds::new(Box::new(generator), randomness));
         self
     }
 
@@ -139,6 +156,7 @@ impl TracerProviderBuilder {
             self.limits,
             self.sampler
                 .map_or(Sampler::ParentOrAlways, Sampler::Custom),
+            self.custom_ids,
             Processors::new(self.processors),
             resource,
             self.batch,

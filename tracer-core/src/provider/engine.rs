@@ -172,6 +172,7 @@ impl Engine {
             sampler_panics: counts.sampler_panics.load(Ordering::Relaxed),
             processor_panics: 0,
             over_limit: OverLimit::default(),
+            id_failures: 0,
             rings: self.registry.len() as u64,
             exporters,
         }

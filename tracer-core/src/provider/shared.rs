@@ -19,6 +19,7 @@ use crate::{
     error::{ConfigError, FlushError, ShutdownError},
     exporter::SpanExporter,
     fork::{self, PerProcess},
+    ids::CustomIds,
     local::Outlet,
     pipeline::{
         BatchConfig,
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
     pub(crate) sampler: Sampler,
+    /// `None` for random ids.
+    pub(crate) custom_ids: Option<CustomIds>,
     pub(crate) processors: Processors,
     resource: PerProcess<Resource>,
     pub(crate) batch: BatchConfig,
@@ -64,6 +67,7 @@ impl Shared {
     pub(crate) fn new(
         limits: SpanLimits,
         sampler: Sampler,
+        custom_ids: Option<CustomIds>,
         processors: Processors,
         resource: Resource,
         batch: BatchConfig,
@@ -77,6 +81,7 @@ impl Shared {
             clock: Clock::new(),
             limits: limits.into(),
             sampler,
+            custom_ids,
             processors,
             resource: PerProcess::new(resource),
             batch,
@@ -96,6 +101,7 @@ impl Shared {
         let mut shared = Self::new(
             SpanLimits::default(),
             Sampler::ParentOrAlways,
+            None,
             Processors::new(Vec::new()),
             Resource::builder_empty().build(),
             BatchConfig::default(),
@@ -270,6 +276,7 @@ impl Shared {
         Stats {
             processor_panics: self.processors.panics(),
             over_limit: self.limits.over_limit(),
+            id_failures: self.custom_ids.as_ref().map_or(0, CustomIds::failures),
             ..stats
         }
     }

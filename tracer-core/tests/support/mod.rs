@@ -16,10 +16,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use opentelemetry::{
+    SpanId, TraceId,
+    trace::{SpanContext, TraceFlags, TraceState},
+};
 use opentelemetry_sdk::trace::SpanData;
 use tracer_core::{
     BatchConfig, ExportError, ExportFuture, ExportSuccess, SpanBatch, SpanExporter, Stats, Status,
-    TracerProvider,
+    TracerProvider, TracerProviderBuilder,
 };
 
 pub const TIMEOUT: Duration = Duration::from_secs(20);
@@ -168,6 +172,31 @@ pub fn rounds(usual: usize, full: usize) -> usize {
 /// Panics without a word: the hook, which prints, is not called.
 pub fn quiet_panic() -> ! {
     std::panic::resume_unwind(Box::new("asked to"))
+}
+
+/// The spans that a program makes.
+pub fn spans(
+    set_up: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
+    program: impl FnOnce(&TracerProvider),
+) -> Vec<SpanData> {
+    let recorder = Recorder::default();
+    let builder = TracerProvider::builder().exporter(recorder.clone());
+    let provider = set_up(builder).build().expect("provider");
+    program(&provider);
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    balanced(&provider);
+    recorder.spans()
+}
+
+/// The context of a parent elsewhere.
+pub fn remote(flags: u8) -> SpanContext {
+    SpanContext::new(
+        TraceId::from(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736),
+        SpanId::from(0x00f0_67aa_0ba9_02b7),
+        TraceFlags::new(flags),
+        true,
+        TraceState::NONE,
+    )
 }
 
 /// Waits for a condition, with a deadline.
