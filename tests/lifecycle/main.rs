@@ -13,4 +13,5 @@ use tracer_tests::poll::PATIENCE as TIMEOUT;
 #[path = "../../tracer-core/tests/support/forked.rs"]
 mod forked;
 
+mod exit;
 mod fork;
