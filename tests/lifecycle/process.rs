@@ -1,5 +1,6 @@
 //! A process that traces and ends, in the way that its first argument names. What it has to say it
 //! prints; what goes wrong ends it with a code that is not 0.
+#![forbid(unsafe_code)]
 #![cfg_attr(
     not(unix),
     allow(unused, reason = "for systems with processes as unix has them")
