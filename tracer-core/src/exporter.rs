@@ -40,6 +40,12 @@ pub trait SpanExporter: fmt::Debug + Send + Sync + 'static {
     /// under the error's reason and does not try again, so retries belong in the exporter.
     fn export<'a>(&'a self, batch: &'a SpanBatch) -> ExportFuture<'a>;
 
+    /// Where the exporter sends to, as host name or address and port. Asked once, before the first
+    /// batch; for the metrics `otel.sdk.exporter.*`, which say nothing of it by default.
+    fn server(&self) -> Option<(String, u16)> {
+        None
+    }
+
     /// Called once, before the first batch, with the provider's resource.
     fn set_resource(&mut self, _resource: &Resource) {}
 
@@ -68,6 +74,8 @@ pub trait SpanExporter: fmt::Debug + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExportSuccess {
+    /// The protocol's status, if the exporter tells it.
+    pub status: Option<Status>,
     /// How many spans the destination refused (the `rejected_spans` of an OTLP partial success).
     /// More than the batch holds counts as the whole batch.
     pub rejected_spans: u64,
@@ -76,7 +84,17 @@ pub struct ExportSuccess {
 impl ExportSuccess {
     /// An answer in which `rejected_spans` spans were refused.
     pub fn with_rejected(rejected_spans: u64) -> Self {
-        Self { rejected_spans }
+        Self {
+            rejected_spans,
+            ..Self::default()
+        }
+    }
+
+    /// The same answer with the status that the destination gave.
+    #[must_use]
+    pub fn status(mut self, status: Status) -> Self {
+        self.status = Some(status);
+        self
     }
 }
 
@@ -164,6 +182,14 @@ impl ExportError {
             .get(self.reason_index())
             .copied()
             .unwrap_or_default()
+    }
+
+    /// The status that the destination gave, where there is one.
+    pub(crate) fn status(&self) -> Option<Status> {
+        match self {
+            Self::NonRetryable { status } | Self::RetriesExhausted { status } => Some(*status),
+            _ => None,
+        }
     }
 
     pub(crate) fn reason_index(&self) -> usize {

@@ -69,6 +69,7 @@
 //! | `local.rs`, `ids.rs`, `clock.rs` | what a thread keeps; ids; the clock |
 //! | `processor.rs` | [`SpanProcessor`]: code of the application that sees every span |
 //! | `fork.rs` | what a forked child makes anew |
+//! | `metrics/` | what the provider tells of itself to a meter |
 //! | `ring/` | the byte ring and the registry of all threads' rings |
 //! | `pipeline/` | worker, batches, lanes, flush and shutdown |
 //! | [`sdk`] | adapters to `opentelemetry_sdk` |
@@ -89,6 +90,7 @@ mod processor;
 
 pub mod env;
 mod exporter;
+mod metrics;
 mod pipeline;
 pub mod resource;
 pub mod sdk;

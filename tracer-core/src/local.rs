@@ -98,6 +98,18 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Box<Recording> {
         .unwrap_or_else(|| Box::new(Recording::new(Arc::clone(shared))))
 }
 
+/// Counts a start by kind.
+#[cold]
+pub(crate) fn count_birth(shared: &Arc<Shared>, birth: usize) {
+    let counted = with(|local| {
+        local.outlet(shared)?.count_birth(birth);
+        Some(())
+    });
+    if counted.is_none() {
+        shared.count_birth_elsewhere(birth);
+    }
+}
+
 /// Ends a span: hands its bytes to the worker if it is sampled.
 #[inline]
 pub(crate) fn end(recording: &mut Recording) {
@@ -208,6 +220,10 @@ impl Outlet {
             spare_bytes: 0,
             max_spare_bytes,
         }
+    }
+
+    pub(crate) fn count_birth(&mut self, birth: usize) {
+        self.producer.counters().bump_birth(birth);
     }
 
     /// Counts a span as started, and returns a spare recording for it if there is one.

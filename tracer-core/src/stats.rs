@@ -102,6 +102,11 @@ pub struct ExporterStats {
     pub queue_full: u64,
     /// Queued or under way.
     pub waiting: u64,
+    /// Of the waiting, those that the exporter has been given.
+    pub in_flight: u64,
+    /// Of those failed by the `deadline`, the ones that a shutdown gave up on before the exporter
+    /// was given them.
+    pub unsent: u64,
 }
 
 impl ExporterStats {

@@ -13,7 +13,7 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult};
 use crate::{
     clock::unix_nanos,
     ids::{RANDOM, new_ids},
-    local,
+    local, metrics,
     provider::{Sampler, Shared},
     span::{Span, recording::Birth},
 };
@@ -104,8 +104,10 @@ impl Tracer {
                 identity.write(context, sampled, state.map(|state| || state.clone()));
             };
             if parent.is_some_and(|parent| !parent.is_sampled()) {
+                self.count_start(parent, &SamplingDecision::Drop);
                 return Span::non_recording(|context| write(context, false));
             }
+            self.count_start(parent, &SamplingDecision::RecordAndSample);
             return self.record(request, parent_cx, parent, &[], |context| {
                 write(context, true)
             });
@@ -125,6 +127,7 @@ impl Tracer {
             attributes,
             trace_state,
         } = sampling;
+        self.count_start(parent, &decision);
         let sampled = decision == SamplingDecision::RecordAndSample;
         let has_state = trace_state != TraceState::NONE;
         let write = |context: &mut SpanContext| {
@@ -134,6 +137,14 @@ impl Tracer {
             return Span::non_recording(write);
         }
         self.record(request, parent_cx, parent, &attributes, write)
+    }
+
+    /// Counts a start by kind, if there is a meter to tell.
+    #[inline]
+    fn count_start(&self, parent: Option<&SpanContext>, decision: &SamplingDecision) {
+        if self.shared.is_metered {
+            local::count_birth(&self.shared, metrics::birth(parent, decision));
+        }
     }
 
     /// Starts a span that records.

@@ -2,10 +2,10 @@
 
 use std::{fmt, rc::Rc, time::Duration};
 
-use opentelemetry::{KeyValue, Value, global};
+use opentelemetry::{KeyValue, Value, global, metrics::MeterProvider};
 use opentelemetry_sdk::{Resource, trace::ShouldSample};
 use tracer_core::{
-    BatchConfig, SpanExporter, SpanLimits, TracerProvider,
+    BatchConfig, SpanExporter, SpanLimits, SpanProcessor, TracerProvider, TracerProviderBuilder,
     env::Env,
     resource::{self, Detector, System},
 };
@@ -91,6 +91,8 @@ pub struct Builder {
     detectors: Vec<Detector>,
     attributes: Vec<KeyValue>,
     exporters: Vec<Box<dyn SpanExporter>>,
+    /// What is passed on as it is: processors, and the provider of a meter.
+    core: TracerProviderBuilder,
     sampler: Option<Box<dyn ShouldSample>>,
     propagator: Option<CompositePropagator>,
     batch_config: Option<BatchConfig>,
@@ -109,6 +111,7 @@ impl Default for Builder {
             detectors: Detector::ALL.to_vec(),
             attributes: Vec::new(),
             exporters: Vec::new(),
+            core: TracerProvider::builder(),
             sampler: None,
             propagator: None,
             batch_config: None,
@@ -149,6 +152,19 @@ impl Builder {
     /// others.
     pub fn exporter(mut self, exporter: impl SpanExporter) -> Self {
         self.exporters.push(Box::new(exporter));
+        self
+    }
+
+    /// Adds a processor: code that sees and changes every span at its start and its end.
+    pub fn processor(mut self, processor: impl SpanProcessor) -> Self {
+        self.core = self.core.processor(processor);
+        self
+    }
+
+    /// Tells the `otel.sdk.*` metrics of spans, queue and exporters; see
+    /// [`TracerProviderBuilder::meter_provider`].
+    pub fn meter_provider(mut self, provider: &impl MeterProvider) -> Self {
+        self.core = self.core.meter_provider(provider);
         self
     }
 
@@ -208,7 +224,8 @@ impl Builder {
             let lookup = self.lookup;
             let system = System::new("/", move |name| lookup(name));
             let detected = resource::detect(&self.detectors, &system);
-            let mut provider = TracerProvider::builder()
+            let mut provider = self
+                .core
                 .resource(resource(&detected, &mut env, self.attributes))
                 .batch_config(match self.batch_config {
                     Some(config) => config,
@@ -247,6 +264,7 @@ impl fmt::Debug for Builder {
         f.debug_struct("Builder")
             .field("detectors", &self.detectors)
             .field("exporters", &self.exporters)
+            .field("core", &self.core)
             .field("sampler", &self.sampler)
             .field("propagator", &self.propagator)
             .field("batch_config", &self.batch_config)

@@ -132,8 +132,8 @@ struct Run {
     config: BatchConfig,
     batches: mpsc::UnboundedReceiver<SpanBatch>,
     exports: JoinSet<ExportResult>,
-    /// Spans and bytes of each export under way.
-    sizes: HashMap<task::Id, (u64, u64)>,
+    /// Spans and bytes of each export under way, and when it began.
+    sizes: HashMap<task::Id, (u64, u64, Instant)>,
     outage: Outage,
     started: Instant,
 }
@@ -245,11 +245,16 @@ impl Run {
     async fn give_up_rest(&mut self) {
         self.stats.seal();
         self.exports.shutdown().await;
+        for (_, _, began) in self.sizes.values() {
+            let after = began.elapsed();
+            self.tell_duration(*began, &Err(ExportError::Deadline { after }));
+        }
         self.batches.close();
     }
 
     fn begin(&mut self, batch: SpanBatch) {
         let size = size(&batch);
+        let began = Instant::now();
         self.stats.begin(size.0);
         let exporter = Arc::clone(&self.exporter);
         let after = self.config.export_timeout;
@@ -258,7 +263,14 @@ impl Run {
                 .await
                 .unwrap_or(Err(ExportError::Deadline { after }))
         });
-        self.sizes.insert(export.id(), size);
+        let (spans, bytes) = size;
+        self.sizes.insert(export.id(), (spans, bytes, began));
+    }
+
+    fn tell_duration(&self, began: Instant, result: &ExportResult) {
+        if let Some(metrics) = self.stats.metrics() {
+            metrics.exported(began.elapsed(), result);
+        }
     }
 
     /// Counts the outcome of one export.
@@ -271,7 +283,10 @@ impl Run {
                 (id, Err(ExportError::Panicked))
             }
         };
-        let (spans, bytes) = self.sizes.remove(&id).unwrap_or_default();
+        let Some((spans, bytes, began)) = self.sizes.remove(&id) else {
+            return;
+        };
+        self.tell_duration(began, &result);
         let lost = self.stats.settle(spans, bytes, &result);
         let notice = if lost > 0 {
             self.outage.lost(lost, self.started.elapsed())

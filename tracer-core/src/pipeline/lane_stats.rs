@@ -1,9 +1,10 @@
 //! What one lane counts.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use crate::{
     exporter::{ExportError, ExportResult},
+    metrics::LaneMetrics,
     stats::ExporterStats,
     sync::Mutex,
 };
@@ -14,13 +15,16 @@ use crate::{
 pub(crate) struct LaneStats {
     pub(crate) component_type: &'static str,
     counts: Mutex<Counts>,
+    metrics: OnceLock<LaneMetrics>,
 }
 
 #[derive(Debug, Default)]
 struct Counts {
     accepted: u64,
-    /// Of the accepted, those whose export has begun.
+    /// Of the accepted, those whose export has begun, or never will.
     begun: u64,
+    /// Of those, the ones that never will: failed by the deadline without the exporter.
+    unsent: u64,
     /// Bytes of the accepted spans that have no outcome yet.
     waiting_bytes: u64,
     exported: u64,
@@ -43,7 +47,18 @@ impl LaneStats {
         Self {
             component_type,
             counts: Mutex::default(),
+            metrics: OnceLock::new(),
         }
+    }
+
+    /// What to tell of this lane, if there is somebody to tell it to. Called once at most.
+    pub(crate) fn set_metrics(&self, metrics: LaneMetrics) {
+        // Set once, as said.
+        let _ = self.metrics.set(metrics);
+    }
+
+    pub(crate) fn metrics(&self) -> Option<&LaneMetrics> {
+        self.metrics.get()
     }
 
     pub(super) fn has_room(&self, spans: u64, bytes: u64, limits: QueueLimits) -> bool {
@@ -72,7 +87,10 @@ impl LaneStats {
     }
 
     pub(super) fn begin(&self, spans: u64) {
-        self.counts.lock().begun += spans;
+        let mut counts = self.counts.lock();
+        if !counts.sealed {
+            counts.begun += spans;
+        }
     }
 
     /// Counts what became of a batch that has begun; returns how many of its spans are lost.
@@ -103,6 +121,8 @@ impl LaneStats {
         if !counts.sealed {
             let waiting = counts.waiting();
             counts.fail(waiting, ExportError::DEADLINE);
+            counts.unsent += counts.accepted - counts.begun;
+            counts.begun = counts.accepted;
             counts.waiting_bytes = 0;
             counts.sealed = true;
         }
@@ -134,6 +154,8 @@ impl LaneStats {
             failed,
             queue_full: counts.queue_full,
             waiting: counts.waiting(),
+            in_flight: counts.begun - counts.settled(),
+            unsent: counts.unsent,
         }
     }
 }
@@ -147,12 +169,18 @@ impl Counts {
     }
 
     fn waiting(&self) -> u64 {
-        self.accepted - self.exported - self.rejected - self.failed.iter().sum::<u64>()
+        self.accepted - self.settled()
+    }
+
+    /// The spans that have an outcome.
+    fn settled(&self) -> u64 {
+        self.exported + self.rejected + self.failed.iter().sum::<u64>()
     }
 
     fn refuse(&mut self, spans: u64, reason: usize) {
         self.accepted += spans;
         self.begun += spans;
+        self.unsent += spans;
         self.fail(spans, reason);
     }
 
@@ -188,6 +216,9 @@ mod tests {
         let snapshot = stats.snapshot();
         assert_eq!((snapshot.exported, snapshot.queue_full), (6, 6));
         assert_eq!((snapshot.failed["encode"], snapshot.waiting), (10, 1));
+        assert_eq!((snapshot.in_flight, snapshot.unsent), (0, 0));
+        stats.begin(1);
+        assert_eq!(stats.snapshot().in_flight, 1);
     }
 
     #[test]
@@ -195,12 +226,15 @@ mod tests {
         let stats = LaneStats::new("x");
         assert!(stats.accept(6, 80, LIMITS));
         stats.begin(6);
+        assert!(stats.accept(2, 10, LIMITS));
         stats.seal();
         stats.seal();
+        stats.begin(2);
         assert_eq!(stats.settle(6, 80, &Ok(ExportSuccess::default())), 0);
         assert!(!stats.accept(1, 1, LIMITS));
         let snapshot = stats.snapshot();
-        assert_eq!((snapshot.failed["deadline"], snapshot.waiting), (7, 0));
+        assert_eq!((snapshot.failed["deadline"], snapshot.waiting), (9, 0));
+        assert_eq!((snapshot.in_flight, snapshot.unsent), (0, 3));
         assert_eq!(snapshot.exported, 0);
     }
 }

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry_sdk::{
     Resource,
     trace::{IdGenerator, ShouldSample},
@@ -17,6 +18,7 @@ use crate::{
     exporter::SpanExporter,
     fork,
     ids::{CustomIds, TraceIdRandomness},
+    metrics,
     pipeline::BatchConfig,
     processor::{Processors, SpanProcessor},
     resource,
@@ -33,6 +35,7 @@ pub struct TracerProviderBuilder {
     batch: BatchConfig,
     processors: Vec<Box<dyn SpanProcessor>>,
     exporters: Vec<Box<dyn SpanExporter>>,
+    meter: Option<Meter>,
     disabled: bool,
 }
 
@@ -98,6 +101,40 @@ impl TracerProviderBuilder {
         self
     }
 
+    /// Tells the eight `otel.sdk.*` metrics of the semantic conventions about spans, their
+    /// processor and their exporters (otel/sdk-metrics.md). Default: none are told.
+    ///
+    /// Each exporter is told of as a pair of components, `batching_span_processor/<n>` and
+    /// `<its type>/<n>`, numbered through the process. The queue of a processor is what waits for
+    /// the exporter: in the threads' rings, and in the queue whose capacity is
+    /// [`BatchConfig::max_queue_size`]. `error.type` has the reasons of [`Stats`](crate::Stats),
+    /// and `rejected`.
+    ///
+    /// The instruments read what this provider counts for as long as it exists, so keep it until
+    /// the metrics are collected for the last time. Two providers should not share one
+    /// `MeterProvider`: `otel.sdk.span.*` have nothing to tell them apart by. A forked child tells
+    /// nothing.
+    ///
+    /// # Cost
+    /// One counter of the thread's own at the start of every span. The rest is read when somebody
+    /// collects.
+    ///
+    /// # Examples
+    /// ```
+    /// use opentelemetry_sdk::metrics::SdkMeterProvider;
+    ///
+    /// let meters = SdkMeterProvider::builder().build();
+    /// let provider = tracer_core::TracerProvider::builder()
+    ///     .meter_provider(&meters)
+    ///     .build()?;
+    /// # Ok::<(), tracer_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn meter_provider(mut self, provider: &impl MeterProvider) -> Self {
+        self.meter = Some(metrics::meter(provider));
+        self
+    }
+
     /// Takes everything that the core reads from an environment: `OTEL_SDK_DISABLED`,
     /// `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_BSP_*` and the limits of spans.
     /// What is set afterwards wins. `env` then holds what was refused.
@@ -152,7 +189,7 @@ impl TracerProviderBuilder {
             .into_iter()
             .map(|exporter| set_up(exporter, &resource))
             .collect::<Result<_, _>>()?;
-        let shared = Arc::new(Shared::new(
+        let mut shared = Shared::new(
             self.limits,
             self.sampler
                 .map_or(Sampler::ParentOrAlways, Sampler::Custom),
@@ -161,7 +198,12 @@ impl TracerProviderBuilder {
             resource,
             self.batch,
             &exporters,
-        ));
+        );
+        shared.is_metered = self.meter.is_some();
+        let shared = Arc::new(shared);
+        if let Some(meter) = &self.meter {
+            metrics::watch(meter, &shared, &exporters)?;
+        }
         let exporters = exporters.into_iter().map(|(_, exporter)| exporter);
         shared.engine().start(&shared, exporters.collect())?;
         Ok(TracerProvider::new(shared))

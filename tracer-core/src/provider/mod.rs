@@ -105,5 +105,6 @@ impl Drop for Inner {
     fn drop(&mut self) {
         // A failure is counted in the statistics; nobody is left to tell.
         let _ = self.shared.shutdown(DROP_TIMEOUT);
+        self.shared.abandon();
     }
 }

@@ -43,12 +43,16 @@ pub(crate) struct Shared {
     /// `None` for random ids.
     pub(crate) custom_ids: Option<CustomIds>,
     pub(crate) processors: Processors,
+    /// Whether starts are counted by kind.
+    pub(crate) is_metered: bool,
     resource: PerProcess<Resource>,
     pub(crate) batch: BatchConfig,
     /// Those that the provider was built with, for the children; the lanes own them.
     pub(super) exporters: Vec<Weak<dyn SpanExporter>>,
     engine: PerProcess<Engine>,
     closed: AtomicBool,
+    /// The last clone of the provider is gone; threads and spans still hold this.
+    abandoned: AtomicBool,
     /// Whether there never was a worker. Such a provider is closed from the start.
     disabled: bool,
     /// Locked when undisturbed only: a child goes on with the same scopes.
@@ -83,6 +87,7 @@ impl Shared {
             sampler,
             custom_ids,
             processors,
+            is_metered: false,
             resource: PerProcess::new(resource),
             batch,
             engine: PerProcess::new(Engine::new(component_types)),
@@ -91,6 +96,7 @@ impl Shared {
                 .map(|(_, exporter)| Arc::downgrade(exporter))
                 .collect(),
             closed: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
             disabled: false,
             scopes: Mutex::default(),
         }
@@ -142,6 +148,17 @@ impl Shared {
     pub(crate) fn is_closed(&self) -> bool {
         // Relaxed: a hint. A span that misses it stays in its ring and is counted from there.
         self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Nobody asks for the counts any more.
+    pub(super) fn abandon(&self) {
+        // Relaxed: as above.
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        // Relaxed: as above.
+        self.abandoned.load(Ordering::Relaxed)
     }
 
     pub(crate) fn flush(self: &Arc<Self>, timeout: Duration) -> Result<(), FlushError> {
@@ -207,6 +224,11 @@ impl Shared {
             return None;
         }
         self.with_fallback(Outlet::start)
+    }
+
+    /// Counts a start by kind on a thread that has no ring.
+    pub(crate) fn count_birth_elsewhere(self: &Arc<Self>, birth: usize) {
+        self.with_fallback(|outlet| outlet.count_birth(birth));
     }
 
     /// Ends a span on a thread that has no ring: its locals are gone, or the provider is closed.

@@ -14,6 +14,9 @@
 use super::storage::Storage;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering};
 
+/// How many kinds of starts are told apart.
+pub(crate) const BIRTHS: usize = 9;
+
 /// Keeps what two threads write on cache lines of their own. 128 bytes: x86 fetches lines in
 /// pairs, some ARM cores have lines that long.
 #[derive(Debug, Default)]
@@ -51,9 +54,28 @@ pub(crate) struct Counters {
     pub(crate) oversized: AtomicU64,
     /// Ended spans that came after the shutdown.
     pub(crate) late: AtomicU64,
+    /// Spans that started here, recorded or not, by kind; counted only for a meter.
+    // Those of std also in models: they order nothing, and a model would try every order of them.
+    births: [std::sync::atomic::AtomicU64; BIRTHS],
 }
 
 impl Counters {
+    /// Adds one to the starts of a kind, which only this thread writes.
+    pub(crate) fn bump_birth(&self, birth: usize) {
+        if let Some(births) = self.births.get(birth) {
+            // Relaxed: a statistic of its own.
+            births.store(births.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// The starts of each kind.
+    pub(crate) fn births(&self) -> impl Iterator<Item = u64> {
+        // Relaxed: as above.
+        self.births
+            .iter()
+            .map(|births| births.load(Ordering::Relaxed))
+    }
+
     /// Adds one to a counter that only this thread writes.
     pub(crate) fn bump(counter: &AtomicU64) {
         // Relaxed: only this thread writes it. Release: pairs with the Acquire loads in

@@ -5,7 +5,7 @@
 //! what the thread counted is folded into the totals in the same critical section, so that no
 //! snapshot misses or doubles it.
 
-use super::byte_ring::{Consumer, Producer, Ring, ring};
+use super::byte_ring::{BIRTHS, Consumer, Producer, Ring, ring};
 use crate::sync::{Arc, Mutex, Ordering};
 
 /// The rings of a provider, and the counts of those that are gone.
@@ -33,6 +33,7 @@ pub(crate) struct Totals {
     pub(crate) full: u64,
     pub(crate) oversized: u64,
     pub(crate) late: u64,
+    pub(crate) births: [u64; BIRTHS],
 }
 
 impl Totals {
@@ -55,6 +56,9 @@ impl Totals {
         for counters in counters {
             // Relaxed: nothing is read after it.
             self.started += counters.started.load(Ordering::Relaxed);
+            for (sum, births) in self.births.iter_mut().zip(counters.births()) {
+                *sum += births;
+            }
         }
     }
 }

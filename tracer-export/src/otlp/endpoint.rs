@@ -36,6 +36,17 @@ impl Endpoint {
         &self.0
     }
 
+    /// Host and port, as the attributes `server.address` and `server.port` have them: without
+    /// brackets, and with the port that the scheme stands for.
+    pub(crate) fn server(&self) -> (String, u16) {
+        let host = self.0.host().unwrap_or_default();
+        let host = host.strip_prefix('[').unwrap_or(host);
+        let host = host.strip_suffix(']').unwrap_or(host);
+        let https = self.0.scheme_str() == Some("https");
+        let port = self.0.port_u16().unwrap_or(if https { 443 } else { 80 });
+        (host.to_owned(), port)
+    }
+
     #[cfg(feature = "grpc")]
     pub(crate) fn is_https(&self) -> bool {
         self.0.scheme_str() == Some("https")
@@ -71,6 +82,20 @@ pub(crate) fn traces_url(base: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// RFC 3986 §3.2.2 for the brackets, RFC 9110 §4.2 for the ports.
+    #[test]
+    fn server_is_host_and_port_without_brackets() {
+        for (url, host, port) in [
+            ("http://collector:4318/v1/traces", "collector", 4318),
+            ("http://collector/v1/traces", "collector", 80),
+            ("http://[::1]:4317", "::1", 4317),
+            ("http://10.1.2.3", "10.1.2.3", 80),
+        ] {
+            let endpoint = Endpoint::parse(url).unwrap();
+            assert_eq!(endpoint.server(), (host.to_owned(), port), "{url}");
+        }
+    }
 
     #[track_caller]
     fn check(url: &str, expected: Result<&str, ConfigError>) {

@@ -241,6 +241,10 @@ impl SpanExporter for OtlpGrpcExporter {
         "otlp_grpc_span_exporter"
     }
 
+    fn server(&self) -> Option<(String, u16)> {
+        Some(self.endpoint.server())
+    }
+
     fn export<'a>(&'a self, batch: &'a SpanBatch) -> ExportFuture<'a> {
         Box::pin(async move {
             // Relaxed: nothing else is published with the flag.
@@ -322,7 +326,8 @@ fn settled(grpc: &tonic::Status, body: &[u8]) -> Outcome {
     let status = Status::Grpc(code);
     if code == 0 {
         let rejected = message(body).map_or(0, rejected_spans);
-        return Outcome::Delivered(ExportSuccess::with_rejected(rejected));
+        let success = ExportSuccess::with_rejected(rejected);
+        return Outcome::Delivered(success.status(status));
     }
     let after = retry_info(grpc.details());
     match grpc_retry(code) {

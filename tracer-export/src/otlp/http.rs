@@ -165,6 +165,10 @@ impl SpanExporter for OtlpHttpExporter {
         "otlp_http_span_exporter"
     }
 
+    fn server(&self) -> Option<(String, u16)> {
+        Some(self.endpoint.server())
+    }
+
     fn export<'a>(&'a self, batch: &'a SpanBatch) -> ExportFuture<'a> {
         Box::pin(async move {
             // Relaxed: nothing else is published with the flag.
@@ -220,15 +224,15 @@ async fn answer(response: Response<Incoming>) -> Outcome {
     }
     match Limited::new(body, MAX_RESPONSE_BYTES).collect().await {
         // We ask for no compression; whoever compresses nonetheless loses the details.
-        Ok(body) => delivered(rejected_spans(&body.to_bytes())),
+        Ok(body) => delivered(status, rejected_spans(&body.to_bytes())),
         Err(error) if error.is::<LengthLimitError>() => Outcome::Refused(status),
         // The status came through, so the batch was taken. Sending it again would double it.
-        Err(_) => delivered(0),
+        Err(_) => delivered(status, 0),
     }
 }
 
-fn delivered(rejected_spans: u64) -> Outcome {
-    Outcome::Delivered(ExportSuccess::with_rejected(rejected_spans))
+fn delivered(status: Status, rejected_spans: u64) -> Outcome {
+    Outcome::Delivered(ExportSuccess::with_rejected(rejected_spans).status(status))
 }
 
 /// Whether the peer answered something that is not HTTP. Asking again would not help.
