@@ -114,17 +114,77 @@ mod tests {
         assert!(here.abs_diff(before) < 1_000_000, "{here} against {before}");
     }
 
+    const HOUR: Duration = Duration::from_secs(3600);
+    const YEARS: Duration = Duration::from_secs(50 * 365 * 24 * 3600);
+
+    /// Where the wall clock is set to while spans are open: both ways, before 1970 (there is no
+    /// time before that in a span), and far beyond.
+    fn steps() -> [SystemTime; 6] {
+        let now = SystemTime::now();
+        let before_1970 = UNIX_EPOCH - YEARS;
+        [
+            now - HOUR,
+            now + HOUR,
+            now - YEARS,
+            now + YEARS,
+            before_1970,
+            now + YEARS * 4,
+        ]
+    }
+
     #[test]
     fn new_anchor_follows_a_step_of_the_wall_clock_and_readings_stay_monotonic() {
         let clock = Clock::new();
-        let first = clock.monotonic_nanos();
-        let hour = Duration::from_secs(3600);
-        for stepped in [SystemTime::now() - hour, SystemTime::now() + hour] {
-            clock.follow(|| stepped);
-            let here = clock.anchor().wall(clock.monotonic_nanos());
-            assert!(here.abs_diff(unix_nanos(stepped)) < 10_000_000);
+        let mut last = clock.monotonic_nanos();
+        for stepped in steps() {
+            // Twice: it stands still there.
+            for _ in 0..2 {
+                clock.follow(|| stepped);
+                let now = clock.monotonic_nanos();
+                assert!(now >= last);
+                last = now;
+                let here = clock.anchor().wall(now);
+                // Near 1970 the anchor cannot go below zero: what is left is the clock's own age.
+                let error = here.abs_diff(unix_nanos(stepped));
+                assert!(error < 10_000_000 + now, "{stepped:?}: {error}");
+            }
         }
-        assert!(clock.monotonic_nanos() >= first);
+    }
+
+    #[test]
+    fn span_that_is_open_while_the_wall_clock_steps_keeps_its_duration() {
+        use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
+
+        let memory = opentelemetry_sdk::trace::InMemorySpanExporter::default();
+        let provider = crate::TracerProvider::builder()
+            .exporter(crate::sdk::SdkExporter::new(memory.clone()))
+            .build()
+            .unwrap();
+        let tracer = provider.tracer("t");
+        let clock = &provider.shared().clock;
+        let mut took = Vec::new();
+        for stepped in steps() {
+            let earliest = std::time::Instant::now();
+            let mut span = tracer.start("x");
+            let latest = std::time::Instant::now();
+            clock.follow(|| stepped);
+            span.add_event("stepped", Vec::new());
+            std::thread::sleep(Duration::from_millis(2));
+            let least = latest.elapsed();
+            span.end();
+            took.push((least, earliest.elapsed()));
+        }
+        provider.force_flush(Duration::from_secs(20)).unwrap();
+        let spans = memory.get_finished_spans().unwrap();
+        assert_eq!(spans.len(), took.len());
+        for (span, (least, most)) in spans.iter().zip(took) {
+            let duration = span.end_time.duration_since(span.start_time).unwrap();
+            let error = Duration::from_millis(1);
+            assert!(duration + error >= least, "{duration:?} below {least:?}");
+            assert!(duration <= most + error, "{duration:?} above {most:?}");
+            let event = span.events.events[0].timestamp;
+            assert!(event >= span.start_time && event <= span.end_time);
+        }
     }
 
     #[test]

@@ -8,15 +8,25 @@
 
 mod support;
 
-use std::time::Duration;
+use std::{
+    panic::resume_unwind,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::Duration,
+};
 
 use opentelemetry::{
     Context, KeyValue,
-    trace::{Link, Span as _, SpanKind, TraceId, Tracer as _, TracerProvider as _},
+    trace::{
+        Link, Span as _, SpanContext, SpanId, SpanKind, TraceContextExt as _, TraceFlags, TraceId,
+        TraceState, Tracer as _, TracerProvider as _,
+    },
 };
 use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
-use support::{Mood, Recorder, TIMEOUT, balanced, configured, eventually, provider};
-use tracer_core::{BatchConfig, FlushError, ShutdownError, TracerProvider};
+use support::{Mood, Recorder, TIMEOUT, balanced, configured, eventually, provider, quiet_panic};
+use tracer_core::{
+    BatchConfig, ExportFuture, FlushError, ShutdownError, SpanBatch, SpanExporter, TracerProvider,
+};
 
 #[test]
 fn overload_drops_the_newest_and_counts_them() {
@@ -78,22 +88,77 @@ fn hung_exporter_delays_no_other_and_its_spans_fail_by_the_deadline() {
     assert_eq!(stats.exporters[1].exported, 1);
 }
 
+/// A panic whose payload panics in turn when somebody drops it.
+fn vicious_panic() -> ! {
+    struct Vicious;
+
+    impl Drop for Vicious {
+        fn drop(&mut self) {
+            if !thread::panicking() {
+                quiet_panic();
+            }
+        }
+    }
+    resume_unwind(Box::new(Vicious))
+}
+
+/// Panics wherever it is called: in the call, in the future, at each flush and at the end.
+#[derive(Debug, Default)]
+struct Vicious {
+    exports: AtomicU64,
+}
+
+impl SpanExporter for Vicious {
+    fn component_type(&self) -> &'static str {
+        "vicious"
+    }
+
+    fn export<'a>(&'a self, _: &'a SpanBatch) -> ExportFuture<'a> {
+        if self
+            .exports
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(2)
+        {
+            vicious_panic();
+        }
+        Box::pin(async { vicious_panic() })
+    }
+
+    fn force_flush(&self) -> ExportFuture<'_> {
+        vicious_panic();
+    }
+
+    fn shutdown(&self) -> ExportFuture<'_> {
+        vicious_panic();
+    }
+}
+
 #[test]
-fn panicking_exporter_costs_its_batch_and_the_next_goes_out() {
-    let recorder = Recorder::with_mood(Mood::Panic);
-    let provider = provider(&recorder);
+fn thousand_panics_of_an_exporter_cost_its_batches_and_nobody_elses() {
+    let (recorder, well) = (Recorder::with_mood(Mood::Panic), Recorder::default());
+    let provider = TracerProvider::builder()
+        .exporter(recorder.clone())
+        .exporter(Vicious::default())
+        .exporter(well.clone())
+        .build()
+        .expect("provider");
     let tracer = provider.tracer("t");
-    for _ in 0..20 {
+    for _ in 0..1000 {
         tracer.start("lost");
         let answer = provider.force_flush(TIMEOUT);
-        assert_eq!(answer, Err(FlushError::NotDelivered { spans: 1 }));
+        assert_eq!(answer, Err(FlushError::NotDelivered { spans: 2 }));
     }
     recorder.set_mood(Mood::Take);
     tracer.start("kept");
-    provider.force_flush(TIMEOUT).expect("flush");
+    assert!(provider.force_flush(TIMEOUT).is_err());
+    let answer = provider.shutdown(TIMEOUT);
+    assert_eq!(answer, Err(ShutdownError::Flush(FlushError::Exporter)));
     let stats = balanced(&provider);
-    assert_eq!(stats.exporters[0].failed["panicked"], 20);
+    assert_eq!(stats.exporters[0].failed["panicked"], 1000);
     assert_eq!(stats.exporters[0].exported, 1);
+    assert_eq!(stats.exporters[1].failed["panicked"], 1001);
+    assert_eq!(stats.exporters[2].exported, 1001);
+    assert_eq!(well.distinct(), 1001);
 }
 
 #[test]
@@ -130,16 +195,29 @@ impl ShouldSample for Panicking {
         _: &[KeyValue],
         _: &[Link],
     ) -> SamplingResult {
-        panic!("asked to")
+        vicious_panic()
     }
 }
 
 #[test]
-fn panicking_sampler_costs_the_span_and_not_the_caller() {
+fn thousand_panics_of_a_sampler_cost_the_spans_and_not_the_caller() {
     let provider = TracerProvider::builder()
         .sampler(Panicking)
         .build()
         .expect("provider");
-    assert!(!provider.tracer("t").start("x").is_recording());
-    assert_eq!(balanced(&provider).sampler_panics, 1);
+    let parent = SpanContext::new(
+        TraceId::from(7_u128),
+        SpanId::from(8_u64),
+        TraceFlags::SAMPLED,
+        true,
+        TraceState::NONE,
+    );
+    let cx = Context::new().with_remote_span_context(parent);
+    for _ in 0..1000 {
+        let span = provider.tracer("t").start_with_context("x", &cx);
+        assert!(!span.is_recording());
+        assert_eq!(span.span_context().trace_id(), TraceId::from(7_u128));
+    }
+    let stats = balanced(&provider);
+    assert_eq!((stats.sampler_panics, stats.started), (1000, 0));
 }
