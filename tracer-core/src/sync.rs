@@ -3,7 +3,7 @@
 
 mod lock;
 #[cfg(any(tracer_loom, tracer_shuttle))]
-mod model;
+pub(crate) mod model;
 
 pub(crate) use self::lock::{Condvar, Mutex};
 

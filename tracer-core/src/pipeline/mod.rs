@@ -19,6 +19,8 @@ pub(crate) mod lane;
 #[path = "lane_model.rs"]
 pub(crate) mod lane;
 pub(crate) mod lane_stats;
+#[cfg(all(test, tracer_loom))]
+mod loom_models;
 mod outage;
 mod state;
 pub(crate) mod worker;

@@ -94,7 +94,7 @@ impl Worker {
     }
 
     /// Takes what is in the rings, and returns how long to pause.
-    fn round(&mut self) -> Duration {
+    pub(super) fn round(&mut self) -> Duration {
         let now = self.started.elapsed();
         if now.saturating_sub(self.clock_read) >= CLOCK_INTERVAL {
             self.clock_read = now;

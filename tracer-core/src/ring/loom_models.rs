@@ -3,7 +3,8 @@
 
 use loom::thread;
 
-use super::byte_ring::{Consumer, PushError, ring};
+use super::byte_ring::{Consumer, Counters, PushError, ring};
+use crate::sync::{Ordering, model::explore};
 
 /// A record of two words: its length, then a value.
 fn record(value: u8) -> [u8; 16] {
@@ -28,41 +29,67 @@ fn drain(consumer: &mut Consumer, seen: &mut Vec<u8>) {
 /// reads: nothing accepted is lost, torn or reordered, and nothing refused appears.
 #[test]
 fn accepted_records_come_out_once_whole_and_in_order() {
-    loom::model(|| {
+    explore(None, || {
         let (mut producer, mut consumer) = ring(32);
-        let pushing = thread::spawn(move || {
-            let mut accepted = Vec::new();
-            for value in 1..=4 {
-                match producer.push([&record(value), &[]]) {
-                    Ok(_) => accepted.push(value),
-                    Err(error) => assert_eq!(error, PushError::Full),
-                }
+        let popping = thread::spawn(move || {
+            let mut seen = Vec::new();
+            for _ in 0..2 {
+                drain(&mut consumer, &mut seen);
             }
-            accepted
+            (consumer, seen)
         });
-        let mut seen = Vec::new();
-        for _ in 0..2 {
-            drain(&mut consumer, &mut seen);
+        let mut accepted = Vec::new();
+        for value in 1..=4 {
+            match producer.push([&record(value), &[]]) {
+                Ok(_) => accepted.push(value),
+                Err(error) => assert_eq!(error, PushError::Full),
+            }
         }
-        let accepted = pushing.join().expect("producer");
+        let (mut consumer, mut seen) = popping.join().expect("consumer");
         drain(&mut consumer, &mut seen);
         assert_eq!(seen, accepted);
     });
 }
 
-/// Whoever sees that the producer is gone sees its last record.
+/// Whoever sees that the producer is gone sees its last record and its counts.
 #[test]
 fn abandoned_ring_shows_its_last_record() {
-    loom::model(|| {
+    explore(None, || {
         let (mut producer, mut consumer) = ring(32);
-        let pushing = thread::spawn(move || {
-            assert!(producer.push([&record(1), &[]]).is_ok());
+        let popping = thread::spawn(move || {
+            let mut seen = Vec::new();
+            if consumer.is_abandoned() {
+                drain(&mut consumer, &mut seen);
+                assert_eq!(seen, [1]);
+                // Relaxed: the flag is to order it.
+                let ended = consumer.ring().counters.ended.load(Ordering::Relaxed);
+                assert_eq!(ended, 1);
+            }
         });
-        let mut seen = Vec::new();
-        if consumer.is_abandoned() {
+        assert!(producer.push([&record(1), &[]]).is_ok());
+        Counters::bump(&producer.counters().ended);
+        drop(producer);
+        popping.join().expect("consumer");
+    });
+}
+
+/// A producer whose consumer is gone fills its ring and is then refused, in memory that is still
+/// there.
+#[test]
+fn producer_outlives_its_consumer() {
+    explore(None, || {
+        let (mut producer, mut consumer) = ring(32);
+        let popping = thread::spawn(move || {
+            let mut seen = Vec::new();
             drain(&mut consumer, &mut seen);
-            assert_eq!(seen, [1]);
+            seen.len()
+        });
+        let mut push = || producer.push([&record(1), &[]]).is_ok();
+        let mut accepted = [(); 3].into_iter().filter(|()| push()).count();
+        let seen = popping.join().expect("consumer");
+        while push() {
+            accepted += 1;
         }
-        pushing.join().expect("producer");
+        assert_eq!(accepted, seen + 2, "what was popped, and a full ring");
     });
 }

@@ -75,3 +75,24 @@ pub(crate) mod thread {
         yield_now();
     }
 }
+
+/// Runs a model in every interleaving, or in those with at most `preemptions` switches away from
+/// a thread that could go on.
+#[cfg(all(test, tracer_loom))]
+pub(crate) fn explore(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
+    use std::sync::atomic::AtomicUsize;
+
+    let runs = std::sync::Arc::new(AtomicUsize::new(0));
+    let counted = std::sync::Arc::clone(&runs);
+    let start = Instant::now();
+    let mut checker = loom::model::Builder::new();
+    checker.preemption_bound = preemptions;
+    checker.max_branches = 10_000;
+    checker.check(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        model();
+    });
+    let runs = runs.load(Ordering::Relaxed);
+    println!("{runs} interleavings in {:.1?}", start.elapsed());
+    assert!(runs > 1, "loom found nothing to interleave");
+}
