@@ -22,18 +22,31 @@ const LONG: Duration = Duration::from_secs(3600);
 /// Rings of this size hold one span, and the span makes them half full.
 const ONE_SPAN: usize = 128;
 
-/// A pipeline without exporters, whose worker sends each span by itself.
-fn pipeline(ring_bytes: usize) -> (Arc<Shared>, Worker) {
-    let shared = Arc::new(Shared::new(
+/// A pipeline without exporters that sends each span by itself.
+fn pipeline(ring_bytes: usize) -> Arc<Shared> {
+    Arc::new(Shared::new(
         SpanLimits::default(),
         Sampler::ParentOrAlways,
         Processors::default(),
         Resource::builder_empty().build(),
-        ring_bytes,
-    ));
-    let config = BatchConfig::default().max_export_batch_size(1);
-    let worker = Worker::new(Arc::clone(&shared), Vec::new(), &config);
-    (shared, worker)
+        BatchConfig::default()
+            .max_export_batch_size(1)
+            .ring_bytes(ring_bytes),
+        &[],
+    ))
+}
+
+/// The same with a worker on a thread of its own. Loom waits for it at the end of the model.
+fn running_pipeline(ring_bytes: usize) -> Arc<Shared> {
+    let shared = pipeline(ring_bytes);
+    let started = shared.engine().start(&shared, Vec::new());
+    started.expect("worker");
+    shared
+}
+
+fn worker(shared: &Arc<Shared>) -> Worker {
+    let worker = shared.engine().worker(shared, Vec::new());
+    worker.expect("worker")
 }
 
 fn end_span(shared: &Arc<Shared>) {
@@ -66,8 +79,7 @@ fn bell_loses_no_ring() {
 #[test]
 fn half_full_ring_is_drained_without_a_timer() {
     explore(Some(2), || {
-        let (shared, worker) = pipeline(ONE_SPAN);
-        let working = thread::spawn(|| worker.run());
+        let shared = running_pipeline(ONE_SPAN);
         for spans in 1..=2 {
             end_span(&shared);
             while shared.stats().drained < spans {
@@ -75,7 +87,6 @@ fn half_full_ring_is_drained_without_a_timer() {
             }
         }
         assert!(shared.shutdown(LONG).is_ok());
-        working.join().expect("worker");
     });
 }
 
@@ -84,8 +95,7 @@ fn half_full_ring_is_drained_without_a_timer() {
 #[test]
 fn flush_answers_for_every_span_that_ended_before_it() {
     explore(Some(2), || {
-        let (shared, worker) = pipeline(2 * ONE_SPAN);
-        let working = thread::spawn(|| worker.run());
+        let shared = running_pipeline(2 * ONE_SPAN);
         let told = Arc::new(AtomicBool::new(false));
         let (there, telling) = (Arc::clone(&shared), Arc::clone(&told));
         let ending = thread::spawn(move || {
@@ -96,12 +106,10 @@ fn flush_answers_for_every_span_that_ended_before_it() {
         end_span(&shared);
         let before = 1 + u64::from(told.load(Ordering::Acquire));
         assert_eq!(shared.flush(LONG), Ok(()));
-        let drained = shared.counts.drained.load(Ordering::Acquire);
+        let drained = shared.engine().counts.drained.load(Ordering::Acquire);
         assert!(drained >= before, "{drained} of {before}");
         assert!(shared.shutdown(LONG).is_ok());
         ending.join().expect("other thread");
-        working.join().expect("worker");
-        at_rest(&shared);
     });
 }
 
@@ -110,8 +118,7 @@ fn flush_answers_for_every_span_that_ended_before_it() {
 #[test]
 fn one_shutdown_happens_and_every_span_is_counted() {
     explore(Some(2), || {
-        let (shared, worker) = pipeline(2 * ONE_SPAN);
-        let working = thread::spawn(|| worker.run());
+        let shared = running_pipeline(2 * ONE_SPAN);
         let there = Arc::clone(&shared);
         let ending = thread::spawn(move || {
             end_span(&there);
@@ -120,7 +127,6 @@ fn one_shutdown_happens_and_every_span_is_counted() {
         end_span(&shared);
         let first_here = shared.shutdown(LONG).is_ok();
         let first_there = ending.join().expect("other thread");
-        working.join().expect("worker");
         assert!(first_here != first_there, "{first_here} {first_there}");
         assert!(at_rest(&shared).drained >= 1);
     });
@@ -130,8 +136,7 @@ fn one_shutdown_happens_and_every_span_is_counted() {
 #[test]
 fn last_clone_to_go_shuts_down() {
     explore(Some(2), || {
-        let (shared, worker) = pipeline(2 * ONE_SPAN);
-        let working = thread::spawn(|| worker.run());
+        let shared = running_pipeline(2 * ONE_SPAN);
         let provider = TracerProvider::new(Arc::clone(&shared));
         let (there, clone) = (Arc::clone(&shared), provider.clone());
         let dropping = thread::spawn(move || {
@@ -140,7 +145,6 @@ fn last_clone_to_go_shuts_down() {
         });
         drop(provider);
         dropping.join().expect("other thread");
-        working.join().expect("worker");
         assert_eq!(at_rest(&shared).drained, 1);
     });
 }
@@ -149,7 +153,8 @@ fn last_clone_to_go_shuts_down() {
 #[test]
 fn snapshot_under_load_exceeds_nothing() {
     explore(None, || {
-        let (shared, mut worker) = pipeline(ONE_SPAN);
+        let shared = pipeline(ONE_SPAN);
+        let mut worker = worker(&shared);
         let watched = Arc::clone(&shared);
         let watching = thread::spawn(move || {
             let stats = watched.stats();
@@ -166,12 +171,56 @@ fn snapshot_under_load_exceeds_nothing() {
     });
 }
 
+/// The same while the worker takes spans from a ring that it knows already.
+#[test]
+fn snapshot_shows_no_span_taken_that_has_not_ended() {
+    explore(Some(3), || {
+        let shared = pipeline(ONE_SPAN);
+        let mut worker = worker(&shared);
+        end_span(&shared);
+        worker.round();
+        let working = thread::spawn(move || {
+            worker.round();
+            worker
+        });
+        let watched = Arc::clone(&shared);
+        let watching = thread::spawn(move || {
+            let stats = watched.stats();
+            assert!(stats.balances(), "{stats:?}");
+        });
+        end_span(&shared);
+        watching.join().expect("watcher");
+        let mut worker = working.join().expect("worker");
+        worker.round();
+        assert_eq!(at_rest(&shared).drained, 2);
+    });
+}
+
+/// A span that a shutdown sends is at no moment counted as too late for it.
+#[test]
+fn snapshot_during_shutdown_takes_no_sent_span_for_late() {
+    explore(Some(2), || {
+        let shared = running_pipeline(2 * ONE_SPAN);
+        let watched = Arc::clone(&shared);
+        let watching = thread::spawn(move || {
+            let stats = watched.stats();
+            assert_eq!(stats.dropped.total(), 0, "{stats:?}");
+            assert!(stats.balances(), "{stats:?}");
+        });
+        end_span(&shared);
+        assert!(shared.shutdown(LONG).is_ok());
+        watching.join().expect("watcher");
+        assert_eq!(at_rest(&shared).drained, 1);
+    });
+}
+
 /// The ring of each thread that comes and goes is drained once and given back once, with its
 /// counts.
 #[test]
 fn rings_of_threads_that_are_gone_are_drained_and_given_back() {
     explore(Some(3), || {
-        let (shared, mut worker) = pipeline(ONE_SPAN);
+        let shared = pipeline(ONE_SPAN);
+        let mut worker = worker(&shared);
         let threads = [(); 2].map(|()| {
             let shared = Arc::clone(&shared);
             thread::spawn(move || end_span(&shared))
@@ -182,7 +231,7 @@ fn rings_of_threads_that_are_gone_are_drained_and_given_back() {
             thread.join().expect("a thread");
         }
         // Loom drops a thread's locals, and so its ring, after the join.
-        while shared.registry.len() > 0 {
+        while shared.engine().registry.len() > 0 {
             thread::yield_now();
             worker.round();
         }

@@ -73,15 +73,24 @@ impl Engine {
     }
 
     /// Starts the lanes and the worker, with the exporters that the provider was built with.
-    pub(super) fn start(
+    pub(crate) fn start(
         self: &Arc<Self>,
         shared: &Arc<Shared>,
         exporters: Vec<Arc<dyn SpanExporter>>,
     ) -> Result<(), ConfigError> {
+        let worker = self.worker(shared, exporters)?;
+        spawn(|| worker.run())
+    }
+
+    /// Starts the lanes, and returns the worker.
+    pub(crate) fn worker(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        exporters: Vec<Arc<dyn SpanExporter>>,
+    ) -> Result<Worker, ConfigError> {
         self.claim(STARTED);
         let lanes = self.start_lanes(shared, exporters)?;
-        let worker = Worker::new(Arc::clone(shared), Arc::clone(self), lanes);
-        spawn(|| worker.run())
+        Ok(Worker::new(Arc::clone(shared), Arc::clone(self), lanes))
     }
 
     /// Starts the worker of a forked child, unless it runs or the provider is closed.

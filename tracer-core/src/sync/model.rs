@@ -24,7 +24,16 @@ pub(crate) use loom::cell::UnsafeCell;
 pub(crate) use std::cell::UnsafeCell;
 
 #[cfg(tracer_shuttle)]
-pub(crate) use shuttle::thread;
+pub(crate) mod thread {
+    use std::time::Duration;
+
+    pub(crate) use shuttle::thread::{Builder, Thread, current, park_timeout};
+
+    /// Shuttle's own sleep lets no thread of a lower priority go first.
+    pub(crate) fn sleep(_duration: Duration) {
+        shuttle::thread::yield_now();
+    }
+}
 
 /// Loom's threads with a way to pause of our own: its `unpark` also wakes a thread that waits for
 /// a lock, and is then forgotten.
@@ -80,7 +89,7 @@ pub(crate) mod thread {
 /// a thread that could go on.
 #[cfg(all(test, tracer_loom))]
 pub(crate) fn explore(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
-    use std::sync::atomic::AtomicUsize;
+    use std::{sync::atomic::AtomicUsize, time::Instant};
 
     let runs = std::sync::Arc::new(AtomicUsize::new(0));
     let counted = std::sync::Arc::clone(&runs);
