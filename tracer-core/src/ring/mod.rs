@@ -10,3 +10,5 @@ pub(crate) mod storage;
 
 #[cfg(all(test, tracer_loom))]
 mod loom_models;
+#[cfg(all(test, not(any(tracer_loom, tracer_shuttle))))]
+mod properties;

@@ -1,0 +1,185 @@
+//! The ring against a list of records, over lists of operations; and between two real threads, for
+//! the sanitizers.
+
+#![allow(clippy::expect_used, reason = "a test may fail")]
+
+use std::{
+    collections::VecDeque,
+    env,
+    hash::{BuildHasher, RandomState},
+    thread,
+};
+
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{RngSeed, TestRunner},
+};
+
+use super::byte_ring::{Consumer, Producer, PushError, Pushed, ring};
+
+/// The capacity of the ring, in bytes.
+const CAPACITY: usize = 64;
+
+/// What is done to the ring.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// Pushes a record of so many bytes, in two pieces parted there or later.
+    Push(usize, usize),
+    /// Looks how far the producer has got.
+    Look,
+    Pop,
+    Release,
+    DropProducer,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        8 => (4..CAPACITY + 3, 0..CAPACITY).prop_map(|(len, cut)| Step::Push(len, cut)),
+        4 => Just(Step::Look),
+        6 => Just(Step::Pop),
+        4 => Just(Step::Release),
+        1 => Just(Step::DropProducer),
+    ];
+    vec(step, 1..120)
+}
+
+/// What the ring is to be: the accepted records, and how far each side has got among them.
+#[derive(Default)]
+struct Model {
+    records: Vec<Vec<u8>>,
+    /// The bytes of all accepted records, each rounded up to whole words.
+    pushed: usize,
+    /// How many records the consumer has seen, and how many it has popped.
+    seen: usize,
+    popped: usize,
+    /// The bytes of the popped records, and of those whose room was given back.
+    read: usize,
+    released: usize,
+    /// What `released` was when the ring was last reported to be half full.
+    reported: Option<usize>,
+}
+
+impl Model {
+    fn push(&mut self, record: &[u8]) -> Result<Pushed, PushError> {
+        let padded = record.len().next_multiple_of(8);
+        if padded > CAPACITY {
+            return Err(PushError::TooLarge);
+        }
+        let used = self.pushed - self.released + padded;
+        if used > CAPACITY {
+            return Err(PushError::Full);
+        }
+        self.pushed += padded;
+        self.records.push(record.to_vec());
+        if used > CAPACITY / 2 && self.reported != Some(self.released) {
+            self.reported = Some(self.released);
+            return Ok(Pushed::HalfFull);
+        }
+        Ok(Pushed::Quiet)
+    }
+
+    fn pop(&mut self) -> Option<Vec<u8>> {
+        if self.popped == self.seen {
+            return None;
+        }
+        let record = self.records.get(self.popped).cloned()?;
+        self.popped += 1;
+        self.read += record.len().next_multiple_of(8);
+        Some(record)
+    }
+}
+
+/// A record of `len` bytes that no other record equals.
+fn record(len: usize, number: usize) -> Vec<u8> {
+    let mut record = (len as u32).to_le_bytes().to_vec();
+    record.extend((4..len).map(|at| (number * 31 + at) as u8));
+    record
+}
+
+fn pop(consumer: &mut Consumer, until: u64) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    consumer.pop(until, &mut out).then_some(out)
+}
+
+fn check(steps: &[Step]) -> Result<(), TestCaseError> {
+    let (producer, mut consumer) = ring(CAPACITY);
+    let mut producer: Option<Producer> = Some(producer);
+    let mut model = Model::default();
+    for (number, step) in steps.iter().enumerate() {
+        match *step {
+            Step::Push(len, cut) => {
+                let record = record(len, number);
+                let (first, second) = record.split_at(cut.clamp(4, len));
+                if let Some(producer) = &mut producer {
+                    prop_assert_eq!(producer.push([first, second]), model.push(&record));
+                }
+            }
+            Step::Look => {
+                prop_assert_eq!(consumer.available(), model.pushed as u64);
+                prop_assert_eq!(consumer.used(), (model.pushed - model.read) as u64);
+                model.seen = model.records.len();
+            }
+            Step::Pop => prop_assert_eq!(pop(&mut consumer, u64::MAX), model.pop()),
+            Step::Release => {
+                consumer.release();
+                model.released = model.read;
+            }
+            Step::DropProducer => producer = None,
+        }
+        prop_assert_eq!(consumer.is_abandoned(), producer.is_none());
+    }
+    let until = consumer.available();
+    model.seen = model.records.len();
+    while let Some(expected) = model.pop() {
+        prop_assert_eq!(pop(&mut consumer, until), Some(expected));
+    }
+    prop_assert_eq!(pop(&mut consumer, until), None);
+    Ok(())
+}
+
+#[test]
+fn ring_does_what_a_list_of_records_does() {
+    let seed = match env::var("TRACER_SEED") {
+        Ok(seed) => seed.parse().expect("TRACER_SEED is a number"),
+        Err(_) => RandomState::new().hash_one("ring"),
+    };
+    println!("TRACER_SEED={seed}");
+    let config = ProptestConfig {
+        cases: 2048,
+        rng_seed: RngSeed::Fixed(seed),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let ran = TestRunner::new(config).run(&steps(), |steps| check(&steps));
+    ran.expect("equal to the list");
+}
+
+/// Lengths from 4 bytes to the whole ring pass between two threads, whole and in order.
+#[test]
+fn records_cross_between_threads() {
+    const RECORDS: usize = 20_000;
+    let len = |number: usize| 4 + number * 7 % (CAPACITY - 3);
+    let (mut producer, mut consumer) = ring(CAPACITY);
+    let pushing = thread::spawn(move || {
+        for number in 0..RECORDS {
+            let record = record(len(number), number);
+            let (first, second) = record.split_at(4);
+            while producer.push([first, second]).is_err() {
+                thread::yield_now();
+            }
+        }
+    });
+    let mut expected: VecDeque<_> = (0..RECORDS).collect();
+    while !expected.is_empty() {
+        let until = consumer.available();
+        while let Some(got) = pop(&mut consumer, until) {
+            let number = expected.pop_front().expect("no record beyond the last");
+            assert_eq!(got, record(len(number), number));
+        }
+        consumer.release();
+        thread::yield_now();
+    }
+    pushing.join().expect("producer");
+    assert!(consumer.is_abandoned());
+}
