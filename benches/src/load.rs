@@ -1,7 +1,6 @@
 //! Producers at a pace or at full speed: how much is lost, and how much two threads do.
 
 use std::{
-    hint::spin_loop,
     thread,
     time::{Duration, Instant},
 };
@@ -77,6 +76,14 @@ pub(crate) fn compare_scaling(bench: &Bench) {
     line("ended_per_second_1", one, "otel", peers_one);
     line("ended_per_second_2", two, "otel", peers);
     line("scaling_2_over_1", two / one, "otel", peers / peers_one);
+    let delivered = |ended: f64, lost: f64| ended * (1.0 - lost / 100.0);
+    let (ours, otel) = (
+        delivered(one, lost_one),
+        delivered(peers_one, peers_lost_one),
+    );
+    line("delivered_per_second_1", ours, "otel", otel);
+    let (ours, otel) = (delivered(two, lost), delivered(peers, peers_lost));
+    line("delivered_per_second_2", ours, "otel", otel);
     // Where there are two cores, this is what the producers do not get.
     line("others_cores_1", others_one, "otel", peers_others_one);
     line("others_cores_2", others, "otel", peers_others);
@@ -154,7 +161,8 @@ fn produce_here(system: &dyn System, load: Load) -> (u64, Duration) {
         let mut now = Instant::now();
         if let Some(step) = step {
             while now < due {
-                spin_loop();
+                // Between two spans a service leaves the core to others.
+                thread::yield_now();
                 now = Instant::now();
             }
             due = (due + step).max(now.checked_sub(LATEST).unwrap_or(now));
