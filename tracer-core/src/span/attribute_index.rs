@@ -120,8 +120,6 @@ fn read_varint(bytes: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use opentelemetry::KeyValue;
-
     use super::*;
     use crate::span::{attributes::put_attribute, limits::SpanLimits, over_limit::Limits};
 
@@ -140,7 +138,7 @@ mod tests {
         assert_eq!(mark("abc"), mark("axc"));
         for key in ["abc", "axc"] {
             index.push(mark(key), buffer.len());
-            put_attribute(&mut buffer, 0x4a, &KeyValue::new(key, 1), &limits());
+            put_attribute(&mut buffer, 0x4a, key, &1.into(), &limits());
         }
         assert!(!index.remove("ayc", mark("ayc"), &mut buffer));
         assert!(index.remove("abc", mark("abc"), &mut buffer));
@@ -156,8 +154,8 @@ mod tests {
         let long = "k".repeat(300);
         for key in ["a", &long, "b"] {
             index.push(mark(key), buffer.len());
-            let attribute = KeyValue::new(key.to_owned(), "v".repeat(20_000));
-            put_attribute(&mut buffer, 0x4a, &attribute, &limits());
+            let value = "v".repeat(20_000).into();
+            put_attribute(&mut buffer, 0x4a, key, &value, &limits());
         }
         let whole = buffer.len();
         assert!(index.remove(&long, mark(&long), &mut buffer));

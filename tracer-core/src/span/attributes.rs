@@ -23,60 +23,63 @@ const ELEMENT: u8 = tag(1, BYTES);
 /// Up to this many bytes, every length in a `KeyValue` field takes one byte.
 const SHORT: usize = 100;
 
-/// Appends one `KeyValue` as a field with the given tag, within the limits for values.
-#[inline]
-pub(crate) fn put_attribute(out: &mut Buffer, field: u8, attribute: &KeyValue, limits: &Limits) {
-    let key = attribute.key.as_str();
-    match &attribute.value {
-        Value::String(string) => put_string_attribute(out, field, key, string.as_str(), limits),
-        Value::Bool(bool) if key.len() <= SHORT => {
-            put_short(out, field, key, [VALUE, 2, BOOL, u8::from(*bool)], b"");
+/// Appends one `KeyValue` as a field with the given tag. Values are kept within the limits.
+#[inline(always)]
+pub(crate) fn put_attribute(
+    out: &mut Buffer,
+    field: u8,
+    key: &str,
+    value: &Value,
+    limits: &Limits,
+) {
+    let eight;
+    // The first four bytes of the value and the rest of it, where every length takes one byte.
+    let (start, rest): ([u8; 4], &[u8]) = match value {
+        Value::String(string) => {
+            let string = cut(string.as_str(), limits).as_bytes();
+            if key.len() + string.len() > SHORT {
+                return put_long_string(out, field, key, string);
+            }
+            let len = short(string.len());
+            ([VALUE, len + 2, STRING, len], string)
         }
-        Value::I64(int @ 0..0x80) if key.len() <= SHORT => {
-            put_short(out, field, key, [VALUE, 2, INT, low_byte(*int)], b"");
-        }
+        Value::Bool(bool) => ([VALUE, 2, BOOL, u8::from(*bool)], &[]),
+        Value::I64(int @ 0..0x80) => ([VALUE, 2, INT, low_byte(*int)], &[]),
         // Two groups of seven bits: status codes, ports, sizes.
-        Value::I64(int @ 0x80..0x4000) if key.len() <= SHORT => {
-            let (low, high) = (low_byte(*int) | 0x80, low_byte(*int >> 7));
-            put_short(out, field, key, [VALUE, 3, INT, low], &[high]);
+        Value::I64(int @ 0x80..0x4000) => {
+            eight = (int >> 7).to_le_bytes();
+            let (high, _) = eight.split_at(1);
+            ([VALUE, 3, INT, low_byte(*int) | 0x80], high)
         }
-        Value::F64(double) if key.len() <= SHORT => {
-            let [first, rest @ ..] = double.to_le_bytes();
-            put_short(out, field, key, [VALUE, 9, DOUBLE, first], &rest);
+        Value::F64(double) => {
+            eight = double.to_le_bytes();
+            let (first, rest) = eight.split_at(1);
+            ([VALUE, 9, DOUBLE, first[0]], rest)
         }
-        _ => put_any_attribute(out, field, attribute, limits),
+        _ => return put_any_attribute(out, field, key, value, limits),
+    };
+    if key.len() > SHORT {
+        return put_any_attribute(out, field, key, value, limits);
+    }
+    let len = 6 + key.len() + rest.len();
+    let space = out.append(2 + len);
+    if let Some((head, space)) = space.split_first_chunk_mut::<4>()
+        && let Some((key_space, space)) = space.split_at_mut_checked(key.len())
+        && let Some((start_space, rest_space)) = space.split_first_chunk_mut::<4>()
+    {
+        *head = [field, short(len), KEY, short(key.len())];
+        copy_short(key_space, key.as_bytes());
+        *start_space = start;
+        copy_short(rest_space, rest);
     }
 }
 
-#[inline]
-fn put_string_attribute(out: &mut Buffer, field: u8, key: &str, string: &str, limits: &Limits) {
-    let string = cut(string, limits).as_bytes();
-    let len = key.len() + string.len();
-    if len <= SHORT {
-        let value = [VALUE, short(string.len()) + 2, STRING, short(string.len())];
-        return put_short(out, field, key, value, string);
-    }
+fn put_long_string(out: &mut Buffer, field: u8, key: &str, string: &[u8]) {
     let any_len = bytes_field_len(string.len());
     out.put_len(field, bytes_field_len(key.len()) + bytes_field_len(any_len));
     out.put_bytes(KEY, key.as_bytes());
     out.put_len(VALUE, any_len);
     out.put_bytes(STRING, string);
-}
-
-/// The field of a short `KeyValue`: its key, the first four bytes of its value, the rest of it.
-#[inline]
-fn put_short(out: &mut Buffer, field: u8, key: &str, value: [u8; 4], rest: &[u8]) {
-    let len = 6 + key.len() + rest.len();
-    let out = out.append(2 + len);
-    if let Some((head, out)) = out.split_first_chunk_mut::<4>()
-        && let Some((key_space, out)) = out.split_at_mut_checked(key.len())
-        && let Some((value_space, rest_space)) = out.split_first_chunk_mut::<4>()
-    {
-        *head = [field, short(len), KEY, short(key.len())];
-        copy_short(key_space, key.as_bytes());
-        *value_space = value;
-        copy_short(rest_space, rest);
-    }
 }
 
 #[expect(
@@ -93,10 +96,10 @@ fn low_byte(int: i64) -> u8 {
 }
 
 /// The same for keys and values of every kind and length.
-fn put_any_attribute(out: &mut Buffer, field: u8, attribute: &KeyValue, limits: &Limits) {
+fn put_any_attribute(out: &mut Buffer, field: u8, key: &str, value: &Value, limits: &Limits) {
     out.nest(field, |out| {
-        out.put_bytes(KEY, attribute.key.as_str().as_bytes());
-        out.nest(VALUE, |out| put_value(out, &attribute.value, limits));
+        out.put_bytes(KEY, key.as_bytes());
+        out.nest(VALUE, |out| put_value(out, value, limits));
     });
 }
 
@@ -164,7 +167,8 @@ pub(crate) fn put_distinct(
     let (mut kept, mut dropped) = (0, 0_u32);
     for (at, attribute) in attributes.iter().enumerate() {
         let mut later = attributes.iter().skip(at + 1);
-        if attribute.key.as_str().is_empty() {
+        let key = attribute.key.as_str();
+        if key.is_empty() {
             dropped = dropped.saturating_add(1);
         } else if later.any(|other| other.key == attribute.key) {
             // Replaced.
@@ -172,7 +176,7 @@ pub(crate) fn put_distinct(
             dropped = dropped.saturating_add(1);
         } else {
             kept += 1;
-            put_attribute(out, field, attribute, limits);
+            put_attribute(out, field, key, &attribute.value, limits);
         }
     }
     dropped
@@ -213,7 +217,8 @@ mod tests {
     fn check(attribute: KeyValue, max_length: usize, expected: &KeyValue) {
         let mut out = Buffer::new();
         let limits = Limits::from(SpanLimits::default().max_value_length(max_length));
-        put_attribute(&mut out, tag(9, BYTES), &attribute, &limits);
+        let (key, value) = (attribute.key.as_str(), &attribute.value);
+        put_attribute(&mut out, tag(9, BYTES), key, value, &limits);
         let mut rest = &out.as_slice()[1..];
         let len = prost::decode_length_delimiter(&mut rest).expect("length");
         assert_eq!(len, rest.len());

@@ -168,7 +168,8 @@ impl Recording {
             return self.drop_attribute();
         }
         self.index.push(mark, self.buffer.len());
-        put_attribute(&mut self.buffer, ATTRIBUTES, attribute, &self.shared.limits);
+        let limits = &self.shared.limits;
+        put_attribute(&mut self.buffer, ATTRIBUTES, key, &attribute.value, limits);
     }
 
     #[cold]
