@@ -91,7 +91,7 @@ pub(crate) fn forget_context(mut context: Box<SpanContext>) {
 }
 
 /// A recording for a new span, counted as started.
-#[inline]
+#[inline(always)]
 pub(crate) fn start(shared: &Arc<Shared>) -> Box<Recording> {
     with(|local| Some(local.outlet(shared)?.start()))
         .unwrap_or_else(|| shared.start_elsewhere())
@@ -111,7 +111,7 @@ pub(crate) fn count_birth(shared: &Arc<Shared>, birth: usize) {
 }
 
 /// Ends a span: hands its bytes to the worker if it is sampled.
-#[inline]
+#[inline(always)]
 pub(crate) fn end(recording: &mut Recording) {
     if recording.is_the_parents() {
         recording.set_ended();
@@ -227,6 +227,7 @@ impl Outlet {
     }
 
     /// Counts a span as started, and returns a spare recording for it if there is one.
+    #[inline]
     pub(crate) fn start(&mut self) -> Option<Box<Recording>> {
         Counters::bump(&self.producer.counters().started);
         let recording = self.spare.pop()?;
@@ -234,7 +235,7 @@ impl Outlet {
         Some(recording)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end(&mut self, recording: &mut Recording) {
         recording.set_ended();
         // Before the push: whoever sees the record sees the span counted.

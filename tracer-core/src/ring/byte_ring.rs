@@ -146,6 +146,7 @@ impl Producer {
     ///
     /// # Cost
     /// One copy, one release store; an acquire load only when the ring seems half full.
+    #[inline(always)]
     pub(crate) fn push(&mut self, pieces: [&[u8]; 2]) -> Result<Pushed, PushError> {
         let [first, second] = pieces;
         let bytes = first.len() + second.len();

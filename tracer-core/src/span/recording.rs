@@ -113,7 +113,7 @@ impl Recording {
     }
 
     /// Makes a used recording ready for a new span. Its context is set before.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn begin(&mut self, birth: &Birth<'_>) {
         let context = &self.context;
         let (parent_span_id, parent_is_remote) =
@@ -237,7 +237,7 @@ impl Recording {
     }
 
     /// Completes the record. Its bytes are the buffer, then the status message.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn finish(&mut self) -> [&[u8]; 2] {
         self.put_counts();
         let end = self.end();
