@@ -53,8 +53,8 @@ pub(crate) fn put_attribute(
         }
         Value::F64(double) => {
             eight = double.to_le_bytes();
-            let (first, rest) = eight.split_at(1);
-            ([VALUE, 9, DOUBLE, first[0]], rest)
+            let [first, rest @ ..] = &eight;
+            ([VALUE, 9, DOUBLE, *first], rest)
         }
         _ => return put_any_attribute(out, field, key, value, limits),
     };
