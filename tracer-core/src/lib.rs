@@ -80,6 +80,10 @@
 
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
+#![cfg_attr(
+    any(tracer_loom, tracer_shuttle),
+    allow(dead_code, reason = "the lane of the models needs less")
+)]
 
 mod provider;
 mod tracer;

@@ -9,9 +9,7 @@ use opentelemetry_sdk::Resource;
 
 use super::{bell::Bell, config::BatchConfig, worker::Worker};
 use crate::{
-    processor::Processors,
-    provider::{Sampler, Shared, TracerProvider},
-    span::SpanLimits,
+    provider::{Shared, TracerProvider},
     stats::Stats,
     sync::{AtomicBool, Ordering, model::explore},
     tracer::Tracer,
@@ -22,31 +20,22 @@ const LONG: Duration = Duration::from_secs(3600);
 /// Rings of this size hold one span, and the span makes them half full.
 const ONE_SPAN: usize = 128;
 
-/// A pipeline without exporters that sends each span by itself.
-fn pipeline(ring_bytes: usize) -> Arc<Shared> {
-    Arc::new(Shared::new(
-        SpanLimits::default(),
-        Sampler::ParentOrAlways,
-        Processors::default(),
-        Resource::builder_empty().build(),
-        BatchConfig::default()
-            .max_export_batch_size(1)
-            .ring_bytes(ring_bytes),
-        &[],
-    ))
+/// A pipeline without exporters that sends each span by itself, and its worker.
+fn pipeline(ring_bytes: usize) -> (Arc<Shared>, Worker) {
+    let config = BatchConfig::default()
+        .max_export_batch_size(1)
+        .ring_bytes(ring_bytes);
+    let builder = TracerProvider::builder()
+        .resource(Resource::builder_empty().build())
+        .batch_config(config);
+    builder.idle().expect("pipeline")
 }
 
-/// The same with a worker on a thread of its own. Loom waits for it at the end of the model.
+/// The same with the worker on a thread of its own. Loom waits for it at the end of the model.
 fn running_pipeline(ring_bytes: usize) -> Arc<Shared> {
-    let shared = pipeline(ring_bytes);
-    let started = shared.engine().start(&shared, Vec::new());
-    started.expect("worker");
+    let (shared, worker) = pipeline(ring_bytes);
+    thread::spawn(|| worker.run());
     shared
-}
-
-fn worker(shared: &Arc<Shared>) -> Worker {
-    let worker = shared.engine().worker(shared, Vec::new());
-    worker.expect("worker")
 }
 
 fn end_span(shared: &Arc<Shared>) {
@@ -153,8 +142,7 @@ fn last_clone_to_go_shuts_down() {
 #[test]
 fn snapshot_under_load_exceeds_nothing() {
     explore(None, || {
-        let shared = pipeline(ONE_SPAN);
-        let mut worker = worker(&shared);
+        let (shared, mut worker) = pipeline(ONE_SPAN);
         let watched = Arc::clone(&shared);
         let watching = thread::spawn(move || {
             let stats = watched.stats();
@@ -175,8 +163,7 @@ fn snapshot_under_load_exceeds_nothing() {
 #[test]
 fn snapshot_shows_no_span_taken_that_has_not_ended() {
     explore(Some(3), || {
-        let shared = pipeline(ONE_SPAN);
-        let mut worker = worker(&shared);
+        let (shared, mut worker) = pipeline(ONE_SPAN);
         end_span(&shared);
         worker.round();
         let working = thread::spawn(move || {
@@ -219,8 +206,7 @@ fn snapshot_during_shutdown_takes_no_sent_span_for_late() {
 #[test]
 fn rings_of_threads_that_are_gone_are_drained_and_given_back() {
     explore(Some(3), || {
-        let shared = pipeline(ONE_SPAN);
-        let mut worker = worker(&shared);
+        let (shared, mut worker) = pipeline(ONE_SPAN);
         let threads = [(); 2].map(|()| {
             let shared = Arc::clone(&shared);
             thread::spawn(move || end_span(&shared))

@@ -4,11 +4,6 @@
 //! and a thread with a runtime of its own, so that no exporter can stop the draining or delay
 //! another one.
 
-#![cfg_attr(
-    any(tracer_loom, tracer_shuttle),
-    allow(dead_code, reason = "the lane of the models needs less")
-)]
-
 mod batch;
 mod bell;
 mod config;

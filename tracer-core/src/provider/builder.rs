@@ -11,7 +11,7 @@ use opentelemetry_sdk::{
     trace::{IdGenerator, ShouldSample},
 };
 
-use super::{Sampler, Shared, TracerProvider};
+use super::{Sampler, Shared, TracerProvider, engine};
 use crate::{
     env::Env,
     error::ConfigError,
@@ -19,7 +19,7 @@ use crate::{
     fork,
     ids::{CustomIds, TraceIdRandomness},
     metrics,
-    pipeline::BatchConfig,
+    pipeline::{BatchConfig, worker::Worker},
     processor::{Processors, SpanProcessor},
     resource,
     span::SpanLimits,
@@ -171,11 +171,18 @@ impl TracerProviderBuilder {
     ///
     /// # Errors
     /// [`ConfigError`] when a number is out of range, or a thread cannot be started.
-    pub fn build(mut self) -> Result<TracerProvider, ConfigError> {
+    pub fn build(self) -> Result<TracerProvider, ConfigError> {
         self.batch.check()?;
         if self.disabled {
             return Ok(TracerProvider::new(Arc::new(Shared::disabled())));
         }
+        let (shared, worker) = self.idle()?;
+        engine::spawn(|| worker.run())?;
+        Ok(TracerProvider::new(shared))
+    }
+
+    /// All parts, with a worker that does not run yet.
+    pub(crate) fn idle(mut self) -> Result<(Arc<Shared>, Worker), ConfigError> {
         fork::watch().map_err(ConfigError::Fork)?;
         let resource = self
             .resource
@@ -205,8 +212,8 @@ impl TracerProviderBuilder {
             metrics::watch(meter, &shared, &exporters)?;
         }
         let exporters = exporters.into_iter().map(|(_, exporter)| exporter);
-        shared.engine().start(&shared, exporters.collect())?;
-        Ok(TracerProvider::new(shared))
+        let worker = shared.engine().worker(&shared, exporters.collect())?;
+        Ok((shared, worker))
     }
 }
 

@@ -72,18 +72,9 @@ impl Engine {
         Self::new(self.lanes.iter().map(|lane| lane.component_type))
     }
 
-    /// Starts the lanes and the worker, with the exporters that the provider was built with.
-    pub(crate) fn start(
-        self: &Arc<Self>,
-        shared: &Arc<Shared>,
-        exporters: Vec<Arc<dyn SpanExporter>>,
-    ) -> Result<(), ConfigError> {
-        let worker = self.worker(shared, exporters)?;
-        spawn(|| worker.run())
-    }
-
-    /// Starts the lanes, and returns the worker.
-    pub(crate) fn worker(
+    /// Starts the lanes, with the exporters that the provider was built with, and returns their
+    /// worker.
+    pub(super) fn worker(
         self: &Arc<Self>,
         shared: &Arc<Shared>,
         exporters: Vec<Arc<dyn SpanExporter>>,
@@ -208,7 +199,7 @@ impl Engine {
     }
 }
 
-fn spawn(run: impl FnOnce() + Send + 'static) -> Result<(), ConfigError> {
+pub(super) fn spawn(run: impl FnOnce() + Send + 'static) -> Result<(), ConfigError> {
     thread::Builder::new()
         .name("tracer-worker".to_owned())
         .spawn(run)
