@@ -184,14 +184,6 @@ impl ExportError {
             .unwrap_or_default()
     }
 
-    /// The status that the destination gave, where there is one.
-    pub(crate) fn status(&self) -> Option<Status> {
-        match self {
-            Self::NonRetryable { status } | Self::RetriesExhausted { status } => Some(*status),
-            _ => None,
-        }
-    }
-
     pub(crate) fn reason_index(&self) -> usize {
         match self {
             Self::AlreadyShutdown => 0,

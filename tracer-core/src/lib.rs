@@ -60,6 +60,8 @@
 //! | `set_attribute` | 0 (the caller's `KeyValue` may hold its own) | 0 | 0 |
 //! | `add_event` | 0 (the caller's attributes are a `Vec`) | 0 | 1 |
 //! | `end` | 0 | one release store | 1 |
+//! | `end` with processors | theirs | the same, 2 read-modify-write, theirs | 1 |
+//! | start with a meter | the same | the same, one store more | the same |
 //!
 //! # Modules
 //! | path | what |

@@ -13,7 +13,7 @@ use opentelemetry::{
     metrics::{Histogram, Meter},
 };
 
-use crate::exporter::{ExportResult, Status};
+use crate::exporter::{ExportError, ExportResult, Status};
 
 /// One lane as two components: a batching processor, and its exporter.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl LaneMetrics {
         let (error, status) = match result {
             Ok(success) if success.rejected_spans > 0 => (Some("rejected"), success.status),
             Ok(success) => (None, success.status),
-            Err(error) => (Some(error.reason()), error.status()),
+            Err(error) => (Some(error.reason()), status(error)),
         };
         attributes.extend(error.map(|reason| KeyValue::new("error.type", reason)));
         attributes.extend(match status {
@@ -67,6 +67,16 @@ impl LaneMetrics {
         // Whoever implements the meter must not end the lane. What a panic carries may panic again
         // when it is dropped.
         let _ = catch_unwind(AssertUnwindSafe(record)).map_err(mem::forget);
+    }
+}
+
+/// The status that the destination gave, where there is one.
+fn status(error: &ExportError) -> Option<Status> {
+    match error {
+        ExportError::NonRetryable { status } | ExportError::RetriesExhausted { status } => {
+            Some(*status)
+        }
+        _ => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod builder;
 mod engine;
+mod scope_table;
 mod scopes;
 mod shared;
 

@@ -13,7 +13,7 @@ use opentelemetry_sdk::{
     trace::{SamplingDecision, SamplingResult, ShouldSample},
 };
 
-use super::{Engine, scopes::Scopes};
+use super::{Engine, scope_table::ScopeTable, scopes::Scopes};
 use crate::{
     clock::Clock,
     error::{ConfigError, FlushError, ShutdownError},
@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     disabled: bool,
     /// Locked when undisturbed only: a child goes on with the same scopes.
     scopes: Mutex<Scopes>,
+    /// The same by their places, without a lock.
+    scope_table: ScopeTable,
 }
 
 /// Who decides whether a span is recorded and sent.
@@ -99,6 +101,7 @@ impl Shared {
             abandoned: AtomicBool::new(false),
             disabled: false,
             scopes: Mutex::default(),
+            scope_table: ScopeTable::new(),
         }
     }
 
@@ -262,7 +265,12 @@ impl Shared {
     pub(crate) fn scope_index(&self, scope: InstrumentationScope) -> u32 {
         let _undisturbed = fork::undisturbed();
         let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        scopes.index(scope)
+        scopes.index(scope, &self.scope_table)
+    }
+
+    /// The scope at a place. Takes no lock.
+    pub(crate) fn scope(&self, place: usize) -> Option<&InstrumentationScope> {
+        self.scope_table.get(place)
     }
 
     pub(crate) fn scopes(&self) -> Arc<[InstrumentationScope]> {

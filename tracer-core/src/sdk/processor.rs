@@ -79,7 +79,7 @@ impl<P: SdkSpanProcessor + 'static> SpanProcessor for SdkProcessor<P> {
     }
 
     fn on_start(&self, span: &mut Span, parent: &Context) {
-        let (Some(record), Some(scope)) = (span.record(), span.scope()) else {
+        let (Some(record), Some(scope)) = (span.record(), span.scope().cloned()) else {
             return;
         };
         let tracer = self.provider.tracer_with_scope(scope);

@@ -53,11 +53,11 @@ impl Span {
             recording.discarded = recording.is_sampled();
         }
         recording.put_counts();
-        if !unseen && let Some(record) = recording.record() {
-            let scopes = shared.scopes();
-            if let Some(scope) = scopes.get(record.scope_index()) {
-                processors.on_end(&record, scope);
-            }
+        if !unseen
+            && let Some(record) = recording.record()
+            && let Some(scope) = shared.scope(record.scope_index())
+        {
+            processors.on_end(&record, scope);
         }
         local::end(recording);
     }

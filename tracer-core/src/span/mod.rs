@@ -94,15 +94,11 @@ impl Span {
 
     /// The instrumentation scope of the tracer that started the span; nothing once it has ended, or
     /// if it does not record.
-    ///
-    /// # Cost
-    /// A lock, and what cloning the scope allocates.
-    pub fn scope(&self) -> Option<InstrumentationScope> {
+    pub fn scope(&self) -> Option<&InstrumentationScope> {
         let Inner::Recording(recording) = &self.inner else {
             return None;
         };
-        let scopes = recording.shared.scopes();
-        scopes.get(self.record()?.scope_index()).cloned()
+        recording.shared.scope(self.record()?.scope_index())
     }
 
     /// Takes an attribute away, and returns whether it was there.
