@@ -63,6 +63,24 @@
 //! | `end` with processors | theirs | the same, 2 read-modify-write, theirs | 1 |
 //! | start with a meter | the same | the same, one store more | the same |
 //!
+//! # Beside the stock SDK
+//! Code written against the API runs on both. Where the two differ, with version 0.33.1 of
+//! `opentelemetry_sdk` and its default batch processor; each line is a test that runs on both
+//! (`tests/defects/` of the repository):
+//!
+//! | what | here | stock |
+//! | --- | --- | --- |
+//! | a span that is recorded but not sampled | for processors only | exported |
+//! | an attribute key set twice, or empty | the last value; dropped and counted | both; kept |
+//! | a second error status | replaces the first | only if its text sorts higher |
+//! | length of a string value | 4096 characters, settable | no limit |
+//! | an end before the start | cut to the start; durations are monotonic | kept |
+//! | a flush | reaches the exporter | does not |
+//! | an exporter that panics once | loses one batch, counted | nothing is exported any more |
+//! | spans lost to full queues | counted, told | `shutdown` is `Ok`, no number |
+//! | `OTEL_RESOURCE_ATTRIBUTES` | decoded; discarded if a part is wrong | raw; in part |
+//! | the schema URL of a detector | kept | lost |
+//!
 //! # Modules
 //! | path | what |
 //! | --- | --- |
