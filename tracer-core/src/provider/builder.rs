@@ -198,9 +198,7 @@ impl TracerProviderBuilder {
             .collect::<Result<_, _>>()?;
         let mut shared = Shared::new(
             self.limits,
-            self.sampler
-                .map_or(Sampler::ParentOrAlways, Sampler::Custom),
-            self.custom_ids,
+            Sampler::new(self.sampler, self.custom_ids),
             Processors::new(self.processors),
             resource,
             self.batch,
