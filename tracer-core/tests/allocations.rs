@@ -5,13 +5,15 @@ mod support;
 
 use allocation_counter::measure;
 use opentelemetry::{
-    Context, KeyValue,
+    Context, InstrumentationScope, KeyValue,
     trace::{
         Span as _, SpanContext, SpanId, Status, TraceContextExt, TraceFlags, TraceId, TraceState,
         Tracer as _, TracerProvider as _,
     },
 };
+use opentelemetry_sdk::metrics::SdkMeterProvider;
 use support::{Recorder, TIMEOUT, balanced, provider};
+use tracer_core::{Span, SpanProcessor, SpanRecord, TracerProvider};
 
 /// Allocations of one run of `work` on this thread, after a few runs that warm the pools.
 fn warm(mut work: impl FnMut()) -> u64 {
@@ -53,6 +55,39 @@ fn spans_of_a_warm_thread_allocate_nothing() {
     }
     provider.shutdown(TIMEOUT).expect("shutdown");
     balanced(&provider);
+}
+
+#[derive(Debug)]
+struct Looks;
+
+impl SpanProcessor for Looks {
+    fn on_start(&self, span: &mut Span, _parent: &Context) {
+        assert_eq!(span.scope().map(InstrumentationScope::name), Some("t"));
+    }
+
+    fn on_ending(&self, span: &mut Span) {
+        assert!(span.record().is_some_and(|record| record.name() == "x"));
+    }
+
+    fn on_end(&self, span: &SpanRecord<'_>, scope: &InstrumentationScope) {
+        assert!(span.trace_flags().is_sampled() && scope.name() == "t");
+    }
+}
+
+#[test]
+fn processors_and_a_meter_add_no_allocation_of_ours() {
+    let recorder = Recorder::default();
+    let meters = SdkMeterProvider::builder().build();
+    let provider = TracerProvider::builder()
+        .exporter(recorder)
+        .processor(Looks)
+        .meter_provider(&meters)
+        .build()
+        .expect("provider");
+    let tracer = provider.tracer("t");
+    assert_eq!(warm(|| tracer.start("x").end()), 0);
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    assert_eq!(balanced(&provider).processor_panics, 0);
 }
 
 /// What `Context` costs whatever implements the span: a box for the span, and the context itself.
