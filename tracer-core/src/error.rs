@@ -62,9 +62,9 @@ pub enum FlushError {
     /// The provider is shut down.
     #[error("provider is shut down")]
     AlreadyShutdown,
-    /// The exporters did not answer in time, or a shutdown came first. After a flush the spans
+    /// The exporters or processors did not answer in time, or a shutdown came first. After a flush the spans
     /// are still on their way; after a shutdown they are counted as failed.
-    #[error("exporters did not answer in time")]
+    #[error("exporters or processors did not answer in time")]
     Deadline,
     /// Every batch was answered, but an exporter failed to flush or close what it holds itself.
     #[error("an exporter failed to flush or close")]

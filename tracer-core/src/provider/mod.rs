@@ -77,8 +77,8 @@ impl TracerProvider {
         self.inner.shared.flush(timeout)
     }
 
-    /// Flushes, closes the exporters and ends the worker, within `timeout` and 25 ms. Spans that end later
-    /// are counted as dropped. Blocks the calling thread.
+    /// Flushes, closes processors and exporters and ends the worker, within `timeout` and 25 ms.
+    /// Spans that end later are counted as dropped. Blocks the calling thread.
     ///
     /// # Errors
     /// [`ShutdownError::AlreadyShutdown`] for every call but the first;
