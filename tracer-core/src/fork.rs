@@ -19,11 +19,11 @@
 //!
 //! The locks of the standard library are used here and wherever a child may wait, because their
 //! whole state is in the lock. `parking_lot` keeps its waiting threads in one table of the
-//! process, which a fork may leave locked, or pointing at threads that are gone.
+//! process, which a fork may leave locked, or pointing at threads that are gone. (An application
+//! that turns on tokio's feature `parking_lot` brings that back for the exporters' runtime.)
 
 use std::{
-    cell::Cell,
-    mem,
+    io, mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -90,57 +90,72 @@ impl<T> PerProcess<T> {
 }
 
 /// Makes sure that forks are noticed from now on.
-#[cfg(unix)]
-pub(crate) fn watch() -> std::io::Result<()> {
-    use std::sync::atomic::AtomicBool;
+pub(crate) fn watch() -> io::Result<()> {
+    handlers::watch()
+}
 
-    static WATCHING: AtomicBool = AtomicBool::new(false);
-    // Relaxed: only who is first matters. Not a `Once`, in which a fork could find another thread.
-    if WATCHING.swap(true, Ordering::Relaxed) {
-        return Ok(());
+#[cfg(unix)]
+mod handlers {
+    use std::{
+        cell::Cell,
+        io,
+        sync::{
+            MutexGuard,
+            atomic::{AtomicBool, Ordering},
+        },
+    };
+
+    use super::{GENERATION, undisturbed};
+    use crate::{ids, local};
+
+    thread_local! {
+        /// The gate, while this thread forks.
+        static HELD: Cell<Option<MutexGuard<'static, ()>>> = const { Cell::new(None) };
     }
-    // SAFETY: the handlers are functions of this crate, which is not unloaded while it runs; they
-    // do not unwind, and may run on any thread.
-    let error = unsafe { libc::pthread_atfork(Some(prepare), Some(in_parent), Some(in_child)) };
-    if error == 0 {
-        return Ok(());
+
+    pub(super) fn watch() -> io::Result<()> {
+        static WATCHING: AtomicBool = AtomicBool::new(false);
+        // Relaxed: only who is first matters. Not a `Once`: a fork could find another thread in it.
+        if WATCHING.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        // SAFETY: the handlers are functions of this crate, which is not unloaded while it runs;
+        // they do not unwind, and may run on any thread.
+        let error = unsafe { libc::pthread_atfork(Some(prepare), Some(in_parent), Some(in_child)) };
+        if error == 0 {
+            return Ok(());
+        }
+        WATCHING.store(false, Ordering::Relaxed);
+        Err(io::Error::from_raw_os_error(error))
     }
-    WATCHING.store(false, Ordering::Relaxed);
-    Err(std::io::Error::from_raw_os_error(error))
+
+    pub(super) extern "C" fn prepare() {
+        let held = undisturbed();
+        // On a thread whose locals are gone the gate opens again at once: such a fork may cut a
+        // section in two, and its child is then one that must run another program.
+        let _ = HELD.try_with(|cell| cell.set(Some(held)));
+    }
+
+    pub(super) extern "C" fn in_parent() {
+        // As above.
+        let _ = HELD.try_with(Cell::take);
+    }
+
+    pub(super) extern "C" fn in_child() {
+        // Relaxed: there is no other thread.
+        GENERATION.fetch_add(1, Ordering::Relaxed);
+        ids::forked();
+        local::forked();
+        in_parent();
+    }
 }
 
 /// Elsewhere there is no fork.
 #[cfg(not(unix))]
-pub(crate) fn watch() -> std::io::Result<()> {
-    Ok(())
-}
-
-thread_local! {
-    /// The gate, while this thread forks.
-    static HELD: Cell<Option<MutexGuard<'static, ()>>> = const { Cell::new(None) };
-}
-
-#[cfg(unix)]
-extern "C" fn prepare() {
-    let held = undisturbed();
-    // On a thread whose locals are gone the gate opens again at once: such a fork may cut a
-    // section in two, and its child is then one that must run another program.
-    let _ = HELD.try_with(|cell| cell.set(Some(held)));
-}
-
-#[cfg(unix)]
-extern "C" fn in_parent() {
-    // As above.
-    let _ = HELD.try_with(Cell::take);
-}
-
-#[cfg(unix)]
-extern "C" fn in_child() {
-    // Relaxed: there is no other thread.
-    GENERATION.fetch_add(1, Ordering::Relaxed);
-    crate::ids::forked();
-    crate::local::forked();
-    in_parent();
+mod handlers {
+    pub(super) fn watch() -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(all(test, unix))]
@@ -151,7 +166,10 @@ mod tests {
         time::{Duration, Instant},
     };
 
-    use super::*;
+    use super::{
+        handlers::{in_child, in_parent, prepare},
+        *,
+    };
 
     /// Whether a fork's handlers keep within their goal of 1 ms. The median of 1001 calls, because
     /// the machine may be busy.
@@ -189,6 +207,8 @@ mod tests {
 
     #[test]
     fn child_has_its_own_and_leaves_the_parents_alone() {
+        // Else the other test may hold the gate across the fork.
+        watch().unwrap();
         let own = PerProcess::new(1);
         assert_eq!(*own.get(|_| 0), 1);
         match fork::fork().expect("fork") {

@@ -108,6 +108,7 @@ impl CustomIds {
 }
 
 /// Makes this thread, the only one of a forked child, take ids of its own. Called in the fork.
+#[cfg(unix)]
 pub(crate) fn forked() {
     GENERATOR.with(|generator| {
         // In use only if a fork happens inside of the generator, which calls nothing that forks.

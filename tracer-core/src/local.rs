@@ -142,6 +142,7 @@ pub(crate) fn forget(recording: Box<Recording>) {
 }
 
 /// Makes this thread, the only one of a forked child, start anew. Called in the fork.
+#[cfg(unix)]
 pub(crate) fn forked() {
     // If the locals are in use, see `bring_forward`.
     with(|local| {

@@ -13,11 +13,11 @@ mod support;
 mod forked_support;
 
 use std::{
-    fs,
+    fs, mem,
     path::Path,
     sync::{
         Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -25,15 +25,16 @@ use std::{
 
 use forked_support::{ToFile, exported, forked};
 use opentelemetry::{
-    Key, KeyValue, Value,
+    InstrumentationScope, Key, KeyValue, Value,
     trace::{Span as _, Tracer as _, TracerProvider as _},
 };
-use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use support::{Recorder, TIMEOUT, balanced, provider, rounds};
 use tracer_core::{
-    ExportError, ExportFuture, ExportSuccess, FlushError, ShutdownError, SpanBatch, SpanExporter,
-    Stats, TracerProvider,
+    BatchConfig, ExportError, ExportFuture, ExportSuccess, FlushError, ShutdownError, SpanBatch,
+    SpanExporter, SpanProcessor, SpanRecord, Stats, TracerProvider,
     resource::{self, Detector, System},
+    sdk::RingProcessor,
 };
 
 fn to_file(folder: &Path) -> TracerProvider {
@@ -272,6 +273,66 @@ impl SpanExporter for Described {
     fn fork(&self) -> Option<Box<dyn SpanExporter>> {
         Some(Box::new(Self::default()))
     }
+}
+
+/// Counts the spans it is shown at their end.
+#[derive(Debug)]
+struct Ended;
+
+static ENDED: AtomicU64 = AtomicU64::new(0);
+
+impl SpanProcessor for Ended {
+    fn on_end(&self, _: &SpanRecord<'_>, _: &InstrumentationScope) {
+        ENDED.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn processors_of_a_child_see_its_own_spans_and_not_the_parents() {
+    let folder = tempfile::tempdir().expect("folder");
+    let provider = TracerProvider::builder()
+        .processor(Ended)
+        .exporter(ToFile::new(folder.path()))
+        .build()
+        .expect("provider");
+    let held = provider.tracer("t").start("parent");
+    let child = forked(folder.path(), || {
+        drop(held);
+        assert_eq!(ENDED.load(Ordering::Relaxed), 0);
+        provider.tracer("t").start("child");
+        assert_eq!(ENDED.load(Ordering::Relaxed), 1);
+        provider.shutdown(TIMEOUT).expect("shutdown");
+        let stats = balanced(&provider);
+        assert_eq!((stats.ended, stats.dropped.forked), (2, 1));
+    });
+    child.join();
+}
+
+/// The stock provider forgets to seed its ids anew, but its spans pass through our rings.
+#[test]
+fn stock_provider_with_our_rings_exports_from_a_child() {
+    let folder = tempfile::tempdir().expect("folder");
+    let exporter: Box<dyn SpanExporter> = Box::new(ToFile::new(folder.path()));
+    let rings = RingProcessor::new(vec![exporter], BatchConfig::default()).expect("processor");
+    let provider = SdkTracerProvider::builder()
+        .with_span_processor(rings.clone())
+        .build();
+    let tracer = provider.tracer("t");
+    tracer.start("parent");
+    provider.force_flush().expect("flush");
+    let mut held = tracer.start("both");
+    let child = forked(folder.path(), || {
+        held.end();
+        provider.force_flush().expect("flush");
+        assert_eq!(rings.stats().exporters[0].exported, 1);
+    });
+    child.join();
+    // The stock SDK's span does not say where it started, so the parent's copy is not ended here.
+    mem::forget(held);
+    provider.shutdown().expect("shutdown");
+    let mut names = exported(folder.path());
+    names.sort_unstable();
+    assert_eq!(names, ["both", "parent"]);
 }
 
 #[test]
