@@ -19,8 +19,8 @@
 //!
 //! The locks of the standard library are used here and wherever a child may wait, because their
 //! whole state is in the lock. `parking_lot` keeps its waiting threads in one table of the
-//! process, which a fork may leave locked, or pointing at threads that are gone. (An application
-//! that turns on tokio's feature `parking_lot` brings that back for the exporters' runtime.)
+//! process, which a fork may leave locked, or pointing at threads that are gone. (Tokio's
+//! feature `parking_lot` brings that back for the exporters' runtimes; the crate's docs say so.)
 
 use std::{
     io, mem,

@@ -47,7 +47,9 @@
 //! - A forked child traces on through the same provider: with ids, rings, threads and a ledger of
 //!   its own, and with exporters that follow it ([`SpanExporter::fork`]). Spans that started in the
 //!   parent stay the parent's; one that ends in the child is counted there as
-//!   [`forked`](Dropped::forked). A child that makes no span starts no thread.
+//!   [`forked`](Dropped::forked). A child that makes no span starts no thread. What foreign code
+//!   leaves behind in a fork we cannot mend: where tokio's feature `parking_lot` is on (`full` has
+//!   it) and its runtimes run, fork before they start.
 //!
 //! Not promised: spans in memory when the process is killed, aborts, or exits without
 //! [`shutdown`](TracerProvider::shutdown).

@@ -9,7 +9,11 @@ use crate::error::Error;
 
 /// Keeps tracing alive, and sends what is left when dropped.
 ///
-/// Hold it in `main` until the end: `let _guard = ...`, not `let _ = ...`, which drops at once.
+/// Hold it in `main` until the end: `let _guard = ...`, not `let _ = ...`, which drops at once. A
+/// guard that is never dropped, as in a process that calls `std::process::exit`, sends nothing more.
+///
+/// A forked child has a copy of the guard, for its own spans: OTLP exporters follow it there over
+/// connections of their own. The parent's guard is as it was.
 ///
 /// # Blocking
 /// Dropping flushes and shuts down, and blocks the calling thread until every exporter has

@@ -167,7 +167,8 @@ impl TracerProviderBuilder {
         self
     }
 
-    /// Starts the worker and a thread for each exporter.
+    /// Starts the worker and a thread for each exporter. Without an exporter the worker runs all the
+    /// same: it empties the rings, so that spans are counted as any others and no ring is ever full.
     ///
     /// # Errors
     /// [`ConfigError`] when a number is out of range, or a thread cannot be started.
