@@ -43,7 +43,6 @@
 //! - Memory is bounded: for each thread a ring ([`BatchConfig::ring_bytes`]) and 128 KiB of spare
 //!   buffers, for each exporter a queue in spans and bytes ([`BatchConfig::max_queue_bytes`]), 1024
 //!   instrumentation scopes, and one batch being formed.
-//!
 //! - A forked child traces on through the same provider: with ids, rings, threads and a ledger of
 //!   its own, and with exporters that follow it ([`SpanExporter::fork`]). Spans that started in the
 //!   parent stay the parent's; one that ends in the child is counted there as
