@@ -68,36 +68,34 @@ impl CustomIds {
         }
     }
 
-    /// Ids of the generator in place of random ones. Where it panics or gives zero, which no id may
-    /// be, the random ones stay, and that is counted.
-    pub(crate) fn replace(
-        &self,
-        random: (TraceId, SpanId),
-        parent: Option<TraceId>,
-    ) -> (TraceId, SpanId) {
+    /// Ids as [`new_ids`] gives them, and the flags of a root. Where the generator panics or gives
+    /// zero, which no id may be, random ones stand in, and that is counted.
+    pub(crate) fn new_ids(&self, trace_id: Option<TraceId>) -> (TraceId, SpanId, TraceFlags) {
         let made = catch_unwind(AssertUnwindSafe(|| {
-            let trace_id = parent.unwrap_or_else(|| self.generator.new_trace_id());
+            let trace_id = trace_id.unwrap_or_else(|| self.generator.new_trace_id());
             (trace_id, self.generator.new_span_id())
         }));
-        match made {
+        let made = match made {
             Ok((trace, span)) if trace != TraceId::INVALID && span != SpanId::INVALID => {
-                return (trace, span);
+                Some((trace, span))
             }
-            Ok(_) => {}
-            // What a panic carries may panic again when it is dropped.
-            Err(payload) => mem::forget(payload),
-        }
-        // Relaxed: a statistic.
-        self.failures.fetch_add(1, Ordering::Relaxed);
-        random
-    }
-
-    /// The flags of a root.
-    pub(crate) fn root_flags(&self) -> TraceFlags {
-        match self.randomness {
+            Ok(_) => None,
+            Err(payload) => {
+                // What a panic carries may panic again when it is dropped.
+                mem::forget(payload);
+                None
+            }
+        };
+        let (trace_id, span_id) = made.unwrap_or_else(|| {
+            // Relaxed: a statistic.
+            self.failures.fetch_add(1, Ordering::Relaxed);
+            new_ids(trace_id)
+        });
+        let flags = match self.randomness {
             TraceIdRandomness::Random => RANDOM,
             TraceIdRandomness::Unknown => TraceFlags::NOT_SAMPLED,
-        }
+        };
+        (trace_id, span_id, flags)
     }
 
     /// How often random ids stood in.

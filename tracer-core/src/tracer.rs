@@ -8,11 +8,11 @@ use opentelemetry::{
         Event, Link, SpanBuilder, SpanContext, SpanKind, TraceContextExt, TraceFlags, TraceState,
     },
 };
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult};
 
 use crate::{
     clock::unix_nanos,
-    ids::{CustomIds, RANDOM, new_ids},
+    ids::{RANDOM, new_ids},
     local, metrics,
     provider::{Sampler, Shared},
     span::{Span, recording::Birth},
@@ -83,8 +83,21 @@ impl Tracer {
             return Span::non_recording(|context| context.clone_from(parent));
         }
         let parent = Some(parent).filter(|parent| parent.is_valid());
-        let identity = Identity::random(parent);
-        let Sampler::Custom { sampler, ids } = &shared.sampler else {
+        let parent_trace_id = parent.map(SpanContext::trace_id);
+        let (trace_id, span_id, root_flags) = match &shared.custom_ids {
+            None => {
+                let (trace_id, span_id) = new_ids(parent_trace_id);
+                (trace_id, span_id, RANDOM)
+            }
+            Some(custom) => custom.new_ids(parent_trace_id),
+        };
+        let identity = Identity {
+            trace_id,
+            span_id,
+            // All eight flags of the parent are passed on.
+            flags: parent.map_or(root_flags, SpanContext::trace_flags),
+        };
+        let Sampler::Custom(sampler) = &shared.sampler else {
             let write = |context: &mut SpanContext, sampled| {
                 let state = parent.map(SpanContext::trace_state);
                 let state = state.filter(|state| **state != TraceState::NONE);
@@ -99,40 +112,10 @@ impl Tracer {
                 write(context, true)
             });
         };
-        if let Some(ids) = ids {
-            let identity = identity.replaced(ids, parent);
-            return self.begin_replaced(&**sampler, identity, request, parent_cx, parent);
-        }
-        self.begin_sampled(&**sampler, identity, request, parent_cx, parent)
-    }
-
-    /// The same with ids of the application's generator. Apart, so that those without pay nothing.
-    #[cold]
-    fn begin_replaced(
-        &self,
-        sampler: &dyn ShouldSample,
-        identity: Identity,
-        request: &Request<'_>,
-        parent_cx: &Context,
-        parent: Option<&SpanContext>,
-    ) -> Span {
-        self.begin_sampled(sampler, identity, request, parent_cx, parent)
-    }
-
-    #[inline(always)]
-    fn begin_sampled(
-        &self,
-        sampler: &dyn ShouldSample,
-        identity: Identity,
-        request: &Request<'_>,
-        parent_cx: &Context,
-        parent: Option<&SpanContext>,
-    ) -> Span {
-        let shared = &self.shared;
         let sampling = shared.sample(parent, || {
             sampler.should_sample(
                 Some(parent_cx),
-                identity.trace_id,
+                trace_id,
                 request.name,
                 request.kind.unwrap_or(&SpanKind::Internal),
                 request.attributes,
@@ -219,31 +202,6 @@ struct Identity {
 }
 
 impl Identity {
-    #[inline(always)]
-    fn random(parent: Option<&SpanContext>) -> Self {
-        let (trace_id, span_id) = new_ids(parent.map(SpanContext::trace_id));
-        Self {
-            trace_id,
-            span_id,
-            // All eight flags of the parent are passed on; a root's id is random by construction.
-            flags: parent.map_or(RANDOM, SpanContext::trace_flags),
-        }
-    }
-
-    /// The same with ids of the application's generator.
-    #[cold]
-    fn replaced(self, ids: &CustomIds, parent: Option<&SpanContext>) -> Self {
-        let (trace_id, span_id) = ids.replace(
-            (self.trace_id, self.span_id),
-            parent.map(SpanContext::trace_id),
-        );
-        Self {
-            trace_id,
-            span_id,
-            flags: parent.map_or(ids.root_flags(), SpanContext::trace_flags),
-        }
-    }
-
     /// Writes a whole span context in its place, where it stays: most have no tracestate, and
     /// moving one that may have costs more than all the rest.
     #[inline]

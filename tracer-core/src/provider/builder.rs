@@ -200,7 +200,9 @@ impl TracerProviderBuilder {
             .collect::<Result<_, _>>()?;
         let mut shared = Shared::new(
             self.limits,
-            Sampler::new(self.sampler, self.custom_ids),
+            self.sampler
+                .map_or(Sampler::ParentOrAlways, Sampler::Custom),
+            self.custom_ids,
             Processors::new(self.processors),
             resource,
             self.batch,

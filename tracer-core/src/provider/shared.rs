@@ -10,7 +10,7 @@ use std::{
 use opentelemetry::{InstrumentationScope, trace::SpanContext};
 use opentelemetry_sdk::{
     Resource,
-    trace::{self as sdk, SamplingDecision, SamplingResult, ShouldSample},
+    trace::{SamplingDecision, SamplingResult, ShouldSample},
 };
 
 use super::{Engine, scope_table::ScopeTable, scopes::Scopes};
@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
     pub(crate) sampler: Sampler,
+    /// `None` for random ids.
+    pub(crate) custom_ids: Option<CustomIds>,
     pub(crate) processors: Processors,
     /// Whether starts are counted by kind.
     pub(crate) is_metered: bool,
@@ -64,38 +66,14 @@ pub(crate) struct Shared {
 pub(crate) enum Sampler {
     /// `parentbased_always_on`, the specification's default, without a call through a trait.
     ParentOrAlways,
-    /// Anything else. Ids are here, so that the usual way of a span does not ask for them.
-    Custom {
-        sampler: Box<dyn ShouldSample>,
-        /// `None` for random ids.
-        ids: Option<CustomIds>,
-    },
-}
-
-impl Sampler {
-    pub(crate) fn new(sampler: Option<Box<dyn ShouldSample>>, ids: Option<CustomIds>) -> Self {
-        let parent_or_always = || sdk::Sampler::ParentBased(Box::new(sdk::Sampler::AlwaysOn));
-        match (sampler, ids) {
-            (None, None) => Self::ParentOrAlways,
-            (sampler, ids) => Self::Custom {
-                sampler: sampler.unwrap_or_else(|| parent_or_always().into()),
-                ids,
-            },
-        }
-    }
-
-    fn id_failures(&self) -> u64 {
-        match self {
-            Self::Custom { ids: Some(ids), .. } => ids.failures(),
-            _ => 0,
-        }
-    }
+    Custom(Box<dyn ShouldSample>),
 }
 
 impl Shared {
     pub(crate) fn new(
         limits: SpanLimits,
         sampler: Sampler,
+        custom_ids: Option<CustomIds>,
         processors: Processors,
         resource: Resource,
         batch: BatchConfig,
@@ -109,6 +87,7 @@ impl Shared {
             clock: Clock::new(),
             limits: limits.into(),
             sampler,
+            custom_ids,
             processors,
             is_metered: false,
             resource: PerProcess::new(resource),
@@ -131,6 +110,7 @@ impl Shared {
         let mut shared = Self::new(
             SpanLimits::default(),
             Sampler::ParentOrAlways,
+            None,
             Processors::new(Vec::new()),
             Resource::builder_empty().build(),
             BatchConfig::default(),
@@ -326,7 +306,7 @@ impl Shared {
         Stats {
             processor_panics: self.processors.panics(),
             over_limit: self.limits.over_limit(),
-            id_failures: self.sampler.id_failures(),
+            id_failures: self.custom_ids.as_ref().map_or(0, CustomIds::failures),
             ..stats
         }
     }
