@@ -203,6 +203,8 @@ fn process_is_this_one_and_its_arguments_are_counted_and_not_told() {
     let texts = texts(&found);
     assert_eq!(texts["process.pid"], std::process::id().to_string());
     assert_eq!(texts["process.owner"], "app");
+    // Booted at 1732147200, started 12070.86 s later: date -u -d @1732159270.86
+    assert_eq!(texts["process.creation.time"], "2024-11-21T03:21:10.860Z");
     assert_eq!(texts["process.runtime.name"], "rustc");
     let rustc = &texts["process.runtime.version"];
     assert!(rustc.starts_with("1."), "{rustc}");
@@ -219,6 +221,7 @@ fn process_is_this_one_and_its_arguments_are_counted_and_not_told() {
         [
             "process.args_count",
             "process.command",
+            "process.creation.time",
             "process.executable.name",
             "process.executable.path",
             "process.owner",
@@ -236,7 +239,9 @@ fn hostile_files_are_read_in_part_and_harm_nobody() {
     let files = [
         "proc/self/cgroup",
         "proc/self/mountinfo",
+        "proc/self/stat",
         "proc/self/status",
+        "proc/stat",
         "proc/sys/kernel/hostname",
         "etc/machine-id",
         "etc/os-release",
@@ -271,6 +276,7 @@ fn hostile_files_are_read_in_part_and_harm_nobody() {
         "\u{fffd}\n\n=\n\"",
         "Uid:\n:::\npod",
         " - ",
+        ") 1\nbtime x",
     ];
     for text in nonsense {
         for file in files {

@@ -48,7 +48,7 @@ pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
 /// | `host` | `host.name`, `host.arch`, `host.id` outside containers, and those of `os` | `/proc/sys/kernel/hostname`, `/etc/machine-id` |
 /// | `k8s` | `k8s.pod.name`, `.uid`, `.ip`, `k8s.namespace.name`, `k8s.node.name`, `k8s.container.name`, `k8s.cluster.name`, inside a pod and where told | variables such as `POD_NAME`, `K8S_NODE_NAME`, `MY_POD_UID`; `/etc/podinfo`; the service account; the kubelet's mounts |
 /// | `os` | `os.type`, `os.name`, `os.version`, `os.description`, `os.build_id` | `/etc/os-release` |
-/// | `process` | `process.pid`, `.executable.name`, `.executable.path`, `.command`, `.args_count`, `.owner`, `process.runtime.name`, `.version` | the process; never its arguments, which may be secret |
+/// | `process` | `process.pid`, `.creation.time`, `.executable.name`, `.executable.path`, `.command`, `.args_count`, `.owner`, `process.runtime.name`, `.version` | the process; never its arguments, which may be secret |
 /// | `service` | `service.instance.id`, random for each start of the process | |
 ///
 /// What a system does not tell is left out, which is no error. On systems other than Linux that is

@@ -25,6 +25,7 @@ pub(super) fn attributes(system: &System) -> Vec<KeyValue> {
         ("process.executable.name", name),
         ("process.executable.path", path),
         ("process.command", command),
+        ("process.creation.time", creation_time(system)),
         ("process.owner", owner(system)),
         (
             "process.runtime.version",
@@ -57,6 +58,58 @@ fn pid() -> i64 {
     i64::from(std::process::id())
 }
 
+/// When the process started, in ISO 8601, to a hundredth of a second: ticks since the boot, which is
+/// known by the second (proc_pid_stat(5), proc_stat(5)).
+fn creation_time(system: &System) -> Option<String> {
+    /// Ticks of `/proc` are of this length on every architecture that Rust knows.
+    const TICK_MILLIS: u64 = 10;
+    let stat = system.read("proc/self/stat")?;
+    // The name of the executable may hold anything, blanks and brackets included.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks: u64 = fields.split_whitespace().nth(19)?.parse().ok()?;
+    let boot = system.read("proc/stat")?;
+    let boot = boot.lines().find_map(|line| line.strip_prefix("btime "))?;
+    let boot: u64 = boot.trim().parse().ok()?;
+    let since_boot = ticks.checked_mul(TICK_MILLIS)?;
+    iso_8601(boot.checked_mul(1000)?.checked_add(since_boot)?)
+}
+
+/// Milliseconds since 1970 in UTC; `None` after the year 9999.
+fn iso_8601(millis: u64) -> Option<String> {
+    let (seconds, millis) = (millis / 1000, millis % 1000);
+    let (mut days, second) = (seconds / 86_400, seconds % 86_400);
+    let mut year = 1970;
+    loop {
+        let length = 365 + u64::from(is_leap(year));
+        if days < length {
+            break;
+        }
+        days -= length;
+        year += 1;
+        if year > 9999 {
+            return None;
+        }
+    }
+    let february = 28 + u64::from(is_leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let day = days + 1;
+    Some(format!(
+        "{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
+    ))
+}
+
+fn is_leap(year: u64) -> bool {
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+}
+
 /// The name of the effective user. Without one in the user database there is no owner to tell.
 fn owner(system: &System) -> Option<String> {
     let status = system.read("proc/self/status")?;
@@ -71,4 +124,26 @@ fn owner(system: &System) -> Option<String> {
         (fields.nth(1)? == effective).then_some(name)
     })?;
     clean(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Expected values: `date -u -d @SECONDS +%FT%T`.
+    #[test]
+    fn times_are_written_as_dates() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00.007Z"),
+            (951_782_399, "2000-02-28T23:59:59.007Z"),
+            (951_868_799, "2000-02-29T23:59:59.007Z"),
+            (1_709_164_800, "2024-02-29T00:00:00.007Z"),
+            (1_735_689_599, "2024-12-31T23:59:59.007Z"),
+            (4_107_542_400, "2100-03-01T00:00:00.007Z"),
+            (253_402_300_799, "9999-12-31T23:59:59.007Z"),
+        ] {
+            assert_eq!(iso_8601(seconds * 1000 + 7).as_deref(), Some(expected));
+        }
+        assert_eq!(iso_8601(u64::MAX), None);
+    }
 }
