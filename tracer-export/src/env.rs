@@ -15,7 +15,7 @@ pub(crate) use self::{
 
 /// Variables of the specification that have no effect here, so that nobody who sets one believes
 /// otherwise.
-const WITHOUT_EFFECT: [(&str, &str); 9] = [
+const WITHOUT_EFFECT: [(&str, &str); 10] = [
     ("OTEL_CONFIG_FILE", FILE_REASON),
     ("OTEL_EXPORTER_OTLP_CERTIFICATE", TLS_REASON),
     ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", TLS_REASON),
@@ -25,8 +25,11 @@ const WITHOUT_EFFECT: [(&str, &str); 9] = [
     ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", TLS_REASON),
     ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", TLS_REASON),
     ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", INSECURE_REASON),
+    ("OTEL_LOG_LEVEL", LEVEL_REASON),
 ];
 const FILE_REASON: &str = "has no effect: configuration files are not supported";
+const LEVEL_REASON: &str =
+    "has no effect: the application's `tracing` subscriber decides what is told";
 const INSECURE_REASON: &str = "has no effect: the scheme of the endpoint decides";
 const TLS_REASON: &str = "has no effect: servers are verified with the mozilla roots";
 
