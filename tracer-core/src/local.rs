@@ -8,7 +8,7 @@ use std::{
     cell::RefCell,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Weak},
 };
 
 use opentelemetry::trace::{SpanContext, TraceState};
@@ -46,7 +46,8 @@ struct Slot {
 /// One thread's way out to one provider. The shared ring of a provider has one too.
 #[derive(Debug)]
 pub(crate) struct Outlet {
-    engine: Arc<Engine>,
+    /// Weak, because the engine holds the shared outlet.
+    engine: Weak<Engine>,
     producer: Producer,
     #[expect(clippy::vec_box, reason = "the boxes themselves are what is pooled")]
     spare: Vec<Box<Recording>>,
@@ -216,7 +217,7 @@ impl Outlet {
         let engine = shared.running_engine();
         Self {
             producer: engine.registry.register(shared.batch.ring_bytes),
-            engine,
+            engine: Arc::downgrade(&engine),
             spare: Vec::new(),
             spare_bytes: 0,
             max_spare_bytes,
@@ -250,10 +251,17 @@ impl Outlet {
         } else {
             match self.producer.push(recording.finish()) {
                 Ok(Pushed::Quiet) => {}
-                Ok(Pushed::HalfFull) => self.engine.control.wake(),
+                Ok(Pushed::HalfFull) => self.wake(),
                 Err(PushError::Full) => Counters::bump(&self.producer.counters().full),
                 Err(PushError::TooLarge) => Counters::bump(&self.producer.counters().oversized),
             }
+        }
+    }
+
+    #[cold]
+    fn wake(&self) {
+        if let Some(engine) = self.engine.upgrade() {
+            engine.control.wake();
         }
     }
 

@@ -243,3 +243,21 @@ impl SpanExporter for Lost {
         Box::pin(async { Err(ExportError::Forked) })
     }
 }
+
+#[cfg(all(test, not(any(tracer_loom, tracer_shuttle))))]
+#[allow(clippy::expect_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+    use crate::TracerProvider;
+
+    /// The shared ring's outlet once held the engine that holds it.
+    #[test]
+    fn engine_goes_with_its_provider_after_use_of_the_shared_ring() {
+        let (shared, worker) = TracerProvider::builder().idle().expect("provider");
+        assert!(shared.start_elsewhere().is_none(), "keeps no spare");
+        let engine = Arc::downgrade(&shared.engine());
+        assert!(engine.upgrade().is_some());
+        drop((shared, worker));
+        assert!(engine.upgrade().is_none());
+    }
+}
