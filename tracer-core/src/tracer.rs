@@ -1,6 +1,6 @@
 //! Starting spans.
 
-use std::{borrow::Cow, sync::Arc, time::SystemTime};
+use std::{borrow::Cow, mem, sync::Arc, time::SystemTime};
 
 use opentelemetry::{
     Context, KeyValue, SpanId, TraceId,
@@ -8,7 +8,7 @@ use opentelemetry::{
         Event, Link, SpanBuilder, SpanContext, SpanKind, TraceContextExt, TraceFlags, TraceState,
     },
 };
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult};
+use opentelemetry_sdk::trace::SamplingDecision;
 
 use crate::{
     clock::unix_nanos,
@@ -122,20 +122,18 @@ impl Tracer {
                 request.links,
             )
         });
-        let SamplingResult {
-            decision,
-            attributes,
-            trace_state,
-        } = sampling;
-        self.count_start(parent, &decision);
-        let sampled = decision == SamplingDecision::RecordAndSample;
-        let has_state = trace_state != TraceState::NONE;
+        self.count_start(parent, &sampling.decision);
+        let mut state = sampling.trace_state;
+        let sampled = sampling.decision == SamplingDecision::RecordAndSample;
         let write = |context: &mut SpanContext| {
-            identity.write(context, sampled, has_state.then_some(|| trace_state));
+            let has_state = state != TraceState::NONE;
+            let state = || mem::take(&mut state);
+            identity.write(context, sampled, has_state.then_some(state));
         };
-        if decision == SamplingDecision::Drop {
+        if sampling.decision == SamplingDecision::Drop {
             return Span::non_recording(write);
         }
+        let attributes = sampling.attributes;
         self.record(request, parent_cx, parent, &attributes, write)
     }
 
