@@ -61,7 +61,7 @@ impl Ticket {
 /// The worker's letter box.
 #[derive(Debug, Default)]
 pub(crate) struct Control {
-    bell: Bell,
+    bell: Arc<Bell>,
     tickets: Mutex<Tickets>,
 }
 
@@ -76,6 +76,11 @@ impl Control {
     /// Ends the worker's pause, or its next one.
     pub(crate) fn wake(&self) {
         self.bell.ring();
+    }
+
+    /// What wakes the worker, for those who do that often.
+    pub(crate) fn bell(&self) -> Arc<Bell> {
+        Arc::clone(&self.bell)
     }
 
     /// Pauses the worker until it is woken or the time is over.

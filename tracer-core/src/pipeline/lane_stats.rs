@@ -1,7 +1,12 @@
 //! What one lane counts.
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{
+    collections::BTreeMap,
+    mem,
+    sync::{Arc, OnceLock},
+};
 
+use super::bell::Bell;
 use crate::{
     exporter::{ExportError, ExportResult},
     metrics::LaneMetrics,
@@ -15,6 +20,8 @@ use crate::{
 pub(crate) struct LaneStats {
     pub(crate) component_type: &'static str,
     counts: Mutex<Counts>,
+    /// Wakes the worker when there is room again.
+    worker: Arc<Bell>,
     metrics: OnceLock<LaneMetrics>,
 }
 
@@ -33,6 +40,8 @@ struct Counts {
     failed: [u64; ExportError::REASONS.len()],
     /// A shutdown has given up on what had no outcome: later outcomes count no more.
     sealed: bool,
+    /// The worker found no room since it was last woken.
+    wanted: bool,
 }
 
 /// How much may wait for one exporter.
@@ -43,10 +52,11 @@ pub(super) struct QueueLimits {
 }
 
 impl LaneStats {
-    pub(crate) fn new(component_type: &'static str) -> Self {
+    pub(crate) fn new(component_type: &'static str, worker: Arc<Bell>) -> Self {
         Self {
             component_type,
             counts: Mutex::default(),
+            worker,
             metrics: OnceLock::new(),
         }
     }
@@ -62,7 +72,17 @@ impl LaneStats {
     }
 
     pub(super) fn has_room(&self, spans: u64, bytes: u64, limits: QueueLimits) -> bool {
-        self.counts.lock().has_room(spans, bytes, limits)
+        let mut counts = self.counts.lock();
+        let room = counts.has_room(spans, bytes, limits);
+        counts.wanted |= !room;
+        room
+    }
+
+    /// There may be room again: wakes the worker if it waits for that.
+    fn tell_room(&self, counts: &mut Counts) {
+        if mem::take(&mut counts.wanted) {
+            self.worker.ring();
+        }
     }
 
     /// Counts a batch in, if there is room and the lane is open; else counts it as lost.
@@ -91,6 +111,7 @@ impl LaneStats {
         if !counts.sealed {
             counts.begun += spans;
         }
+        self.tell_room(&mut counts);
     }
 
     /// Counts what became of a batch that has begun; returns how many of its spans are lost.
@@ -100,6 +121,7 @@ impl LaneStats {
             return 0;
         }
         counts.waiting_bytes = counts.waiting_bytes.saturating_sub(bytes);
+        self.tell_room(&mut counts);
         match result {
             Ok(success) => {
                 let rejected = success.rejected_spans.min(spans);
@@ -203,7 +225,7 @@ mod tests {
 
     #[test]
     fn room_is_bounded_in_spans_queued_and_in_bytes_without_an_outcome() {
-        let stats = LaneStats::new("x");
+        let stats = LaneStats::new("x", Arc::default());
         assert!(stats.accept(6, 80, LIMITS));
         assert!(!stats.accept(5, 1, LIMITS), "too many spans");
         assert!(!stats.accept(1, 21, LIMITS), "too many bytes");
@@ -223,7 +245,7 @@ mod tests {
 
     #[test]
     fn sealed_lane_counts_what_waits_as_failed_and_later_outcomes_no_more() {
-        let stats = LaneStats::new("x");
+        let stats = LaneStats::new("x", Arc::default());
         assert!(stats.accept(6, 80, LIMITS));
         stats.begin(6);
         assert!(stats.accept(2, 10, LIMITS));

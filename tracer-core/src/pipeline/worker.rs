@@ -17,11 +17,12 @@ use super::{
 use crate::{
     provider::{Engine, Shared},
     ring::byte_ring::Consumer,
-    sync::{Ordering, thread},
+    sync::Ordering,
 };
 
-/// How long the worker pauses while every exporter's queue is full.
-const BACK_PRESSURE_PAUSE: Duration = Duration::from_millis(1);
+/// How long the worker pauses while every exporter's queue is full. A lane wakes it as soon as it
+/// has room.
+const BACK_PRESSURE_PAUSE: Duration = Duration::from_millis(50);
 
 /// How often new spans are made to follow the wall clock, and losses are looked at.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
@@ -307,8 +308,8 @@ impl Worker {
             if overtaken || Instant::now() >= deadline {
                 return false;
             }
-            // Nobody rings when an exporter has room again, so there is nothing to wait for.
-            thread::sleep(BACK_PRESSURE_PAUSE);
+            let left = deadline.saturating_duration_since(Instant::now());
+            self.engine.control.pause(left.min(BACK_PRESSURE_PAUSE));
         }
     }
 

@@ -55,12 +55,13 @@ pub(crate) struct Counts {
 impl Engine {
     /// The parts of the process that builds the provider.
     pub(super) fn new(component_types: impl Iterator<Item = &'static str>) -> Self {
+        let control = Control::default();
         Self {
             registry: Registry::default(),
-            control: Control::default(),
             lanes: component_types
-                .map(|component_type| Arc::new(LaneStats::new(component_type)))
+                .map(|component_type| Arc::new(LaneStats::new(component_type, control.bell())))
                 .collect(),
+            control,
             counts: Counts::default(),
             fallback: Mutex::new(None),
             worker: AtomicU64::new(IDLE),
