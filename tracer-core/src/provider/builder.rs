@@ -103,7 +103,6 @@ impl TracerProviderBuilder {
 
     /// Tells the eight `otel.sdk.*` metrics of the semantic conventions about spans, their
     /// processor and their exporters (otel/sdk-metrics.md). Default: none are told.
-    /// A forked child tells none of its exporters: the meter is the parent's.
     ///
     /// Each exporter is told of as a pair of components, `batching_span_processor/<n>` and
     /// `<its type>/<n>`, numbered through the process. The queue of a processor is what waits for
