@@ -122,7 +122,7 @@ fn span_that_lives_through_the_shutdown_is_counted() {
 
 #[test]
 fn one_of_many_shutdowns_by_clones_does_it_and_the_others_say_so_at_once() {
-    let mut slowest = Vec::new();
+    let mut took = Vec::new();
     for _ in 0..rounds(50, 2000) {
         let recorder = Recorder::default();
         let provider = provider(&recorder);
@@ -148,15 +148,15 @@ fn one_of_many_shutdowns_by_clones_does_it_and_the_others_say_so_at_once() {
         assert_eq!(done.len(), 1);
         let refused = |one: &(_, _)| one.0 == Err(ShutdownError::AlreadyShutdown);
         assert!(others.iter().all(refused));
-        slowest.extend(others.iter().map(|one| one.1).max());
+        took.extend(others.iter().map(|one| one.1));
         let flushed = provider.force_flush(TIMEOUT);
         assert_eq!(flushed, Err(FlushError::AlreadyShutdown));
         drop(provider);
         assert_eq!(recorder.distinct(), 1);
     }
     // The median, because a busy machine may set any thread aside.
-    slowest.sort_unstable();
-    let median = slowest[slowest.len() / 2];
+    took.sort_unstable();
+    let median = took[took.len() / 2];
     assert!(median <= Duration::from_millis(1), "{median:?}");
 }
 
