@@ -28,26 +28,37 @@ pub struct Forked {
 
 /// Forks. The child does what it is told and ends; what it panics with is written to `folder`.
 pub fn forked(folder: &Path, child: impl FnOnce()) -> Forked {
-    let file = |pid: u32| folder.join(format!("{pid}.error"));
     match fork::fork().expect("fork") {
-        Fork::Parent(pid) => Forked {
-            pid,
-            running: true,
-            errors: file(pid.unsigned_abs()),
-        },
-        Fork::Child => {
-            let Err(payload) = catch_unwind(AssertUnwindSafe(child)) else {
-                process::exit(0)
-            };
-            let text = payload.downcast_ref::<String>().map_or("", String::as_str);
-            // The exit code says it too.
-            let _ = fs::write(file(process::id()), text);
-            process::exit(1)
-        }
+        Fork::Parent(pid) => Forked::new(pid, folder),
+        Fork::Child => end(folder, child),
     }
 }
 
+/// Does what a child is to do, and ends the process.
+pub fn end(folder: &Path, child: impl FnOnce()) -> ! {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(child)) else {
+        process::exit(0)
+    };
+    let text = payload.downcast_ref::<String>().map_or("", String::as_str);
+    // The exit code says it too.
+    let _ = fs::write(errors(folder, process::id()), text);
+    process::exit(1)
+}
+
+fn errors(folder: &Path, pid: u32) -> PathBuf {
+    folder.join(format!("{pid}.error"))
+}
+
 impl Forked {
+    /// A child that was forked in another way.
+    pub fn new(pid: i32, folder: &Path) -> Self {
+        Self {
+            pid,
+            running: true,
+            errors: errors(folder, pid.unsigned_abs()),
+        }
+    }
+
     /// Waits for the child's end, which must be a good one and come in time.
     #[track_caller]
     pub fn join(mut self) {
