@@ -85,9 +85,14 @@ impl Worker {
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         loop {
             let tickets = self.engine.control.take();
-            if !tickets.is_empty() && self.serve(tickets) {
-                self.shared.limits.tell(true);
-                return;
+            if !tickets.is_empty() {
+                if self.serve(tickets) {
+                    self.shared.limits.tell(true);
+                    return;
+                }
+                // A pause in there may have been ended by a request that came meanwhile: look
+                // again before the next one.
+                self.engine.control.wake();
             }
             let pause = self.round();
             self.engine.control.pause(pause);
