@@ -130,10 +130,15 @@ impl Tracer {
             let state = || mem::take(&mut state);
             identity.write(context, sampled, has_state.then_some(state));
         };
-        if sampling.decision == SamplingDecision::Drop {
-            return Span::non_recording(write);
-        }
         let attributes = sampling.attributes;
+        if sampling.decision == SamplingDecision::Drop {
+            let span = Span::non_recording(write);
+            if attributes.capacity() == 0 {
+                // Nothing to free, which its drop takes a call to find out.
+                mem::forget(attributes);
+            }
+            return span;
+        }
         self.record(request, parent_cx, parent, &attributes, write)
     }
 
