@@ -96,9 +96,22 @@ impl Buffer {
     }
 
     /// A field of bytes.
+    #[inline]
     pub(crate) fn put_bytes(&mut self, tag: u8, bytes: &[u8]) {
-        self.put_len(tag, bytes.len());
-        self.extend(bytes);
+        match u8::try_from(bytes.len()) {
+            // The length takes one byte.
+            Ok(len @ 0..0x80) => {
+                let space = self.append(2 + bytes.len());
+                if let Some((head, space)) = space.split_first_chunk_mut() {
+                    *head = [tag, len];
+                    copy_short(space, bytes);
+                }
+            }
+            _ => {
+                self.put_len(tag, bytes.len());
+                self.extend(bytes);
+            }
+        }
     }
 
     /// A field whose content `write` appends. Most are shorter than 128 bytes, whose length takes

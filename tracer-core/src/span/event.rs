@@ -26,8 +26,13 @@ pub(super) fn put_event(
     limits: &Limits,
 ) {
     out.nest(EVENTS, |out| {
-        out.push(TIME);
-        out.extend(&unix_nanos.to_le_bytes());
+        let time = out.append(9);
+        if let Some((tag, time)) = time.split_first_mut()
+            && let Some(time) = time.first_chunk_mut()
+        {
+            *tag = TIME;
+            *time = unix_nanos.to_le_bytes();
+        }
         out.put_bytes(NAME, name.as_bytes());
         let max = limits.max_attributes_per_event;
         let more = put_distinct(out, ATTRIBUTES, attributes, max, limits);
