@@ -80,17 +80,20 @@ fn collector_that_hangs_delays_the_end_by_no_more_than_the_deadline() {
     // Takes connections and never reads.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap();
-    let mut took = Vec::new();
-    for how in ["return", "exit", "return", "exit"] {
-        let ended = run(how, address);
-        assert_eq!(ended.status.code(), Some(0), "{how}");
-        let millis = String::from_utf8(ended.stdout).unwrap();
-        took.push(millis.trim().parse::<u64>().expect("milliseconds"));
+    for how in ["return", "exit"] {
+        let mut took = Vec::new();
+        // One of several has to be in time, because a busy machine may set a process aside.
+        let in_time = (0..20).any(|_| {
+            let ended = run(how, address);
+            assert_eq!(ended.status.code(), Some(0), "{how}");
+            let millis = String::from_utf8(ended.stdout).unwrap();
+            let millis = millis.trim().parse::<u64>().expect("milliseconds");
+            assert!(millis >= TIMEOUT_MILLIS, "{how}: {millis}");
+            took.push(millis);
+            millis <= TIMEOUT_MILLIS + GRACE_MILLIS
+        });
+        assert!(in_time, "{how}: {took:?}");
     }
-    // The best of them, because a busy machine may set a process aside.
-    let best = *took.iter().min().expect("four");
-    assert!(best >= TIMEOUT_MILLIS, "{took:?}");
-    assert!(best <= TIMEOUT_MILLIS + GRACE_MILLIS, "{took:?}");
 }
 
 /// Two exporters and a worker: three threads, of which the first, second and third is not to be had.

@@ -107,11 +107,17 @@ mod tests {
 
     #[test]
     fn clock_agrees_with_the_wall_clock() {
-        let clock = Clock::new();
-        let before = unix_nanos(SystemTime::now());
-        let here = clock.anchor().wall(clock.monotonic_nanos());
+        let error = || {
+            let clock = Clock::new();
+            let before = unix_nanos(SystemTime::now());
+            let here = clock.anchor().wall(clock.monotonic_nanos());
+            let after = unix_nanos(SystemTime::now());
+            before.saturating_sub(here).max(here.saturating_sub(after))
+        };
+        // The best of several: a busy machine may set this thread aside while a clock is anchored.
         // 1 ms: the anchor and the wall clock are not read in one instant.
-        assert!(here.abs_diff(before) < 1_000_000, "{here} against {before}");
+        let error = (0..20).map(|_| error()).min();
+        assert!(error < Some(1_000_000), "{error:?}");
     }
 
     const HOUR: Duration = Duration::from_secs(3600);

@@ -294,10 +294,16 @@ fn hostile_files_are_read_in_part_and_harm_nobody() {
 
 #[test]
 fn this_machine_is_detected_quickly() {
-    let start = Instant::now();
-    let found = resource::detect(&Detector::ALL, &System::of_this_process());
-    let took = start.elapsed();
-    assert!(took < Duration::from_millis(200), "{took:?}");
+    let detect = || resource::detect(&Detector::ALL, &System::of_this_process());
+    // The best of several: the machine may be busy.
+    let took = (0..10).map(|_| {
+        let start = Instant::now();
+        detect();
+        start.elapsed()
+    });
+    let took = took.min();
+    assert!(took < Some(Duration::from_millis(200)), "{took:?}");
+    let found = detect();
     let found = texts(&found);
     for key in ["host.arch", "os.type", "process.pid", "service.instance.id"] {
         assert!(found.contains_key(key), "{found:?}");
