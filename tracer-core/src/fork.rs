@@ -23,6 +23,7 @@
 //! feature `parking_lot` brings that back for the exporters' runtimes; the crate's docs say so.)
 
 use std::{
+    cell::Cell,
     io, mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -43,8 +44,20 @@ pub(crate) fn generation() -> u64 {
 }
 
 /// While this is held, no other thread forks. For short sections that call no foreign code and
-/// do not nest: one that forks in it waits for itself.
-pub(crate) fn undisturbed() -> MutexGuard<'static, ()> {
+/// do not nest: one that forks in it waits for itself. In another's handlers of a fork, which may
+/// run between ours, there is nothing to wait for: this thread forks.
+#[must_use = "the section ends when this is dropped"]
+pub(crate) fn undisturbed() -> Option<MutexGuard<'static, ()>> {
+    (!FORKING.get()).then(gate)
+}
+
+thread_local! {
+    /// Whether this thread holds the gate because it forks. Has nothing to drop, so it can be asked
+    /// at every moment.
+    static FORKING: Cell<bool> = const { Cell::new(false) };
+}
+
+fn gate() -> MutexGuard<'static, ()> {
     GATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -105,7 +118,7 @@ mod handlers {
         },
     };
 
-    use super::{GENERATION, undisturbed};
+    use super::{FORKING, GENERATION, gate};
     use crate::{ids, local};
 
     thread_local! {
@@ -130,13 +143,16 @@ mod handlers {
     }
 
     pub(super) extern "C" fn prepare() {
-        let held = undisturbed();
+        let held = gate();
         // On a thread whose locals are gone the gate opens again at once: such a fork may cut a
         // section in two, and its child is then one that must run another program.
-        let _ = HELD.try_with(|cell| cell.set(Some(held)));
+        if HELD.try_with(|cell| cell.set(Some(held))).is_ok() {
+            FORKING.set(true);
+        }
     }
 
     pub(super) extern "C" fn in_parent() {
+        FORKING.set(false);
         // As above.
         let _ = HELD.try_with(Cell::take);
     }
@@ -203,6 +219,14 @@ mod tests {
             stop.store(true, Ordering::Relaxed);
             assert!(quick);
         });
+    }
+
+    #[test]
+    fn handlers_of_others_between_ours_do_not_wait_for_their_own_thread() {
+        prepare();
+        assert!(undisturbed().is_none());
+        in_parent();
+        assert!(undisturbed().is_some());
     }
 
     #[test]

@@ -98,6 +98,12 @@ impl CustomIds {
         (trace_id, span_id, flags)
     }
 
+    /// In a forked child: what failed in the parent is the parent's.
+    pub(crate) fn forget_failures(&self) {
+        // Relaxed: a statistic.
+        self.failures.store(0, Ordering::Relaxed);
+    }
+
     /// How often random ids stood in.
     pub(crate) fn failures(&self) -> u64 {
         // Relaxed: a statistic.

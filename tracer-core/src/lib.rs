@@ -37,12 +37,13 @@
 //! - A span that ended before [`force_flush`](TracerProvider::force_flush) or
 //!   [`shutdown`](TracerProvider::shutdown) is in its result, whichever thread ended it, even one
 //!   that is gone.
-//! - An exporter or sampler that panics, hangs or fails costs its own spans, which are counted; it
-//!   never stops the worker, another exporter, or the caller. While all exporters are slow, every
-//!   thread has its share of what they take.
-//! - Memory is bounded: for each thread a ring ([`BatchConfig::ring_bytes`]) and 128 KiB of spare
-//!   buffers, for each exporter a queue in spans and bytes ([`BatchConfig::max_queue_bytes`]), 1024
-//!   instrumentation scopes, and one batch being formed.
+//! - An exporter that panics, hangs or fails costs its own spans, which are counted; it never stops
+//!   the worker, another exporter, or the caller. While all exporters are slow, every thread has its
+//!   share of what they take. Samplers and processors run on the caller's thread: one that panics is
+//!   counted and goes no further, one that takes its time takes the caller's.
+//! - Memory is bounded: for each thread a ring ([`BatchConfig::ring_bytes`]), 128 KiB of spare
+//!   buffers and 8 KiB of spare contexts, for each exporter a queue in spans and bytes
+//!   ([`BatchConfig::max_queue_bytes`]), 1024 instrumentation scopes, and one batch being formed.
 //! - A forked child traces on through the same provider: with ids, rings, threads and a ledger of
 //!   its own, and with exporters that follow it ([`SpanExporter::fork`]). Spans that started in the
 //!   parent stay the parent's; one that ends in the child is counted there as

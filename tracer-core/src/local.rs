@@ -135,11 +135,25 @@ pub(crate) fn forget(recording: Box<Recording>) {
     if recording.is_the_parents() {
         return;
     }
-    with(move |local| {
-        let outlet = local.outlet(&recording.shared)?;
-        outlet.keep(recording);
+    let mut recording = Some(recording);
+    with(|local| {
+        let shared = &recording.as_ref()?.shared;
+        local.outlet(shared)?.keep(&mut recording);
         Some(())
     });
+    if recording.is_some() {
+        drop_guarded(recording);
+    }
+}
+
+/// Drops what may be the last of a provider: with it go samplers, processors and exporters, whose
+/// drops are foreign code. A panic there must not reach whoever drops a span, or ends a thread.
+#[cold]
+fn drop_guarded<T>(last: T) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(last))) {
+        // What a panic carries may panic again when it is dropped.
+        mem::forget(payload);
+    }
 }
 
 /// Makes this thread, the only one of a forked child, start anew. Called in the fork.
@@ -196,10 +210,7 @@ impl Local {
             .slots
             .extract_if(.., |slot| slot.shared.is_closed())
             .collect();
-        // With the last of it goes a sampler, whose drop is foreign code.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(closed))) {
-            mem::forget(payload);
-        }
+        drop_guarded(closed);
         // And foreign code may fork, which then found these locals in use.
         self.renew();
         let slot = Slot {
@@ -208,6 +219,12 @@ impl Local {
         };
         self.slots.insert(0, slot);
         Some(())
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        drop_guarded(mem::take(&mut self.slots));
     }
 }
 
@@ -267,9 +284,11 @@ impl Outlet {
 
     /// Keeps a recording for a later span, if there is room.
     #[inline]
-    fn keep(&mut self, mut recording: Box<Recording>) {
-        let bytes = recording.bytes();
-        if self.spare_bytes + bytes <= self.max_spare_bytes {
+    fn keep(&mut self, recording: &mut Option<Box<Recording>>) {
+        let bytes = recording.as_ref().map_or(0, |recording| recording.bytes());
+        if self.spare_bytes + bytes <= self.max_spare_bytes
+            && let Some(mut recording) = recording.take()
+        {
             recording.forget();
             self.spare_bytes += bytes;
             self.spare.push(recording);

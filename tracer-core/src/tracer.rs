@@ -27,6 +27,10 @@ use crate::{
 ///
 /// Attributes that are known when a span starts are best given to its builder: only those does a
 /// sampler see (trace/api.md "Span Creation"). An attribute has a value always; the API has no null.
+///
+/// # Panics
+/// In destructors of thread locals, `start` may find the API's own current context gone, which
+/// panics there; `start_with_context` asks for no current context.
 #[derive(Clone, Debug)]
 pub struct Tracer {
     shared: Arc<Shared>,

@@ -67,6 +67,36 @@ fn attributes_of_events_and_links_have_unique_keys_that_are_not_empty() {
     assert_eq!(span.links[0].dropped_attributes_count, 2);
 }
 
+/// So many that comparing each with each would hold the caller for seconds.
+#[test]
+fn long_lists_of_attributes_keep_the_same_rules() {
+    let attributes: Vec<_> = (0..100_000)
+        .map(|n| KeyValue::new(format!("key {}", n % 50_000), n))
+        .chain([KeyValue::new("", 0)])
+        .collect();
+    let limits = SpanLimits::default().max_attributes_per_event(2);
+    let span = one(limits, |tracer| {
+        tracer.start("x").add_event("e", attributes.clone());
+    });
+    let kept = [
+        KeyValue::new("key 0", 50_000),
+        KeyValue::new("key 1", 50_001),
+    ];
+    assert_eq!(span.events[0].attributes, kept);
+    assert_eq!(span.events[0].dropped_attributes_count, 50_000 - 2 + 1);
+}
+
+#[test]
+fn live_span_shows_no_end_of_the_span_before_it() {
+    one(SpanLimits::default(), |tracer| {
+        tracer.start("before").end();
+        let span = tracer.start("after");
+        assert_eq!(span.record().map(|record| record.end_unix_nanos()), Some(0));
+        drop(span);
+        tracer.start("x");
+    });
+}
+
 /// The limit is on attribute values (common/README.md "Attribute Limits"), in characters.
 #[test]
 fn length_limit_cuts_values_and_neither_names_nor_descriptions() {

@@ -75,7 +75,9 @@ impl BatchConfig {
 
     /// Spans that may wait for one exporter beside those still in rings
     /// (`OTEL_BSP_MAX_QUEUE_SIZE`, default 2048). While every exporter's queue is full, spans stay
-    /// in the rings; an exporter that is full alone loses the batch, which is counted.
+    /// in the rings; an exporter that is full alone loses the batch, which is counted. A flush may
+    /// queue more, within [`max_queue_bytes`](Self::max_queue_bytes), so that it need not wait for
+    /// a slow exporter while others wait for it.
     #[must_use]
     pub fn max_queue_size(mut self, spans: usize) -> Self {
         self.max_queue_size = spans;

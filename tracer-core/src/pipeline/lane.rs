@@ -20,7 +20,7 @@ use super::{
     batch::SpanBatch,
     config::BatchConfig,
     control::{Answer, Gather, Request, work_for},
-    lane_stats::{LaneStats, QueueLimits},
+    lane_stats::{Bound, LaneStats, QueueLimits},
     outage::Outage,
 };
 use crate::{
@@ -89,15 +89,16 @@ impl Lane {
     }
 
     /// Whether the queue takes this batch now.
-    pub(crate) fn has_room(&self, batch: &SpanBatch) -> bool {
+    pub(crate) fn has_room(&self, batch: &SpanBatch, bound: Bound) -> bool {
         let (spans, bytes) = size(batch);
-        self.stats.has_room(spans, bytes, self.limits)
+        self.stats.has_room(spans, bytes, self.limits.within(bound))
     }
 
     /// Queues a batch, or counts it as lost if there is no room.
-    pub(crate) fn send(&self, batch: SpanBatch) {
+    pub(crate) fn send(&self, batch: SpanBatch, bound: Bound) {
         let (spans, bytes) = size(&batch);
-        if self.stats.accept(spans, bytes, self.limits) && self.batches.send(batch).is_err() {
+        let limits = self.limits.within(bound);
+        if self.stats.accept(spans, bytes, limits) && self.batches.send(batch).is_err() {
             // The lane's thread is gone, which only a fault of ours could cause.
             self.stats.begin(spans);
             let lost = Err(ExportError::AlreadyShutdown);

@@ -13,7 +13,7 @@ use std::{
 use super::{
     batch::SpanBatch,
     control::{Answer, Gather, Request},
-    lane_stats::{LaneStats, QueueLimits},
+    lane_stats::{Bound, LaneStats, QueueLimits},
 };
 use crate::{
     error::ConfigError,
@@ -77,14 +77,15 @@ impl Lane {
         &self.stats
     }
 
-    pub(crate) fn has_room(&self, batch: &SpanBatch) -> bool {
+    pub(crate) fn has_room(&self, batch: &SpanBatch, bound: Bound) -> bool {
         let (spans, bytes) = size(batch);
-        self.stats.has_room(spans, bytes, self.limits)
+        self.stats.has_room(spans, bytes, self.limits.within(bound))
     }
 
-    pub(crate) fn send(&self, batch: SpanBatch) {
+    pub(crate) fn send(&self, batch: SpanBatch, bound: Bound) {
         let (spans, bytes) = size(&batch);
-        if self.stats.accept(spans, bytes, self.limits) {
+        let limits = self.limits.within(bound);
+        if self.stats.accept(spans, bytes, limits) {
             self.queue.put(Task::Export(batch));
         }
     }

@@ -51,6 +51,27 @@ pub(super) struct QueueLimits {
     pub(super) bytes: u64,
 }
 
+/// What bounds a queue at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// Bytes alone, during a flush: all that ended before it is to come through, and the worker
+    /// cannot wait for a slow exporter without making the others wait.
+    Bytes,
+    SpansAndBytes,
+}
+
+impl QueueLimits {
+    pub(super) fn within(self, bound: Bound) -> Self {
+        match bound {
+            Bound::Bytes => Self {
+                spans: u64::MAX,
+                ..self
+            },
+            Bound::SpansAndBytes => self,
+        }
+    }
+}
+
 impl LaneStats {
     pub(crate) fn new(component_type: &'static str, worker: Arc<Bell>) -> Self {
         Self {

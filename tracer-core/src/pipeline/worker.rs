@@ -11,6 +11,7 @@ use super::{
     batch::SpanBatch,
     control::{Answer, Gather, Request, Ticket, work_for},
     lane::{Lane, Order},
+    lane_stats::Bound,
     outage::Outage,
     state::{BatchLimits, Forming, Pace},
 };
@@ -35,8 +36,8 @@ pub(crate) struct Worker {
     consumers: Vec<Consumer>,
     /// Where the next round begins, so that every ring has its turn when there is little room.
     next: usize,
-    /// Whether a batch waits for every exporter to have room, as during a flush, or for one.
-    patient: bool,
+    /// What bounds the exporters' queues at the moment.
+    bound: Bound,
     /// The batch being formed: what is known of it, and its records.
     forming: Forming,
     records: Vec<u8>,
@@ -64,7 +65,7 @@ impl Worker {
             limits,
             consumers: Vec::new(),
             next: 0,
-            patient: false,
+            bound: Bound::SpansAndBytes,
             forming: Forming::default(),
             records: Vec::new(),
             held: None,
@@ -220,25 +221,21 @@ impl Worker {
         self.dispatch_held();
     }
 
-    /// Hands the held batch to the lanes, unless none of them has room or, when patient, unless
-    /// all have. Returns whether no batch is held any more.
+    /// Hands the held batch to the lanes, unless none of them has room: one that is full alone
+    /// loses it. Returns whether no batch is held any more.
     fn dispatch_held(&mut self) -> bool {
         let Some(batch) = self.held.take() else {
             return true;
         };
         let mut lanes = self.lanes.iter();
-        let room = if self.patient {
-            lanes.all(|lane| lane.has_room(&batch))
-        } else {
-            self.lanes.is_empty() || lanes.any(|lane| lane.has_room(&batch))
-        };
+        let room = self.lanes.is_empty() || lanes.any(|lane| lane.has_room(&batch, self.bound));
         if !room {
             self.held = Some(batch);
             return false;
         }
         self.count_drained(batch.len() as u64);
         for lane in &self.lanes {
-            lane.send(batch.clone());
+            lane.send(batch.clone(), self.bound);
         }
         true
     }
@@ -273,9 +270,9 @@ impl Worker {
             .map(|lane| lane.stats().not_delivered())
             .collect();
         let gather = Gather::new(tickets, self.lanes.len(), deadline);
-        self.patient = true;
+        self.bound = Bound::Bytes;
         let in_time = self.drain_all(request, deadline);
-        self.patient = false;
+        self.bound = Bound::SpansAndBytes;
         if request == Request::Shutdown {
             if !in_time {
                 self.give_up_rest();

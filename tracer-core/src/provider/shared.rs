@@ -130,6 +130,9 @@ impl Shared {
     pub(crate) fn engine(&self) -> Arc<Engine> {
         self.engine.get(|parents| {
             self.processors.forget_panics();
+            if let Some(ids) = &self.custom_ids {
+                ids.forget_failures();
+            }
             self.limits.forget();
             parents.renewed()
         })

@@ -3,6 +3,8 @@
 //! Field numbers: KeyValue key 1, value 2; AnyValue string 1, bool 2, int 3, double 4, array 5;
 //! ArrayValue values 1. Source: opentelemetry-proto 1.11, common.proto.
 
+use std::collections::HashMap;
+
 use opentelemetry::{Array, KeyValue, Value};
 
 use super::{
@@ -19,6 +21,9 @@ const INT: u8 = tag(3, VARINT);
 const DOUBLE: u8 = tag(4, FIXED64);
 const ARRAY: u8 = tag(5, BYTES);
 const ELEMENT: u8 = tag(1, BYTES);
+
+/// Up to this many attributes of an event or link are compared one by one.
+const FEW: usize = 64;
 
 /// Up to this many bytes, every length in a `KeyValue` field takes one byte.
 const SHORT: usize = 100;
@@ -165,13 +170,20 @@ pub(crate) fn put_distinct(
     limits: &Limits,
 ) -> u32 {
     let (mut kept, mut dropped) = (0, 0_u32);
+    let last = (attributes.len() > FEW).then(|| last_places(attributes));
     for (at, attribute) in attributes.iter().enumerate() {
-        let mut later = attributes.iter().skip(at + 1);
         let key = attribute.key.as_str();
+        let is_replaced = || match &last {
+            Some(last) => last.get(key) != Some(&at),
+            None => {
+                let mut later = attributes.iter().skip(at + 1);
+                later.any(|other| other.key == attribute.key)
+            }
+        };
         if key.is_empty() {
             dropped = dropped.saturating_add(1);
-        } else if later.any(|other| other.key == attribute.key) {
-            // Replaced.
+        } else if is_replaced() {
+            // The last value of a key is the one that counts.
         } else if kept == max {
             dropped = dropped.saturating_add(1);
         } else {
@@ -180,6 +192,14 @@ pub(crate) fn put_distinct(
         }
     }
     dropped
+}
+
+/// Where each key stands last: for lists so long that searching them for each key would hold the
+/// caller up.
+#[cold]
+fn last_places(attributes: &[KeyValue]) -> HashMap<&str, usize> {
+    let keys = attributes.iter().map(|attribute| attribute.key.as_str());
+    keys.enumerate().map(|(at, key)| (key, at)).collect()
 }
 
 /// The string, or as many of its characters as the limit allows.

@@ -149,6 +149,7 @@ impl Recording {
         self.name_len = head.name_len;
         self.anchor = birth.anchor;
         self.start_unix_nanos = birth.start_unix_nanos;
+        self.end_unix_nanos = 0;
         self.state = State::Live;
         self.index.clear();
         self.counts = Counts::default();
