@@ -73,6 +73,9 @@ pub enum FlushError {
     /// itself. A shutdown goes on without the caller.
     #[error("called inside an exporter of the provider")]
     InsideExporter,
+    /// The operating system gave no thread for the processors, which were not called.
+    #[error("no thread for the processors")]
+    NoThread,
     /// A processor failed to flush or close, or panicked at it.
     #[error("a processor failed to flush or close")]
     Processor,

@@ -1,29 +1,23 @@
 //! Code of the application that sees every span: when it starts, when it is about to end, and when
 //! it has ended.
 
+mod passes;
+
 use std::{
     cell::Cell,
     fmt, mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-        mpsc,
-    },
-    thread,
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
 use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::Resource;
 
+pub(crate) use self::passes::Passes;
 use crate::{
     error::FlushError,
-    pipeline::{
-        SpanRecord,
-        control::{LONGEST, Request},
-    },
-    provider::Shared,
+    pipeline::{SpanRecord, control::Request},
     span::Span,
 };
 
@@ -95,7 +89,8 @@ pub trait SpanProcessor: fmt::Debug + Send + Sync + 'static {
     fn on_end(&self, _span: &SpanRecord<'_>, _scope: &InstrumentationScope) {}
 
     /// Completes what the processor holds back. Called on a thread of its own by a flush of the
-    /// provider, which waits for it no longer than `timeout`.
+    /// provider, which waits for it no longer than `timeout`. There is one such thread: flushes
+    /// that come while it is under way wait for its end and share the next call.
     ///
     /// # Errors
     /// Whatever error is returned becomes that of the provider's flush, unless that has one.
@@ -103,8 +98,8 @@ pub trait SpanProcessor: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
-    /// Closes the processor, as [`force_flush`](Self::force_flush) is called. Called once; a
-    /// callback that is under way on another thread may end after it.
+    /// Closes the processor, as [`force_flush`](Self::force_flush) is called. Called once, after
+    /// whatever flush is under way; a callback that is under way on another thread may end after it.
     ///
     /// # Errors
     /// As for a flush.
@@ -201,56 +196,6 @@ impl Processors {
             result = result.and(own.unwrap_or(Err(FlushError::Processor)));
         }
         result
-    }
-}
-
-/// A flush or shutdown of the processors that is under way.
-pub(crate) struct Closing {
-    answer: Option<mpsc::Receiver<Result<(), FlushError>>>,
-    deadline: Instant,
-}
-
-impl Closing {
-    /// Begins it on a thread of its own, because foreign code may hang. Inside a callback there is
-    /// nothing to do: whoever is called cannot wait for itself.
-    pub(crate) fn begin(shared: &Arc<Shared>, request: Request, timeout: Duration) -> Self {
-        let deadline = Instant::now() + timeout.min(LONGEST);
-        let nothing = Self {
-            answer: None,
-            deadline,
-        };
-        if shared.processors.is_empty() || shared.processors.are_running() {
-            return nothing;
-        }
-        let (sender, answer) = mpsc::sync_channel(1);
-        let for_thread = (Arc::clone(shared), sender.clone());
-        let spawned = thread::Builder::new()
-            .name("tracer-processor".to_owned())
-            .spawn(move || {
-                let (shared, sender) = for_thread;
-                let _suppressed = Context::enter_telemetry_suppressed_scope();
-                // Nobody listens any more when it comes too late.
-                let _ = sender.send(shared.processors.close_out(request, deadline));
-            });
-        if spawned.is_err() {
-            // No thread is to be had: better here than not at all.
-            let _ = sender.send(shared.processors.close_out(request, deadline));
-        }
-        Self {
-            answer: Some(answer),
-            ..nothing
-        }
-    }
-
-    /// Waits for the end until the deadline.
-    pub(crate) fn wait(self) -> Result<(), FlushError> {
-        let Some(answer) = self.answer else {
-            return Ok(());
-        };
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        answer
-            .recv_timeout(left)
-            .unwrap_or(Err(FlushError::Deadline))
     }
 }
 

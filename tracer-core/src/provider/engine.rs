@@ -14,6 +14,7 @@ use crate::{
     exporter::{ExportError, ExportFuture, SpanExporter},
     local::Outlet,
     pipeline::{SpanBatch, control::Control, lane::Lane, lane_stats::LaneStats, worker::Worker},
+    processor::Passes,
     ring::registry::Registry,
     stats::{Dropped, OverLimit, Stats},
     sync::{AtomicBool, AtomicU64, Mutex, Ordering, thread},
@@ -27,6 +28,7 @@ pub(crate) struct Engine {
     /// One for each exporter, in the order in which they were added.
     pub(crate) lanes: Vec<Arc<LaneStats>>,
     pub(crate) counts: Counts,
+    pub(crate) passes: Passes,
     /// The ring that threads without locals share.
     pub(super) fallback: Mutex<Option<Outlet>>,
     worker: AtomicU64,
@@ -63,6 +65,7 @@ impl Engine {
                 .collect(),
             control,
             counts: Counts::default(),
+            passes: Passes::default(),
             fallback: Mutex::new(None),
             worker: AtomicU64::new(IDLE),
         }

@@ -25,7 +25,7 @@ use crate::{
         BatchConfig,
         control::{Request, works_for},
     },
-    processor::{Closing, Processors},
+    processor::{Passes, Processors},
     resource,
     span::{SpanLimits, over_limit::Limits, recording::Recording},
     stats::Stats,
@@ -174,8 +174,8 @@ impl Shared {
         if works_for(self.id) {
             return Err(FlushError::InsideExporter);
         }
-        let processors = Closing::begin(self, Request::Flush, timeout);
         let engine = self.engine();
+        let processors = Passes::begin(self, &engine, Request::Flush, timeout);
         let exported = if engine.is_started() {
             engine.control.call(Request::Flush, timeout)
         } else if self.is_closed() {
@@ -195,8 +195,8 @@ impl Shared {
         if self.closed.swap(true, Ordering::Relaxed) {
             return Err(ShutdownError::AlreadyShutdown);
         }
-        let processors = Closing::begin(self, Request::Shutdown, timeout);
         let engine = self.engine();
+        let processors = Passes::begin(self, &engine, Request::Shutdown, timeout);
         if works_for(self.id) {
             // Goes on without the caller. If nobody takes it, the worker has ended by itself.
             let _ = engine.control.post(Request::Shutdown, timeout);
