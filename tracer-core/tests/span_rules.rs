@@ -154,6 +154,38 @@ fn error_that_is_its_own_source_is_followed_32_times() {
     assert_eq!(chain.value.as_str().matches("again").count(), 32);
 }
 
+/// Gives up in the middle, as its causes do.
+#[derive(Debug)]
+struct Mute;
+
+impl fmt::Display for Mute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("so far")?;
+        Err(fmt::Error)
+    }
+}
+
+impl Error for Mute {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&Mute)
+    }
+}
+
+/// Such an error once panicked in the caller.
+#[test]
+fn error_that_cannot_be_written_is_recorded_as_far_as_it_goes() {
+    let span = one(SpanLimits::default(), |tracer| {
+        let mut span = tracer.start("x");
+        span.record_exception(&Mute, &[]);
+        span.record_error(&Mute);
+    });
+    assert_eq!(span.events.len(), 2);
+    for event in &span.events.events {
+        let message = KeyValue::new("exception.message", "so far");
+        assert!(event.attributes.contains(&message), "{event:?}");
+    }
+}
+
 /// A process that drains its last requests must not cut the traces that run through it.
 #[test]
 fn after_the_shutdown_spans_carry_the_context_of_their_parent() {

@@ -14,7 +14,7 @@ impl Span {
     /// ("Exceptions on spans"):
     ///
     /// - `exception.type`: the Rust type; left out for a `dyn Error`, which does not know it.
-    /// - `exception.message`: the error's `Display`.
+    /// - `exception.message`: the error's `Display`, as far as it goes if it fails.
     /// - `exception.stacktrace`: the `source()` chain, a cause a line, up to 32, where there is one.
     /// - `attributes`, which win over these: so a caller that has a backtrace gives it as
     ///   `exception.stacktrace`.
@@ -47,7 +47,10 @@ impl Span {
         if !kind.starts_with("dyn ") {
             all.push(KeyValue::new("exception.type", kind));
         }
-        all.push(KeyValue::new("exception.message", error.to_string()));
+        let mut message = String::new();
+        // Not `to_string`, which panics when a `Display` fails.
+        let _ = write!(message, "{error}");
+        all.push(KeyValue::new("exception.message", message));
         let mut chain = String::new();
         let mut source = error.source();
         for _ in 0..MAX_CAUSES {
