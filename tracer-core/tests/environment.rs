@@ -124,11 +124,36 @@ fn rows_105_and_114_value_lengths_take_effect_everywhere() {
 }
 
 #[test]
+fn sdk_that_code_enables_all_the_same_has_the_rest_of_its_environment() {
+    let recorder = Recorder::default();
+    let mut env = env(&[
+        ("OTEL_SDK_DISABLED", "true"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "1"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1"),
+    ]);
+    let provider = TracerProvider::builder()
+        .exporter(recorder.clone())
+        .env(&mut env)
+        .disabled(false)
+        .build()
+        .expect("provider");
+    for _ in 0..2 {
+        let mut span = provider.tracer("t").start("x");
+        span.set_attribute(KeyValue::new("a", 1));
+        span.set_attribute(KeyValue::new("b", 2));
+    }
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    assert_eq!(env.diagnostics(), []);
+    assert_eq!(recorder.batches(), [1, 1]);
+    assert_eq!(recorder.spans()[0].attributes, [KeyValue::new("a", 1)]);
+}
+
+#[test]
 fn row_92_disabled_sdk_records_nothing_and_passes_contexts_on() {
     for value in ["true", "TRUE", " True "] {
         let mut env = env(&[
             ("OTEL_SDK_DISABLED", value),
-            ("OTEL_BSP_MAX_QUEUE_SIZE", "not even read"),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "refused all the same"),
         ]);
         let recorder = Recorder::default();
         let provider = TracerProvider::builder()
@@ -136,7 +161,7 @@ fn row_92_disabled_sdk_records_nothing_and_passes_contexts_on() {
             .env(&mut env)
             .build()
             .expect("provider");
-        assert_eq!(env.diagnostics(), []);
+        assert_eq!(env.diagnostics().len(), 1);
         let tracer = provider.tracer("t");
         assert!(!tracer.enabled());
         let root = tracer.start("root");

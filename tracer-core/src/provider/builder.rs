@@ -137,7 +137,8 @@ impl TracerProviderBuilder {
 
     /// Takes everything that the core reads from an environment: `OTEL_SDK_DISABLED`,
     /// `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_BSP_*` and the limits of spans.
-    /// What is set afterwards wins. `env` then holds what was refused.
+    /// It replaces what was set before, and what is set afterwards wins. `env` then holds what was
+    /// refused.
     ///
     /// # Examples
     /// ```
@@ -151,10 +152,9 @@ impl TracerProviderBuilder {
     /// ```
     #[must_use]
     pub fn env(self, env: &mut Env) -> Self {
-        if env.flag("OTEL_SDK_DISABLED") {
-            return self.disabled(true);
-        }
-        self.resource(resource::from_env(env))
+        // All is read of a disabled provider too: `disabled(false)` may follow.
+        self.disabled(env.flag("OTEL_SDK_DISABLED"))
+            .resource(resource::from_env(env))
             .batch_config(BatchConfig::from_env(env))
             .span_limits(SpanLimits::from_env(env))
     }
