@@ -53,7 +53,8 @@ pub struct Env {
 }
 
 impl Env {
-    /// The environment of this process. A value that is not UTF-8 is refused where it is parsed.
+    /// The environment of this process. A value that is not UTF-8 has replacement characters, so
+    /// that it is refused where it is parsed instead of being unset.
     pub fn of_this_process() -> Self {
         Self::new(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }

@@ -293,6 +293,9 @@ fn hostile_values_leave_the_default_and_one_diagnostic_each() {
         "a=1,s3cret",
         "a=%ff%fe",
         "a=%00%ff",
+        "a=s3cret%00",
+        "a=\u{1b}[31ms3cret",
+        "a=s3cret\u{fffd}",
         ";",
     ] {
         check("OTEL_RESOURCE_ATTRIBUTES", value);

@@ -4,7 +4,7 @@ use opentelemetry::KeyValue;
 use opentelemetry_sdk::Resource;
 use percent_encoding::percent_decode_str;
 
-use super::system::clean;
+use super::system::{clean, is_plain};
 use crate::env::Env;
 
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
@@ -16,7 +16,8 @@ const RESOURCE_ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 /// `OTEL_SERVICE_NAME` wins over a `service.name` in it. Without either, `service.name` is
 /// `unknown_service:` and the name of the executable. A list with a member that is wrong is
 /// discarded as a whole: that casts doubt on the rest (OpenTelemetry specification,
-/// resource/sdk.md "Specifying resource information via an environment variable").
+/// resource/sdk.md "Specifying resource information via an environment variable"). Refused in both
+/// are control characters, what is not UTF-8, and a key or value of more than 4096 bytes.
 ///
 /// # Examples
 /// ```
@@ -43,7 +44,10 @@ pub fn from_env(env: &mut Env) -> Resource {
     ];
     attributes.extend(listed);
     let name = env.parse(SERVICE_NAME, |name| {
-        clean(name).ok_or("is too long or no plain text, ignored")
+        clean(name).ok_or(
+            "is too long or no plain text, the name in OTEL_RESOURCE_ATTRIBUTES or \
+             unknown_service applies",
+        )
     });
     attributes.extend(name.map(|name| KeyValue::new("service.name", name)));
     Resource::builder_empty()
@@ -54,12 +58,12 @@ pub fn from_env(env: &mut Env) -> Resource {
 /// Why a list was discarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum Problem {
-    #[error("member {member} has no '=', the whole list is discarded")]
+    #[error("member {member} has no '=', none of the list applies")]
     NoEquals { member: usize },
-    #[error("member {member} has no key, the whole list is discarded")]
+    #[error("member {member} has no key, none of the list applies")]
     NoKey { member: usize },
-    #[error("member {member} is not utf-8 after percent decoding, the whole list is discarded")]
-    NotUtf8 { member: usize },
+    #[error("member {member} is too long or no plain text, none of the list applies")]
+    NotPlain { member: usize },
 }
 
 /// Source: semantic conventions, resource/README.md "Service", `service.name`.
@@ -88,8 +92,10 @@ fn parse_member(at: usize, member: &str) -> Result<KeyValue, Problem> {
     let decode = |text: &str| {
         percent_decode_str(text.trim())
             .decode_utf8()
+            .ok()
+            .filter(|text| is_plain(text))
             .map(|text| text.into_owned())
-            .map_err(|_| Problem::NotUtf8 { member: at })
+            .ok_or(Problem::NotPlain { member: at })
     };
     let (key, value) = (decode(key)?, decode(value)?);
     if key.is_empty() {
@@ -148,7 +154,12 @@ mod tests {
         for (list, problem) in [
             ("a=1,b", Problem::NoEquals { member: 2 }),
             ("=1,a=2", Problem::NoKey { member: 1 }),
-            ("a=1,,b=%ff", Problem::NotUtf8 { member: 3 }),
+            ("a=1,,b=%ff", Problem::NotPlain { member: 3 }),
+            ("a=1,b=\u{1b}[31m", Problem::NotPlain { member: 2 }),
+            ("a=1,b=x%00", Problem::NotPlain { member: 2 }),
+            ("a=1,b=%0Ax", Problem::NotPlain { member: 2 }),
+            ("a=1,b%7F=x", Problem::NotPlain { member: 2 }),
+            ("a=1,b=\u{fffd}", Problem::NotPlain { member: 2 }),
         ] {
             let (resource, told) = read("own", list);
             check(&resource, "a", None);
@@ -157,6 +168,23 @@ mod tests {
         }
         let (resource, told) = read("\u{1b}[31m", "service.name=list");
         check(&resource, "service.name", Some("list"));
+        assert_eq!(
+            told,
+            [
+                "OTEL_SERVICE_NAME: is too long or no plain text, the name in \
+              OTEL_RESOURCE_ATTRIBUTES or unknown_service applies"
+            ]
+        );
+    }
+
+    #[test]
+    fn values_may_be_empty_or_4096_bytes_long_and_no_longer() {
+        let (resource, told) = read("", &format!("a=,b={}", "x".repeat(4096)));
+        check(&resource, "a", Some(""));
+        check(&resource, "b", Some(&"x".repeat(4096)));
+        assert_eq!(told, [""; 0]);
+        let (resource, told) = read("", &format!("a=,b={}", "x".repeat(4097)));
+        check(&resource, "a", None);
         assert_eq!(told.len(), 1);
     }
 }

@@ -76,15 +76,18 @@ impl fmt::Debug for System {
     }
 }
 
-/// A value without the blanks around it. Nothing, control characters and what is longer than any
-/// name of the kind are no value.
+/// A value without the blanks around it. Nothing is no value.
 pub(super) fn clean(value: &str) -> Option<String> {
     let value = value.trim();
-    let valid = !value.is_empty()
-        && value.len() <= MAX_VALUE_BYTES
-        && !value.contains(char::is_control)
-        && !value.contains(char::REPLACEMENT_CHARACTER);
-    valid.then(|| value.to_owned())
+    (!value.is_empty() && is_plain(value)).then(|| value.to_owned())
+}
+
+/// Whether a text is taken over: it has no control characters, no trace of bytes that were not
+/// UTF-8, and is no longer than any name of the kind.
+pub(super) fn is_plain(text: &str) -> bool {
+    text.len() <= MAX_VALUE_BYTES
+        && !text.contains(char::is_control)
+        && !text.contains(char::REPLACEMENT_CHARACTER)
 }
 
 #[cfg(test)]
