@@ -252,8 +252,8 @@ impl Shared {
     /// Counts a span of the parent process that ended in this one.
     #[cold]
     pub(crate) fn count_forked(&self) {
-        // Relaxed: a statistic.
-        self.engine().counts.forked.fetch_add(1, Ordering::Relaxed);
+        // Release: pairs with the Acquire load in `stats`, as every end.
+        self.engine().counts.forked.fetch_add(1, Ordering::Release);
     }
 
     /// Runs `use_outlet` with the ring that threads without locals share.

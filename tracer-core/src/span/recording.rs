@@ -52,7 +52,6 @@ pub(crate) struct Recording {
     end_unix_nanos: u64,
     name_len: u32,
     counts: Counts,
-    /// Set while processors see the span end. Invariant: false in spare recordings.
     /// Not for exporters, although it is sampled. Invariant: false in spare recordings.
     pub(crate) discarded: bool,
 }
