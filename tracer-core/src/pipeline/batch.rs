@@ -1,6 +1,6 @@
 //! Ended spans on their way to an exporter.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use opentelemetry::{
     InstrumentationScope, SpanId, TraceId,
@@ -11,12 +11,40 @@ use opentelemetry_sdk::Resource;
 use crate::span::record::{HEAD_BYTES, Head};
 
 /// A batch of ended spans of one resource, in the order in which the worker found them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SpanBatch {
     records: Arc<[u8]>,
     len: usize,
     resource: Arc<Resource>,
     scopes: Arc<[InstrumentationScope]>,
+}
+
+// Sizes and ids only in these three: what spans hold may be secret.
+impl fmt::Debug for SpanBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpanBatch")
+            .field("len", &self.len)
+            .field("record_bytes", &self.records.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SpanRecords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpanRecords")
+            .field("bytes", &self.rest.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SpanRecord<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpanRecord")
+            .field("trace_id", &self.head.trace_id)
+            .field("span_id", &self.head.span_id)
+            .field("field_bytes", &self.fields.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl SpanBatch {
@@ -72,7 +100,7 @@ impl SpanBatch {
 }
 
 /// The iterator of [`SpanBatch::spans`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SpanRecords<'a> {
     rest: &'a [u8],
 }
@@ -88,7 +116,7 @@ impl<'a> Iterator for SpanRecords<'a> {
 }
 
 /// One ended span: the fields that every span has, and the rest as OTLP protobuf.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct SpanRecord<'a> {
     head: Head,
     name: &'a [u8],

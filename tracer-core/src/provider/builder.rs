@@ -1,6 +1,7 @@
 //! How a provider is put together.
 
 use std::{
+    fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -26,7 +27,7 @@ use crate::{
 };
 
 /// Builds a [`TracerProvider`].
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct TracerProviderBuilder {
     resource: Option<Resource>,
     sampler: Option<Box<dyn ShouldSample>>,
@@ -37,6 +38,18 @@ pub struct TracerProviderBuilder {
     exporters: Vec<Box<dyn SpanExporter>>,
     meter: Option<Meter>,
     disabled: bool,
+}
+
+impl fmt::Debug for TracerProviderBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Counts only: a resource may hold secrets.
+        f.debug_struct("TracerProviderBuilder")
+            .field("processors", &self.processors.len())
+            .field("exporters", &self.exporters.len())
+            .field("limits", &self.limits)
+            .field("batch", &self.batch)
+            .finish_non_exhaustive()
+    }
 }
 
 impl TracerProviderBuilder {

@@ -1,7 +1,7 @@
 //! What a provider, its tracers, its spans and its worker have in common.
 
 use std::{
-    mem,
+    fmt, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError, Weak, atomic},
     time::Duration,
@@ -33,7 +33,6 @@ use crate::{
 };
 
 /// What is the same for the whole life of a provider, and what forked children take over.
-#[derive(Debug)]
 pub(crate) struct Shared {
     /// Unlike an address, never used again by a later provider.
     pub(crate) id: u64,
@@ -67,6 +66,17 @@ pub(crate) enum Sampler {
     /// `parentbased_always_on`, the specification's default, without a call through a trait.
     ParentOrAlways,
     Custom(Box<dyn ShouldSample>),
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Counts only: a resource and scopes may hold secrets.
+        f.debug_struct("Shared")
+            .field("id", &self.id)
+            .field("exporters", &self.exporters.len())
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Shared {

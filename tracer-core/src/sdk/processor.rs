@@ -1,6 +1,6 @@
 //! Processors written for the SDK, in a provider of ours.
 
-use std::{cell::RefCell, time::Duration};
+use std::{cell::RefCell, fmt, time::Duration};
 
 use opentelemetry::{
     Context, InstrumentationScope, KeyValue, SpanId, TraceId,
@@ -55,11 +55,17 @@ use crate::{
 /// assert_eq!(memory.get_finished_spans()?[0].name, "checkout");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct SdkProcessor<P> {
     processor: P,
     /// Makes the stand-ins.
     provider: SdkTracerProvider,
+}
+
+impl<P> fmt::Debug for SdkProcessor<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The SDK's types print the resource.
+        f.debug_struct("SdkProcessor").finish_non_exhaustive()
+    }
 }
 
 impl<P: SdkSpanProcessor + 'static> SdkProcessor<P> {

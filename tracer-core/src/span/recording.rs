@@ -6,7 +6,7 @@
 //!
 //! Attributes, events and links are encoded when they are set, so ending a span is one copy.
 
-use std::{borrow::Cow, fmt, mem, sync::Arc};
+use std::{fmt, mem, sync::Arc};
 
 use opentelemetry::{
     KeyValue, SpanId,
@@ -351,11 +351,6 @@ impl Recording {
         self.end_unix_nanos = unix_nanos.max(self.start_unix_nanos);
     }
 
-    pub(crate) fn name(&self) -> Cow<'_, str> {
-        let name = HEAD_BYTES..HEAD_BYTES + self.name_len as usize;
-        String::from_utf8_lossy(self.buffer.as_slice().get(name).unwrap_or_default())
-    }
-
     fn limits(&self) -> &Limits {
         &self.shared.limits
     }
@@ -365,7 +360,7 @@ impl fmt::Debug for Recording {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Counts only: values may be secret.
         f.debug_struct("Recording")
-            .field("name", &self.name())
+            .field("name_bytes", &self.name_len)
             .field("attributes", &self.index.len())
             .field("events", &self.counts.events)
             .field("links", &self.counts.links)
