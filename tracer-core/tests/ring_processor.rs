@@ -291,3 +291,20 @@ fn ended_span_is_taken_without_an_allocation() {
     let counted = allocation_counter::measure(|| rings.on_end(given));
     assert_eq!(counted.count_total, 0);
 }
+
+/// A provider that was built later once started the exporters after all.
+#[test]
+fn shutdown_before_the_provider_is_built_keeps_the_exporters_from_starting() {
+    let recorder = Recorder::default();
+    let rings = rings(&recorder, BatchConfig::default());
+    rings.shutdown_with_timeout(TIMEOUT).expect("shutdown");
+    let provider = SdkTracerProvider::builder()
+        .with_span_processor(rings.clone())
+        .build();
+    provider.tracer("t").start("x").end();
+    provider.force_flush().expect("flush");
+    let stats = rings.stats();
+    assert_eq!((stats.ended, stats.dropped.already_shutdown), (1, 1));
+    assert!(stats.exporters.is_empty());
+    assert!(recorder.spans().is_empty());
+}

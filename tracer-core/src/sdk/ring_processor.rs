@@ -50,8 +50,10 @@ const REMEMBERED_SCOPES: usize = 16;
 /// exporter.
 ///
 /// A clone is the same processor, to be kept for its statistics. The exporters start when the
-/// provider is built, which gives them its resource. A flush waits at most 30 s, a shutdown as
-/// long as it is told.
+/// provider is built, which gives them its resource; a second provider that is given a clone sends
+/// its spans under the resource of the first. A flush waits at most 30 s, a shutdown as long as it
+/// is told; one that comes before the provider is built keeps the exporters from starting. Dropping
+/// the last clone without a shutdown waits at most 5 s for the spans to be sent.
 ///
 /// # Cost
 /// For each span one encoding and one copy, and the SDK's span is freed where it ends: more, there,
@@ -83,9 +85,9 @@ pub struct RingProcessor {
 struct Inner {
     /// What to start, until it is started.
     plan: Mutex<Option<TracerProviderBuilder>>,
-    /// Empty before the start, or if nothing could be started.
+    /// Not set before the start; empty if nothing could be started, or was shut down before.
     provider: OnceLock<Option<TracerProvider>>,
-    /// Spans that ended although nothing could be started.
+    /// Spans that ended although nothing was started.
     lost: AtomicU64,
 }
 
@@ -94,7 +96,8 @@ impl RingProcessor {
     ///
     /// # Errors
     /// [`ConfigError`] when a number is out of range. That a thread cannot be started shows later,
-    /// when the provider is built: it is told once, and every span is counted as dropped.
+    /// when the provider is built: it is told once, by an error of `tracing`, and every span is
+    /// counted as [`already_shutdown`](crate::Dropped::already_shutdown), because nothing runs.
     pub fn new(
         exporters: Vec<Box<dyn SpanExporter>>,
         config: BatchConfig,
@@ -179,7 +182,14 @@ impl SdkSpanProcessor for RingProcessor {
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        let closed = match self.provider().map(|provider| provider.shutdown(timeout)) {
+        // Whoever starts later finds it done; a start under way is waited for.
+        let started = self.inner.provider.get_or_init(|| {
+            let plan = self.inner.plan.lock().take();
+            // Foreign code: not under the lock.
+            drop(plan);
+            None
+        });
+        let closed = match started.as_ref().map(|provider| provider.shutdown(timeout)) {
             Some(Err(ShutdownError::AlreadyShutdown)) => Err(FlushError::AlreadyShutdown),
             Some(Err(ShutdownError::Flush(error))) => Err(error),
             Some(Ok(())) | None => Ok(()),
