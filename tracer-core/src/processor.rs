@@ -43,6 +43,13 @@ const MAX_DEPTH: u32 = 8;
 /// A callback that panics is abandoned and counted in
 /// [`Stats::processor_panics`](crate::Stats::processor_panics); the span goes its way.
 ///
+/// # Forks
+/// A forked child calls the same processors, on its own copy of them, for its own spans; those of
+/// the parent are not shown there. Threads, sockets and locks that a processor has are the
+/// parent's: a lock that another thread held at the fork stays locked. One that keeps such things
+/// must notice that its process id has changed. `set_resource` is not called again; a shutdown of
+/// the child's provider closes the child's copy.
+///
 /// # Cost
 /// Callbacks are on the caller's path: what they take, every start and end takes. Without a
 /// processor there is one branch.
@@ -77,11 +84,14 @@ pub trait SpanProcessor: fmt::Debug + Send + Sync + 'static {
     fn set_resource(&mut self, _resource: &Resource) {}
 
     /// A span has started, with its first attributes. `parent` is the context that it was started
-    /// in. Must not attach a context: the API may be reading the current one.
+    /// in. Must not attach a context: the API may be reading the current one, panics then, and the
+    /// rest of this callback is lost and counted. To start a span under another context, give it
+    /// to [`start_with_context`](opentelemetry::trace::Tracer::start_with_context).
     fn on_start(&self, _span: &mut Span, _parent: &Context) {}
 
     /// The span is about to end: its end time is set, and it can still be changed. Nobody else can
-    /// change it now, because the callback holds it.
+    /// change it now, because the callback holds it. Events and links that are recorded stay as
+    /// they are: more can be added, none can be changed or taken away.
     fn on_ending(&self, _span: &mut Span) {}
 
     /// The span has ended, with these contents. A span that is recorded and not sampled comes here

@@ -34,6 +34,10 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// runtime, where tokio's handle is current and blocking is allowed. Calls never overlap, as the
 /// SDK's trait demands.
 ///
+/// # Forks
+/// The SDK's trait has no way to make an exporter anew, so this one stays in the parent process:
+/// in a child its spans fail with [`ExportError::Forked`], and are counted and told as that.
+///
 /// # Cost
 /// Each span is rebuilt as a [`SpanData`](opentelemetry_sdk::trace::SpanData), which only those pay who use this adapter.
 ///

@@ -38,6 +38,10 @@ use crate::{
 /// `opentelemetry_sdk` 0.33 does not, so give its exporter to [`SdkExporter`](super::SdkExporter)
 /// instead.
 ///
+/// # Forks
+/// A child calls its copy of the processor. A `BatchSpanProcessor` inside has no thread there: its
+/// queue fills, and its spans are lost. One that works on the caller's thread goes on.
+///
 /// # Cost
 /// Each span is rebuilt twice, with all its strings.
 ///
