@@ -51,11 +51,11 @@ impl BatchConfig {
     /// Source: sdk-environment-variables.md "Batch Span Processor".
     pub fn from_env(env: &mut Env) -> Self {
         const BATCH: &str = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
-        const DEFAULT_QUEUE: u32 = 2048;
-        const DEFAULT_BATCH: u32 = 512;
         let default = Self::default();
-        let queue = env.count("OTEL_BSP_MAX_QUEUE_SIZE", 1, DEFAULT_QUEUE);
-        let largest = DEFAULT_BATCH.min(queue);
+        let number = |default| u32::try_from(default).unwrap_or(u32::MAX);
+        let queue = number(default.max_queue_size);
+        let queue = env.count("OTEL_BSP_MAX_QUEUE_SIZE", 1, queue);
+        let largest = number(default.max_export_batch_size).min(queue);
         let mut batch = env.count(BATCH, 1, largest);
         if batch > queue {
             env.refuse(
