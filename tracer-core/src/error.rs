@@ -62,7 +62,8 @@ pub enum FlushError {
     /// The provider is shut down.
     #[error("provider is shut down")]
     AlreadyShutdown,
-    /// The exporters or processors did not answer in time, or a shutdown came first. After a flush the spans
+    /// The exporters or processors did not answer in time, or a shutdown came first. After a
+    /// flush the spans
     /// are still on their way; after a shutdown they are counted as failed.
     #[error("exporters or processors did not answer in time")]
     Deadline,

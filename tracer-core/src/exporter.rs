@@ -22,7 +22,8 @@ pub type ExportResult = Result<ExportSuccess, ExportError>;
 /// drivers (time, and I/O where tokio was built with it) enabled. They must not block, or nothing
 /// else of this exporter goes on; wrap an exporter that does with [`crate::sdk::SdkExporter`] or
 /// `tokio::task::spawn_blocking`. A flush of its own provider is refused with
-/// [`FlushError::InsideExporter`](crate::FlushError::InsideExporter), because it would wait for itself; a shutdown begins and is
+/// [`FlushError::InsideExporter`](crate::FlushError::InsideExporter), because it would wait for
+/// itself; a shutdown begins and is
 /// not waited for.
 ///
 /// # Cancellation

@@ -82,11 +82,14 @@
 //! | `provider/` | [`TracerProvider`], its builder, what all parts share |
 //! | `tracer.rs`, `span/` | starting a span; what it records, and how that is laid out |
 //! | `local.rs`, `ids.rs`, `clock.rs` | what a thread keeps; ids; the clock |
+//! | `exporter.rs` | [`SpanExporter`]: where batches go, and how an export may end |
 //! | `processor.rs` | [`SpanProcessor`]: code of the application that sees every span |
 //! | `fork.rs` | what a forked child makes anew |
 //! | `metrics/` | what the provider tells of itself to a meter |
 //! | `ring/` | the byte ring and the registry of all threads' rings |
 //! | `pipeline/` | worker, batches, lanes, flush and shutdown |
+//! | `stats.rs`, `error.rs` | the ledger; what can fail |
+//! | `sync` | atomics, locks and threads, or those of the model checkers |
 //! | [`sdk`] | adapters to `opentelemetry_sdk` |
 //! | [`mod@env`] | variables, and what was wrong with them |
 //! | [`resource`] | what the spans describe, and the detectors |

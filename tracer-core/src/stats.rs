@@ -19,9 +19,10 @@ pub struct Stats {
     pub not_sampled: u64,
     /// Of the ended, those that no exporter will see.
     pub dropped: Dropped,
-    /// Ended spans that the worker has yet to take from the threads' rings.
+    /// Ended spans that are not handed to the exporters yet: in the threads' rings, or in the batch
+    /// being formed.
     pub waiting: u64,
-    /// Ended spans that the worker took, each for every exporter.
+    /// Ended spans handed to the exporters' queues, each to every exporter's.
     pub drained: u64,
     /// Spans not recorded because the sampler panicked. Not among the started.
     pub sampler_panics: u64,
@@ -45,7 +46,8 @@ pub struct Dropped {
     pub queue_full: u64,
     /// The span alone was larger than a ring.
     pub byte_budget: u64,
-    /// A processor, or whoever held the span, asked for it ([`Span::discard`](crate::Span::discard)).
+    /// A processor, or whoever held the span, asked for it
+    /// ([`Span::discard`](crate::Span::discard)).
     pub discarded: u64,
     /// The span ended after the shutdown.
     pub already_shutdown: u64,

@@ -68,8 +68,8 @@ impl TracerProvider {
     }
 
     /// Sends every span that ended before the call, and waits until the exporters have answered,
-    /// at most `timeout` and 25 ms. Blocks the calling thread; needs no runtime and may be called inside
-    /// one. Concurrent calls share one pass. Processors are flushed at the same time.
+    /// at most `timeout` and 25 ms. Blocks the calling thread; needs no runtime and may be called
+    /// inside one. Concurrent calls share one pass. Processors are flushed at the same time.
     ///
     /// # Errors
     /// [`FlushError`] says whether time ran out, the provider was shut down, or spans failed.
@@ -78,7 +78,8 @@ impl TracerProvider {
     }
 
     /// Flushes, closes processors and exporters and ends the worker, within `timeout` and 25 ms.
-    /// Spans that end later are counted as dropped. Blocks the calling thread.
+    /// Spans that are open then and end later are counted as dropped; spans that start later are
+    /// not recorded, and not counted. Blocks the calling thread.
     ///
     /// # Errors
     /// [`ShutdownError::AlreadyShutdown`] for every call but the first;

@@ -82,6 +82,17 @@ impl Detector {
     ];
 
     /// The name for configuration.
+    ///
+    /// # Examples
+    /// ```
+    /// use tracer_core::resource::Detector;
+    ///
+    /// // Those that an operator lists.
+    /// let listed = ["host", "process"];
+    /// let mut chosen = Detector::ALL.to_vec();
+    /// chosen.retain(|detector| listed.contains(&detector.name()));
+    /// assert_eq!(chosen, [Detector::Host, Detector::Process]);
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Self::Container => "container",

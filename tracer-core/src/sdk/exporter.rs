@@ -39,7 +39,13 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// in a child its spans fail with [`ExportError::Forked`], and are counted and told as that.
 ///
 /// # Cost
-/// Each span is rebuilt as a [`SpanData`](opentelemetry_sdk::trace::SpanData), which only those pay who use this adapter.
+/// Each span is rebuilt as a [`SpanData`](opentelemetry_sdk::trace::SpanData), which only those pay
+/// who use this adapter.
+///
+/// # Errors
+/// The SDK's `InternalFailure` becomes [`ExportError::NonRetryable`] with `Status::Other`, without
+/// its text. At the shutdown the exporter is given 5 s, the SDK's own default, whatever timeout the
+/// provider was given; the provider waits no longer than its own.
 ///
 /// # Examples
 /// ```

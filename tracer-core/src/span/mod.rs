@@ -110,6 +110,7 @@ impl Span {
     /// Keeps the span from the exporters: when it ends it is counted as
     /// [`discarded`](crate::Dropped::discarded). Its context stays sampled, because others may
     /// have it already, so children of a span that is discarded have no parent where they arrive.
+    /// No effect on a span that is recorded without being sampled: no exporter sees it anyway.
     pub fn discard(&mut self) {
         if let Some(recording) = self.live() {
             recording.discarded = recording.is_sampled();
