@@ -3,6 +3,11 @@
 //! A variable that is empty counts as unset. A value that is refused counts as unset too, and
 //! leaves exactly one [`Diagnostic`], which is also one warning of `tracing`.
 //!
+//! This crate reads `OTEL_SDK_DISABLED`, `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`,
+//! `OTEL_BSP_*` and the limits of spans. Exporters (`OTEL_TRACES_EXPORTER`, `OTEL_EXPORTER_OTLP_*`),
+//! the sampler (`OTEL_TRACES_SAMPLER` and `_ARG`) and `OTEL_PROPAGATORS` are read by
+//! `tracer_export`, through the same [`Env`].
+//!
 //! Source: OpenTelemetry specification, configuration/sdk-environment-variables.md.
 //!
 //! # Examples
@@ -28,7 +33,7 @@ use std::{fmt, time::Duration};
 const MAX_MILLIS: u64 = 24 * 60 * 60 * 1000;
 
 /// The value of a variable by its name.
-pub(crate) type Lookup = Box<dyn Fn(&str) -> Option<String>>;
+pub(crate) type Lookup = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// A variable that was refused, or has no effect. Never holds the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +65,7 @@ impl Env {
     }
 
     /// Variables that `lookup` gives, for tests and configuration files.
-    pub fn new(lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
+    pub fn new(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         Self {
             lookup: Box::new(lookup),
             diagnostics: Vec::new(),

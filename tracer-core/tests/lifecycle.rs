@@ -292,8 +292,29 @@ fn impossible_configuration_fails_at_build() {
 fn public_types_cross_threads() {
     fn check<T: Send + Sync + std::fmt::Debug>() {}
     check::<TracerProvider>();
+    check::<tracer_core::TracerProviderBuilder>();
     check::<tracer_core::Tracer>();
     check::<Span>();
+    check::<tracer_core::SpanLimits>();
+    check::<BatchConfig>();
     check::<tracer_core::SpanBatch>();
+    check::<tracer_core::SpanRecord<'_>>();
+    check::<tracer_core::SpanRecords<'_>>();
     check::<tracer_core::Stats>();
+    check::<tracer_core::ExporterStats>();
+    check::<tracer_core::Dropped>();
+    check::<tracer_core::OverLimit>();
+    check::<tracer_core::ExportSuccess>();
+    check::<tracer_core::ExportError>();
+    check::<tracer_core::Status>();
+    check::<tracer_core::TraceIdRandomness>();
+    check::<ConfigError>();
+    check::<tracer_core::FlushError>();
+    check::<tracer_core::ShutdownError>();
+    check::<tracer_core::env::Env>();
+    check::<tracer_core::env::Diagnostic>();
+    check::<tracer_core::resource::Detector>();
+    check::<tracer_core::resource::System>();
+    check::<tracer_core::sdk::RingProcessor>();
+    check::<tracer_core::sdk::SdkExporter<opentelemetry_sdk::trace::InMemorySpanExporter>>();
 }

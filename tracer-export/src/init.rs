@@ -1,6 +1,6 @@
 //! The set-up of a service, in one line.
 
-use std::{fmt, rc::Rc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use opentelemetry::{KeyValue, Value, global, metrics::MeterProvider};
 use opentelemetry_sdk::{Resource, trace::ShouldSample};
@@ -13,7 +13,7 @@ use tracer_propagation::CompositePropagator;
 
 use crate::{env, error::Error, guard::Guard};
 
-type Lookup = Rc<dyn Fn(&str) -> Option<String>>;
+type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -105,7 +105,7 @@ impl Default for Builder {
     fn default() -> Self {
         Self {
             // A value that is not UTF-8 is refused where it is parsed, instead of being unset.
-            lookup: Rc::new(|name| {
+            lookup: Arc::new(|name| {
                 std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
             }),
             detectors: Detector::ALL.to_vec(),
@@ -124,8 +124,8 @@ impl Default for Builder {
 
 impl Builder {
     /// Reads variables with `lookup` instead of from the process.
-    pub fn env(mut self, lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
-        self.lookup = Rc::new(lookup);
+    pub fn env(mut self, lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.lookup = Arc::new(lookup);
         self
     }
 
@@ -210,7 +210,7 @@ impl Builder {
     /// # Errors
     /// As for [`init`]; and for what code set that cannot work.
     pub fn init(self) -> Result<Guard, Error> {
-        let lookup = Rc::clone(&self.lookup);
+        let lookup = Arc::clone(&self.lookup);
         let mut env = Env::new(move |name| lookup(name));
         let propagator = match self.propagator {
             Some(propagator) => propagator,

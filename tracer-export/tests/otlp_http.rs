@@ -352,6 +352,7 @@ fn public_types_cross_threads() {
     fn check<T: Send + Sync>() {}
     check::<OtlpHttpConfig>();
     check::<OtlpHttpExporter>();
+    check::<tracer_export::Builder>();
     check::<tracer_export::Guard>();
     check::<tracer_export::Error>();
     check::<tracer_export::Diagnostic>();

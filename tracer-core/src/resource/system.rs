@@ -33,7 +33,7 @@ impl System {
     /// The files below `root`, and `variables` as the environment.
     pub fn new(
         root: impl Into<PathBuf>,
-        variables: impl Fn(&str) -> Option<String> + 'static,
+        variables: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
         Self {
             root: root.into(),
