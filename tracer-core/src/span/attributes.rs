@@ -169,20 +169,46 @@ pub(crate) fn put_distinct(
     max: u32,
     limits: &Limits,
 ) -> u32 {
+    if attributes.len() > FEW {
+        return put_many(out, field, attributes, max, limits);
+    }
+    put_unreplaced(out, field, attributes, max, limits, |at, attribute| {
+        let mut later = attributes.iter().skip(at + 1);
+        later.any(|other| other.key == attribute.key)
+    })
+}
+
+/// The same for lists so long that searching them for each key would hold the caller up.
+#[cold]
+fn put_many(
+    out: &mut Buffer,
+    field: u8,
+    attributes: &[KeyValue],
+    max: u32,
+    limits: &Limits,
+) -> u32 {
+    let keys = attributes.iter().map(|attribute| attribute.key.as_str());
+    let last: HashMap<_, _> = keys.enumerate().map(|(at, key)| (key, at)).collect();
+    put_unreplaced(out, field, attributes, max, limits, |at, attribute| {
+        last.get(attribute.key.as_str()) != Some(&at)
+    })
+}
+
+#[inline(always)]
+fn put_unreplaced(
+    out: &mut Buffer,
+    field: u8,
+    attributes: &[KeyValue],
+    max: u32,
+    limits: &Limits,
+    is_replaced: impl Fn(usize, &KeyValue) -> bool,
+) -> u32 {
     let (mut kept, mut dropped) = (0, 0_u32);
-    let last = (attributes.len() > FEW).then(|| last_places(attributes));
     for (at, attribute) in attributes.iter().enumerate() {
         let key = attribute.key.as_str();
-        let is_replaced = || match &last {
-            Some(last) => last.get(key) != Some(&at),
-            None => {
-                let mut later = attributes.iter().skip(at + 1);
-                later.any(|other| other.key == attribute.key)
-            }
-        };
         if key.is_empty() {
             dropped = dropped.saturating_add(1);
-        } else if is_replaced() {
+        } else if is_replaced(at, attribute) {
             // The last value of a key is the one that counts.
         } else if kept == max {
             dropped = dropped.saturating_add(1);
@@ -192,14 +218,6 @@ pub(crate) fn put_distinct(
         }
     }
     dropped
-}
-
-/// Where each key stands last: for lists so long that searching them for each key would hold the
-/// caller up.
-#[cold]
-fn last_places(attributes: &[KeyValue]) -> HashMap<&str, usize> {
-    let keys = attributes.iter().map(|attribute| attribute.key.as_str());
-    keys.enumerate().map(|(at, key)| (key, at)).collect()
 }
 
 /// The string, or as many of its characters as the limit allows.
