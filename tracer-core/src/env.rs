@@ -29,6 +29,8 @@
 
 use std::{fmt, time::Duration};
 
+use crate::foreign::isolated;
+
 /// One day; longer times are taken for mistakes.
 const MAX_MILLIS: u64 = 24 * 60 * 60 * 1000;
 
@@ -143,7 +145,8 @@ impl Env {
             reason: reason.to_string(),
         };
         if !self.diagnostics.contains(&diagnostic) {
-            tracing::warn!(target: "tracer_core", "{diagnostic}");
+            // A subscriber that panics costs the line.
+            isolated(|| tracing::warn!(target: "tracer_core", "{diagnostic}"));
             self.diagnostics.push(diagnostic);
         }
     }

@@ -1,6 +1,6 @@
 //! What can go wrong, and is told.
 
-use std::{any::Any, io, mem};
+use std::io;
 
 /// A provider could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -40,19 +40,6 @@ pub enum ConfigError {
     /// The operating system gave no thread or no runtime.
     #[error("no thread for the worker")]
     Spawn(#[source] io::Error),
-}
-
-impl ConfigError {
-    pub(crate) fn exporter_panicked(payload: Box<dyn Any + Send>) -> Self {
-        // What a panic carries may panic again when it is dropped.
-        mem::forget(payload);
-        Self::ExporterPanicked
-    }
-
-    pub(crate) fn processor_panicked(payload: Box<dyn Any + Send>) -> Self {
-        mem::forget(payload);
-        Self::ProcessorPanicked
-    }
 }
 
 /// A flush did not deliver everything.

@@ -3,8 +3,6 @@
 
 use std::{
     cell::RefCell,
-    mem,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -14,6 +12,8 @@ use rand::{
     Rng, SeedableRng,
     rngs::{SmallRng, SysRng},
 };
+
+use crate::foreign::isolated;
 
 /// The W3C level 2 flag that says: the trace id is random in its last 7 bytes.
 pub(crate) const RANDOM: TraceFlags = TraceFlags::new(0x02);
@@ -71,22 +71,13 @@ impl CustomIds {
     /// Ids as [`new_ids`] gives them, and the flags of a root. Where the generator panics or gives
     /// zero, which no id may be, random ones stand in, and that is counted.
     pub(crate) fn new_ids(&self, trace_id: Option<TraceId>) -> (TraceId, SpanId, TraceFlags) {
-        let made = catch_unwind(AssertUnwindSafe(|| {
+        let made = isolated(|| {
             let trace_id = trace_id.unwrap_or_else(|| self.generator.new_trace_id());
             (trace_id, self.generator.new_span_id())
-        }));
-        let made = match made {
-            Ok((trace, span)) if trace != TraceId::INVALID && span != SpanId::INVALID => {
-                Some((trace, span))
-            }
-            Ok(_) => None,
-            Err(payload) => {
-                // What a panic carries may panic again when it is dropped.
-                mem::forget(payload);
-                None
-            }
-        };
-        let (trace_id, span_id) = made.unwrap_or_else(|| {
+        });
+        let valid =
+            made.filter(|(trace, span)| *trace != TraceId::INVALID && *span != SpanId::INVALID);
+        let (trace_id, span_id) = valid.unwrap_or_else(|| {
             // Relaxed: a statistic.
             self.failures.fetch_add(1, Ordering::Relaxed);
             new_ids(trace_id)

@@ -30,8 +30,9 @@
 //!
 //! # Guarantees
 //! - The caller's path (start, attribute, event, end) takes no lock, makes no system call, wakes no
-//!   thread before a ring is half full, and allocates nothing, once the thread has made its first
-//!   spans. The very first registers the thread's ring, which takes some 20 us.
+//!   thread before a ring is half full, and allocates nothing (a parent's `tracestate` apart, which
+//!   the API keeps as strings), once the thread has made its first spans. The very first registers
+//!   the thread's ring, which takes some 20 us.
 //! - Every ended span is exported, or counted with the reason: [`Stats`] is an exact ledger, also
 //!   after a shutdown that ran into its deadline.
 //! - A span that ended before [`force_flush`](TracerProvider::force_flush) or
@@ -84,6 +85,7 @@
 //! | `local.rs`, `ids.rs`, `clock.rs` | what a thread keeps; ids; the clock |
 //! | `exporter.rs` | [`SpanExporter`]: where batches go, and how an export may end |
 //! | `processor.rs` | [`SpanProcessor`]: code of the application that sees every span |
+//! | `foreign.rs` | calls of samplers, processors and exporters, whose panics go no further |
 //! | `fork.rs` | what a forked child makes anew |
 //! | `metrics/` | what the provider tells of itself to a meter |
 //! | `ring/` | the byte ring and the registry of all threads' rings |
@@ -120,6 +122,7 @@ pub mod sdk;
 mod stats;
 
 mod error;
+mod foreign;
 
 mod clock;
 #[cfg_attr(

@@ -7,13 +7,13 @@
 use std::{
     cell::RefCell,
     mem,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak},
 };
 
 use opentelemetry::trace::{SpanContext, TraceState};
 
 use crate::{
+    foreign::isolated,
     fork,
     provider::{Engine, Shared},
     ring::byte_ring::{Counters, Producer, PushError, Pushed},
@@ -149,11 +149,9 @@ pub(crate) fn forget(recording: Box<Recording>) {
 /// Drops what may be the last of a provider: with it go samplers, processors and exporters, whose
 /// drops are foreign code. A panic there must not reach whoever drops a span, or ends a thread.
 #[cold]
+#[inline(never)]
 fn drop_guarded<T>(last: T) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(last))) {
-        // What a panic carries may panic again when it is dropped.
-        mem::forget(payload);
-    }
+    isolated(|| drop(last));
 }
 
 /// Makes this thread, the only one of a forked child, start anew. Called in the fork.

@@ -5,8 +5,7 @@ mod passes;
 
 use std::{
     cell::Cell,
-    fmt, mem,
-    panic::{AssertUnwindSafe, catch_unwind},
+    fmt,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
@@ -17,13 +16,14 @@ use opentelemetry_sdk::Resource;
 pub(crate) use self::passes::Passes;
 use crate::{
     error::FlushError,
+    foreign::isolated,
     pipeline::{SpanRecord, control::Request},
     span::Span,
 };
 
 /// How deep callbacks may nest: a processor that ends a span inside a callback is called for that
 /// span, and so on.
-const MAX_DEPTH: u32 = 8;
+const MAX_DEPTH: usize = 8;
 
 /// Sees every recording span of a provider, on the thread that starts or ends it.
 ///
@@ -37,7 +37,7 @@ const MAX_DEPTH: u32 = 8;
 /// carry their parent's context, so that a processor cannot feed itself. A span of its own that a
 /// processor ends inside a callback is shown to the processors like any other; where that nests
 /// more than 8 deep, it is [discarded](Span::discard). A processor may flush its own provider,
-/// which flushes the exporters only.
+/// which flushes the exporters only, and shut it down, without waiting for the processors.
 ///
 /// # Panics
 /// A callback that panics is abandoned and counted in
@@ -121,18 +121,33 @@ pub trait SpanProcessor: fmt::Debug + Send + Sync + 'static {
 /// The processors of a provider.
 #[derive(Debug, Default)]
 pub(crate) struct Processors {
+    /// The id of the provider.
+    provider: u64,
     list: Vec<Box<dyn SpanProcessor>>,
     panics: AtomicU64,
 }
 
 thread_local! {
-    /// How many callbacks of any provider are under way on this thread.
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    static CALLBACKS: Callbacks = const {
+        Callbacks {
+            depth: Cell::new(0),
+            providers: [const { Cell::new(0) }; MAX_DEPTH],
+        }
+    };
+}
+
+/// The callbacks that are under way on this thread, each inside the one before it. Has nothing to
+/// drop, so it is there while a thread ends.
+struct Callbacks {
+    depth: Cell<usize>,
+    /// Whose they are, as far as the depth goes.
+    providers: [Cell<u64>; MAX_DEPTH],
 }
 
 impl Processors {
-    pub(crate) fn new(list: Vec<Box<dyn SpanProcessor>>) -> Self {
+    pub(crate) fn new(provider: u64, list: Vec<Box<dyn SpanProcessor>>) -> Self {
         Self {
+            provider,
             list,
             panics: AtomicU64::new(0),
         }
@@ -142,14 +157,25 @@ impl Processors {
         self.list.is_empty()
     }
 
-    /// Whether no span may start, because this is a callback.
+    /// Whether this is inside a callback of this provider, or too deep inside those of others.
+    #[inline]
     pub(crate) fn are_running(&self) -> bool {
-        !self.list.is_empty() && DEPTH.get() > 0
+        !self.list.is_empty() && self.is_inside()
+    }
+
+    // Apart: most starts have no processor, and pay for the size of what is inlined.
+    #[inline(never)]
+    fn is_inside(&self) -> bool {
+        CALLBACKS.with(|inside| {
+            let depth = inside.depth.get();
+            let mut providers = inside.providers.iter().take(depth);
+            depth >= MAX_DEPTH || providers.any(|provider| provider.get() == self.provider)
+        })
     }
 
     /// Whether no callback may nest any deeper.
     pub(crate) fn are_too_deep(&self) -> bool {
-        DEPTH.get() >= MAX_DEPTH
+        CALLBACKS.with(|inside| inside.depth.get() >= MAX_DEPTH)
     }
 
     pub(crate) fn panics(&self) -> u64 {
@@ -160,33 +186,31 @@ impl Processors {
     #[cold]
     pub(crate) fn on_start(&self, span: &mut Span, parent: &Context) {
         for processor in &self.list {
-            self.isolated(|| processor.on_start(span, parent));
+            self.call(|| processor.on_start(span, parent));
         }
     }
 
     pub(crate) fn on_ending(&self, span: &mut Span) {
         for processor in &self.list {
-            self.isolated(|| processor.on_ending(span));
+            self.call(|| processor.on_ending(span));
         }
     }
 
     pub(crate) fn on_end(&self, span: &SpanRecord<'_>, scope: &InstrumentationScope) {
         for processor in &self.list {
-            self.isolated(|| processor.on_end(span, scope));
+            self.call(|| processor.on_end(span, scope));
         }
     }
 
     /// Calls foreign code; a panic is counted and gives nothing.
-    fn isolated<T>(&self, call: impl FnOnce() -> T) -> Option<T> {
-        let _inside = Inside::enter();
-        catch_unwind(AssertUnwindSafe(call))
-            .inspect_err(|_| {
-                // Relaxed: a statistic.
-                self.panics.fetch_add(1, Ordering::Relaxed);
-            })
-            // What a panic carries may panic again when it is dropped.
-            .map_err(mem::forget)
-            .ok()
+    fn call<T>(&self, callback: impl FnOnce() -> T) -> Option<T> {
+        let _inside = Inside::enter(self.provider);
+        let result = isolated(callback);
+        if result.is_none() {
+            // Relaxed: a statistic.
+            self.panics.fetch_add(1, Ordering::Relaxed);
+        }
+        result
     }
 
     /// What a parent process counted is not ours to tell.
@@ -199,7 +223,7 @@ impl Processors {
         let mut result = Ok(());
         for processor in &self.list {
             let left = deadline.saturating_duration_since(Instant::now());
-            let own = self.isolated(|| match request {
+            let own = self.call(|| match request {
                 Request::Flush => processor.force_flush(left),
                 Request::Shutdown => processor.shutdown(left),
             });
@@ -213,14 +237,20 @@ impl Processors {
 struct Inside;
 
 impl Inside {
-    fn enter() -> Self {
-        DEPTH.set(DEPTH.get() + 1);
+    fn enter(provider: u64) -> Self {
+        CALLBACKS.with(|inside| {
+            let depth = inside.depth.get();
+            if let Some(place) = inside.providers.get(depth) {
+                place.set(provider);
+            }
+            inside.depth.set(depth + 1);
+        });
         Self
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        DEPTH.set(DEPTH.get() - 1);
+        CALLBACKS.with(|inside| inside.depth.set(inside.depth.get() - 1));
     }
 }

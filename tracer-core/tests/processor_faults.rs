@@ -1,6 +1,7 @@
 //! Processors that panic, call the provider that called them, or take spans out of their handles.
 #![allow(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test may fail"
@@ -282,4 +283,87 @@ fn span_that_ends_after_the_shutdown_is_shown_to_nobody_and_counted() {
         (stats.processor_panics, stats.dropped.already_shutdown),
         (0, 1)
     );
+}
+
+/// Sends what it is asked for on to a provider of its own, as one does that routes by tenant.
+#[derive(Debug)]
+struct Forwards(TracerProvider);
+
+impl SpanProcessor for Forwards {
+    fn on_end(&self, _: &SpanRecord<'_>, _: &InstrumentationScope) {
+        self.0.tracer("forwarded").start("copy").end();
+    }
+
+    fn force_flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.0.force_flush(timeout)
+    }
+
+    fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.0.shutdown(timeout).map_err(|_| FlushError::Processor)
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Counts(std::sync::Arc<[AtomicU64; 3]>);
+
+impl Counts {
+    fn seen(&self) -> [u64; 3] {
+        [0, 1, 2].map(|at| self.0[at].load(Ordering::SeqCst))
+    }
+}
+
+impl SpanProcessor for Counts {
+    fn on_end(&self, _: &SpanRecord<'_>, _: &InstrumentationScope) {
+        self.0[0].fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn force_flush(&self, _: Duration) -> Result<(), FlushError> {
+        self.0[1].fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn shutdown(&self, _: Duration) -> Result<(), FlushError> {
+        self.0[2].fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+#[test]
+fn processor_may_forward_to_a_provider_whose_processors_see_it_all() {
+    let counts = Counts::default();
+    let second = TracerProvider::builder().processor(counts.clone()).build();
+    let first = TracerProvider::builder()
+        .processor(Forwards(second.expect("provider")))
+        .build()
+        .expect("provider");
+    first.tracer("t").start("x").end();
+    first.force_flush(TIMEOUT).expect("flush");
+    first.shutdown(TIMEOUT).expect("shutdown");
+    assert_eq!(counts.seen(), [1, 1, 1]);
+}
+
+#[test]
+fn shutdown_in_a_callback_closes_the_processors_without_waiting_for_them() {
+    static PROVIDER: OnceLock<TracerProvider> = OnceLock::new();
+
+    #[derive(Debug)]
+    struct Calls;
+
+    impl SpanProcessor for Calls {
+        fn on_end(&self, _: &SpanRecord<'_>, _: &InstrumentationScope) {
+            let provider = PROVIDER.get().expect("provider");
+            provider.shutdown(TIMEOUT).expect("shutdown");
+        }
+    }
+
+    let counts = Counts::default();
+    let provider = TracerProvider::builder()
+        .processor(Calls)
+        .processor(counts.clone())
+        .build()
+        .expect("provider");
+    PROVIDER.set(provider.clone()).expect("once");
+    provider.tracer("t").start("x").end();
+    support::eventually("shutdown of the processors", || counts.seen()[2] == 1);
+    assert_eq!(counts.seen(), [1, 0, 1]);
 }

@@ -2,8 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    mem,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -13,7 +11,10 @@ use opentelemetry::{
     metrics::{Histogram, Meter},
 };
 
-use crate::exporter::{ExportError, ExportResult, Status};
+use crate::{
+    exporter::{ExportError, ExportResult, Status},
+    foreign::isolated,
+};
 
 /// One lane as two components: a batching processor, and its exporter.
 #[derive(Debug)]
@@ -63,10 +64,8 @@ impl LaneMetrics {
             Some(Status::Grpc(code)) => Some(KeyValue::new("rpc.status_code", grpc_name(code))),
             _ => None,
         });
-        let record = || self.duration.record(took.as_secs_f64(), &attributes);
-        // Whoever implements the meter must not end the lane. What a panic carries may panic again
-        // when it is dropped.
-        let _ = catch_unwind(AssertUnwindSafe(record)).map_err(mem::forget);
+        // Whoever implements the meter must not end the lane.
+        isolated(|| self.duration.record(took.as_secs_f64(), &attributes));
     }
 }
 

@@ -12,10 +12,7 @@
 mod lane;
 mod values;
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Weak},
-};
+use std::sync::{Arc, Weak};
 
 use opentelemetry::{
     InstrumentationScope, KeyValue,
@@ -27,7 +24,8 @@ use opentelemetry_sdk::trace::SamplingDecision;
 pub(crate) use self::lane::LaneMetrics;
 use self::values::Snapshot;
 use crate::{
-    error::ConfigError, exporter::SpanExporter, provider::Shared, ring::byte_ring::BIRTHS,
+    error::ConfigError, exporter::SpanExporter, foreign::isolated, provider::Shared,
+    ring::byte_ring::BIRTHS,
 };
 
 const ORIGINS: [&str; 3] = ["none", "local", "remote"];
@@ -65,8 +63,7 @@ pub(crate) fn watch(
     exporters: &[(&'static str, Arc<dyn SpanExporter>)],
 ) -> Result<(), ConfigError> {
     for (lane, (component_type, exporter)) in shared.engine().lanes.iter().zip(exporters) {
-        let server = catch_unwind(AssertUnwindSafe(|| exporter.server()))
-            .map_err(ConfigError::exporter_panicked)?;
+        let server = isolated(|| exporter.server()).ok_or(ConfigError::ExporterPanicked)?;
         lane.set_metrics(LaneMetrics::new(meter, component_type, server));
     }
     let instruments = Instruments {

@@ -47,6 +47,13 @@ impl fmt::Debug for SpanRecord<'_> {
     }
 }
 
+/// How much something holds, or may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) spans: u64,
+    pub(crate) bytes: u64,
+}
+
 impl SpanBatch {
     pub(crate) fn new(
         records: &[u8],
@@ -65,6 +72,13 @@ impl SpanBatch {
     /// How many spans the batch holds.
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    pub(crate) fn size(&self) -> Size {
+        Size {
+            spans: self.len as u64,
+            bytes: self.records.len() as u64,
+        }
     }
 
     /// Whether the batch holds no span.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::batch::Size;
 use crate::{env::Env, error::ConfigError};
 
 /// The largest ring: far below 4 GiB, so that a record's length fits its field.
@@ -138,6 +139,14 @@ impl BatchConfig {
     pub fn ring_bytes(mut self, bytes: usize) -> Self {
         self.ring_bytes = bytes;
         self
+    }
+
+    /// How much may wait for one exporter.
+    pub(crate) fn queue(&self) -> Size {
+        Size {
+            spans: self.max_queue_size as u64,
+            bytes: self.max_queue_bytes as u64,
+        }
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {

@@ -17,10 +17,10 @@ use tokio::{
 };
 
 use super::{
-    batch::SpanBatch,
+    batch::{Size, SpanBatch},
     config::BatchConfig,
     control::{Answer, Gather, Request, work_for},
-    lane_stats::{Bound, LaneStats, QueueLimits},
+    lane_stats::{Bound, LaneStats},
     outage::Outage,
 };
 use crate::{
@@ -39,7 +39,6 @@ pub(crate) struct Lane {
     // Apart from the batches: a hung export must not keep a request from being seen.
     orders: mpsc::UnboundedSender<Order>,
     stats: Arc<LaneStats>,
-    limits: QueueLimits,
 }
 
 /// A flush or shutdown on its way to the lane's thread.
@@ -68,7 +67,7 @@ impl Lane {
             config: config.clone(),
             batches: queued_batches,
             exports: JoinSet::new(),
-            sizes: HashMap::new(),
+            under_way: HashMap::new(),
             outage: Outage::default(),
             started: Instant::now(),
         };
@@ -77,10 +76,6 @@ impl Lane {
             batches,
             orders,
             stats,
-            limits: QueueLimits {
-                spans: config.max_queue_size as u64,
-                bytes: config.max_queue_bytes as u64,
-            },
         })
     }
 
@@ -88,21 +83,14 @@ impl Lane {
         &self.stats
     }
 
-    /// Whether the queue takes this batch now.
-    pub(crate) fn has_room(&self, batch: &SpanBatch, bound: Bound) -> bool {
-        let (spans, bytes) = size(batch);
-        self.stats.has_room(spans, bytes, self.limits.within(bound))
-    }
-
     /// Queues a batch, or counts it as lost if there is no room.
     pub(crate) fn send(&self, batch: SpanBatch, bound: Bound) {
-        let (spans, bytes) = size(&batch);
-        let limits = self.limits.within(bound);
-        if self.stats.accept(spans, bytes, limits) && self.batches.send(batch).is_err() {
+        let size = batch.size();
+        if self.stats.accept(size, bound) && self.batches.send(batch).is_err() {
             // The lane's thread is gone, which only a fault of ours could cause.
-            self.stats.begin(spans);
+            self.stats.begin(size.spans);
             let lost = Err(ExportError::AlreadyShutdown);
-            self.stats.settle(spans, bytes, &lost);
+            self.stats.settle(size, &lost);
         }
     }
 
@@ -119,11 +107,6 @@ impl Lane {
     }
 }
 
-/// Spans and bytes of a batch.
-fn size(batch: &SpanBatch) -> (u64, u64) {
-    (batch.len() as u64, batch.record_bytes() as u64)
-}
-
 /// The lane's thread.
 struct Run {
     /// The id of the provider.
@@ -133,10 +116,15 @@ struct Run {
     config: BatchConfig,
     batches: mpsc::UnboundedReceiver<SpanBatch>,
     exports: JoinSet<ExportResult>,
-    /// Spans and bytes of each export under way, and when it began.
-    sizes: HashMap<task::Id, (u64, u64, Instant)>,
+    under_way: HashMap<task::Id, UnderWay>,
     outage: Outage,
     started: Instant,
+}
+
+/// An export that has no outcome yet.
+struct UnderWay {
+    size: Size,
+    began: Instant,
 }
 
 impl Run {
@@ -246,7 +234,7 @@ impl Run {
     async fn give_up_rest(&mut self) {
         self.stats.seal();
         self.exports.shutdown().await;
-        for (_, _, began) in self.sizes.values() {
+        for UnderWay { began, .. } in self.under_way.values() {
             let after = began.elapsed();
             self.tell_duration(*began, &Err(ExportError::Deadline { after }));
         }
@@ -254,9 +242,9 @@ impl Run {
     }
 
     fn begin(&mut self, batch: SpanBatch) {
-        let size = size(&batch);
+        let size = batch.size();
         let began = Instant::now();
-        self.stats.begin(size.0);
+        self.stats.begin(size.spans);
         let exporter = Arc::clone(&self.exporter);
         let after = self.config.export_timeout;
         let export = self.exports.spawn(async move {
@@ -264,8 +252,7 @@ impl Run {
                 .await
                 .unwrap_or(Err(ExportError::Deadline { after }))
         });
-        let (spans, bytes) = size;
-        self.sizes.insert(export.id(), (spans, bytes, began));
+        self.under_way.insert(export.id(), UnderWay { size, began });
     }
 
     fn tell_duration(&self, began: Instant, result: &ExportResult) {
@@ -284,11 +271,11 @@ impl Run {
                 (id, Err(ExportError::Panicked))
             }
         };
-        let Some((spans, bytes, began)) = self.sizes.remove(&id) else {
+        let Some(UnderWay { size, began }) = self.under_way.remove(&id) else {
             return;
         };
         self.tell_duration(began, &result);
-        let lost = self.stats.settle(spans, bytes, &result);
+        let lost = self.stats.settle(size, &result);
         let notice = if lost > 0 {
             self.outage.lost(lost, self.started.elapsed())
         } else {

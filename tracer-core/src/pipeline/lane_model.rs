@@ -13,7 +13,7 @@ use std::{
 use super::{
     batch::SpanBatch,
     control::{Answer, Gather, Request},
-    lane_stats::{Bound, LaneStats, QueueLimits},
+    lane_stats::{Bound, LaneStats},
 };
 use crate::{
     error::ConfigError,
@@ -27,7 +27,6 @@ use crate::{
 pub(crate) struct Lane {
     queue: Arc<Queue>,
     stats: Arc<LaneStats>,
-    limits: QueueLimits,
 }
 
 #[derive(Debug, Default)]
@@ -55,37 +54,22 @@ impl Lane {
     pub(crate) fn start(
         exporter: Arc<dyn SpanExporter>,
         stats: Arc<LaneStats>,
-        shared: &Shared,
+        _: &Shared,
     ) -> Result<Self, ConfigError> {
-        let config = &shared.batch;
         let queue = Arc::new(Queue::default());
         let (own_queue, own_stats) = (Arc::clone(&queue), Arc::clone(&stats));
         thread::Builder::new()
             .spawn(move || run(&*exporter, &own_queue, &own_stats))
             .map_err(ConfigError::Spawn)?;
-        Ok(Self {
-            queue,
-            stats,
-            limits: QueueLimits {
-                spans: config.max_queue_size as u64,
-                bytes: config.max_queue_bytes as u64,
-            },
-        })
+        Ok(Self { queue, stats })
     }
 
     pub(crate) fn stats(&self) -> &Arc<LaneStats> {
         &self.stats
     }
 
-    pub(crate) fn has_room(&self, batch: &SpanBatch, bound: Bound) -> bool {
-        let (spans, bytes) = size(batch);
-        self.stats.has_room(spans, bytes, self.limits.within(bound))
-    }
-
     pub(crate) fn send(&self, batch: SpanBatch, bound: Bound) {
-        let (spans, bytes) = size(&batch);
-        let limits = self.limits.within(bound);
-        if self.stats.accept(spans, bytes, limits) {
+        if self.stats.accept(batch.size(), bound) {
             self.queue.put(Task::Export(batch));
         }
     }
@@ -120,19 +104,13 @@ impl Queue {
     }
 }
 
-/// Spans and bytes of a batch.
-fn size(batch: &SpanBatch) -> (u64, u64) {
-    (batch.len() as u64, batch.record_bytes() as u64)
-}
-
 fn run(exporter: &dyn SpanExporter, queue: &Queue, stats: &LaneStats) {
     loop {
         for task in queue.take() {
             match task {
                 Task::Export(batch) => {
-                    let (spans, bytes) = size(&batch);
-                    stats.begin(spans);
-                    stats.settle(spans, bytes, &outcome(|| exporter.export(&batch)));
+                    stats.begin(batch.size().spans);
+                    stats.settle(batch.size(), &outcome(|| exporter.export(&batch)));
                 }
                 Task::Serve(order) => {
                     let closed = match order.request {

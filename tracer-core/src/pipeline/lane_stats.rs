@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::bell::Bell;
+use super::{batch::Size, bell::Bell};
 use crate::{
     exporter::{ExportError, ExportResult},
     metrics::LaneMetrics,
@@ -19,6 +19,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct LaneStats {
     pub(crate) component_type: &'static str,
+    /// How much may wait.
+    limits: Size,
     counts: Mutex<Counts>,
     /// Wakes the worker when there is room again.
     worker: Arc<Bell>,
@@ -44,13 +46,6 @@ struct Counts {
     wanted: bool,
 }
 
-/// How much may wait for one exporter.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct QueueLimits {
-    pub(super) spans: u64,
-    pub(super) bytes: u64,
-}
-
 /// What bounds a queue at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bound {
@@ -60,22 +55,11 @@ pub(crate) enum Bound {
     SpansAndBytes,
 }
 
-impl QueueLimits {
-    pub(super) fn within(self, bound: Bound) -> Self {
-        match bound {
-            Bound::Bytes => Self {
-                spans: u64::MAX,
-                ..self
-            },
-            Bound::SpansAndBytes => self,
-        }
-    }
-}
-
 impl LaneStats {
-    pub(crate) fn new(component_type: &'static str, worker: Arc<Bell>) -> Self {
+    pub(crate) fn new(component_type: &'static str, limits: Size, worker: Arc<Bell>) -> Self {
         Self {
             component_type,
+            limits,
             counts: Mutex::default(),
             worker,
             metrics: OnceLock::new(),
@@ -92,11 +76,22 @@ impl LaneStats {
         self.metrics.get()
     }
 
-    pub(super) fn has_room(&self, spans: u64, bytes: u64, limits: QueueLimits) -> bool {
+    /// Whether the queue takes a batch now. If not, the worker is woken when it may.
+    pub(super) fn has_room(&self, batch: Size, bound: Bound) -> bool {
         let mut counts = self.counts.lock();
-        let room = counts.has_room(spans, bytes, limits);
+        let room = counts.has_room(batch, self.limits(bound));
         counts.wanted |= !room;
         room
+    }
+
+    fn limits(&self, bound: Bound) -> Size {
+        match bound {
+            Bound::Bytes => Size {
+                spans: u64::MAX,
+                ..self.limits
+            },
+            Bound::SpansAndBytes => self.limits,
+        }
     }
 
     /// There may be room again: wakes the worker if it waits for that.
@@ -107,18 +102,18 @@ impl LaneStats {
     }
 
     /// Counts a batch in, if there is room and the lane is open; else counts it as lost.
-    pub(super) fn accept(&self, spans: u64, bytes: u64, limits: QueueLimits) -> bool {
+    pub(super) fn accept(&self, batch: Size, bound: Bound) -> bool {
         let mut counts = self.counts.lock();
         if counts.sealed {
-            counts.refuse(spans, ExportError::DEADLINE);
+            counts.refuse(batch.spans, ExportError::DEADLINE);
             return false;
         }
-        if !counts.has_room(spans, bytes, limits) {
-            counts.queue_full += spans;
+        if !counts.has_room(batch, self.limits(bound)) {
+            counts.queue_full += batch.spans;
             return false;
         }
-        counts.accepted += spans;
-        counts.waiting_bytes += bytes;
+        counts.accepted += batch.spans;
+        counts.waiting_bytes += batch.bytes;
         true
     }
 
@@ -136,7 +131,8 @@ impl LaneStats {
     }
 
     /// Counts what became of a batch that has begun; returns how many of its spans are lost.
-    pub(super) fn settle(&self, spans: u64, bytes: u64, result: &ExportResult) -> u64 {
+    pub(super) fn settle(&self, batch: Size, result: &ExportResult) -> u64 {
+        let Size { spans, bytes } = batch;
         let mut counts = self.counts.lock();
         if counts.sealed {
             return 0;
@@ -204,11 +200,11 @@ impl LaneStats {
 }
 
 impl Counts {
-    fn has_room(&self, spans: u64, bytes: u64, limits: QueueLimits) -> bool {
+    fn has_room(&self, batch: Size, limits: Size) -> bool {
         // One batch is always taken, however large: it could never go out otherwise.
-        let bytes_fit =
-            self.waiting_bytes == 0 || self.waiting_bytes.saturating_add(bytes) <= limits.bytes;
-        bytes_fit && self.accepted - self.begun + spans <= limits.spans
+        let bytes_fit = self.waiting_bytes == 0
+            || self.waiting_bytes.saturating_add(batch.bytes) <= limits.bytes;
+        bytes_fit && self.accepted - self.begun + batch.spans <= limits.spans
     }
 
     fn waiting(&self) -> u64 {
@@ -239,23 +235,37 @@ mod tests {
     use super::*;
     use crate::exporter::ExportSuccess;
 
-    const LIMITS: QueueLimits = QueueLimits {
-        spans: 10,
-        bytes: 100,
-    };
+    fn lane() -> LaneStats {
+        LaneStats::new("x", size(10, 100), Arc::default())
+    }
+
+    fn size(spans: u64, bytes: u64) -> Size {
+        Size { spans, bytes }
+    }
 
     #[test]
     fn room_is_bounded_in_spans_queued_and_in_bytes_without_an_outcome() {
-        let stats = LaneStats::new("x", Arc::default());
-        assert!(stats.accept(6, 80, LIMITS));
-        assert!(!stats.accept(5, 1, LIMITS), "too many spans");
-        assert!(!stats.accept(1, 21, LIMITS), "too many bytes");
+        let stats = lane();
+        assert!(stats.accept(size(6, 80), Bound::SpansAndBytes));
+        assert!(
+            !stats.accept(size(5, 1), Bound::SpansAndBytes),
+            "too many spans"
+        );
+        assert!(
+            !stats.accept(size(1, 21), Bound::SpansAndBytes),
+            "too many bytes"
+        );
+        assert!(stats.has_room(size(5, 20), Bound::Bytes), "during a flush");
+        assert!(!stats.has_room(size(5, 21), Bound::Bytes));
         stats.begin(6);
-        assert!(stats.accept(10, 20, LIMITS));
-        stats.settle(6, 80, &Ok(ExportSuccess::default()));
+        assert!(stats.accept(size(10, 20), Bound::SpansAndBytes));
+        stats.settle(size(6, 80), &Ok(ExportSuccess::default()));
         stats.begin(10);
-        stats.settle(10, 20, &Err(ExportError::Encode));
-        assert!(stats.accept(1, 1000, LIMITS), "one batch is always taken");
+        stats.settle(size(10, 20), &Err(ExportError::Encode));
+        assert!(
+            stats.accept(size(1, 1000), Bound::SpansAndBytes),
+            "one batch is always taken"
+        );
         let snapshot = stats.snapshot();
         assert_eq!((snapshot.exported, snapshot.queue_full), (6, 6));
         assert_eq!((snapshot.failed["encode"], snapshot.waiting), (10, 1));
@@ -266,15 +276,15 @@ mod tests {
 
     #[test]
     fn sealed_lane_counts_what_waits_as_failed_and_later_outcomes_no_more() {
-        let stats = LaneStats::new("x", Arc::default());
-        assert!(stats.accept(6, 80, LIMITS));
+        let stats = lane();
+        assert!(stats.accept(size(6, 80), Bound::SpansAndBytes));
         stats.begin(6);
-        assert!(stats.accept(2, 10, LIMITS));
+        assert!(stats.accept(size(2, 10), Bound::SpansAndBytes));
         stats.seal();
         stats.seal();
         stats.begin(2);
-        assert_eq!(stats.settle(6, 80, &Ok(ExportSuccess::default())), 0);
-        assert!(!stats.accept(1, 1, LIMITS));
+        assert_eq!(stats.settle(size(6, 80), &Ok(ExportSuccess::default())), 0);
+        assert!(!stats.accept(size(1, 1), Bound::SpansAndBytes));
         let snapshot = stats.snapshot();
         assert_eq!((snapshot.failed["deadline"], snapshot.waiting), (9, 0));
         assert_eq!((snapshot.in_flight, snapshot.unsent), (0, 3));

@@ -3,7 +3,9 @@
 //! Source: OpenTelemetry specification, performance.md "Reporting": on loss, warn at the start and
 //! the end, with a number; never once a span. Time is an argument.
 
-use std::{mem, panic::catch_unwind, time::Duration};
+use std::time::Duration;
+
+use crate::foreign::isolated;
 
 /// How often a lasting loss is told again.
 const REMINDER: Duration = Duration::from_secs(60);
@@ -49,7 +51,7 @@ impl Notice {
     /// Writes the notice to the application's diagnostics. A subscriber that panics costs the
     /// line.
     pub(crate) fn tell(self, place: &'static str, reason: &'static str) {
-        let told = catch_unwind(|| match self {
+        isolated(|| match self {
             Self::Began { spans } => {
                 tracing::warn!(target: "tracer_core", place, reason, spans, "losing spans");
             }
@@ -60,10 +62,6 @@ impl Notice {
                 tracing::warn!(target: "tracer_core", place, spans, "no longer losing spans");
             }
         });
-        if let Err(payload) = told {
-            // What a panic carries may panic again when it is dropped.
-            mem::forget(payload);
-        }
     }
 }
 

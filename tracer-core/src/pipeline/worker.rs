@@ -228,7 +228,8 @@ impl Worker {
             return true;
         };
         let mut lanes = self.lanes.iter();
-        let room = self.lanes.is_empty() || lanes.any(|lane| lane.has_room(&batch, self.bound));
+        let room = self.lanes.is_empty()
+            || lanes.any(|lane| lane.stats().has_room(batch.size(), self.bound));
         if !room {
             self.held = Some(batch);
             return false;

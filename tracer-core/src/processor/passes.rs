@@ -56,7 +56,8 @@ impl Reply {
 
 impl Passes {
     /// Asks for a pass that begins after this call: one under way may have missed what came just
-    /// before. Inside a callback there is nothing to do: whoever is called cannot wait for itself.
+    /// before. Inside a callback of the provider nobody waits, because whoever is called would wait
+    /// for itself: a flush is left out, a shutdown goes its way.
     pub(crate) fn begin(
         shared: &Arc<Shared>,
         engine: &Arc<Engine>,
@@ -64,7 +65,8 @@ impl Passes {
         timeout: Duration,
     ) -> Waiting {
         let deadline = Instant::now() + timeout.min(LONGEST);
-        let nothing_to_do = shared.processors.is_empty() || shared.processors.are_running();
+        let inside = shared.processors.are_running();
+        let nothing_to_do = shared.processors.is_empty() || (inside && request == Request::Flush);
         let reply = (!nothing_to_do).then(|| {
             let for_thread = (Arc::clone(shared), Arc::clone(engine));
             engine.passes.ask(request, deadline, || {
@@ -75,7 +77,10 @@ impl Passes {
                     .map(drop)
             })
         });
-        Waiting { reply, deadline }
+        Waiting {
+            reply: reply.filter(|_| !inside),
+            deadline,
+        }
     }
 
     fn ask(

@@ -1,10 +1,6 @@
 //! How a provider is put together.
 
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{fmt, sync::Arc};
 
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry_sdk::{
@@ -17,11 +13,12 @@ use crate::{
     env::Env,
     error::ConfigError,
     exporter::SpanExporter,
+    foreign::isolated,
     fork,
     ids::{CustomIds, TraceIdRandomness},
     metrics,
     pipeline::{BatchConfig, worker::Worker},
-    processor::{Processors, SpanProcessor},
+    processor::SpanProcessor,
     resource,
     span::SpanLimits,
 };
@@ -202,8 +199,7 @@ impl TracerProviderBuilder {
             .resource
             .unwrap_or_else(|| resource::from_env(&mut Env::of_this_process()));
         for processor in &mut self.processors {
-            catch_unwind(AssertUnwindSafe(|| processor.set_resource(&resource)))
-                .map_err(ConfigError::processor_panicked)?;
+            isolated(|| processor.set_resource(&resource)).ok_or(ConfigError::ProcessorPanicked)?;
         }
         let exporters: Vec<_> = self
             .exporters
@@ -215,7 +211,7 @@ impl TracerProviderBuilder {
             self.sampler
                 .map_or(Sampler::ParentOrAlways, Sampler::Custom),
             self.custom_ids,
-            Processors::new(self.processors),
+            self.processors,
             resource,
             self.batch,
             &exporters,
@@ -236,10 +232,10 @@ fn set_up(
     mut exporter: Box<dyn SpanExporter>,
     resource: &Resource,
 ) -> Result<(&'static str, Arc<dyn SpanExporter>), ConfigError> {
-    let component_type = catch_unwind(AssertUnwindSafe(|| {
+    let component_type = isolated(|| {
         exporter.set_resource(resource);
         exporter.component_type()
-    }))
-    .map_err(ConfigError::exporter_panicked)?;
+    })
+    .ok_or(ConfigError::ExporterPanicked)?;
     Ok((component_type, Arc::from(exporter)))
 }

@@ -1,10 +1,6 @@
 //! The moving parts of a provider: rings, worker, lanes and counts.
 
-use std::{
-    mem,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Weak},
-};
+use std::sync::{Arc, Weak};
 
 use opentelemetry::Context;
 
@@ -12,8 +8,11 @@ use super::Shared;
 use crate::{
     error::ConfigError,
     exporter::{ExportError, ExportFuture, SpanExporter},
+    foreign::isolated,
     local::Outlet,
-    pipeline::{SpanBatch, control::Control, lane::Lane, lane_stats::LaneStats, worker::Worker},
+    pipeline::{
+        BatchConfig, SpanBatch, control::Control, lane::Lane, lane_stats::LaneStats, worker::Worker,
+    },
     processor::Passes,
     ring::registry::Registry,
     stats::{Dropped, OverLimit, Stats},
@@ -56,13 +55,17 @@ pub(crate) struct Counts {
 
 impl Engine {
     /// The parts of the process that builds the provider.
-    pub(super) fn new(component_types: impl Iterator<Item = &'static str>) -> Self {
+    pub(super) fn new(
+        component_types: impl Iterator<Item = &'static str>,
+        config: &BatchConfig,
+    ) -> Self {
         let control = Control::default();
+        let limits = config.queue();
+        let lane =
+            |component_type| Arc::new(LaneStats::new(component_type, limits, control.bell()));
         Self {
             registry: Registry::default(),
-            lanes: component_types
-                .map(|component_type| Arc::new(LaneStats::new(component_type, control.bell())))
-                .collect(),
+            lanes: component_types.map(lane).collect(),
             control,
             counts: Counts::default(),
             passes: Passes::default(),
@@ -72,8 +75,8 @@ impl Engine {
     }
 
     /// The parts of a process forked from one that has this.
-    pub(super) fn renewed(&self) -> Self {
-        Self::new(self.lanes.iter().map(|lane| lane.component_type))
+    pub(super) fn renewed(&self, config: &BatchConfig) -> Self {
+        Self::new(self.lanes.iter().map(|lane| lane.component_type), config)
     }
 
     /// Starts the lanes, with the exporters that the provider was built with, and returns their
@@ -220,17 +223,11 @@ fn forked(
     let fresh = || {
         let mut fresh = parents.upgrade()?.fork()?;
         fresh.set_resource(&shared.resource());
-        Some(Arc::from(fresh))
+        Some(Arc::<dyn SpanExporter>::from(fresh))
     };
-    match catch_unwind(AssertUnwindSafe(fresh)) {
-        Ok(Some(exporter)) => exporter,
-        Ok(None) => Arc::new(Lost(lane.component_type)),
-        Err(payload) => {
-            // What a panic carries may panic again when it is dropped.
-            mem::forget(payload);
-            Arc::new(Lost(lane.component_type))
-        }
-    }
+    isolated(fresh)
+        .flatten()
+        .unwrap_or_else(|| Arc::new(Lost(lane.component_type)))
 }
 
 /// Stands for an exporter that stayed in the parent process. Its lane counts and tells the loss as

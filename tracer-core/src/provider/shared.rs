@@ -1,8 +1,7 @@
 //! What a provider, its tracers, its spans and its worker have in common.
 
 use std::{
-    fmt, mem,
-    panic::{AssertUnwindSafe, catch_unwind},
+    fmt,
     sync::{Arc, Mutex, PoisonError, Weak, atomic},
     time::Duration,
 };
@@ -18,6 +17,7 @@ use crate::{
     clock::Clock,
     error::{ConfigError, FlushError, ShutdownError},
     exporter::SpanExporter,
+    foreign::isolated,
     fork::{self, PerProcess},
     ids::CustomIds,
     local::Outlet,
@@ -25,7 +25,7 @@ use crate::{
         BatchConfig,
         control::{Request, works_for},
     },
-    processor::{Passes, Processors},
+    processor::{Passes, Processors, SpanProcessor},
     resource,
     span::{SpanLimits, over_limit::Limits, recording::Recording},
     stats::Stats,
@@ -84,25 +84,26 @@ impl Shared {
         limits: SpanLimits,
         sampler: Sampler,
         custom_ids: Option<CustomIds>,
-        processors: Processors,
+        processors: Vec<Box<dyn SpanProcessor>>,
         resource: Resource,
         batch: BatchConfig,
         exporters: &[(&'static str, Arc<dyn SpanExporter>)],
     ) -> Self {
         static NEXT_ID: atomic::AtomicU64 = atomic::AtomicU64::new(1);
         let component_types = exporters.iter().map(|(component_type, _)| *component_type);
+        // Relaxed: only uniqueness matters.
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Self {
-            // Relaxed: only uniqueness matters.
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            id,
             clock: Clock::new(),
             limits: limits.into(),
             sampler,
             custom_ids,
-            processors,
+            processors: Processors::new(id, processors),
             is_metered: false,
             resource: PerProcess::new(resource),
+            engine: PerProcess::new(Engine::new(component_types, &batch)),
             batch,
-            engine: PerProcess::new(Engine::new(component_types)),
             exporters: exporters
                 .iter()
                 .map(|(_, exporter)| Arc::downgrade(exporter))
@@ -121,7 +122,7 @@ impl Shared {
             SpanLimits::default(),
             Sampler::ParentOrAlways,
             None,
-            Processors::new(Vec::new()),
+            Vec::new(),
             Resource::builder_empty().build(),
             BatchConfig::default(),
             &[],
@@ -144,7 +145,7 @@ impl Shared {
                 ids.forget_failures();
             }
             self.limits.forget();
-            parents.renewed()
+            parents.renewed(&self.batch)
         })
     }
 
@@ -298,9 +299,7 @@ impl Shared {
         parent: Option<&SpanContext>,
         decide: impl FnOnce() -> SamplingResult,
     ) -> SamplingResult {
-        catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|payload| {
-            // What a panic carries may panic again when it is dropped.
-            mem::forget(payload);
+        isolated(decide).unwrap_or_else(|| {
             // Relaxed: a statistic.
             let counts = &self.engine().counts;
             counts.sampler_panics.fetch_add(1, Ordering::Relaxed);
@@ -327,11 +326,7 @@ impl Shared {
 
 /// A subscriber that panics costs the line.
 fn tell_given_up(error: &ConfigError) {
-    let told = catch_unwind(AssertUnwindSafe(|| {
+    isolated(|| {
         tracing::warn!(target: "tracer_core", %error, "no spans from this forked process");
-    }));
-    if let Err(payload) = told {
-        // What a panic carries may panic again when it is dropped.
-        mem::forget(payload);
-    }
+    });
 }

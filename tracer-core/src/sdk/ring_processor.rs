@@ -25,6 +25,7 @@ use crate::{
     clock::{Anchor, unix_nanos},
     error::{ConfigError, FlushError, ShutdownError},
     exporter::SpanExporter,
+    foreign::isolated,
     local,
     pipeline::BatchConfig,
     provider::{Shared, TracerProvider, TracerProviderBuilder},
@@ -142,7 +143,8 @@ impl RingProcessor {
             plan.resource(resource)
                 .build()
                 .inspect_err(|error| {
-                    tracing::error!(target: "tracer_core", %error, "spans go nowhere");
+                    // A subscriber that panics costs the line.
+                    isolated(|| tracing::error!(target: "tracer_core", %error, "spans go nowhere"));
                 })
                 .ok()
         };

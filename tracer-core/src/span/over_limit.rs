@@ -1,14 +1,13 @@
 //! What the limits of spans keep out: counted where it happens, told by the worker.
 
 use std::{
-    array, mem,
+    array,
     ops::Deref,
-    panic::catch_unwind,
     sync::atomic::{AtomicU64, Ordering},
 };
 
 use super::limits::SpanLimits;
-use crate::stats::OverLimit;
+use crate::{foreign::isolated, stats::OverLimit};
 
 /// What a limit can keep out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +138,8 @@ impl From<SpanLimits> for Limits {
 /// A subscriber that panics costs the line.
 fn tell(kind: Kind, count: u64, first: bool) {
     let kind = kind.name();
-    let told = catch_unwind(|| {
+    // A subscriber that panics costs the line.
+    isolated(|| {
         if first {
             tracing::warn!(
                 target: "tracer_core", kind, count,
@@ -152,8 +152,4 @@ fn tell(kind: Kind, count: u64, first: bool) {
             );
         }
     });
-    if let Err(payload) = told {
-        // What a panic carries may panic again when it is dropped.
-        mem::forget(payload);
-    }
 }
