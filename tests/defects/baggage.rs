@@ -2,7 +2,7 @@
 
 use opentelemetry::{baggage::BaggageExt as _, propagation::TextMapPropagator};
 use opentelemetry_sdk::propagation::BaggagePropagator as Stock;
-use tracer_propagation::BaggagePropagator as Ours;
+use tracer_propagation::{BaggagePropagator as Ours, carrier::CarrierInjector};
 
 use crate::{extract, inject};
 
@@ -54,4 +54,40 @@ fn properties_smuggle_neither_members_nor_lines() {
     assert!(!one_hop(&Ours::default(), line).contains(char::is_control));
     // Stock today: the same.
     assert!(one_hop(&Stock::new(), line).contains("\r\n"));
+}
+
+/// The same over HTTP: what a header cannot hold must not cost the members that it can.
+#[test]
+fn a_line_break_in_a_property_does_not_cost_the_baggage() {
+    let sent = |propagator: &dyn TextMapPropagator| {
+        let context = extract(propagator, &[("baggage", "a=1;p=%0d%0aX:1,b=2")]);
+        let mut headers = http::HeaderMap::new();
+        propagator.inject_context(&context, &mut CarrierInjector(&mut headers));
+        headers
+            .get("baggage")
+            .map(|value| value.to_str().unwrap().to_owned())
+    };
+    assert_eq!(
+        sent(&Ours::default()).as_deref(),
+        Some("a=1;p=%0d%0aX:1,b=2")
+    );
+    // Stock today: `http` refuses the header, so all baggage is lost.
+    assert_eq!(sent(&Stock::new()), None);
+}
+
+/// Section 3.3.2: what is over the limits goes, the members that fit stay, the same ones each time.
+#[test]
+fn members_that_fit_survive_those_that_do_not() {
+    let value = format!("a=1,b={},c=3", "v".repeat(8192)).leak();
+    let headers = [("baggage", &*value)];
+    let keys = |propagator: &dyn TextMapPropagator| -> Vec<_> {
+        let context = extract(propagator, &headers);
+        ["a", "b", "c"]
+            .into_iter()
+            .filter(|key| context.baggage().get(*key).is_some())
+            .collect()
+    };
+    assert_eq!(keys(&Ours::default()), ["a", "c"]);
+    // Stock today: nothing is left.
+    assert_eq!(keys(&Stock::new()), Vec::<&str>::new());
 }
