@@ -1,4 +1,5 @@
-//! HTTP servers and clients with OpenTelemetry spans by the stable semantic conventions (1.44.0).
+//! HTTP servers and clients with OpenTelemetry spans by the stable semantic conventions (1.44.0), and logs that lead to
+//! them.
 //!
 //! Works with any provider of the `opentelemetry` 0.33 API. By default it is the global provider and the global
 //! propagator, as an application's set-up leaves them; both can be given instead.
@@ -36,6 +37,8 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `axum` | no | `axum`: the server layer with axum's route templates and peer addresses |
+//! | `log` | no | `log`: trace ids in the key-values of the `log` crate's records |
+//! | `log-fmt` | no | `log`: trace ids in the lines of `tracing-subscriber` |
 //! | `reqwest` | no | `reqwest`: a client whose requests have client spans |
 //! | `tower` | no | `tower`: the server layer for any HTTP service of tower's traits |
 //!
@@ -45,6 +48,7 @@
 //! | --- | --- |
 //! | `tower` | `TraceLayer`, `TraceConfig`, and the extensions by which a service talks to the layer |
 //! | `axum` | `trace_layer()`, `config()` |
+//! | `log` | `LineFormat`, `CorrelatedFormat`, `CorrelatedLogger`, `TraceFields` |
 //! | `reqwest` | `TracedClient`, `TracedRequest`, `ClientConfig` |
 
 #![forbid(unsafe_code)]
@@ -58,6 +62,9 @@ pub mod axum;
 
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
+
+#[cfg(any(feature = "log", feature = "log-fmt"))]
+pub mod log;
 
 mod error;
 #[cfg(feature = "tower")]

@@ -1,0 +1,197 @@
+//! One line in the making: what it is written in, and how nothing in a value can leave its place.
+
+use std::cell::Cell;
+use std::fmt::{self, Arguments, Write as _};
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
+
+/// A line gets no longer, but for what closes it. What collects logs takes 256 KiB a line at most.
+pub(super) const MAX_LINE_BYTES: usize = 256 * 1024;
+
+/// The longest buffer that a thread keeps for its next line.
+const MAX_KEPT_BYTES: usize = 16 * 1024;
+
+/// Stands for a value whose `Debug` or `Display` panics or fails.
+const UNPRINTABLE: &str = "<unprintable>";
+
+thread_local! {
+    // Taken while a line is written, so a `Debug` that logs in turn finds an empty one, and nothing is ever locked.
+    static KEPT: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// What a line is written in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Syntax {
+    Json,
+    Text,
+}
+
+/// Which characters of a text cannot stand for themselves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Escape {
+    /// Control characters and line breaks.
+    Controls,
+    /// Those, quotes and backslashes: the inside of a JSON string.
+    Quoted,
+}
+
+/// A line that grows.
+#[derive(Debug)]
+pub(super) struct Line {
+    text: String,
+    syntax: Syntax,
+    is_cut: bool,
+}
+
+impl Line {
+    /// Hands out an empty line on the thread's buffer.
+    pub(super) fn with<T>(syntax: Syntax, write: impl FnOnce(&mut Self) -> T) -> T {
+        let mut line = Self {
+            // A thread that ends has no buffer any more.
+            text: KEPT.try_with(Cell::take).unwrap_or_default(),
+            syntax,
+            is_cut: false,
+        };
+        let written = write(&mut line);
+        let mut text = line.text;
+        if text.capacity() <= MAX_KEPT_BYTES {
+            text.clear();
+            // The thread ends: the buffer goes with it.
+            let _ = KEPT.try_with(|kept| kept.set(text));
+        }
+        written
+    }
+
+    pub(super) fn syntax(&self) -> Syntax {
+        self.syntax
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// For those who write whole lines, in whatever way.
+    pub(super) fn buffer(&mut self) -> &mut String {
+        &mut self.text
+    }
+
+    /// Whether something is missing because the line was full.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// Appends what is known to fit the syntax.
+    pub(super) fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// Appends the present time: RFC 3339 with microseconds, in UTC.
+    pub(super) fn push_time(&mut self) {
+        // Writing to memory does not fail.
+        let _ = SystemTime.format_time(&mut Writer::new(&mut self.text));
+    }
+
+    /// Appends a number or a boolean.
+    pub(super) fn push_literal(&mut self, literal: impl fmt::Display) {
+        let _ = write!(self.text, "{literal}");
+    }
+
+    /// Appends a value as the syntax has strings: JSON's, or in text a word or, where that would be ambiguous, a JSON string.
+    pub(super) fn push_string(&mut self, value: Arguments<'_>) {
+        let start = self.text.len();
+        if self.syntax == Syntax::Json {
+            self.text.push('"');
+        }
+        self.push_escaped(Escape::Quoted, value);
+        match self.syntax {
+            Syntax::Json => self.text.push('"'),
+            Syntax::Text => {
+                let written = self.text.get(start..).unwrap_or_default();
+                if written.is_empty() || written.contains([' ', '=', '"', '\\']) {
+                    self.text.insert(start, '"');
+                    self.text.push('"');
+                }
+            }
+        }
+    }
+
+    /// Appends a value, in place of which [`UNPRINTABLE`] stands if it panics or fails.
+    pub(super) fn push_escaped(&mut self, escape: Escape, value: Arguments<'_>) {
+        let start = self.text.len();
+        let mut escaping = Escaping { line: self, escape };
+        let written = if let Some(text) = value.as_str() {
+            escaping.write_str(text)
+        } else {
+            catch_unwind(AssertUnwindSafe(|| escaping.write_fmt(value))).unwrap_or_else(|payload| {
+                // What a panic carries may panic again when it is dropped.
+                mem::forget(payload);
+                Err(fmt::Error)
+            })
+        };
+        if self.is_cut {
+            self.text.push('…');
+        } else if written.is_err() {
+            self.text.truncate(start);
+            self.text.push_str(UNPRINTABLE);
+        }
+    }
+}
+
+struct Escaping<'l> {
+    line: &'l mut Line,
+    escape: Escape,
+}
+
+impl Escaping<'_> {
+    fn must_escape(&self, c: char) -> bool {
+        match c {
+            '"' | '\\' => self.escape == Escape::Quoted,
+            // C0, DEL and C1: what ends a line or speaks to a terminal. And what Unicode has as line breaks.
+            '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{2028}' | '\u{2029}' => true,
+            _ => false,
+        }
+    }
+
+    /// Appends at most what fits.
+    fn push(&mut self, text: &str) -> fmt::Result {
+        let room = MAX_LINE_BYTES.saturating_sub(self.line.text.len());
+        let fits = text
+            .get(..text.floor_char_boundary(room))
+            .unwrap_or_default();
+        self.line.text.push_str(fits);
+        if fits.len() < text.len() {
+            self.line.is_cut = true;
+            return Err(fmt::Error);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Write for Escaping<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.line.is_cut {
+            return Err(fmt::Error);
+        }
+        let mut rest = text;
+        while let Some((at, c)) = rest.char_indices().find(|(_, c)| self.must_escape(*c)) {
+            let (plain, after) = rest.split_at(at);
+            self.push(plain)?;
+            match c {
+                '"' => self.push("\\\"")?,
+                '\\' => self.push("\\\\")?,
+                '\n' => self.push("\\n")?,
+                '\r' => self.push("\\r")?,
+                '\t' => self.push("\\t")?,
+                // As JSON has it (RFC 8259 section 7): all of them are in the basic plane.
+                _ => {
+                    let _ = write!(self.line.text, "\\u{:04x}", u32::from(c));
+                }
+            }
+            rest = after.get(c.len_utf8()..).unwrap_or_default();
+        }
+        self.push(rest)
+    }
+}

@@ -1,0 +1,43 @@
+//! Log lines that lead to their trace: ids of the current span and the service's name in each of them.
+//!
+//! | name | what | where it is from |
+//! | --- | --- | --- |
+//! | `trace_id` | 32 lower-case hexadecimal digits | Trace Context in non-OTLP Log Formats (stable) |
+//! | `span_id` | 16 of them | the same |
+//! | `trace_flags` | 2 of them, `01` for a sampled trace | the same, which has it from W3C Trace Context |
+//! | `service.name` | the name in the spans' resource | semantic conventions |
+//!
+//! The ids are those of the innermost current span, of whatever API it comes from. Outside of all spans the line has
+//! none, never zeros. A span that is not sampled gives ids too, with flags that say so: other services may log for the
+//! same trace.
+//!
+//! - Lines of `tracing-subscriber` (feature `log-fmt`): [`LineFormat`] writes JSON or text that nothing in an event can
+//!   break; [`CorrelatedFormat`] puts the ids into the lines of any other format.
+//! - Records of the `log` crate (feature `log`): [`CorrelatedLogger`] adds the ids to their key-values.
+//! - Anything else: [`TraceFields::current`] gives the ids as text.
+
+mod fields;
+#[cfg(feature = "log-fmt")]
+mod format;
+#[cfg(feature = "log-fmt")]
+mod line;
+#[cfg(feature = "log")]
+mod logger;
+#[cfg(feature = "log-fmt")]
+mod visitor;
+#[cfg(feature = "log-fmt")]
+mod wrapped;
+
+pub use self::fields::TraceFields;
+#[cfg(feature = "log-fmt")]
+pub use self::format::LineFormat;
+#[cfg(feature = "log")]
+pub use self::logger::CorrelatedLogger;
+#[cfg(feature = "log-fmt")]
+pub use self::wrapped::CorrelatedFormat;
+
+// The names are not ours to choose; they stand here once.
+const TRACE_ID: &str = "trace_id";
+const SPAN_ID: &str = "span_id";
+const TRACE_FLAGS: &str = "trace_flags";
+const SERVICE_NAME: &str = "service.name";
