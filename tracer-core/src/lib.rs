@@ -95,8 +95,12 @@
 //! | [`sdk`] | adapters to `opentelemetry_sdk` |
 //! | [`mod@env`] | variables, and what was wrong with them |
 //! | [`resource`] | what the spans describe, and the detectors |
+//! | `testing` | for tests of instrumented code |
 //!
-//! The crate has no features.
+//! # Features
+//! | feature | what |
+//! | --- | --- |
+//! | `testing` | spans in memory, assertions on traces, ids and a clock set by hand; for `dev-dependencies` |
 
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
@@ -120,6 +124,9 @@ mod pipeline;
 pub mod resource;
 pub mod sdk;
 mod stats;
+#[cfg(feature = "testing")]
+#[expect(clippy::panic, reason = "this is how a test fails")]
+pub mod testing;
 
 mod error;
 mod foreign;

@@ -10,6 +10,7 @@ use opentelemetry_sdk::{
 
 use super::{Sampler, Shared, TracerProvider, engine};
 use crate::{
+    clock::Clock,
     env::Env,
     error::ConfigError,
     exporter::SpanExporter,
@@ -35,6 +36,8 @@ pub struct TracerProviderBuilder {
     exporters: Vec<Box<dyn SpanExporter>>,
     meter: Option<Meter>,
     disabled: bool,
+    /// Set by tests only. `None` for the time of the day.
+    pub(crate) clock: Option<Clock>,
 }
 
 impl fmt::Debug for TracerProviderBuilder {
@@ -217,6 +220,9 @@ impl TracerProviderBuilder {
             &exporters,
         );
         shared.is_metered = self.meter.is_some();
+        if let Some(clock) = self.clock {
+            shared.clock = clock;
+        }
         let shared = Arc::new(shared);
         if let Some(meter) = &self.meter {
             metrics::watch(meter, &shared, &exporters)?;

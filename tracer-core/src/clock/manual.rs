@@ -1,0 +1,136 @@
+//! A clock that a test moves.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+    time::{Duration, SystemTime},
+};
+
+use super::{Clock, system_time, unix_nanos};
+use crate::TracerProviderBuilder;
+
+/// 2000-01-01T00:00:00Z, in seconds since the epoch.
+const START: u64 = 946_684_800;
+
+/// A clock that stands still until a test moves it. A clone is the same clock, and any number of
+/// providers may share one.
+///
+/// It gives the start, the events and the end of spans their times. Times that the caller sets
+/// itself (`with_start_time`, `end_with_timestamp`) stay as they are, and what waits for exporters
+/// (deadlines, batches) goes by the real time.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use opentelemetry::trace::{Span as _, Tracer as _};
+/// use tracer_core::testing::TestProvider;
+///
+/// let trace = TestProvider::new();
+/// let mut span = trace.tracer("shop").start("checkout");
+/// trace.clock().advance(Duration::from_millis(250));
+/// span.end();
+/// assert_eq!(trace.spans()[0].duration(), Duration::from_millis(250));
+/// ```
+#[derive(Clone)]
+pub struct ManualClock {
+    /// The time at which `mock` was zero, in nanoseconds since the epoch.
+    start: u64,
+    counter: quanta::Clock,
+    mock: Arc<quanta::Mock>,
+}
+
+impl ManualClock {
+    /// A clock that shows 2000-01-01T00:00:00Z.
+    pub fn new() -> Self {
+        Self::at(system_time(START * 1_000_000_000))
+    }
+
+    /// A clock that shows this time. Before 1970 it shows 1970.
+    pub fn at(start: SystemTime) -> Self {
+        let (counter, mock) = quanta::Clock::mock();
+        Self {
+            start: unix_nanos(start),
+            counter,
+            mock,
+        }
+    }
+
+    /// Moves the clock on, at most to the year 2554, which is where the time of spans ends.
+    pub fn advance(&self, by: Duration) {
+        let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        self.mock.increment(by.min(u64::MAX - self.nanos()));
+    }
+
+    /// What the clock shows.
+    pub fn now(&self) -> SystemTime {
+        system_time(self.nanos())
+    }
+
+    fn nanos(&self) -> u64 {
+        self.start.saturating_add(self.mock.value())
+    }
+
+    /// The clock of a provider.
+    fn clock(&self) -> Clock {
+        Clock {
+            start: self.mock.value(),
+            counter: self.counter.clone(),
+            anchor: AtomicU64::new(self.nanos()),
+            is_manual: true,
+        }
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for ManualClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ManualClock").field(&self.now()).finish()
+    }
+}
+
+impl TracerProviderBuilder {
+    /// Gives spans the times of this clock (feature `testing`). Default: the time of day.
+    #[must_use]
+    pub fn clock(mut self, clock: &ManualClock) -> Self {
+        self.clock = Some(clock.clock());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clock_moves_only_by_hand_and_stops_where_the_time_of_spans_ends() {
+        let manual = ManualClock::new();
+        let clock = manual.clock();
+        let wall = || system_time(clock.anchor().wall(clock.monotonic_nanos()));
+        // 2000-01-01T00:00:00Z by `date -u -d @946684800`.
+        assert_eq!(wall(), SystemTime::UNIX_EPOCH + Duration::from_secs(START));
+        clock.follow(SystemTime::now);
+        manual.advance(Duration::from_secs(3));
+        assert_eq!(
+            wall(),
+            SystemTime::UNIX_EPOCH + Duration::from_secs(START + 3)
+        );
+        assert_eq!(wall(), manual.now());
+        manual.advance(Duration::MAX);
+        manual.advance(Duration::MAX);
+        assert_eq!(wall(), system_time(u64::MAX));
+    }
+
+    #[test]
+    fn provider_that_joins_later_shows_the_same_time() {
+        let manual = ManualClock::at(SystemTime::UNIX_EPOCH);
+        manual.advance(Duration::from_secs(5));
+        let clock = manual.clock();
+        manual.advance(Duration::from_secs(5));
+        assert_eq!(clock.anchor().wall(clock.monotonic_nanos()), 10_000_000_000);
+    }
+}
