@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::{Target, cpu, encode, latency, load, memory};
+use crate::{Target, carry, cpu, encode, latency, load, memory};
 
 /// Rounds of one figure for each that a timed case has: these take seconds each.
 const ROUNDS_PER_ROUND: usize = 10;
@@ -23,7 +23,12 @@ pub struct Measure {
 }
 
 /// All measures, in the order of the table.
-pub const MEASURES: [Measure; 6] = [
+pub const MEASURES: [Measure; 7] = [
+    Measure {
+        name: "w3c",
+        compare: carry::compare,
+        child: carry::child,
+    },
     Measure {
         name: "encode",
         compare: encode::compare,

@@ -14,7 +14,7 @@ use allocation_counter::measure;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_sdk::Resource;
 use tracer_benches::{
-    Case, System, Target,
+    Carry, Case, System, Target,
     encode::{SPANS, encode_stock, stored_by_ours, stored_by_stock},
     line, system,
 };
@@ -43,7 +43,25 @@ fn main() {
         let name = format!("allocations_{}", case.name());
         line(&name, of(&*ours) - callers, "otel", of(&*otel) - callers);
     }
+    carry();
     encode();
+}
+
+/// Allocations of one message; those of the API's `Context` are in it.
+fn carry() {
+    for work in Carry::ALL {
+        let of = |by_ours| {
+            let count = |operations| measure(|| work.run(by_ours, operations)).count_total;
+            // What stands around the operations, once, cancels out.
+            (count(2 * OPERATIONS) - count(OPERATIONS)) as f64 / OPERATIONS as f64
+        };
+        line(
+            &format!("allocations_{}", work.name()),
+            of(true),
+            "otel",
+            of(false),
+        );
+    }
 }
 
 /// Allocations of a whole batch.
