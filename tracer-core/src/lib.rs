@@ -28,6 +28,33 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Native API
+//! For code that is written for this crate, spans that cost a fraction of one in a `Context`:
+//!
+//! ```
+//! use tracer_core::{InSpan as _, TracerProvider, current, span, start_span};
+//!
+//! fn charge(cents: i64) {
+//!     let _span = span!("charge", "cents" = cents); // current until the end of the scope
+//!     current().add_event("card accepted", Vec::new());
+//! }
+//!
+//! let provider = TracerProvider::builder().build()?;
+//! provider.set_global(); // tracer_export::init() does so
+//! charge(995);
+//!
+//! let request = async { charge(5) }.in_span(start_span!("request"));
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(request);
+//! # assert_eq!(provider.stats().ended, 3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`span!`] and [`start_span!`] start spans, [`LocalSpan`] is the guard of one, [`Span`] one that
+//! moves between threads, [`InSpan`] is for futures and streams, [`carry`] and [`task`] for threads
+//! and tasks. Both APIs see each other's spans: whichever span is newer is the [`current()`] one,
+//! and the parent of the next, for both. Only code that reads `Context::current()` itself does not
+//! see a guard's span: attach [`current_context()`] before calling it. A future's it does see.
+//!
 //! # Guarantees
 //! - The caller's path (start, attribute, event, end) takes no lock, makes no system call, wakes no
 //!   thread before a ring is half full, and allocates nothing (a parent's `tracestate` apart, which
@@ -81,7 +108,9 @@
 //! | path | what |
 //! | --- | --- |
 //! | `provider/` | [`TracerProvider`], its builder, what all parts share |
-//! | `tracer.rs`, `span/` | starting a span; what it records, and how that is laid out |
+//! | `tracer.rs`, `native.rs` | starting spans by OpenTelemetry's interface, and by macros |
+//! | `start.rs`, `span/` | what both do; what a span records, and how that is laid out |
+//! | `context/` | which span is current: guards, futures, and what goes to other threads |
 //! | `local.rs`, `ids.rs`, `clock.rs` | what a thread keeps; ids; the clock |
 //! | `exporter.rs` | [`SpanExporter`]: where batches go, and how an export may end |
 //! | `processor.rs` | [`SpanProcessor`]: code of the application that sees every span |
@@ -110,7 +139,11 @@
 )]
 
 mod provider;
+mod start;
 mod tracer;
+
+mod context;
+mod native;
 
 mod span;
 
@@ -144,13 +177,21 @@ mod ring;
 mod sync;
 
 pub use crate::{
+    context::{CurrentSpan, InSpan, LocalSpan, WithSpan, carry, current, current_context, task},
     error::{ConfigError, FlushError, ShutdownError},
     exporter::{ExportError, ExportFuture, ExportResult, ExportSuccess, SpanExporter, Status},
     ids::TraceIdRandomness,
+    native::in_span,
     pipeline::{BatchConfig, SpanBatch, SpanRecord, SpanRecords},
     processor::SpanProcessor,
-    provider::{TracerProvider, TracerProviderBuilder},
+    provider::{DefaultProvider, TracerProvider, TracerProviderBuilder},
     span::{Span, SpanLimits},
     stats::{Dropped, ExporterStats, OverLimit, Stats},
     tracer::Tracer,
 };
+
+/// What the macros expand to.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::native::{IntoParent, Options, Site, Starting};
+}

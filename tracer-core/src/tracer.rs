@@ -1,24 +1,24 @@
-//! Starting spans.
+//! Starting spans by the interface of OpenTelemetry.
 
-use std::{borrow::Cow, mem, sync::Arc, time::SystemTime};
+use std::{borrow::Cow, ptr, sync::Arc};
 
 use opentelemetry::{
-    Context, KeyValue, SpanId, TraceId,
-    trace::{
-        Event, Link, SpanBuilder, SpanContext, SpanKind, TraceContextExt, TraceFlags, TraceState,
-    },
+    Context,
+    trace::{SpanBuilder, SpanContext, TraceContextExt},
 };
-use opentelemetry_sdk::trace::SamplingDecision;
 
 use crate::{
-    clock::unix_nanos,
-    ids::{RANDOM, new_ids},
-    local, metrics,
-    provider::{Sampler, Shared},
-    span::{Span, recording::Birth},
+    context::slot,
+    provider::Shared,
+    span::Span,
+    start::{Parent, Request, announce, begin},
 };
 
 /// Starts spans of one instrumentation scope: implements [`opentelemetry::trace::Tracer`].
+///
+/// Where no context is given, the parent is the [current](crate::current) span: that of the current
+/// `Context`, or the native one that was entered since. A context that is given is the parent as it
+/// is, whatever is current.
 ///
 /// # Cost
 /// Starting a sampled span reads the clock once and takes a buffer from the thread's pool: no
@@ -51,179 +51,45 @@ impl Tracer {
             && !self.shared.processors.are_running()
             && !Context::is_current_telemetry_suppressed()
     }
-}
 
-/// What a caller asks for. Borrowed, because a builder is much larger than what most spans need.
-#[derive(Default)]
-struct Request<'a> {
-    name: &'a str,
-    kind: Option<&'a SpanKind>,
-    start_time: Option<SystemTime>,
-    attributes: &'a [KeyValue],
-    events: &'a [Event],
-    links: &'a [Link],
-}
-
-impl Tracer {
-    fn begin_named(&self, name: &str, parent_cx: &Context) -> Span {
-        let request = Request {
-            name,
-            ..Request::default()
-        };
-        self.begin(&request, parent_cx)
-    }
-
-    // Inlined into the two ways in, so that what a caller does not ask for costs nothing.
+    // Inlined into the ways in, so that what a caller does not ask for costs nothing.
     #[inline(always)]
-    fn begin(&self, request: &Request<'_>, parent_cx: &Context) -> Span {
-        let shared = &self.shared;
-        if parent_cx.is_telemetry_suppressed() {
-            return Span::non_recording(|context| *context = SpanContext::NONE);
-        }
-        let parent_span = parent_cx.span();
-        let parent = parent_span.span_context();
-        if shared.is_closed() || shared.processors.are_running() {
-            // A process that is draining still passes its callers' context on.
-            return Span::non_recording(|context| context.clone_from(parent));
-        }
-        let parent = Some(parent).filter(|parent| parent.is_valid());
-        let parent_trace_id = parent.map(SpanContext::trace_id);
-        let (trace_id, span_id, root_flags) = match &shared.custom_ids {
-            None => {
-                let (trace_id, span_id) = new_ids(parent_trace_id);
-                (trace_id, span_id, RANDOM)
-            }
-            Some(custom) => custom.new_ids(parent_trace_id),
-        };
-        let identity = Identity {
-            trace_id,
-            span_id,
-            // All eight flags of the parent are passed on.
-            flags: parent.map_or(root_flags, SpanContext::trace_flags),
-        };
-        let Sampler::Custom(sampler) = &shared.sampler else {
-            let write = |context: &mut SpanContext, sampled| {
-                let state = parent.map(SpanContext::trace_state);
-                let state = state.filter(|state| **state != TraceState::NONE);
-                identity.write(context, sampled, state.map(|state| || state.clone()));
-            };
-            if parent.is_some_and(|parent| !parent.is_sampled()) {
-                self.count_start(parent, &SamplingDecision::Drop);
-                return Span::non_recording(|context| write(context, false));
-            }
-            self.count_start(parent, &SamplingDecision::RecordAndSample);
-            return self.record(request, parent_cx, parent, &[], |context| {
-                write(context, true)
-            });
-        };
-        let sampling = shared.sample(parent, || {
-            sampler.should_sample(
-                Some(parent_cx),
-                trace_id,
-                request.name,
-                request.kind.unwrap_or(&SpanKind::Internal),
-                request.attributes,
-                request.links,
-            )
-        });
-        self.count_start(parent, &sampling.decision);
-        let mut state = sampling.trace_state;
-        let sampled = sampling.decision == SamplingDecision::RecordAndSample;
-        let write = |context: &mut SpanContext| {
-            let has_state = state != TraceState::NONE;
-            let state = || mem::take(&mut state);
-            identity.write(context, sampled, has_state.then_some(state));
-        };
-        let attributes = sampling.attributes;
-        if sampling.decision == SamplingDecision::Drop {
-            let span = Span::non_recording(write);
-            if attributes.capacity() == 0 {
-                // Nothing to free, which its drop takes a call to find out.
-                mem::forget(attributes);
-            }
+    fn begin(&self, request: &Request<'_>, context: &Context) -> Span {
+        if slot::is_in_use()
+            && let Some(span) = self.begin_inside(request, context)
+        {
             return span;
         }
-        self.record(request, parent_cx, parent, &attributes, write)
-    }
-
-    /// Counts a start by kind, if there is a meter to tell.
-    #[inline]
-    fn count_start(&self, parent: Option<&SpanContext>, decision: &SamplingDecision) {
-        if self.shared.is_metered {
-            local::count_birth(&self.shared, metrics::birth(parent, decision));
+        if context.is_telemetry_suppressed() {
+            return Span::non_recording(|context| *context = SpanContext::NONE);
         }
-    }
-
-    /// Starts a span that records.
-    #[inline(always)]
-    fn record(
-        &self,
-        request: &Request<'_>,
-        parent_cx: &Context,
-        parent: Option<&SpanContext>,
-        attributes: &[KeyValue],
-        write_context: impl FnOnce(&mut SpanContext),
-    ) -> Span {
-        let shared = &self.shared;
-        let anchor = shared.clock.anchor();
-        let start_unix_nanos = match request.start_time {
-            Some(start) => unix_nanos(start),
-            None => anchor.wall(shared.clock.monotonic_nanos()),
+        let active = context.span();
+        let parent = Parent {
+            span: active.span_context(),
+            context: Some(context),
         };
-        let mut recording = local::start(shared);
-        write_context(recording.context_mut());
-        recording.begin(&Birth {
-            parent,
-            scope: self.scope,
-            kind: otlp_kind(request.kind),
-            name: request.name,
-            start_unix_nanos,
-            anchor,
-        });
-        for attribute in request.attributes.iter().chain(attributes) {
-            recording.set_attribute(attribute);
-        }
-        for event in request.events {
-            let at = unix_nanos(event.timestamp);
-            let dropped = event.dropped_attributes_count;
-            recording.add_event(&event.name, at, &event.attributes, dropped);
-        }
-        for link in request.links {
-            let dropped = link.dropped_attributes_count;
-            recording.add_link(&link.span_context, &link.attributes, dropped);
-        }
-        let mut span = Span::recording(recording);
-        if !shared.processors.is_empty() {
-            shared.processors.on_start(&mut span, parent_cx);
-        }
+        let mut span = begin(&self.shared, self.scope, request, &parent);
+        announce(&self.shared, &mut span, &parent);
         span
     }
-}
 
-/// A span context but for its tracestate: what is written without touching other memory.
-#[derive(Clone, Copy)]
-struct Identity {
-    trace_id: TraceId,
-    span_id: SpanId,
-    flags: TraceFlags,
-}
-
-impl Identity {
-    /// Writes a whole span context in its place, where it stays: most have no tracestate, and
-    /// moving one that may have costs more than all the rest.
-    #[inline]
-    fn write(
-        self,
-        context: &mut SpanContext,
-        sampled: bool,
-        state: Option<impl FnOnce() -> TraceState>,
-    ) {
-        let flags = self.flags.with_sampled(sampled);
-        let (trace_id, span_id) = (self.trace_id, self.span_id);
-        *context = SpanContext::new(trace_id, span_id, flags, false, TraceState::NONE);
-        if let Some(state) = state {
-            *context = SpanContext::new(trace_id, span_id, flags, false, state());
+    /// The same where a native span is newer, if the context is the current one itself: so do this
+    /// trait's `start` and `build`, and a builder's `start`, ask for the current span.
+    #[cold]
+    fn begin_inside(&self, request: &Request<'_>, context: &Context) -> Option<Span> {
+        if context.is_telemetry_suppressed()
+            || !Context::map_current(|current| ptr::eq(current, context))
+        {
+            return None;
         }
+        let native = slot::newest()?;
+        let parent = Parent {
+            span: &native,
+            context: None,
+        };
+        let mut span = begin(&self.shared, self.scope, request, &parent);
+        announce(&self.shared, &mut span, &parent);
+        Some(span)
     }
 }
 
@@ -233,11 +99,11 @@ impl opentelemetry::trace::Tracer for Tracer {
     // The trait's own two go through a builder, which costs more than starting the span.
     fn start<T: Into<Cow<'static, str>>>(&self, name: T) -> Span {
         let name = name.into();
-        Context::map_current(|current| self.begin_named(&name, current))
+        Context::map_current(|current| self.begin(&named(&name), current))
     }
 
     fn start_with_context<T: Into<Cow<'static, str>>>(&self, name: T, parent_cx: &Context) -> Span {
-        self.begin_named(&name.into(), parent_cx)
+        self.begin(&named(&name.into()), parent_cx)
     }
 
     fn build_with_context(&self, builder: SpanBuilder, parent_cx: &Context) -> Span {
@@ -253,13 +119,9 @@ impl opentelemetry::trace::Tracer for Tracer {
     }
 }
 
-/// The numbers of trace.proto's `SpanKind`; a span without one is internal.
-pub(crate) fn otlp_kind(kind: Option<&SpanKind>) -> u8 {
-    match kind {
-        None | Some(SpanKind::Internal) => 1,
-        Some(SpanKind::Server) => 2,
-        Some(SpanKind::Client) => 3,
-        Some(SpanKind::Producer) => 4,
-        Some(SpanKind::Consumer) => 5,
+fn named(name: &str) -> Request<'_> {
+    Request {
+        name,
+        ..Request::default()
     }
 }

@@ -3,6 +3,12 @@
 
 mod support;
 
+use std::{
+    future::Future as _,
+    pin::pin,
+    task::{self, Waker},
+};
+
 use allocation_counter::measure;
 use opentelemetry::{
     Context, InstrumentationScope, KeyValue,
@@ -12,8 +18,10 @@ use opentelemetry::{
     },
 };
 use opentelemetry_sdk::metrics::SdkMeterProvider;
-use support::{Recorder, TIMEOUT, balanced, provider};
-use tracer_core::{Span, SpanProcessor, SpanRecord, TracerProvider};
+use support::{Recorder, TIMEOUT, balanced, provider, remote};
+use tracer_core::{
+    InSpan as _, Span, SpanProcessor, SpanRecord, TracerProvider, current, span, start_span,
+};
 
 /// Allocations of one run of `work` on this thread, after a few runs that warm the pools.
 fn warm(mut work: impl FnMut()) -> u64 {
@@ -31,6 +39,44 @@ fn parent(flags: TraceFlags) -> Context {
         true,
         TraceState::NONE,
     ))
+}
+
+#[test]
+fn native_spans_of_a_warm_thread_allocate_nothing() {
+    fn tree(depth: usize) {
+        if depth > 0 {
+            let _span = span!("node");
+            tree(depth - 1);
+        }
+    }
+    let recorder = Recorder::default();
+    let provider = provider(&recorder);
+    let _default = provider.set_thread_default();
+    assert_eq!(warm(|| tree(10)), 0);
+    let attributed = || {
+        let span = span!("root", "http.request.method" = "GET", "size" = 200);
+        current().set_attribute(KeyValue::new("later", true));
+        span.set_status(Status::Ok);
+        drop(start_span!("owned").enter().exit());
+    };
+    assert_eq!(warm(attributed), 0);
+    assert_eq!(warm(|| drop(span!(parent: &remote(0), "unsampled"))), 0);
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    balanced(&provider);
+}
+
+#[test]
+fn future_with_a_span_allocates_as_much_as_the_api_does_and_none_at_a_poll() {
+    let recorder = Recorder::default();
+    let provider = provider(&recorder);
+    let _default = provider.set_thread_default();
+    let span = || drop(Context::current_with_span(start_span!("x")));
+    let api = warm(span);
+    assert_eq!(warm(|| drop(async {}.in_span(start_span!("x")))), api);
+    let mut future = pin!(std::future::pending::<()>().in_span(start_span!("x")));
+    let mut task = task::Context::from_waker(Waker::noop());
+    let poll = || assert!(future.as_mut().poll(&mut task).is_pending());
+    assert_eq!(warm(poll), 0);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use opentelemetry_sdk::{
 };
 use support::{TIMEOUT, balanced};
 use tracer_core::{
-    ExportFuture, ExportSuccess, SpanBatch, SpanExporter, TracerProvider, sdk::SdkExporter,
+    ExportFuture, ExportSuccess, SpanBatch, SpanExporter, TracerProvider, sdk::SdkExporter, span,
 };
 
 /// Starts spans of its own provider wherever it is called.
@@ -35,6 +35,8 @@ impl Traced {
         let tracer = provider.tracer("exporter");
         let recording = tracer.start("inside").is_recording();
         assert!(!tracer.enabled());
+        let _default = provider.set_thread_default();
+        let recording = recording || span!("inside").is_recording();
         self.calls.fetch_add(1, Ordering::SeqCst);
         self.recorded
             .fetch_add(u64::from(recording), Ordering::SeqCst);

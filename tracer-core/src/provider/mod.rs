@@ -2,6 +2,7 @@
 
 mod builder;
 mod engine;
+pub(crate) mod global;
 mod scope_table;
 mod scopes;
 mod shared;
@@ -10,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use opentelemetry::InstrumentationScope;
 
-pub use self::builder::TracerProviderBuilder;
+pub use self::{builder::TracerProviderBuilder, global::DefaultProvider};
 pub(crate) use self::{
     engine::Engine,
     shared::{Sampler, Shared},

@@ -30,9 +30,9 @@ use crate::{
     pipeline::BatchConfig,
     provider::{Shared, TracerProvider, TracerProviderBuilder},
     span::{SpanLimits, recording::Birth, recording::Recording},
+    start::otlp_kind,
     stats::Stats,
     sync::Mutex,
-    tracer::otlp_kind,
 };
 
 /// How long a flush may take: the SDK's call says nothing of it.

@@ -39,32 +39,43 @@ impl Span {
     /// # Ok::<(), tracer_core::ConfigError>(())
     /// ```
     pub fn record_exception<E: Error + ?Sized>(&mut self, error: &E, attributes: &[KeyValue]) {
-        let Some(recording) = self.live() else {
+        if self.live().is_none() {
             return;
-        };
-        let mut all = Vec::new();
-        let kind = type_name::<E>();
-        if !kind.starts_with("dyn ") {
-            all.push(KeyValue::new("exception.type", kind));
         }
-        let mut message = String::new();
-        // Not `to_string`, which panics when a `Display` fails.
-        let _ = write!(message, "{error}");
-        all.push(KeyValue::new("exception.message", message));
-        let mut chain = String::new();
-        let mut source = error.source();
-        for _ in 0..MAX_CAUSES {
-            let Some(cause) = source else { break };
-            // A cause that cannot be written is left out.
-            let _ = writeln!(chain, "caused by: {cause}");
-            source = cause.source();
+        let attributes = self::attributes(error, attributes);
+        if let Some(recording) = self.live() {
+            let now = Self::wall_now(recording);
+            recording.add_event(EVENT, now, &attributes, 0);
         }
-        if !chain.is_empty() {
-            all.push(KeyValue::new("exception.stacktrace", chain));
-        }
-        all.retain(|own| attributes.iter().all(|given| given.key != own.key));
-        all.extend_from_slice(attributes);
-        let now = Self::wall_now(recording);
-        recording.add_event("exception", now, &all, 0);
     }
+}
+
+/// The name of the event.
+pub(crate) const EVENT: &str = "exception";
+
+/// The attributes of the event: those of the error, and those that are given.
+pub(crate) fn attributes<E: Error + ?Sized>(error: &E, given: &[KeyValue]) -> Vec<KeyValue> {
+    let mut all = Vec::new();
+    let kind = type_name::<E>();
+    if !kind.starts_with("dyn ") {
+        all.push(KeyValue::new("exception.type", kind));
+    }
+    let mut message = String::new();
+    // Not `to_string`, which panics when a `Display` fails.
+    let _ = write!(message, "{error}");
+    all.push(KeyValue::new("exception.message", message));
+    let mut chain = String::new();
+    let mut source = error.source();
+    for _ in 0..MAX_CAUSES {
+        let Some(cause) = source else { break };
+        // A cause that cannot be written is left out.
+        let _ = writeln!(chain, "caused by: {cause}");
+        source = cause.source();
+    }
+    if !chain.is_empty() {
+        all.push(KeyValue::new("exception.stacktrace", chain));
+    }
+    all.retain(|own| given.iter().all(|given| given.key != own.key));
+    all.extend_from_slice(given);
+    all
 }

@@ -6,7 +6,7 @@ mod buffer;
 mod decode;
 mod end;
 mod event;
-mod exception;
+pub(crate) mod exception;
 mod limits;
 mod link;
 pub(crate) mod over_limit;
@@ -14,7 +14,7 @@ pub(crate) mod record;
 pub(crate) mod recording;
 pub(crate) mod wire;
 
-use std::{borrow::Cow, error::Error, time::SystemTime};
+use std::{borrow::Cow, error::Error, sync::Arc, time::SystemTime};
 
 use opentelemetry::{
     InstrumentationScope, KeyValue,
@@ -23,7 +23,12 @@ use opentelemetry::{
 
 pub use self::limits::SpanLimits;
 use self::recording::Recording;
-use crate::{clock::unix_nanos, local, pipeline::SpanRecord};
+use crate::{
+    clock::{Anchor, unix_nanos},
+    local,
+    pipeline::SpanRecord,
+    provider::Shared,
+};
 
 /// A span of [`Tracer`](crate::Tracer): implements [`opentelemetry::trace::Span`].
 ///
@@ -45,7 +50,7 @@ enum Inner {
     /// Only carries a context.
     Context(Box<SpanContext>),
     Recording(Box<Recording>),
-    /// Being dropped.
+    /// Taken out, or being dropped.
     Gone,
 }
 
@@ -64,6 +69,29 @@ impl Span {
     pub(crate) fn recording(recording: Box<Recording>) -> Self {
         Self {
             inner: Inner::Recording(recording),
+        }
+    }
+
+    /// What is left in the place of a span that was taken out.
+    pub(crate) fn gone() -> Self {
+        Self { inner: Inner::Gone }
+    }
+
+    /// The provider of a span that records, or did before it ended.
+    pub(crate) fn shared(&self) -> Option<&Arc<Shared>> {
+        match &self.inner {
+            Inner::Recording(recording) => Some(&recording.shared),
+            _ => None,
+        }
+    }
+
+    /// What the time of a span that records is read from.
+    pub(crate) fn clock(&self) -> Option<(Arc<Shared>, Anchor)> {
+        match &self.inner {
+            Inner::Recording(recording) if !recording.is_ended() => {
+                Some((Arc::clone(&recording.shared), recording.anchor))
+            }
+            _ => None,
         }
     }
 

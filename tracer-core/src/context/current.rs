@@ -1,0 +1,171 @@
+//! The current span, for code that has no guard.
+
+use std::{borrow::Cow, error::Error, fmt, marker::PhantomData};
+
+use opentelemetry::{
+    Context, KeyValue,
+    trace::{Span as _, SpanContext, Status, TraceContextExt as _},
+};
+
+use super::slot::{self, Place};
+use crate::span::exception;
+
+/// A handle on the span that is current now: the innermost native one, or the active span of
+/// `opentelemetry::Context`, whichever is newer. It stays with that span while others are entered,
+/// and does nothing once that one is left or has ended.
+///
+/// # Cost
+/// Two looks at locals of the thread; for a span of a `Context` one reference count more.
+///
+/// # Examples
+/// ```
+/// use opentelemetry::KeyValue;
+/// use tracer_core::{TracerProvider, current, span};
+///
+/// fn charge() {
+///     current().set_attribute(KeyValue::new("payment.retries", 2));
+/// }
+///
+/// let provider = TracerProvider::builder().build()?;
+/// provider.set_global();
+/// let span = span!("payment");
+/// charge();
+/// assert_eq!(current().span_context(), span.span_context());
+/// # Ok::<(), tracer_core::ConfigError>(())
+/// ```
+pub fn current() -> CurrentSpan {
+    let found = match slot::newest_place() {
+        Some(place) => Found::Native(place),
+        None => Found::Context(slot::context()),
+    };
+    CurrentSpan {
+        found,
+        _not_send: PhantomData,
+    }
+}
+
+/// The current `Context`, with the [current](current()) span in it: what propagators inject from, and
+/// what is to be attached before foreign code that reads `Context::current()` is called under a native
+/// guard. Baggage and other values are kept.
+///
+/// Where the current span is a native one, it is there as a parent only: the span that `Context`
+/// shows takes no attributes.
+///
+/// # Cost
+/// Under a native guard one allocation, of the API; else a reference count or two.
+///
+/// # Examples
+/// ```
+/// use opentelemetry::trace::TraceContextExt as _;
+/// use tracer_core::{TracerProvider, current_context, span};
+///
+/// let provider = TracerProvider::builder().build()?;
+/// provider.set_global();
+/// let span = span!("request");
+/// let context = current_context();
+/// assert_eq!(context.span().span_context(), &span.span_context());
+/// # Ok::<(), tracer_core::ConfigError>(())
+/// ```
+pub fn current_context() -> Context {
+    let current = slot::context();
+    match slot::newest() {
+        Some(native) => current.with_remote_span_context(native),
+        None => current,
+    }
+}
+
+/// The span that was current when [`current`] was called.
+#[must_use = "the handle does nothing by itself"]
+pub struct CurrentSpan {
+    found: Found,
+    /// Stays on its thread.
+    _not_send: PhantomData<*const ()>,
+}
+
+enum Found {
+    Native(Place),
+    Context(Context),
+}
+
+impl CurrentSpan {
+    /// What identifies the span to others; invalid if there is none.
+    pub fn span_context(&self) -> SpanContext {
+        match &self.found {
+            Found::Native(place) => slot::span_context(*place).unwrap_or(SpanContext::NONE),
+            Found::Context(context) => context.span().span_context().clone(),
+        }
+    }
+
+    /// Whether the span takes what is set.
+    pub fn is_recording(&self) -> bool {
+        match &self.found {
+            Found::Native(place) => slot::change(*place, |span| span.is_recording()) == Some(true),
+            Found::Context(context) => context.span().is_recording(),
+        }
+    }
+
+    /// Sets an attribute; a key that was set before gets the new value.
+    pub fn set_attribute(&self, attribute: KeyValue) {
+        match &self.found {
+            Found::Native(place) => {
+                slot::change(*place, |span| span.set_attribute(attribute));
+            }
+            Found::Context(context) => context.span().set_attribute(attribute),
+        }
+    }
+
+    /// Sets attributes, one after the other.
+    pub fn set_attributes(&self, attributes: impl IntoIterator<Item = KeyValue>) {
+        if self.is_recording() {
+            attributes
+                .into_iter()
+                .for_each(|attribute| self.set_attribute(attribute));
+        }
+    }
+
+    /// Adds an event that happens now.
+    pub fn add_event(&self, name: impl Into<Cow<'static, str>>, attributes: Vec<KeyValue>) {
+        let name = name.into();
+        match &self.found {
+            Found::Native(place) => {
+                slot::change(*place, |span| span.add_event(name, attributes));
+            }
+            Found::Context(context) => context.span().add_event(name, attributes),
+        }
+    }
+
+    /// Adds an `exception` event with the message of the error and its causes.
+    pub fn record_error(&self, error: &dyn Error) {
+        if self.is_recording() {
+            // Before, because what an error says of itself is foreign code.
+            self.add_event(exception::EVENT, exception::attributes(error, &[]));
+        }
+    }
+
+    /// Sets the status: the last error wins, `Ok` is final.
+    pub fn set_status(&self, status: Status) {
+        match &self.found {
+            Found::Native(place) => {
+                slot::change(*place, |span| span.set_status(status));
+            }
+            Found::Context(context) => context.span().set_status(status),
+        }
+    }
+
+    /// Gives the span another name.
+    pub fn update_name(&self, name: impl Into<Cow<'static, str>>) {
+        let name = name.into();
+        match &self.found {
+            Found::Native(place) => {
+                slot::change(*place, |span| span.update_name(name));
+            }
+            Found::Context(context) => context.span().update_name(name),
+        }
+    }
+}
+
+impl fmt::Debug for CurrentSpan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CurrentSpan").finish_non_exhaustive()
+    }
+}

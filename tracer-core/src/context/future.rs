@@ -1,0 +1,213 @@
+//! Futures, streams and sinks that carry a span.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{self, Poll},
+};
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use opentelemetry::trace::TraceContextExt as _;
+use pin_project_lite::pin_project;
+
+use super::carry::Carried;
+use crate::{
+    clock::{Anchor, system_time},
+    provider::Shared,
+    span::Span,
+};
+
+/// Lets futures, streams and sinks carry a span.
+///
+/// # Cost
+/// The two allocations of `Context` when the future is made, none at a poll.
+///
+/// # Examples
+/// ```
+/// use tracer_core::{InSpan as _, TracerProvider, current, start_span};
+///
+/// async fn handle() {
+///     current().set_attribute(opentelemetry::KeyValue::new("handled", true));
+/// }
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let provider = TracerProvider::builder().build()?;
+/// provider.set_global();
+/// handle().in_span(start_span!("request")).await;
+/// assert_eq!(provider.stats().ended, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait InSpan: Sized {
+    /// Makes the span current at each poll, for the native API and in `opentelemetry::Context`, with
+    /// the rest of the `Context` that is current now. The span ends when the future is ready, the
+    /// stream or sink ends, a poll panics, or this is dropped, whichever comes first. What is inside
+    /// is dropped while the span is current.
+    fn in_span(self, span: Span) -> WithSpan<Self> {
+        let end = span.clock().map(|(shared, anchor)| End { shared, anchor });
+        WithSpan {
+            inner: Some(self),
+            carried: Carried::of(span),
+            end,
+        }
+    }
+
+    /// Makes what is current now current at each poll: the span as a parent, and the rest of the
+    /// `Context`. It neither ends the span nor can it change one that a guard holds.
+    fn with_current_span(self) -> WithSpan<Self> {
+        WithSpan {
+            inner: Some(self),
+            carried: Carried::current(),
+            end: None,
+        }
+    }
+}
+
+impl<T> InSpan for T {}
+
+/// How a span ends that is the `Context`'s: with a time, because the API would read the wall clock.
+#[derive(Debug)]
+struct End {
+    shared: Arc<Shared>,
+    anchor: Anchor,
+}
+
+impl End {
+    fn end(self, carried: &Carried) {
+        let now = self.anchor.wall(self.shared.clock.monotonic_nanos());
+        carried
+            .context()
+            .span()
+            .end_with_timestamp(system_time(now));
+    }
+}
+
+pin_project! {
+    /// A future, stream or sink with a span; see [`InSpan`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct WithSpan<T> {
+        // `None` while it is dropped.
+        #[pin]
+        inner: Option<T>,
+        carried: Carried,
+        // `None` once the span has ended, and where it is not ours to end.
+        end: Option<End>,
+    }
+
+    impl<T> PinnedDrop for WithSpan<T> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            // Also if the drop inside panics.
+            let _ending = EndAtDrop {
+                end: this.end,
+                carried: this.carried,
+                armed: true,
+            };
+            let _entered = this.carried.enter();
+            this.inner.set(None);
+        }
+    }
+}
+
+/// Ends the span when it is dropped, which also a panic does.
+struct EndAtDrop<'a> {
+    end: &'a mut Option<End>,
+    carried: &'a Carried,
+    armed: bool,
+}
+
+impl Drop for EndAtDrop<'_> {
+    fn drop(&mut self) {
+        if self.armed
+            && let Some(end) = self.end.take()
+        {
+            end.end(self.carried);
+        }
+    }
+}
+
+impl<T> WithSpan<T> {
+    /// Polls what is inside while the span is current, and ends the span if that `is_last`, or
+    /// panics. `None` where nothing is inside any more.
+    fn poll_inside<R>(
+        self: Pin<&mut Self>,
+        poll: impl FnOnce(Pin<&mut T>) -> R,
+        is_last: impl FnOnce(&R) -> bool,
+    ) -> Option<R> {
+        let this = self.project();
+        let inner = this.inner.as_pin_mut()?;
+        let mut ending = EndAtDrop {
+            end: this.end,
+            carried: this.carried,
+            armed: true,
+        };
+        let result = {
+            let _entered = this.carried.enter();
+            poll(inner)
+        };
+        ending.armed = is_last(&result);
+        Some(result)
+    }
+}
+
+impl<T: Future> Future for WithSpan<T> {
+    type Output = T::Output;
+
+    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<T::Output> {
+        self.poll_inside(|inner| inner.poll(task), Poll::is_ready)
+            .unwrap_or(Poll::Pending)
+    }
+}
+
+impl<T: Stream> Stream for WithSpan<T> {
+    type Item = T::Item;
+
+    fn poll_next(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Option<T::Item>> {
+        let is_last = |next: &Poll<Option<_>>| matches!(next, Poll::Ready(None));
+        self.poll_inside(|inner| inner.poll_next(task), is_last)
+            .unwrap_or(Poll::Ready(None))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let inner = self.inner.as_ref();
+        inner.map_or((0, Some(0)), Stream::size_hint)
+    }
+}
+
+impl<I, T: Sink<I>> Sink<I> for WithSpan<T> {
+    type Error = T::Error;
+
+    fn poll_ready(
+        self: Pin<&mut Self>,
+        task: &mut task::Context<'_>,
+    ) -> Poll<Result<(), T::Error>> {
+        self.poll_inside(|inner| inner.poll_ready(task), |_| false)
+            .unwrap_or(Poll::Pending)
+    }
+
+    fn start_send(self: Pin<&mut Self>, item: I) -> Result<(), T::Error> {
+        self.poll_inside(|inner| inner.start_send(item), |_| false)
+            .unwrap_or(Ok(()))
+    }
+
+    fn poll_flush(
+        self: Pin<&mut Self>,
+        task: &mut task::Context<'_>,
+    ) -> Poll<Result<(), T::Error>> {
+        self.poll_inside(|inner| inner.poll_flush(task), |_| false)
+            .unwrap_or(Poll::Pending)
+    }
+
+    fn poll_close(
+        self: Pin<&mut Self>,
+        task: &mut task::Context<'_>,
+    ) -> Poll<Result<(), T::Error>> {
+        self.poll_inside(|inner| inner.poll_close(task), Poll::is_ready)
+            .unwrap_or(Poll::Pending)
+    }
+}

@@ -1,0 +1,266 @@
+//! Spans that are current until their guard is dropped.
+
+use std::{
+    borrow::Cow, cell::RefCell, error::Error, fmt, marker::PhantomData, mem, time::SystemTime,
+};
+
+use opentelemetry::{
+    KeyValue,
+    trace::{Span as _, SpanContext, Status},
+};
+
+use super::slot::{self, Held, Home, Place};
+use crate::span::{Span, exception};
+
+/// A span that is current on this thread until this is dropped, which ends it. Made by
+/// [`span!`](crate::span) and [`Span::enter`].
+///
+/// Guards may be dropped in any order; each takes out its own span, and what was entered later stays
+/// current. One that is leaked stays current until its thread ends, which ends the span.
+///
+/// It stays on its thread. In asynchronous code, where a task may go on elsewhere, use
+/// [`InSpan`](super::InSpan): a guard that is held across an `.await` would be current for whatever
+/// else its thread does meanwhile.
+///
+/// The methods are those of [`opentelemetry::trace::Span`], and take `&self`.
+///
+/// # Examples
+/// ```
+/// use opentelemetry::{KeyValue, trace::Status};
+/// use tracer_core::{TracerProvider, span};
+///
+/// let provider = TracerProvider::builder().build()?;
+/// provider.set_global();
+///
+/// let checkout = span!("checkout", "cart.items" = 3);
+/// {
+///     let payment = span!("payment");
+///     assert_eq!(payment.span_context().trace_id(), checkout.span_context().trace_id());
+///     payment.set_status(Status::error("card declined"));
+/// }
+/// checkout.set_attribute(KeyValue::new("paid", false));
+/// drop(checkout);
+/// assert_eq!(provider.stats().ended, 2);
+/// # Ok::<(), tracer_core::ConfigError>(())
+/// ```
+#[must_use = "the span ends when this is dropped"]
+pub struct LocalSpan {
+    at: At,
+    /// Stays on its thread.
+    _not_send: PhantomData<*const ()>,
+}
+
+enum At {
+    Slot(Place),
+    /// A thread that is torn down has no slot: the span is not current.
+    Here(RefCell<Span>),
+}
+
+impl LocalSpan {
+    pub(crate) fn enter(span: Span, home: Option<Home>) -> Self {
+        Self::new(slot::enter(Held::Span(span), home))
+    }
+
+    fn new(entered: Result<Place, Held>) -> Self {
+        let at = match entered {
+            Ok(place) => At::Slot(place),
+            Err(Held::Span(span)) => At::Here(RefCell::new(span)),
+            Err(_) => At::Here(RefCell::new(Span::gone())),
+        };
+        Self {
+            at,
+            _not_send: PhantomData,
+        }
+    }
+
+    /// Gives the span back without ending it; it is not current any more.
+    pub fn exit(mut self) -> Span {
+        self.take()
+    }
+
+    fn take(&mut self) -> Span {
+        match &mut self.at {
+            At::Slot(place) => match slot::leave(*place) {
+                Held::Span(span) => span,
+                _ => Span::gone(),
+            },
+            At::Here(span) => mem::replace(span.get_mut(), Span::gone()),
+        }
+    }
+
+    /// Works on the span. `work` must call no foreign code.
+    fn change<T>(&self, work: impl FnOnce(&mut Span) -> T) -> Option<T> {
+        match &self.at {
+            At::Slot(place) => slot::change(*place, work),
+            At::Here(span) => Some(work(&mut *span.try_borrow_mut().ok()?)),
+        }
+    }
+
+    /// The same where processors are called, who may look at what is current.
+    fn lend(&self, work: impl FnOnce(&mut Span)) {
+        match &self.at {
+            At::Slot(place) => {
+                slot::lend(*place, work);
+            }
+            At::Here(span) => {
+                if let Ok(mut span) = span.try_borrow_mut() {
+                    work(&mut span);
+                }
+            }
+        }
+    }
+
+    /// What identifies the span to others.
+    pub fn span_context(&self) -> SpanContext {
+        match &self.at {
+            At::Slot(place) => slot::span_context(*place).unwrap_or(SpanContext::NONE),
+            At::Here(span) => span.borrow().span_context().clone(),
+        }
+    }
+
+    /// Whether the span takes what is set: false once it has ended, and where the sampler refused it.
+    pub fn is_recording(&self) -> bool {
+        self.change(|span| span.is_recording()) == Some(true)
+    }
+
+    /// Sets an attribute; a key that was set before gets the new value.
+    pub fn set_attribute(&self, attribute: KeyValue) {
+        self.change(|span| span.set_attribute(attribute));
+    }
+
+    /// Sets attributes, one after the other.
+    pub fn set_attributes(&self, attributes: impl IntoIterator<Item = KeyValue>) {
+        if self.is_recording() {
+            attributes
+                .into_iter()
+                .for_each(|attribute| self.set_attribute(attribute));
+        }
+    }
+
+    /// Takes an attribute away, and returns whether it was there.
+    pub fn remove_attribute(&self, key: &str) -> bool {
+        self.change(|span| span.remove_attribute(key)) == Some(true)
+    }
+
+    /// Adds an event that happens now.
+    pub fn add_event(&self, name: impl Into<Cow<'static, str>>, attributes: Vec<KeyValue>) {
+        let name = name.into();
+        self.change(|span| span.add_event(name, attributes));
+    }
+
+    /// Adds an event that happened then.
+    pub fn add_event_with_timestamp(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        timestamp: SystemTime,
+        attributes: Vec<KeyValue>,
+    ) {
+        let name = name.into();
+        self.change(|span| span.add_event_with_timestamp(name, timestamp, attributes));
+    }
+
+    /// Adds an `exception` event with the message of the error and its causes.
+    pub fn record_error(&self, error: &dyn Error) {
+        self.record_exception(error, &[]);
+    }
+
+    /// The same with the error's type, and attributes that win over those made of the error; see
+    /// [`Span::record_exception`].
+    pub fn record_exception<E: Error + ?Sized>(&self, error: &E, attributes: &[KeyValue]) {
+        if self.is_recording() {
+            // Before, because what an error says of itself is foreign code.
+            let attributes = exception::attributes(error, attributes);
+            self.add_event(exception::EVENT, attributes);
+        }
+    }
+
+    /// Links the span to another one.
+    pub fn add_link(&self, span_context: SpanContext, attributes: Vec<KeyValue>) {
+        self.change(|span| span.add_link(span_context, attributes));
+    }
+
+    /// Sets the status: the last error wins, `Ok` is final.
+    pub fn set_status(&self, status: Status) {
+        self.change(|span| span.set_status(status));
+    }
+
+    /// Gives the span another name.
+    pub fn update_name(&self, name: impl Into<Cow<'static, str>>) {
+        let name = name.into();
+        self.change(|span| span.update_name(name));
+    }
+
+    /// Keeps the span from the exporters; see [`Span::discard`].
+    pub fn discard(&self) {
+        self.change(Span::discard);
+    }
+
+    /// Ends the span now. It stays current, as a parent, until this is dropped.
+    pub fn end(&self) {
+        self.lend(|span| span.end());
+    }
+
+    /// The same with a time.
+    pub fn end_with_timestamp(&self, timestamp: SystemTime) {
+        self.lend(|span| span.end_with_timestamp(timestamp));
+    }
+}
+
+impl Drop for LocalSpan {
+    fn drop(&mut self) {
+        drop(self.take());
+    }
+}
+
+impl fmt::Debug for LocalSpan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalSpan").finish_non_exhaustive()
+    }
+}
+
+impl Span {
+    /// Makes this span current on this thread until the guard is dropped, which ends it;
+    /// [`LocalSpan::exit`] gives it back instead.
+    ///
+    /// # Examples
+    /// ```
+    /// use tracer_core::{TracerProvider, span, start_span};
+    ///
+    /// let provider = TracerProvider::builder().build()?;
+    /// provider.set_global();
+    /// let request = start_span!("request");
+    /// let handled = std::thread::spawn(|| {
+    ///     let request = request.enter();
+    ///     drop(span!("a child on this thread"));
+    ///     request.exit()
+    /// });
+    /// drop(handled.join());
+    /// assert_eq!(provider.stats().ended, 2);
+    /// # Ok::<(), tracer_core::ConfigError>(())
+    /// ```
+    pub fn enter(self) -> LocalSpan {
+        let provider = self.shared().cloned();
+        LocalSpan::new(slot::enter_of(Held::Span(self), provider.as_ref()))
+    }
+
+    /// Runs `work` while this span is current. If it panics, the span ends.
+    ///
+    /// # Examples
+    /// ```
+    /// use opentelemetry::trace::Span as _;
+    /// use tracer_core::{TracerProvider, current, start_span};
+    ///
+    /// let provider = TracerProvider::builder().build()?;
+    /// provider.set_global();
+    /// let mut span = start_span!("request");
+    /// let inside = span.in_scope(|| current().span_context());
+    /// assert_eq!(&inside, span.span_context());
+    /// # Ok::<(), tracer_core::ConfigError>(())
+    /// ```
+    pub fn in_scope<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let entered = mem::replace(self, Span::gone()).enter();
+        let result = work();
+        *self = entered.exit();
+        result
+    }
+}

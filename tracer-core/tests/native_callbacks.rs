@@ -1,0 +1,222 @@
+//! Samplers and processors: what they are given of native spans, and native spans that they make.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may fail"
+)]
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+
+use opentelemetry::{
+    Context, InstrumentationScope, KeyValue, TraceId,
+    trace::{
+        Link, Span as _, SpanContext, SpanKind, TraceContextExt as _, TraceState, Tracer as _,
+        TracerProvider as _,
+    },
+};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample, SpanData};
+use support::{Recorder, TIMEOUT, balanced, spans};
+use tracer_core::{Span, SpanProcessor, SpanRecord, TracerProvider, current, span, start_span};
+
+#[track_caller]
+fn parent_of(spans: &[SpanData], child: &str) -> String {
+    let id = |name: &str| {
+        let span = spans.iter().find(|span| span.name == name);
+        span.unwrap_or_else(|| panic!("no {name}")).parent_span_id
+    };
+    let parent = spans
+        .iter()
+        .find(|span| span.span_context.span_id() == id(child));
+    parent.map_or_else(|| "-".to_owned(), |span| span.name.to_string())
+}
+
+fn finished(provider: &TracerProvider, recorder: &Recorder) -> Vec<SpanData> {
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    let stats = balanced(provider);
+    assert_eq!(stats.started, stats.ended);
+    assert_eq!(stats.exporters[0].exported, recorder.distinct());
+    recorder.spans()
+}
+
+/// Keeps what it is asked with, and passes the parent's tracestate on.
+#[derive(Clone, Debug, Default)]
+struct Asked(Arc<Mutex<Vec<Seen>>>);
+
+/// A name, and its parent.
+type Seen = (String, Option<SpanContext>);
+
+impl Asked {
+    fn tell(&self, name: &str, context: &Context) {
+        let parent = context.has_active_span();
+        let parent = parent.then(|| context.span().span_context().clone());
+        self.0.lock().expect("lock").push((name.to_owned(), parent));
+    }
+}
+
+impl ShouldSample for Asked {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        _: TraceId,
+        name: &str,
+        _: &SpanKind,
+        _: &[KeyValue],
+        _: &[Link],
+    ) -> SamplingResult {
+        self.tell(name, parent.expect("a context"));
+        SamplingResult {
+            decision: SamplingDecision::RecordAndSample,
+            attributes: vec![KeyValue::new("sampled", true)],
+            trace_state: TraceState::from_key_value([("s", "1")]).expect("valid"),
+        }
+    }
+}
+
+impl SpanProcessor for Asked {
+    fn on_start(&self, span: &mut Span, parent: &Context) {
+        let record = span.record().expect("recording");
+        let given = record.attribute("given").is_some();
+        let name = record.name().to_owned();
+        assert!(given && record.attribute("sampled").is_some());
+        self.tell(&name, parent);
+    }
+}
+
+#[test]
+fn samplers_and_processors_are_given_the_parent_and_the_first_attributes() {
+    let (sampler, processor) = (Asked::default(), Asked::default());
+    let spans = spans(
+        |builder| {
+            builder
+                .sampler(sampler.clone())
+                .processor(processor.clone())
+        },
+        |provider| {
+            let _default = provider.set_thread_default();
+            let outer = span!("outer", "given" = 1);
+            let outer_context = outer.span_context();
+            let inner = start_span!("inner", "given" = 1);
+            drop(span!(parent: None, "root", "given" = 1));
+            provider
+                .tracer("t")
+                .span_builder("tracer")
+                .with_attributes([KeyValue::new("given", 1)])
+                .start(&provider.tracer("t"))
+                .end();
+            let active = Context::current_with_span(inner).attach();
+            drop(span!(parent: None, "root under active", "given" = 1));
+            drop(active);
+            for asked in [&sampler, &processor] {
+                let asked = asked.0.lock().expect("lock");
+                let expected = [
+                    ("outer", None),
+                    ("inner", Some(outer_context.clone())),
+                    ("root", None),
+                    ("tracer", Some(outer_context.clone())),
+                    ("root under active", None),
+                ];
+                let expected = expected.map(|(name, parent)| (name.to_owned(), parent));
+                assert_eq!(*asked, expected);
+            }
+        },
+    );
+    assert_eq!(spans.len(), 5);
+    for span in spans {
+        assert_eq!(span.span_context.trace_state().header(), "s=1");
+    }
+}
+
+/// Makes native spans in every callback, current ones too.
+#[derive(Clone, Debug)]
+struct Inside;
+
+impl Inside {
+    fn trace(callback: &'static str) {
+        let around = current().span_context();
+        let span = span!(callback, "key" = 1);
+        assert!(!span.is_recording());
+        drop(start_span!("owned").enter());
+        drop(span);
+        assert_eq!(current().span_context(), around);
+    }
+}
+
+impl SpanProcessor for Inside {
+    fn on_start(&self, _: &mut Span, _: &Context) {
+        Self::trace("on_start");
+    }
+
+    fn on_ending(&self, _: &mut Span) {
+        Self::trace("on_ending");
+    }
+
+    fn on_end(&self, _: &SpanRecord<'_>, _: &InstrumentationScope) {
+        Self::trace("on_end");
+    }
+}
+
+#[test]
+fn processor_that_traces_natively_does_not_feed_itself() {
+    let recorder = Recorder::default();
+    let provider = TracerProvider::builder()
+        .exporter(recorder.clone())
+        .processor(Inside)
+        .build()
+        .expect("provider");
+    let _default = provider.set_thread_default();
+    let outer = span!("outer", "key" = 1);
+    let inner = span!("inner");
+    inner.end();
+    drop(inner);
+    assert_eq!(current().span_context(), outer.span_context());
+    drop(outer);
+    let stats = provider.stats();
+    assert_eq!((stats.processor_panics, stats.started), (0, 2));
+    let spans = finished(&provider, &recorder);
+    assert_eq!(parent_of(&spans, "inner"), "outer");
+}
+
+/// Makes a native span that is sampled by itself, once.
+#[derive(Clone, Debug)]
+struct TracingSampler;
+
+impl ShouldSample for TracingSampler {
+    fn should_sample(
+        &self,
+        _: Option<&Context>,
+        _: TraceId,
+        name: &str,
+        _: &SpanKind,
+        _: &[KeyValue],
+        _: &[Link],
+    ) -> SamplingResult {
+        if name != "inside the sampler" {
+            let _span = span!("inside the sampler", "key" = 1);
+        }
+        SamplingResult {
+            decision: SamplingDecision::RecordAndSample,
+            attributes: Vec::new(),
+            trace_state: TraceState::NONE,
+        }
+    }
+}
+
+#[test]
+fn sampler_that_traces_natively_leaves_the_parent_current() {
+    let recorder = Recorder::default();
+    let provider = TracerProvider::builder()
+        .exporter(recorder.clone())
+        .sampler(TracingSampler)
+        .build()
+        .expect("provider");
+    let _default = provider.set_thread_default();
+    let outer = span!(parent: None, "outer");
+    drop(span!("inner"));
+    drop(outer);
+    let spans = finished(&provider, &recorder);
+    assert_eq!(spans.len(), 4);
+    assert_eq!(parent_of(&spans, "inner"), "outer");
+}

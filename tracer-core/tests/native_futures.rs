@@ -1,0 +1,282 @@
+//! Futures, streams, sinks, tasks and closures that carry a span.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail"
+)]
+
+mod support;
+
+use std::{
+    future::{Future as _, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::{Arc, Mutex},
+    task::{self, Poll, Waker},
+};
+
+use futures_util::{SinkExt as _, Stream as _, StreamExt as _, sink, stream};
+use opentelemetry::{
+    Context, KeyValue,
+    baggage::BaggageExt as _,
+    trace::{SpanContext, TraceContextExt as _, Tracer as _, TracerProvider as _},
+};
+use opentelemetry_sdk::trace::SpanData;
+use support::{Recorder, TIMEOUT, balanced, provider, quiet_panic};
+use tracer_core::{
+    InSpan as _, TracerProvider, carry, current, span, start_span, task as tracer_task,
+};
+
+#[track_caller]
+fn parent_of(spans: &[SpanData], child: &str) -> String {
+    let child = spans.iter().find(|span| span.name == child).expect("child");
+    let parent = spans
+        .iter()
+        .find(|span| span.span_context.span_id() == child.parent_span_id);
+    parent.map_or_else(|| "-".to_owned(), |span| span.name.to_string())
+}
+
+fn finished(provider: &TracerProvider, recorder: &Recorder) -> Vec<SpanData> {
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    let stats = balanced(provider);
+    assert_eq!(stats.started, stats.ended);
+    assert_eq!(stats.exporters[0].exported, recorder.distinct());
+    recorder.spans()
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .expect("runtime")
+}
+
+/// Goes on at the second poll.
+async fn pause() {
+    let mut paused = false;
+    poll_fn(|task| {
+        if std::mem::replace(&mut paused, true) {
+            return Poll::Ready(());
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// What is current: natively, and in `Context`.
+fn both() -> (SpanContext, SpanContext) {
+    let context = Context::current();
+    (
+        current().span_context(),
+        context.span().span_context().clone(),
+    )
+}
+
+#[test]
+fn span_is_current_at_each_poll_on_whatever_thread_and_nowhere_else() {
+    let recorder = Recorder::default();
+    let provider = provider(&recorder);
+    // The global one would be another test's: these threads have no default.
+    let tracer = provider.tracer("third party");
+    let spans: Vec<_> = {
+        let _default = provider.set_thread_default();
+        (0..50).map(|_| start_span!("task")).collect()
+    };
+    runtime().block_on(async {
+        let tasks = spans.into_iter().map(|span| {
+            let own = opentelemetry::trace::Span::span_context(&span).clone();
+            let tracer = tracer.clone();
+            tokio::spawn(
+                async move {
+                    for _ in 0..10 {
+                        assert_eq!(both(), (own.clone(), own.clone()));
+                        drop(span!("native"));
+                        tracer.start("third party's");
+                        current().set_attribute(KeyValue::new("polled", true));
+                        pause().await;
+                    }
+                }
+                .in_span(span),
+            )
+        });
+        for task in tasks.collect::<Vec<_>>() {
+            task.await.expect("task");
+            assert!(!both().0.is_valid() && !both().1.is_valid());
+        }
+    });
+    let spans = finished(&provider, &recorder);
+    assert_eq!(spans.len(), 50 + 2 * 500);
+    for span in &spans {
+        match &*span.name {
+            "task" => assert_eq!(span.attributes, [KeyValue::new("polled", true)]),
+            name => assert_eq!(parent_of(&spans, name), "task"),
+        }
+    }
+}
+
+#[test]
+fn future_ends_its_span_when_ready_dropped_or_panicked_and_only_then() {
+    let recorder = Recorder::default();
+    let provider = provider(&recorder);
+    let _default = provider.set_thread_default();
+    let outer = span!("outer");
+    let mut task = task::Context::from_waker(Waker::noop());
+    let ended = || balanced(&provider).ended;
+
+    let mut ready = pin!(pause().in_span(start_span!("ready")));
+    assert!(ready.as_mut().poll(&mut task).is_pending());
+    assert_eq!(ended(), 0);
+    assert!(ready.as_mut().poll(&mut task).is_ready());
+    assert_eq!(ended(), 1, "before it is dropped");
+
+    /// Traces when it is dropped.
+    struct Traced(Arc<Mutex<Option<SpanContext>>>);
+    impl Drop for Traced {
+        fn drop(&mut self) {
+            *self.0.lock().expect("lock") = Some(current().span_context());
+        }
+    }
+    let dropped = start_span!("dropped");
+    let own = opentelemetry::trace::Span::span_context(&dropped).clone();
+    let seen = Arc::default();
+    let held = Traced(Arc::clone(&seen));
+    let mut pending = Box::pin(
+        async move {
+            let _held = held;
+            std::future::pending::<()>().await;
+        }
+        .in_span(dropped),
+    );
+    assert!(pending.as_mut().poll(&mut task).is_pending());
+    drop(pending);
+    assert_eq!(ended(), 2);
+    assert_eq!(*seen.lock().expect("lock"), Some(own), "inside");
+
+    let mut panics = Box::pin(async { quiet_panic() }.in_span(start_span!("panicked")));
+    let polled = catch_unwind(AssertUnwindSafe(|| {
+        let polled: Poll<()> = panics.as_mut().poll(&mut task);
+        polled
+    }));
+    assert!(polled.is_err());
+    assert_eq!(ended(), 3, "before it is dropped");
+    assert_eq!(current().span_context(), outer.span_context());
+    assert!(!Context::current().has_active_span());
+    drop(panics);
+
+    drop(pause().in_span(start_span!("never polled")));
+    assert_eq!(ended(), 4);
+    drop(outer);
+    let spans = finished(&provider, &recorder);
+    assert_eq!(parent_of(&spans, "ready"), "outer");
+    for span in spans {
+        assert!(span.end_time >= span.start_time);
+    }
+}
+
+#[test]
+fn span_whose_context_others_keep_ends_with_its_future() {
+    let recorder = Recorder::default();
+    let provider = provider(&recorder);
+    let _default = provider.set_thread_default();
+    let kept = runtime().block_on(async { Context::current() }.in_span(start_span!("x")));
+    assert_eq!(balanced(&provider).ended, 1);
+    assert!(kept.has_active_span() && !kept.span().is_recording());
+    drop(kept);
+    finished(&provider, &recorder);
+}
+
+#[test]
+fn streams_and_sinks_end_with_their_last_item_and_their_close() {
+    let recorder = Recorder::default();
+    let provider = provider(&recorder);
+    let _default = provider.set_thread_default();
+    let ended = || balanced(&provider).ended;
+    futures_util::FutureExt::now_or_never(async {
+        let numbers = stream::iter(0..3).map(|n| {
+            drop(span!("item"));
+            n
+        });
+        let mut numbers = numbers.in_span(start_span!("stream"));
+        assert_eq!(numbers.size_hint(), (3, Some(3)));
+        for n in 0..3 {
+            assert_eq!(numbers.next().await, Some(n));
+        }
+        assert_eq!(ended(), 3);
+        assert_eq!(numbers.next().await, None);
+        assert_eq!(ended(), 4);
+
+        let taken = sink::unfold((), |(), n: i32| async move {
+            drop(span!("taken"));
+            (n >= 0).then_some(()).ok_or(n)
+        });
+        let mut taken = Box::pin(taken.in_span(start_span!("sink")));
+        taken.send(1).await.expect("taken");
+        assert_eq!(taken.send(-1).await, Err(-1));
+        assert_eq!(ended(), 6);
+    })
+    .expect("ready");
+    let mut closed = sink::drain::<i32>().in_span(start_span!("closed"));
+    futures_util::FutureExt::now_or_never(closed.close())
+        .expect("ready")
+        .expect("closed");
+    assert_eq!(ended(), 8, "the sink above with its drop");
+    let spans = finished(&provider, &recorder);
+    assert_eq!(parent_of(&spans, "item"), "stream");
+    assert_eq!(parent_of(&spans, "taken"), "sink");
+}
+
+#[test]
+fn tasks_and_threads_carry_the_current_span_and_baggage() {
+    let recorder = Recorder::default();
+    let provider = provider(&recorder);
+    let _default = provider.set_thread_default();
+    let baggage = Context::current_with_baggage([KeyValue::new("tenant", "t1")]);
+    let _attached = baggage.attach();
+    let tenant = || Context::current().baggage().get("tenant").cloned();
+    let outer = span!("outer");
+    let own = outer.span_context();
+    let check = move |name: &'static str| {
+        assert_eq!(both(), (own.clone(), own.clone()));
+        assert_eq!(tenant(), Some("t1".into()));
+        assert!(!current().is_recording(), "a parent only");
+        drop(span!(name));
+    };
+    let runtime = runtime();
+    runtime.block_on(async {
+        let (a, b) = (check.clone(), check.clone());
+        tracer_task::spawn(async move { a("task") })
+            .await
+            .expect("task");
+        tracer_task::spawn_blocking(move || b("blocking"))
+            .await
+            .expect("thread");
+    });
+    let there = check.clone();
+    std::thread::spawn(carry(move || there("thread")))
+        .join()
+        .expect("thread");
+    assert!(outer.is_recording());
+    drop(outer);
+    // What is carried outlives the span.
+    let spans = finished(&provider, &recorder);
+    for name in ["task", "blocking", "thread"] {
+        assert_eq!(parent_of(&spans, name), "outer");
+    }
+}
+
+#[test]
+fn span_of_a_context_is_carried_whole() {
+    let recorder = Recorder::default();
+    let provider = provider(&recorder);
+    let _default = provider.set_thread_default();
+    let tracer = provider.tracer("t");
+    let attached = Context::current_with_span(tracer.start("active")).attach();
+    let there = std::thread::spawn(carry(|| {
+        current().set_attribute(KeyValue::new("there", true));
+    }));
+    there.join().expect("thread");
+    drop(attached);
+    let spans = finished(&provider, &recorder);
+    assert_eq!(spans[0].attributes, [KeyValue::new("there", true)]);
+}
