@@ -192,8 +192,8 @@ impl Builder {
         self
     }
 
-    /// Whether the provider and the propagators become the global ones of `opentelemetry`.
-    /// Default true.
+    /// Whether the provider and the propagators become the global ones of `opentelemetry`, and the
+    /// provider that of [`tracer_core::span!`]. Default true.
     pub fn install_global(mut self, install: bool) -> Self {
         self.install_global = install;
         self
@@ -247,6 +247,7 @@ impl Builder {
             global::set_text_map_propagator(propagator.clone());
             if !disabled {
                 global::set_tracer_provider(provider.clone());
+                provider.set_global();
             }
         }
         let diagnostics = env.into_diagnostics();
