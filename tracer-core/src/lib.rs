@@ -185,7 +185,7 @@ pub use crate::{
     pipeline::{BatchConfig, SpanBatch, SpanRecord, SpanRecords},
     processor::SpanProcessor,
     provider::{DefaultProvider, TracerProvider, TracerProviderBuilder},
-    span::{Span, SpanLimits},
+    span::{AttributeRef, DefaultTracer, Span, SpanLimits, ValueRef},
     stats::{Dropped, ExporterStats, OverLimit, Stats},
     tracer::Tracer,
 };

@@ -99,6 +99,24 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Box<Recording> {
         .unwrap_or_else(|| Box::new(Recording::new(Arc::clone(shared))))
 }
 
+/// A recording for a span that may or may not start.
+pub(crate) fn spare(shared: &Arc<Shared>) -> Box<Recording> {
+    with(|local| local.outlet(shared)?.spare())
+        .unwrap_or_else(|| Box::new(Recording::new(Arc::clone(shared))))
+}
+
+/// Counts a span as started, for a recording that was spare.
+#[inline]
+pub(crate) fn count_start(shared: &Arc<Shared>) {
+    let counted = with(|local| {
+        local.outlet(shared)?.count_start();
+        Some(())
+    });
+    if counted.is_none() {
+        shared.count_start_elsewhere();
+    }
+}
+
 /// Counts a start by kind.
 #[cold]
 pub(crate) fn count_birth(shared: &Arc<Shared>, birth: usize) {
@@ -246,7 +264,17 @@ impl Outlet {
     /// Counts a span as started, and returns a spare recording for it if there is one.
     #[inline]
     pub(crate) fn start(&mut self) -> Option<Box<Recording>> {
+        self.count_start();
+        self.spare()
+    }
+
+    #[inline]
+    pub(crate) fn count_start(&mut self) {
         Counters::bump(&self.producer.counters().started);
+    }
+
+    #[inline]
+    fn spare(&mut self) -> Option<Box<Recording>> {
         let recording = self.spare.pop()?;
         self.spare_bytes -= recording.bytes();
         Some(recording)

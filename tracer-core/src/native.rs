@@ -168,7 +168,7 @@ impl Site {
         }
     }
 
-    fn scope(&self, shared: &Shared) -> u32 {
+    pub(crate) fn scope(&self, shared: &Shared) -> u32 {
         // Relaxed: a single value, which says whose it is.
         let cached = self.cached.load(Ordering::Relaxed);
         if cached >> SCOPE_BITS == shared.id {

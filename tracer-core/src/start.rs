@@ -186,19 +186,20 @@ fn record(
     }
     Span::recording(recording)
 }
+
 /// A span context but for its tracestate: what is written without touching other memory.
 #[derive(Clone, Copy)]
-struct Identity {
-    trace_id: TraceId,
-    span_id: SpanId,
-    flags: TraceFlags,
+pub(crate) struct Identity {
+    pub(crate) trace_id: TraceId,
+    pub(crate) span_id: SpanId,
+    pub(crate) flags: TraceFlags,
 }
 
 impl Identity {
     /// Writes a whole span context in its place, where it stays: most have no tracestate, and
     /// moving one that may have costs more than all the rest.
     #[inline]
-    fn write(
+    pub(crate) fn write(
         self,
         context: &mut SpanContext,
         sampled: bool,

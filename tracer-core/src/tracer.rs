@@ -42,6 +42,10 @@ impl Tracer {
         Self { shared, scope }
     }
 
+    pub(crate) fn parts(&self) -> (&Arc<Shared>, u32) {
+        (&self.shared, self.scope)
+    }
+
     /// Whether somebody could see a span that is started now (trace/api.md "Enabled"): false where
     /// there is neither a processor nor an exporter, after a shutdown, and inside exporters and
     /// processors. For callers that want to spare the work of collecting attributes.

@@ -234,13 +234,20 @@ impl Shared {
 
     /// Counts a span as started on a thread that has no ring.
     pub(crate) fn start_elsewhere(self: &Arc<Self>) -> Option<Box<Recording>> {
+        self.count_start_elsewhere();
+        // No spare recordings are kept there.
+        None
+    }
+
+    /// The same for a recording that is there already.
+    pub(crate) fn count_start_elsewhere(self: &Arc<Self>) {
         if self.is_closed() {
             // Relaxed: a statistic.
             let counts = &self.engine().counts;
             counts.late_started.fetch_add(1, Ordering::Relaxed);
-            return None;
+            return;
         }
-        self.with_fallback(Outlet::start)
+        self.with_fallback(Outlet::count_start);
     }
 
     /// Counts a start by kind on a thread that has no ring.

@@ -121,7 +121,9 @@ fn read_varint(bytes: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::span::{attributes::put_attribute, limits::SpanLimits, over_limit::Limits};
+    use crate::span::{
+        attribute_ref::ValueRef, attributes::put_attribute, limits::SpanLimits, over_limit::Limits,
+    };
 
     fn limits() -> Limits {
         SpanLimits::default().max_value_length(usize::MAX).into()
@@ -138,7 +140,7 @@ mod tests {
         assert_eq!(mark("abc"), mark("axc"));
         for key in ["abc", "axc"] {
             index.push(mark(key), buffer.len());
-            put_attribute(&mut buffer, 0x4a, key, &1.into(), &limits());
+            put_attribute(&mut buffer, 0x4a, key, ValueRef::I64(1), &limits());
         }
         assert!(!index.remove("ayc", mark("ayc"), &mut buffer));
         assert!(index.remove("abc", mark("abc"), &mut buffer));
@@ -154,8 +156,8 @@ mod tests {
         let long = "k".repeat(300);
         for key in ["a", &long, "b"] {
             index.push(mark(key), buffer.len());
-            let value = "v".repeat(20_000).into();
-            put_attribute(&mut buffer, 0x4a, key, &value, &limits());
+            let value = "v".repeat(20_000);
+            put_attribute(&mut buffer, 0x4a, key, ValueRef::Str(&value), &limits());
         }
         let whole = buffer.len();
         assert!(index.remove(&long, mark(&long), &mut buffer));

@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 
-use opentelemetry::{Array, KeyValue, Value};
+use opentelemetry::{Array, Value};
 
 use super::{
+    attribute_ref::{Attribute, ValueRef},
     buffer::{Buffer, copy_short},
     over_limit::{Kind, Limits},
     wire::{BYTES, FIXED64, VARINT, bytes_field_len, tag},
@@ -34,29 +35,29 @@ pub(crate) fn put_attribute(
     out: &mut Buffer,
     field: u8,
     key: &str,
-    value: &Value,
+    value: ValueRef<'_>,
     limits: &Limits,
 ) {
     let eight;
     // The first four bytes of the value and the rest of it, where every length takes one byte.
     let (start, rest): ([u8; 4], &[u8]) = match value {
-        Value::String(string) => {
-            let string = cut(string.as_str(), limits).as_bytes();
+        ValueRef::Str(string) => {
+            let string = cut(string, limits).as_bytes();
             if key.len() + string.len() > SHORT {
                 return put_long_string(out, field, key, string);
             }
             let len = short(string.len());
             ([VALUE, len + 2, STRING, len], string)
         }
-        Value::Bool(bool) => ([VALUE, 2, BOOL, u8::from(*bool)], &[]),
-        Value::I64(int @ 0..0x80) => ([VALUE, 2, INT, low_byte(*int)], &[]),
+        ValueRef::Bool(bool) => ([VALUE, 2, BOOL, u8::from(bool)], &[]),
+        ValueRef::I64(int @ 0..0x80) => ([VALUE, 2, INT, low_byte(int)], &[]),
         // Two groups of seven bits: status codes, ports, sizes.
-        Value::I64(int @ 0x80..0x4000) => {
+        ValueRef::I64(int @ 0x80..0x4000) => {
             eight = (int >> 7).to_le_bytes();
             let (high, _) = eight.split_at(1);
-            ([VALUE, 3, INT, low_byte(*int) | 0x80], high)
+            ([VALUE, 3, INT, low_byte(int) | 0x80], high)
         }
-        Value::F64(double) => {
+        ValueRef::F64(double) => {
             eight = double.to_le_bytes();
             let [first, rest @ ..] = &eight;
             ([VALUE, 9, DOUBLE, *first], rest)
@@ -101,24 +102,28 @@ fn low_byte(int: i64) -> u8 {
 }
 
 /// The same for keys and values of every kind and length.
-fn put_any_attribute(out: &mut Buffer, field: u8, key: &str, value: &Value, limits: &Limits) {
+fn put_any_attribute(out: &mut Buffer, field: u8, key: &str, value: ValueRef<'_>, limits: &Limits) {
     out.nest(field, |out| {
         out.put_bytes(KEY, key.as_bytes());
         out.nest(VALUE, |out| put_value(out, value, limits));
     });
 }
 
-fn put_value(out: &mut Buffer, value: &Value, limits: &Limits) {
+fn put_value(out: &mut Buffer, value: ValueRef<'_>, limits: &Limits) {
     match value {
-        Value::Bool(bool) => put_bool(out, *bool),
-        Value::I64(int) => put_int(out, *int),
-        Value::F64(double) => put_double(out, *double),
-        Value::String(string) => put_string(out, string.as_str(), limits),
+        ValueRef::Bool(bool) => put_bool(out, bool),
+        ValueRef::I64(int) => put_int(out, int),
+        ValueRef::F64(double) => put_double(out, double),
+        ValueRef::Str(string) => put_string(out, string, limits),
         // An array is at depth 1 (common/README.md "Attribute Limits").
-        Value::Array(_) if limits.max_value_depth == 0 => limits.kept_out(Kind::Values, 1),
-        Value::Array(array) => out.nest(ARRAY, |out| put_array(out, array, limits)),
+        ValueRef::Other(Value::Array(_)) if limits.max_value_depth == 0 => {
+            limits.kept_out(Kind::Values, 1);
+        }
+        ValueRef::Other(Value::Array(array)) => {
+            out.nest(ARRAY, |out| put_array(out, array, limits));
+        }
         // The enum is open; a value that a later version of the API adds is kept as text.
-        other => put_string(out, &other.as_str(), limits),
+        ValueRef::Other(other) => put_string(out, &other.as_str(), limits),
     }
 }
 
@@ -162,10 +167,10 @@ fn put_string(out: &mut Buffer, string: &str, limits: &Limits) {
 /// Appends the attributes of an event or link: up to `max`, with keys that are not empty and
 /// unique, the last value of a key winning, as those of a span. Returns how many are left out,
 /// replaced ones apart.
-pub(crate) fn put_distinct(
+pub(crate) fn put_distinct<A: Attribute>(
     out: &mut Buffer,
     field: u8,
-    attributes: &[KeyValue],
+    attributes: &[A],
     max: u32,
     limits: &Limits,
 ) -> u32 {
@@ -174,38 +179,38 @@ pub(crate) fn put_distinct(
     }
     put_unreplaced(out, field, attributes, max, limits, |at, attribute| {
         let mut later = attributes.iter().skip(at + 1);
-        later.any(|other| other.key == attribute.key)
+        later.any(|other| other.key() == attribute.key())
     })
 }
 
 /// The same for lists so long that searching them for each key would hold the caller up.
 #[cold]
-fn put_many(
+fn put_many<A: Attribute>(
     out: &mut Buffer,
     field: u8,
-    attributes: &[KeyValue],
+    attributes: &[A],
     max: u32,
     limits: &Limits,
 ) -> u32 {
-    let keys = attributes.iter().map(|attribute| attribute.key.as_str());
+    let keys = attributes.iter().map(Attribute::key);
     let last: HashMap<_, _> = keys.enumerate().map(|(at, key)| (key, at)).collect();
     put_unreplaced(out, field, attributes, max, limits, |at, attribute| {
-        last.get(attribute.key.as_str()) != Some(&at)
+        last.get(attribute.key()) != Some(&at)
     })
 }
 
 #[inline(always)]
-fn put_unreplaced(
+fn put_unreplaced<A: Attribute>(
     out: &mut Buffer,
     field: u8,
-    attributes: &[KeyValue],
+    attributes: &[A],
     max: u32,
     limits: &Limits,
-    is_replaced: impl Fn(usize, &KeyValue) -> bool,
+    is_replaced: impl Fn(usize, &A) -> bool,
 ) -> u32 {
     let (mut kept, mut dropped) = (0, 0_u32);
     for (at, attribute) in attributes.iter().enumerate() {
-        let key = attribute.key.as_str();
+        let key = attribute.key();
         if key.is_empty() {
             dropped = dropped.saturating_add(1);
         } else if is_replaced(at, attribute) {
@@ -214,7 +219,7 @@ fn put_unreplaced(
             dropped = dropped.saturating_add(1);
         } else {
             kept += 1;
-            put_attribute(out, field, key, &attribute.value, limits);
+            put_attribute(out, field, key, attribute.value(), limits);
         }
     }
     dropped
@@ -244,6 +249,7 @@ fn cut_characters<'a>(string: &'a str, limits: &Limits) -> &'a str {
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry::KeyValue;
     use opentelemetry_proto::tonic::common::v1 as proto;
     use prost::Message;
 
@@ -255,7 +261,7 @@ mod tests {
     fn check(attribute: KeyValue, max_length: usize, expected: &KeyValue) {
         let mut out = Buffer::new();
         let limits = Limits::from(SpanLimits::default().max_value_length(max_length));
-        let (key, value) = (attribute.key.as_str(), &attribute.value);
+        let (key, value) = (attribute.key(), attribute.value());
         put_attribute(&mut out, tag(9, BYTES), key, value, &limits);
         let mut rest = &out.as_slice()[1..];
         let len = prost::decode_length_delimiter(&mut rest).expect("length");

@@ -14,6 +14,11 @@ impl Span {
         let Some(recording) = self.live() else {
             return;
         };
+        if recording.state == State::Draft {
+            // It was never there.
+            recording.state = State::Refused;
+            return;
+        }
         if !recording.shared.processors.is_empty() {
             return self.process(end);
         }
@@ -68,7 +73,10 @@ impl Span {
 fn set_end(recording: &mut Recording, end: Option<SystemTime>) {
     let nanos = match end {
         Some(end) => unix_nanos(end),
-        None => Span::wall_now(recording),
+        None => match recording.noted_end() {
+            0 => Span::wall_now(recording),
+            noted => noted,
+        },
     };
     recording.set_end(nanos);
 }
@@ -80,7 +88,7 @@ impl Drop for Span {
         match mem::replace(&mut self.inner, Inner::Gone) {
             Inner::Context(context) => local::forget_context(context),
             Inner::Recording(mut recording) => {
-                if recording.state != State::Ended {
+                if recording.state < State::Refused {
                     // A span that is ending, which a processor took out of its handle: not every
                     // processor has seen it.
                     recording.discarded = recording.is_sampled();

@@ -1,8 +1,7 @@
 //! Events as `opentelemetry.proto.trace.v1.Span.Event` messages (trace.proto, 1.11).
 
-use opentelemetry::KeyValue;
-
 use super::{
+    attribute_ref::Attribute,
     attributes::put_distinct,
     buffer::Buffer,
     over_limit::{Kind, Limits},
@@ -17,11 +16,11 @@ const ATTRIBUTES: u8 = tag(3, BYTES);
 const DROPPED: u8 = tag(4, VARINT);
 
 /// Appends an event. `dropped` attributes were left out before.
-pub(super) fn put_event(
+pub(super) fn put_event<A: Attribute>(
     out: &mut Buffer,
     name: &str,
     unix_nanos: u64,
-    attributes: &[KeyValue],
+    attributes: &[A],
     dropped: u32,
     limits: &Limits,
 ) {

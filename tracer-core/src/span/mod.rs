@@ -1,9 +1,12 @@
 //! One span: the handle, and what it records.
 
 mod attribute_index;
+mod attribute_ref;
 mod attributes;
 mod buffer;
+mod change;
 mod decode;
+mod draft;
 mod end;
 mod event;
 pub(crate) mod exception;
@@ -18,16 +21,21 @@ use std::{borrow::Cow, error::Error, sync::Arc, time::SystemTime};
 
 use opentelemetry::{
     InstrumentationScope, KeyValue,
-    trace::{SpanContext, Status},
+    trace::{SpanContext, SpanKind, Status},
 };
 
-pub use self::limits::SpanLimits;
 use self::recording::Recording;
+pub use self::{
+    attribute_ref::{AttributeRef, ValueRef},
+    draft::DefaultTracer,
+    limits::SpanLimits,
+};
 use crate::{
     clock::{Anchor, unix_nanos},
     local,
     pipeline::SpanRecord,
     provider::Shared,
+    start::otlp_kind,
 };
 
 /// A span of [`Tracer`](crate::Tracer): implements [`opentelemetry::trace::Span`].
@@ -88,7 +96,7 @@ impl Span {
     /// What the time of a span that records is read from.
     pub(crate) fn clock(&self) -> Option<(Arc<Shared>, Anchor)> {
         match &self.inner {
-            Inner::Recording(recording) if !recording.is_ended() => {
+            Inner::Recording(recording) if recording.is_open() => {
                 Some((Arc::clone(&recording.shared), recording.anchor))
             }
             _ => None,
@@ -115,7 +123,7 @@ impl Span {
     /// ```
     pub fn record(&self) -> Option<SpanRecord<'_>> {
         match &self.inner {
-            Inner::Recording(recording) if !recording.is_ended() => recording.record(),
+            Inner::Recording(recording) if recording.is_open() => recording.record(),
             _ => None,
         }
     }
@@ -127,6 +135,29 @@ impl Span {
             return None;
         };
         recording.shared.scope(self.record()?.scope_index())
+    }
+
+    /// Sets an attribute whose parts are borrowed.
+    #[inline]
+    pub fn set_attribute_ref(&mut self, attribute: AttributeRef<'_>) {
+        if let Some(recording) = self.live() {
+            recording.set_attribute(&attribute);
+        }
+    }
+
+    /// Adds an event, at this moment, whose parts are borrowed.
+    pub fn add_event_ref(&mut self, name: &str, attributes: &[AttributeRef<'_>]) {
+        if let Some(recording) = self.live() {
+            let now = Self::wall_now(recording);
+            recording.add_event(name, now, attributes, 0);
+        }
+    }
+
+    /// Changes the kind, which the API only lets a builder set: a sampler has seen the one before.
+    pub fn set_kind(&mut self, kind: &SpanKind) {
+        if let Some(recording) = self.live() {
+            recording.set_kind(otlp_kind(Some(kind)));
+        }
     }
 
     /// Takes an attribute away, and returns whether it was there.
@@ -149,7 +180,7 @@ impl Span {
     #[inline]
     fn live(&mut self) -> Option<&mut Recording> {
         match &mut self.inner {
-            Inner::Recording(recording) if !recording.is_ended() => Some(recording),
+            Inner::Recording(recording) if recording.is_open() => Some(recording),
             _ => None,
         }
     }
@@ -201,7 +232,7 @@ impl opentelemetry::trace::Span for Span {
     }
 
     fn is_recording(&self) -> bool {
-        matches!(&self.inner, Inner::Recording(recording) if !recording.is_ended())
+        matches!(&self.inner, Inner::Recording(recording) if recording.is_open())
     }
 
     fn set_attribute(&mut self, attribute: KeyValue) {

@@ -13,6 +13,9 @@ use opentelemetry::{SpanId, TraceId};
 /// The size of a head in bytes.
 pub(crate) const HEAD_BYTES: usize = 72;
 
+/// The position of the kind in a head.
+pub(super) const KIND_AT: usize = 21;
+
 const PARENT_IS_REMOTE: u8 = 1;
 
 /// The fixed part of a record. All numbers are little-endian in the ring.
@@ -58,8 +61,14 @@ impl Default for Head {
 
 impl Head {
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let head = Self::written(bytes)?;
+        (head.len as usize >= HEAD_BYTES).then_some(head)
+    }
+
+    /// The head of a record that is being written: its length is not known yet.
+    pub(super) fn written(bytes: &[u8]) -> Option<Self> {
         let mut bytes = Cursor(bytes);
-        let head = Self {
+        Some(Self {
             len: u32::from_le_bytes(bytes.take()?),
             name_len: u32::from_le_bytes(bytes.take()?),
             trace_state_len: u32::from_le_bytes(bytes.take()?),
@@ -74,8 +83,7 @@ impl Head {
             parent_span_id: SpanId::from(u64::from_le_bytes(bytes.take()?)),
             start_unix_nanos: u64::from_le_bytes(bytes.take()?),
             end_unix_nanos: u64::from_le_bytes(bytes.take()?),
-        };
-        (head.len as usize >= HEAD_BYTES).then_some(head)
+        })
     }
 
     #[inline]
@@ -185,6 +193,7 @@ mod tests {
         head.write(&mut bytes);
         assert_eq!(Head::read(&bytes), Some(head));
         assert!(head.parent_is_remote());
+        assert_eq!(bytes.get(KIND_AT), Some(&head.kind));
         let end = End {
             len: 90,
             name_len: 6,

@@ -15,6 +15,7 @@ use opentelemetry::{
 
 use super::{
     attribute_index::{AttributeIndex, Mark},
+    attribute_ref::Attribute,
     attributes::put_attribute,
     buffer::{Buffer, copy_short},
     event::put_event,
@@ -41,27 +42,31 @@ pub(crate) struct Recording {
     /// The process it was made in: a forked child takes none over.
     born: u64,
     /// Invariant: starts with a head, the name and the tracestate.
-    buffer: Buffer,
-    index: AttributeIndex,
-    context: SpanContext,
+    pub(super) buffer: Buffer,
+    pub(super) index: AttributeIndex,
+    pub(super) context: SpanContext,
     pub(crate) state: State,
     status: Status,
     /// What makes monotonic readings wall time, for this span.
     pub(crate) anchor: Anchor,
     start_unix_nanos: u64,
     end_unix_nanos: u64,
-    name_len: u32,
+    pub(super) name_len: u32,
     counts: Counts,
     /// Not for exporters, although it is sampled. Invariant: false in spare recordings.
     pub(crate) discarded: bool,
 }
 
 /// How far a span has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, PartialOrd)]
 pub(crate) enum State {
+    /// It records, but has no ids yet.
+    Draft,
     Live,
     /// Its end is set, and processors look at it. It can still be changed.
     Ending,
+    /// The sampler does not want it; what a draft has recorded is kept for another parent.
+    Refused,
     /// Its bytes are on their way.
     Ended,
 }
@@ -157,8 +162,8 @@ impl Recording {
     /// Sets an attribute; a key set before gets the new value (common/README.md "Attribute
     /// Collections": keys are unique, the last value wins).
     #[inline]
-    pub(crate) fn set_attribute(&mut self, attribute: &KeyValue) {
-        let key = attribute.key.as_str();
+    pub(crate) fn set_attribute<A: Attribute>(&mut self, attribute: &A) {
+        let key = attribute.key();
         // common/README.md "Attribute": the key must be a non-empty string.
         let Some(mark) = Mark::of(key) else {
             return self.drop_attribute();
@@ -169,7 +174,8 @@ impl Recording {
         }
         self.index.push(mark, self.buffer.len());
         let limits = &self.shared.limits;
-        put_attribute(&mut self.buffer, ATTRIBUTES, key, &attribute.value, limits);
+        let value = attribute.value();
+        put_attribute(&mut self.buffer, ATTRIBUTES, key, value, limits);
     }
 
     #[cold]
@@ -178,11 +184,11 @@ impl Recording {
         *dropped = dropped.saturating_add(1);
     }
 
-    pub(crate) fn add_event(
+    pub(crate) fn add_event<A: Attribute>(
         &mut self,
         name: &str,
         unix_nanos: u64,
-        attributes: &[KeyValue],
+        attributes: &[A],
         dropped: u32,
     ) {
         let limits = &self.shared.limits;
@@ -226,14 +232,6 @@ impl Recording {
         if status != Status::Unset && self.status != Status::Ok {
             self.status = status;
         }
-    }
-
-    pub(crate) fn update_name(&mut self, name: &str) {
-        let before = self.name_len as usize;
-        self.buffer
-            .replace(HEAD_BYTES..HEAD_BYTES + before, name.as_bytes());
-        self.name_len = len_u32(name.len());
-        self.index.shift(0, before, name.len());
     }
 
     /// Completes the record. Its bytes are the buffer, then the status message.
@@ -331,8 +329,9 @@ impl Recording {
         self.context.is_sampled()
     }
 
-    pub(crate) fn is_ended(&self) -> bool {
-        self.state == State::Ended
+    /// Whether it records: it has not ended, and is not refused.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state < State::Refused
     }
 
     pub(crate) fn set_ended(&mut self) {
@@ -349,6 +348,12 @@ impl Recording {
     #[inline]
     pub(crate) fn set_end(&mut self, unix_nanos: u64) {
         self.end_unix_nanos = unix_nanos.max(self.start_unix_nanos);
+    }
+
+    /// The end that is set already; 0 if none is.
+    #[inline]
+    pub(crate) fn noted_end(&self) -> u64 {
+        self.end_unix_nanos
     }
 
     fn limits(&self) -> &Limits {
@@ -388,6 +393,6 @@ pub(super) fn put_count(out: &mut Buffer, tag: u8, count: u32) {
 }
 
 /// Lengths of what fits in memory; a record over 4 GiB is refused by the ring anyway.
-fn len_u32(len: usize) -> u32 {
+pub(super) fn len_u32(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
