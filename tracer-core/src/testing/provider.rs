@@ -91,6 +91,22 @@ impl TestProvider {
         self.exporter.spans_of(&self.provider)
     }
 
+    /// The only span of this name that has ended.
+    ///
+    /// # Panics
+    /// When there is none or more than one, with the tree of all; and as [`spans`](Self::spans).
+    #[track_caller]
+    pub fn span(&self, name: &str) -> FinishedSpan {
+        let spans = self.spans();
+        let tree = tree::printed(&spans);
+        let mut found: Vec<_> = spans.into_iter().filter(|span| span.name == name).collect();
+        match (found.pop(), found.len() + 1) {
+            (Some(span), 1) => span,
+            (None, _) => panic!("no span {name:?}\n{}\n{tree}", self.losses().join(", ")),
+            (_, count) => panic!("{count} spans {name:?}\n{tree}"),
+        }
+    }
+
     /// The spans as a tree in the language of [`assert_trace!`](super::assert_trace).
     ///
     /// # Panics

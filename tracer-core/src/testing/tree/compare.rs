@@ -78,41 +78,37 @@ fn head(expected: &Node, recorded: &Node, is_root: bool) -> Found {
             format!("{title} has {has}, not {asked}"),
         );
     }
-    let status = recorded.status.as_ref();
-    let (code, description) = status.map_or(("unset", ""), |(code, description)| {
-        (
-            *code,
-            match description {
-                Pattern::Text(description) => description.as_str(),
-                _ => "",
-            },
-        )
-    });
+    status(expected, recorded)
+}
+
+fn status(expected: &Node, recorded: &Node) -> Found {
+    let (code, description) = match &recorded.status {
+        None => ("unset", ""),
+        Some((code, Some(Pattern::Text(description)))) => (*code, description.as_str()),
+        Some((code, _)) => (*code, ""),
+    };
     let is_as_asked = match &expected.status {
         None if expected.exactly => code == "unset",
         None => code != "error",
-        Some((asked, pattern)) => {
-            let description = Pattern::Text(description.to_owned());
-            *asked == code && pattern.matches(&description)
+        Some((asked, None)) => *asked == code && (description.is_empty() || !expected.exactly),
+        Some((asked, Some(pattern))) => {
+            *asked == code && pattern.matches(&Pattern::Text(description.to_owned()))
         }
     };
     if is_as_asked {
         return Ok(());
     }
-    let has = match code {
-        "error" => format!("error {description:?}"),
-        code => code.to_owned(),
+    let has = match description {
+        "" => code.to_owned(),
+        description => format!("{code} {description:?}"),
     };
     let asked = match &expected.status {
         None => "unset".to_owned(),
-        Some((asked, Pattern::Any)) => (*asked).to_owned(),
-        Some((asked, description)) => format!("{asked} {description}"),
+        Some((asked, None)) => (*asked).to_owned(),
+        Some((asked, Some(description))) => format!("{asked} {description}"),
     };
-    differ(
-        expected,
-        recorded,
-        format!("status of {title} is {has}, not {asked}"),
-    )
+    let message = format!("status of {} is {has}, not {asked}", recorded.title());
+    differ(expected, recorded, message)
 }
 
 fn attributes(expected: &Node, recorded: &Node) -> Found {

@@ -31,8 +31,8 @@ pub(super) struct Node {
     ids: Option<String>,
     /// `None` where nothing is said. Recorded spans say all but `internal`.
     kind: Option<&'static str>,
-    /// Code and description. Recorded spans say all but `unset`.
-    status: Option<(&'static str, Pattern)>,
+    /// Code, and description if one is said. Recorded spans say all but `unset` and empty ones.
+    status: Option<(&'static str, Option<Pattern>)>,
     /// `remote` or `orphan`.
     parent: Option<&'static str>,
     /// Nothing more may be recorded than is said.

@@ -271,11 +271,13 @@ impl Words {
             } else if let Some(parent) = self.one_of(&PARENTS) {
                 node.parent = Some(parent);
             } else if let Some(status) = self.one_of(&STATUSES) {
-                let described = status == "error" && matches!(self.peek(), Some(Token::Quoted(_)));
-                let description = if described {
-                    self.name("a description")?
-                } else {
-                    Pattern::Any
+                let is_star = |token: &Token| *token == Token::Word("*".to_owned());
+                let is_described = |token| matches!(token, &Token::Quoted(_)) || is_star(token);
+                let description = match self.peek() {
+                    Some(next) if status == "error" && is_described(next) => {
+                        Some(self.name("a description")?)
+                    }
+                    _ => None,
                 };
                 node.status = Some((status, description));
             } else if !self.options(node) {

@@ -1,12 +1,6 @@
-//! The test kit, as somebody uses it who tests instrumented code. Expected trees are written by hand.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test may fail"
-)]
+//! Providers of tests: what they show, and what they keep apart.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     thread,
     time::{Duration, SystemTime},
 };
@@ -24,11 +18,7 @@ use tracer_core::{
     testing::{InMemoryExporter, ManualClock, SequentialIds, TestProvider, assert_trace},
 };
 
-/// What a piece of code panics with.
-fn panic_of(code: impl FnOnce()) -> String {
-    let panic = catch_unwind(AssertUnwindSafe(code)).expect_err("no panic");
-    panic.downcast_ref::<String>().expect("text").clone()
-}
+use crate::panic_of;
 
 fn context(trace: u128, span: u64, is_remote: bool) -> SpanContext {
     SpanContext::new(
@@ -229,6 +219,20 @@ fn spans_may_be_read_again_and_forgotten() {
     tracer.start("b");
     assert_eq!(trace.spans()[0].span_id(), SpanId::from(2));
     assert_eq!(trace.balance().ended, 2);
+}
+
+#[test]
+fn span_is_found_by_its_name_if_it_is_the_only_one() {
+    let trace = TestProvider::new();
+    let tracer = trace.tracer("t");
+    let open = tracer.start("a");
+    let message = panic_of(|| drop(trace.span("a")));
+    assert_eq!(message, "no span \"a\"\n1 span not ended\n");
+    drop(open);
+    assert_eq!(trace.span("a").span_id(), SpanId::from(1));
+    tracer.start("a");
+    let message = panic_of(|| drop(trace.span("a")));
+    assert_eq!(message, "2 spans \"a\"\n\"a\"\n\"a\"\n");
 }
 
 #[test]

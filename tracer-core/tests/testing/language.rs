@@ -1,0 +1,156 @@
+//! Trees that say less than was recorded, and trees that cannot be read.
+
+use tracer_core::testing::assert_trace;
+
+use crate::messages::{message, recorded};
+
+#[test]
+fn trees_that_leave_something_open_match() {
+    for expected in [
+        "...",
+        "*\n    ...",
+        r#"
+        ~"GET *" server unset
+            http.route = ~"/orders/*"
+            no url.query
+            event "cache"
+                hit = true
+            ...
+        "#,
+        r#"
+        unordered
+        "GET /orders/{id}"
+            "mail"
+                ...
+            * error ~"card *"
+                link * 1/2
+            "SELECT orders"
+        "#,
+        // A wildcard gives way to the stricter line.
+        r#"
+        * unordered
+            *
+                *
+            * error *
+            ~"*SELECT*"
+        "#,
+        r#"
+        "GET /orders/{id}"
+            event "cache" exactly
+                hit = false
+            "charge" exactly error "card refused"
+                link "SELECT orders"
+            ...
+        "#,
+    ] {
+        assert_trace!(recorded(), expected);
+    }
+}
+
+/// Line, column and reason, with the line shown.
+#[test]
+fn trees_that_cannot_be_read_say_where_and_why() {
+    for (tree, line, column, why) in [
+        (
+            "checkout",
+            1,
+            1,
+            "expected the name of a span, in quotes; is it \"checkout\"?",
+        ),
+        ("\"a\" sever", 1, 5, "unknown word `sever`"),
+        ("\"a\" \"b\"", 1, 5, "\"b\" is too much"),
+        ("\"a", 1, 1, "text has no end"),
+        ("\"a\\q\"", 1, 3, "unknown escape"),
+        ("\"a\\u{110000}\"", 1, 3, "unknown escape"),
+        ("k = 1", 1, 1, "an attribute belongs below a span"),
+        (
+            "event \"a\"",
+            1,
+            1,
+            "an event or a link belongs below a span",
+        ),
+        ("\"a\"\n  k = v", 2, 7, "expected a value; is it \"v\"?"),
+        ("\"a\"\n  k =", 2, 6, "expected a value"),
+        ("\"a\"\n  k = 1 2", 2, 9, "unknown word `2`"),
+        (
+            "\"a\"\n  = 1",
+            2,
+            3,
+            "expected the name of a span, in quotes",
+        ),
+        ("\"a\"\n  k = = 1", 2, 7, "expected a value"),
+        (
+            "\"a\"\n  no",
+            2,
+            3,
+            "expected the name of a span, in quotes; is it \"no\"?",
+        ),
+        ("\"a\"\n  no *k = 1", 2, 9, "`=` without a key before it"),
+        ("\"a\"\n  k = [1", 2, 7, "array has no end"),
+        ("\"a\"\n  k = [1, x]", 2, 11, "`x` is no value"),
+        (
+            "\"a\"\n  k = [1,, 2]",
+            2,
+            10,
+            "an array has values with commas between them",
+        ),
+        (
+            "\"a\"\n  k = [~\"x\"]",
+            2,
+            8,
+            "no pattern can be in an array",
+        ),
+        ("\"a\"\n  k = ]", 2, 7, "`]` outside of an array"),
+        (
+            "\"a\"\n  event",
+            2,
+            8,
+            "expected the name of an event, in quotes",
+        ),
+        ("\"a\"\n  event \"b\" error", 2, 13, "unknown word `error`"),
+        (
+            "\"a\"\n  link x",
+            2,
+            8,
+            "expected the name of the linked span, `trace/span` in hexadecimal digits, or `*`",
+        ),
+        (
+            "\"a\"\n  event \"b\"\n    \"c\"",
+            3,
+            5,
+            "only attributes can be below an event or a link",
+        ),
+        (
+            "\"a\"\n    \"b\"\n  \"c\"",
+            3,
+            3,
+            "not in one column with the line before it on its level, which begins in 5",
+        ),
+        (
+            "\"a\"\n  k = 1\n    l = 2",
+            3,
+            5,
+            "not in one column with the line before it on its level, which begins in 3",
+        ),
+        (
+            "  \"a\"\n\"b\"",
+            2,
+            1,
+            "not in one column with the line before it on its level, which begins in 3",
+        ),
+        ("\"a\"\n\t\"b\"", 2, 1, "a tab; indent with spaces"),
+        (
+            "\"a\"\nexactly",
+            2,
+            1,
+            "expected the name of a span, in quotes; is it \"exactly\"?",
+        ),
+    ] {
+        let shown = tree.lines().nth(line - 1).expect("line");
+        let mark = " ".repeat(column - 1);
+        assert_eq!(
+            message(tree),
+            format!("expected tree, line {line}, column {column}: {why}\n{shown}\n{mark}^")
+        );
+    }
+}
