@@ -1,43 +1,40 @@
 //! How instrumented code is tested: what a failed test says, and how time and concurrency are kept
 //! out of the way.
 //!
-//! `cargo run -p tracer-core --features testing --example testing`
+//! `cargo run -p tracer-core --example testing`
 #![forbid(unsafe_code)]
 
 use std::{panic, time::Duration};
 
-use opentelemetry::{
-    Context, KeyValue,
-    trace::{FutureExt as _, Span as _, Status, TraceContextExt as _, Tracer as _},
-};
+use opentelemetry::trace::Status;
 use tracer_core::{
-    Tracer,
+    InSpan as _, current, start_span,
     testing::{ManualClock, TestProvider, assert_trace},
 };
 
 /// What is tested: asks all warehouses at once, and takes the first that has the goods.
-async fn reserve(tracer: &Tracer, clock: &ManualClock, stock: [u32; 2]) -> Result<usize, String> {
-    let context = Context::current_with_span(tracer.start("reserve"));
+async fn reserve(clock: &ManualClock, stock: [u32; 2]) -> Result<usize, String> {
     let ask = async |at: usize, goods: u32| {
-        let mut span = tracer.start("ask warehouse");
-        span.set_attribute(KeyValue::new("warehouse", format!("w{at}")));
         // A network would be here.
         clock.advance(Duration::from_millis(20));
         tokio::task::yield_now().await;
         (goods > 0).then_some(at)
     };
-    let asked = async { tokio::join!(ask(0, stock[0]), ask(1, stock[1])) };
-    let (first, second) = asked.with_context(context.clone()).await;
-    first.or(second).ok_or_else(|| {
-        let reason = "sold out".to_owned();
-        context.span().set_status(Status::error(reason.clone()));
-        reason
-    })
+    let both = async {
+        let first = ask(0, stock[0]).in_span(start_span!("ask warehouse", "warehouse" = "w0"));
+        let second = ask(1, stock[1]).in_span(start_span!("ask warehouse", "warehouse" = "w1"));
+        let (first, second) = tokio::join!(first, second);
+        first.or(second).ok_or_else(|| {
+            current().set_status(Status::error("sold out"));
+            "sold out".to_owned()
+        })
+    };
+    both.in_span(start_span!("reserve")).await
 }
 
 async fn goods_come_from_the_first_warehouse_that_has_them() {
     let trace = TestProvider::new();
-    let reserved = reserve(&trace.tracer("stock"), trace.clock(), [0, 5]).await;
+    let reserved = reserve(trace.clock(), [0, 5]).await;
     assert_eq!(reserved, Ok(1));
     assert_trace!(
         trace,
@@ -56,7 +53,7 @@ async fn goods_come_from_the_first_warehouse_that_has_them() {
 async fn wrong_expectation() {
     let trace = TestProvider::new();
     // The result is of no interest here.
-    let _ = reserve(&trace.tracer("stock"), trace.clock(), [0, 0]).await;
+    let _ = reserve(trace.clock(), [0, 0]).await;
     assert_trace!(
         trace,
         r#"
@@ -74,5 +71,8 @@ async fn main() {
         println!("{}", failure.payload_as_str().unwrap_or_default());
     }));
     // It is meant to fail.
-    let _ = tokio::spawn(wrong_expectation()).await;
+    let test = tokio::task::LocalSet::new();
+    let _ = test
+        .run_until(async { tokio::task::spawn_local(wrong_expectation()).await })
+        .await;
 }

@@ -22,14 +22,14 @@ const START: u64 = 946_684_800;
 /// # Examples
 /// ```
 /// use std::time::Duration;
-/// use opentelemetry::trace::{Span as _, Tracer as _};
-/// use tracer_core::testing::TestProvider;
+/// use tracer_core::{span, testing::TestProvider};
 ///
 /// let trace = TestProvider::new();
-/// let mut span = trace.tracer("shop").start("checkout");
-/// trace.clock().advance(Duration::from_millis(250));
-/// span.end();
-/// assert_eq!(trace.spans()[0].duration(), Duration::from_millis(250));
+/// {
+///     let _span = span!("checkout");
+///     trace.clock().advance(Duration::from_millis(250));
+/// }
+/// assert_eq!(trace.span("checkout").duration(), Duration::from_millis(250));
 /// ```
 #[derive(Clone)]
 pub struct ManualClock {

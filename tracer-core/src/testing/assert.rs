@@ -16,11 +16,10 @@ use super::{
 ///
 /// # Examples
 /// ```
-/// use opentelemetry::trace::Tracer as _;
-/// use tracer_core::testing::{TestProvider, assert_trace};
+/// use tracer_core::{span, testing::{TestProvider, assert_trace}};
 ///
 /// let trace = TestProvider::new();
-/// trace.tracer("shop").start("checkout");
+/// drop(span!("checkout"));
 /// assert_trace!(trace, r#" "checkout" internal "#);
 /// ```
 #[macro_export]

@@ -10,30 +10,24 @@
 //! A function that is to be tested, and its test:
 //!
 //! ```
-//! use opentelemetry::{Context, KeyValue, trace::{SpanKind, Status, TraceContextExt as _, Tracer}};
-//! use tracer_core::testing::{TestProvider, assert_trace};
+//! use opentelemetry::trace::Status;
+//! use tracer_core::{span, testing::{TestProvider, assert_trace}};
 //!
-//! fn checkout<T: Tracer>(tracer: &T, items: i64) -> Result<(), &'static str>
-//! where
-//!     T::Span: Send + Sync + 'static,
-//! {
-//!     tracer.in_span("checkout", |context| {
-//!         let span = context.span();
-//!         span.set_attribute(KeyValue::new("cart.items", items));
-//!         tracer.in_span("charge", |_context| ());
-//!         if items == 0 {
-//!             span.add_event("cart.empty", vec![]);
-//!             span.set_status(Status::error("nothing to pay"));
-//!             return Err("nothing to pay");
-//!         }
-//!         Ok(())
-//!     })
+//! fn checkout(items: i64) -> Result<(), &'static str> {
+//!     let span = span!("checkout", "cart.items" = items);
+//!     let _charge = span!("charge");
+//!     if items == 0 {
+//!         span.add_event("cart.empty", vec![]);
+//!         span.set_status(Status::error("nothing to pay"));
+//!         return Err("nothing to pay");
+//!     }
+//!     Ok(())
 //! }
 //!
 //! // #[test]
 //! fn empty_cart_is_an_error() {
 //!     let trace = TestProvider::new();
-//!     checkout(&trace.tracer("shop"), 0).unwrap_err();
+//!     checkout(0).unwrap_err();
 //!     assert_trace!(trace, r#"
 //!         "checkout" error "nothing to pay"
 //!             cart.items = 0
@@ -104,8 +98,43 @@
 //! [`ManualClock::advance`] moves it, so durations are what a test makes them.
 //!
 //! # Tests in parallel
-//! Each [`TestProvider`] has spans of its own. Give it to the code under test: as a tracer, or as
-//! the [`TracerProvider`](crate::TracerProvider) that a configuration takes.
+//! Each [`TestProvider`] has spans of its own. It is what [`span!`](crate::span) uses on the thread
+//! that made it; instrumentation that asks for a provider or a tracer gets
+//! [`TestProvider::provider`] or [`TestProvider::tracer`]. The process has no part in it: neither
+//! [`set_global`](crate::TracerProvider::set_global) nor `opentelemetry::global` is touched, so
+//! that tests may run at the same time.
+//!
+//! Tests of async code:
+//! - `#[tokio::test]` runs all on the test's own thread: nothing is to be done.
+//! - `#[tokio::test(flavor = "multi_thread")]` runs spawned tasks on other threads, where the
+//!   provider is not the default. A span there has the provider of its parent, so what spawns must
+//!   run in a span and use [`task::spawn`](crate::task::spawn), or
+//!   [`with_current_span`](crate::InSpan::with_current_span), [`in_span`](crate::InSpan::in_span)
+//!   and [`carry`](crate::carry), which it must do anyway to keep its traces whole. Spans of a task
+//!   that was spawned without are not recorded, and the test says that they are missing.
+//!
+//! ```
+//! use tracer_core::{InSpan as _, span, start_span, task, testing::{TestProvider, assert_trace}};
+//!
+//! // #[tokio::test(flavor = "multi_thread")]
+//! async fn both_halves_are_sorted_at_the_same_time() {
+//!     let trace = TestProvider::new();
+//!     let sort = async {
+//!         let left = task::spawn(async { drop(span!("left")) });
+//!         let right = task::spawn(async { drop(span!("right")) });
+//!         (left.await.unwrap(), right.await.unwrap())
+//!     };
+//!     sort.in_span(start_span!("sort")).await;
+//!     assert_trace!(trace, r#"
+//!         "sort" unordered
+//!             "left"
+//!             "right"
+//!     "#);
+//! }
+//! # let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
+//! # runtime.block_on(both_halves_are_sorted_at_the_same_time());
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 mod assert;
 mod exporter;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{FinishedSpan, InMemoryExporter, ManualClock, SequentialIds, tree};
 use crate::{
     ids::TraceIdRandomness,
-    provider::{TracerProvider, TracerProviderBuilder},
+    provider::{DefaultProvider, TracerProvider, TracerProviderBuilder},
     stats::Stats,
     tracer::Tracer,
 };
@@ -13,10 +13,16 @@ use crate::{
 /// A provider for one test: with an exporter in memory, ids that count up, and a clock that stands
 /// still until it is told to move. Tests that run at the same time never see each other's spans.
 ///
+/// Until it is dropped it is what [`span!`](crate::span) uses on the thread that made it, where it
+/// stays. Other threads, and code that makes spans by OpenTelemetry, get a
+/// [`tracer`](Self::tracer), or a clone of the [`provider`](Self::provider).
+///
 /// Its resource is empty and no variable of the environment counts, so a test gives the same on
 /// every machine.
 #[derive(Debug)]
 pub struct TestProvider {
+    // Before the provider, which is shut down when the last clone is dropped.
+    _thread_default: DefaultProvider,
     provider: TracerProvider,
     exporter: InMemoryExporter,
     clock: ManualClock,
@@ -39,13 +45,15 @@ impl TestProvider {
     ///
     /// # Examples
     /// ```
-    /// use opentelemetry::trace::Tracer as _;
-    /// use tracer_core::{SpanLimits, testing::TestProvider};
+    /// use tracer_core::{SpanLimits, span, testing::{TestProvider, assert_trace}};
     ///
     /// let limits = SpanLimits::default().max_value_length(3);
     /// let trace = TestProvider::with(|builder| builder.span_limits(limits));
-    /// trace.tracer("shop").start("checkout");
-    /// assert_eq!(trace.spans().len(), 1);
+    /// drop(span!("checkout", "currency" = "euro"));
+    /// assert_trace!(trace, r#"
+    ///     "checkout"
+    ///         currency = "eur"
+    /// "#);
     /// ```
     #[track_caller]
     pub fn with(configure: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder) -> Self {
@@ -58,6 +66,7 @@ impl TestProvider {
             .exporter(exporter.clone());
         match configure(builder).build() {
             Ok(provider) => Self {
+                _thread_default: provider.set_thread_default(),
                 provider,
                 exporter,
                 clock,
@@ -136,10 +145,10 @@ impl TestProvider {
     ///
     /// # Examples
     /// ```
-    /// use opentelemetry::trace::Tracer as _;
+    /// use tracer_core::{span, testing::TestProvider};
     ///
-    /// let trace = tracer_core::testing::TestProvider::new();
-    /// trace.tracer("shop").start("checkout");
+    /// let trace = TestProvider::new();
+    /// drop(span!("checkout"));
     /// assert_eq!(trace.balance().ended, 1);
     /// ```
     #[track_caller]

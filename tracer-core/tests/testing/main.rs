@@ -13,6 +13,7 @@ mod properties;
 mod provider;
 #[path = "../support/mod.rs"]
 mod support;
+mod threads;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
