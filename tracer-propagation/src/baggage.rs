@@ -2,19 +2,20 @@
 
 mod decode;
 mod encode;
+mod prefixed;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use opentelemetry::Context;
 use opentelemetry::baggage::{Baggage, BaggageExt};
-use opentelemetry::propagation::text_map_propagator::FieldIter;
-use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 
+pub(crate) use self::decode::Plus;
+pub(crate) use self::prefixed::Prefixed;
 use crate::baggage::decode::Reader;
-use crate::carrier::{Carrier, CarrierMut, ExtractorCarrier, InjectorCarrier};
+use crate::carrier::{Carrier, CarrierMut};
 use crate::error::Error;
-use crate::propagator::Propagator;
+use crate::propagator::{Propagator, text_map};
 use crate::stats;
 
 /// Carries [`Baggage`] in `baggage` headers, by W3C Baggage.
@@ -186,19 +187,7 @@ impl Propagator for BaggagePropagator {
     }
 }
 
-impl TextMapPropagator for BaggagePropagator {
-    fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
-        self.inject_into(cx, &mut InjectorCarrier(injector));
-    }
-
-    fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
-        self.extract_from(cx, &ExtractorCarrier(extractor))
-    }
-
-    fn fields(&self) -> FieldIter<'_> {
-        FieldIter::new(FIELDS.as_slice())
-    }
-}
+text_map!(BaggagePropagator, |_this| FIELDS.as_slice());
 
 /// `token` of RFC 7230 §3.2.6: what the key of a member or property may hold.
 fn is_token(byte: u8) -> bool {

@@ -9,6 +9,7 @@ use opentelemetry::trace::TraceContextExt;
 
 use crate::baggage::BaggagePropagator;
 use crate::carrier::{Carrier, CarrierMut};
+use crate::parent::Parent;
 use crate::propagator::Propagator;
 use crate::trace_context::TraceContextPropagator;
 
@@ -84,19 +85,23 @@ impl CompositePropagator {
         let mut current = cx.clone();
         let mut found = false;
         for propagator in self.propagators.iter() {
-            let next = extract(propagator.as_ref(), &current);
+            let mut next = extract(propagator.as_ref(), &current);
             let changed = {
                 let (next, current) = (next.span(), current.span());
                 let (next, current) = (next.span_context(), current.span_context());
                 // A context derived from another shares its span, so most comparisons end here.
                 !std::ptr::eq(next, current) && next != current
             };
-            current = if changed && found {
-                next.with_remote_span_context(current.span().span_context().clone())
+            if found {
+                if changed {
+                    let first = current.span().span_context().clone();
+                    next = next.with_remote_span_context(first);
+                }
+                next = Parent::settle(next, &current);
             } else {
-                next
-            };
-            found |= changed && current.span().span_context().is_valid();
+                found = changed && next.span().span_context().is_valid();
+            }
+            current = next;
         }
         current
     }

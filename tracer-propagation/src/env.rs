@@ -1,10 +1,17 @@
 //! `OTEL_PROPAGATORS`: OpenTelemetry, *Environment Variable Specification*.
 
+use crate::b3::B3Propagator;
 use crate::baggage::BaggagePropagator;
 use crate::composite::CompositePropagator;
 use crate::error::Error;
+use crate::gcp::GcpPropagator;
+use crate::grpc_bin::GrpcTraceBinPropagator;
+use crate::jaeger::JaegerPropagator;
+use crate::ot::OtTracePropagator;
+use crate::plain::PlainPropagator;
 use crate::propagator::Propagator;
 use crate::trace_context::TraceContextPropagator;
+use crate::xray::XrayPropagator;
 
 /// What a value of `OTEL_PROPAGATORS` means, and what in it was not understood.
 #[non_exhaustive]
@@ -18,9 +25,21 @@ pub struct Configured {
 
 /// Reads a value of `OTEL_PROPAGATORS`: a list separated by commas, of any case.
 ///
-/// `tracecontext` and `baggage` are known. A name given twice counts once. `none` alone
-/// propagates nothing. A name that is not known or not built in is ignored with an error; if that
-/// leaves nothing, or the variable is unset or empty, the default `tracecontext,baggage` applies.
+/// | name | propagator |
+/// | --- | --- |
+/// | `tracecontext` | [`TraceContextPropagator`] |
+/// | `baggage` | [`BaggagePropagator`] |
+/// | `b3` | [`B3Propagator::single`]; with `b3multi` beside it one [`B3Propagator::both`] |
+/// | `b3multi` | [`B3Propagator::multi`] |
+/// | `jaeger` | [`JaegerPropagator`] |
+/// | `ottrace` | [`OtTracePropagator`] |
+/// | `xray` | [`XrayPropagator::new`] |
+/// | `xray-lambda` | [`XrayPropagator::lambda`] (semantic conventions, *Instrumenting AWS Lambda*) |
+/// | `none` | none at all, if it stands alone |
+/// | `tracer_gcp`, `tracer_grpc_bin`, `tracer_plain` | [`GcpPropagator`], [`GrpcTraceBinPropagator`], [`PlainPropagator`]: names of our own |
+///
+/// A name given twice counts once. One that is not known is ignored with an error; if that leaves
+/// nothing, or the variable is unset or empty, the default `tracecontext,baggage` applies.
 ///
 /// # Examples
 ///
@@ -30,9 +49,9 @@ pub struct Configured {
 ///
 /// let value = std::env::var("OTEL_PROPAGATORS").ok();
 /// let configured = env::propagators(value.as_deref());
-/// # let configured = env::propagators(Some("baggage, b3, Baggage"));
-/// assert_eq!(configured.propagator.fields().collect::<Vec<_>>(), ["baggage"]);
-/// assert_eq!(configured.errors, [Error::PropagatorNotBuiltIn { name: "b3" }]);
+/// # let configured = env::propagators(Some("b3, baggage, B3, zipkin"));
+/// assert_eq!(configured.propagator.fields().collect::<Vec<_>>(), ["b3", "baggage"]);
+/// assert_eq!(configured.errors, [Error::PropagatorUnknown { position: 3, len: 6 }]);
 /// ```
 pub fn propagators(value: Option<&str>) -> Configured {
     let mut names: Vec<Name> = Vec::new();
@@ -45,7 +64,6 @@ pub fn propagators(value: Option<&str>) -> Configured {
         }
         match Name::parse(item) {
             Some(Name::None) => none = true,
-            Some(Name::NotBuiltIn(name)) => errors.push(Error::PropagatorNotBuiltIn { name }),
             Some(name) if !names.contains(&name) => names.push(name),
             Some(_) => {}
             None => errors.push(Error::PropagatorUnknown {
@@ -60,17 +78,25 @@ pub fn propagators(value: Option<&str>) -> Configured {
     let propagator = if names.is_empty() && !none {
         CompositePropagator::default()
     } else {
-        CompositePropagator::new(names.iter().filter_map(Name::build).collect())
+        CompositePropagator::new(build(&names))
     };
     Configured { propagator, errors }
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Name {
-    TraceContext,
+    B3,
+    B3Multi,
     Baggage,
+    Gcp,
+    GrpcTraceBin,
+    Jaeger,
     None,
-    NotBuiltIn(&'static str),
+    OtTrace,
+    Plain,
+    TraceContext,
+    Xray,
+    XrayLambda,
 }
 
 impl Name {
@@ -80,26 +106,52 @@ impl Name {
             .find(|(name, _)| name.eq_ignore_ascii_case(item));
         known.map(|(_, parsed)| *parsed)
     }
-
-    fn build(&self) -> Option<Box<dyn Propagator>> {
-        match self {
-            Self::TraceContext => Some(Box::new(TraceContextPropagator::new())),
-            Self::Baggage => Some(Box::new(BaggagePropagator::new())),
-            Self::None | Self::NotBuiltIn(_) => None,
-        }
-    }
 }
 
-/// All names that the specification knows.
+/// One propagator a name, but one for the two encodings of B3: it reads both, so a second one
+/// would only read them again.
+fn build(names: &[Name]) -> Vec<Box<dyn Propagator>> {
+    let both = names.contains(&Name::B3) && names.contains(&Name::B3Multi);
+    let mut built: Vec<Box<dyn Propagator>> = Vec::new();
+    let mut b3 = both.then(B3Propagator::both);
+    for name in names {
+        match name {
+            Name::B3 | Name::B3Multi if both => {
+                if let Some(b3) = b3.take() {
+                    built.push(Box::new(b3));
+                }
+            }
+            Name::B3 => built.push(Box::new(B3Propagator::single())),
+            Name::B3Multi => built.push(Box::new(B3Propagator::multi())),
+            Name::Baggage => built.push(Box::new(BaggagePropagator::new())),
+            Name::Gcp => built.push(Box::new(GcpPropagator::new())),
+            Name::GrpcTraceBin => built.push(Box::new(GrpcTraceBinPropagator::new())),
+            Name::Jaeger => built.push(Box::new(JaegerPropagator::new())),
+            Name::None => {}
+            Name::OtTrace => built.push(Box::new(OtTracePropagator::new())),
+            Name::Plain => built.push(Box::new(PlainPropagator::new())),
+            Name::TraceContext => built.push(Box::new(TraceContextPropagator::new())),
+            Name::Xray => built.push(Box::new(XrayPropagator::new())),
+            Name::XrayLambda => built.push(Box::new(XrayPropagator::lambda())),
+        }
+    }
+    built
+}
+
+/// All names of the specifications, and ours.
 const KNOWN: &[(&str, Name)] = &[
     ("tracecontext", Name::TraceContext),
     ("baggage", Name::Baggage),
     ("none", Name::None),
-    ("b3", Name::NotBuiltIn("b3")),
-    ("b3multi", Name::NotBuiltIn("b3multi")),
-    ("jaeger", Name::NotBuiltIn("jaeger")),
-    ("ottrace", Name::NotBuiltIn("ottrace")),
-    ("xray", Name::NotBuiltIn("xray")),
+    ("b3", Name::B3),
+    ("b3multi", Name::B3Multi),
+    ("jaeger", Name::Jaeger),
+    ("ottrace", Name::OtTrace),
+    ("xray", Name::Xray),
+    ("xray-lambda", Name::XrayLambda),
+    ("tracer_gcp", Name::Gcp),
+    ("tracer_grpc_bin", Name::GrpcTraceBin),
+    ("tracer_plain", Name::Plain),
 ];
 
 #[cfg(test)]
@@ -142,6 +194,15 @@ mod tests {
     }
 
     #[test]
+    fn both_names_of_b3_are_one_propagator() {
+        check(Some("b3"), &["b3"], &[]);
+        let multi = ["x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "x-b3-flags"];
+        check(Some("b3multi"), &multi, &[]);
+        let both = [&["b3"][..], &multi, &["baggage"]].concat();
+        check(Some("b3multi,baggage,b3"), &both, &[]);
+    }
+
+    #[test]
     fn none_propagates_nothing() {
         check(Some("none"), &[], &[]);
         check(
@@ -152,27 +213,31 @@ mod tests {
     }
 
     #[test]
+    fn every_name_stands_for_its_headers() {
+        for (name, first) in [
+            ("jaeger", "uber-trace-id"),
+            ("ottrace", "ot-tracer-traceid"),
+            ("xray", "x-amzn-trace-id"),
+            ("xray-lambda", "x-amzn-trace-id"),
+            ("tracer_gcp", "x-cloud-trace-context"),
+            ("tracer_grpc_bin", "grpc-trace-bin"),
+            ("tracer_plain", "x-trace-id"),
+        ] {
+            let configured = propagators(Some(name));
+            assert_eq!(configured.propagator.fields().next(), Some(first));
+            assert_eq!(configured.errors, [], "{name}");
+        }
+    }
+
+    #[test]
     fn other_names_are_reported_and_ignored() {
+        let unknown = |position, len| Error::PropagatorUnknown { position, len };
         check(
-            Some("b3,tracecontext,secret\x1b[0m"),
+            Some("zipkin,tracecontext,secret\x1b[0m"),
             &TRACE,
-            &[
-                Error::PropagatorNotBuiltIn { name: "b3" },
-                Error::PropagatorUnknown {
-                    position: 2,
-                    len: 10,
-                },
-            ],
+            &[unknown(0, 6), unknown(2, 10)],
         );
-        check(
-            Some("jaeger"),
-            &BOTH,
-            &[Error::PropagatorNotBuiltIn { name: "jaeger" }],
-        );
-        check(
-            Some("none,xray"),
-            &[],
-            &[Error::PropagatorNotBuiltIn { name: "xray" }],
-        );
+        check(Some("gcp"), &BOTH, &[unknown(0, 3)]);
+        check(Some("none,plain"), &[], &[unknown(1, 5)]);
     }
 }

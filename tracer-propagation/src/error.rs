@@ -29,14 +29,7 @@ pub enum Error {
     #[error("`none` is listed beside other propagators")]
     NoneBesideOthers,
 
-    /// `OTEL_PROPAGATORS` names a propagator of the specification that this crate does not have.
-    #[error("propagator `{name}` is not built in")]
-    PropagatorNotBuiltIn {
-        /// The name, as the specification spells it.
-        name: &'static str,
-    },
-
-    /// `OTEL_PROPAGATORS` holds a name that no specification knows.
+    /// `OTEL_PROPAGATORS` holds a name that neither the specification nor this crate knows.
     #[error("unknown propagator at position {position} of the list, {len} bytes long")]
     PropagatorUnknown {
         /// Position in the list, from 0, empty items included.

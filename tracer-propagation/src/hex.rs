@@ -12,6 +12,22 @@ pub(crate) fn decode(digits: &[u8]) -> Option<u64> {
     Some(value)
 }
 
+/// Reads up to 32 digits in the same way.
+pub(crate) fn decode_wide(digits: &[u8]) -> Option<u128> {
+    let (high, low) = digits.split_at_checked(digits.len().saturating_sub(16))?;
+    Some((u128::from(decode(high)?) << 64) | u128::from(decode(low)?))
+}
+
+/// A trace id of 128 bits, or one of 64 whose upper half is then zero.
+pub(crate) fn trace_id(digits: &[u8]) -> Option<u128> {
+    decode_wide(digits).filter(|_| matches!(digits.len(), 16 | 32))
+}
+
+/// A span id of 64 bits with all its digits.
+pub(crate) fn span_id(digits: &[u8]) -> Option<u64> {
+    decode(digits).filter(|_| digits.len() == 16)
+}
+
 /// Writes `value` over the whole of `out`, two digits a byte from the most significant one.
 ///
 /// `out` is twice as long as `value` wherever this is called; with less room, the end is cut.
@@ -58,6 +74,9 @@ mod tests {
             assert_eq!(decode(refused), None, "{refused:?}");
         }
         assert_eq!(decode(b"10000000000000000"), None, "17 digits");
+        assert_eq!(decode_wide(b"10000000000000000"), Some(1 << 64));
+        assert_eq!(decode_wide(&[b'f'; 32]), Some(u128::MAX));
+        assert_eq!(decode_wide(&[b'0'; 33]), None, "33 digits");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Carries trace context and baggage between processes, in the headers of the W3C.
+//! Carries trace context and baggage between processes, in the headers of the W3C and those that
+//! came before them.
 //!
 //! The parsers are strict and bounded: a header from a hostile peer costs linear time, little
 //! memory and itself, and never what is valid beside it. What is sent is header-safe ASCII.
@@ -29,17 +30,37 @@
 //! # }
 //! ```
 //!
+//! # Formats
+//!
+//! | propagator | headers | in `OTEL_PROPAGATORS` |
+//! | --- | --- | --- |
+//! | [`TraceContextPropagator`] | `traceparent`, `tracestate` | `tracecontext` |
+//! | [`BaggagePropagator`] | `baggage` | `baggage` |
+//! | [`B3Propagator`] | `b3`, `x-b3-*` | `b3`, `b3multi` |
+//! | [`JaegerPropagator`] | `uber-trace-id`, `uberctx-*`, `jaeger-baggage` | `jaeger` |
+//! | [`XrayPropagator`] | `x-amzn-trace-id` | `xray`, `xray-lambda` |
+//! | [`OtTracePropagator`] | `ot-tracer-*`, `ot-baggage-*` | `ottrace` |
+//! | [`GcpPropagator`] | `x-cloud-trace-context` | `tracer_gcp` |
+//! | [`GrpcTraceBinPropagator`] | `grpc-trace-bin` | `tracer_grpc_bin` |
+//! | [`PlainPropagator`] | `x-trace-id`, `x-span-id`, `x-baggage-*` | `tracer_plain` |
+//!
+//! [`CompositePropagator`] puts several together, and `examples/formats.rs` chooses some. What a
+//! format says about sampling beyond the sampled flag, debug and deferred, is a [`SamplingState`].
+//!
 //! # Guarantees
 //!
 //! - `traceparent` and `tracestate` follow W3C Trace Context Level 2: exact lengths, lowercase hex
 //!   only, all flag bits kept, several `tracestate` headers joined in order, two `traceparent`
 //!   headers refused. See [`Traceparent`] and [`tracestate`].
 //! - `baggage` follows W3C Baggage, under one budget over all its headers. See [`baggage`].
+//! - The other formats take lowercase hex of their exact lengths, no signs, no tails, and a header
+//!   twice only where their document says which one counts.
 //! - A bad header never costs a good one: not the `tracestate` the `traceparent`, not a baggage
-//!   member the next one, not the baggage the trace.
+//!   member the next one, not the baggage the trace, not one format the next.
 //! - Every bound is a constant in [`limits`]; what is refused or left out is counted in [`stats`].
 //! - No error and no `Debug` output holds a byte that came in a header.
-//! - Reading a `traceparent` allocates nothing, nor does looking for headers that are not there.
+//! - Reading a trace header allocates nothing but the context that takes the result, nor does
+//!   looking for headers that are not there.
 //!
 //! # Features
 //!
@@ -60,24 +81,44 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod b3;
 pub mod baggage;
 pub mod carrier;
 mod composite;
 pub mod env;
 mod error;
+mod gcp;
+mod grpc_bin;
+mod header;
 mod hex;
+mod jaeger;
 pub mod limits;
+mod ot;
 mod ows;
+mod parent;
+mod plain;
 mod propagator;
+mod sampling_state;
 mod stats;
+#[cfg(test)]
+mod testing;
 mod trace_context;
 mod traceparent;
 pub mod tracestate;
+mod xray;
 
+pub use self::b3::B3Propagator;
 pub use self::baggage::BaggagePropagator;
 pub use self::composite::CompositePropagator;
 pub use self::error::Error;
+pub use self::gcp::GcpPropagator;
+pub use self::grpc_bin::GrpcTraceBinPropagator;
+pub use self::jaeger::JaegerPropagator;
+pub use self::ot::OtTracePropagator;
+pub use self::plain::PlainPropagator;
 pub use self::propagator::{Propagator, TextMap};
+pub use self::sampling_state::SamplingState;
 pub use self::stats::{Stats, stats};
 pub use self::trace_context::TraceContextPropagator;
 pub use self::traceparent::Traceparent;
+pub use self::xray::XrayPropagator;

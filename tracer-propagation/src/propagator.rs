@@ -49,6 +49,37 @@ pub trait Propagator: TextMapPropagator + Send + Sync {
     }
 }
 
+/// Implements `TextMapPropagator` for a [`Propagator`] that has both methods of its own.
+macro_rules! text_map {
+    ($propagator:ty, |$this:ident| $fields:expr) => {
+        impl ::opentelemetry::propagation::TextMapPropagator for $propagator {
+            fn inject_context(
+                &self,
+                cx: &::opentelemetry::Context,
+                injector: &mut dyn ::opentelemetry::propagation::Injector,
+            ) {
+                use $crate::{carrier::InjectorCarrier, propagator::Propagator};
+                self.inject_into(cx, &mut InjectorCarrier(injector));
+            }
+
+            fn extract_with_context(
+                &self,
+                cx: &::opentelemetry::Context,
+                extractor: &dyn ::opentelemetry::propagation::Extractor,
+            ) -> ::opentelemetry::Context {
+                use $crate::{carrier::ExtractorCarrier, propagator::Propagator};
+                self.extract_from(cx, &ExtractorCarrier(extractor))
+            }
+
+            fn fields(&self) -> ::opentelemetry::propagation::text_map_propagator::FieldIter<'_> {
+                let $this = self;
+                ::opentelemetry::propagation::text_map_propagator::FieldIter::new($fields)
+            }
+        }
+    };
+}
+pub(crate) use text_map;
+
 /// A propagator of another crate as a [`Propagator`].
 ///
 /// # Examples

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Stats {
     /// Baggage members left out because they were malformed or above the limits.
     pub baggage_members_dropped: u64,
+    /// Messages whose trace headers of another format than the W3C's were present and not valid.
+    pub trace_headers_refused: u64,
     /// Messages whose `traceparent` was present and not valid: a new trace starts.
     pub traceparent_refused: u64,
     /// Members left out of a `tracestate`: above 4,096 bytes together, or not valid when sent.
@@ -38,6 +40,7 @@ pub fn stats() -> Stats {
     // Relaxed: each count stands alone, and none orders other memory.
     Stats {
         baggage_members_dropped: BAGGAGE_MEMBERS_DROPPED.load(Ordering::Relaxed),
+        trace_headers_refused: TRACE_HEADERS_REFUSED.load(Ordering::Relaxed),
         traceparent_refused: TRACEPARENT_REFUSED.load(Ordering::Relaxed),
         tracestate_members_dropped: TRACESTATE_MEMBERS_DROPPED.load(Ordering::Relaxed),
         tracestate_refused: TRACESTATE_REFUSED.load(Ordering::Relaxed),
@@ -52,6 +55,7 @@ pub(crate) fn add(count: &AtomicU64, amount: u64) {
 }
 
 pub(crate) static BAGGAGE_MEMBERS_DROPPED: AtomicU64 = AtomicU64::new(0);
+pub(crate) static TRACE_HEADERS_REFUSED: AtomicU64 = AtomicU64::new(0);
 pub(crate) static TRACEPARENT_REFUSED: AtomicU64 = AtomicU64::new(0);
 pub(crate) static TRACESTATE_MEMBERS_DROPPED: AtomicU64 = AtomicU64::new(0);
 pub(crate) static TRACESTATE_REFUSED: AtomicU64 = AtomicU64::new(0);

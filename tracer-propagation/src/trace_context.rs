@@ -5,14 +5,12 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use opentelemetry::Context;
-use opentelemetry::propagation::text_map_propagator::FieldIter;
-use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceState};
 
-use crate::carrier::{Carrier, CarrierMut, ExtractorCarrier, InjectorCarrier};
+use crate::carrier::{Carrier, CarrierMut};
 use crate::error::Error;
 use crate::limits::TRACESTATE_BYTES;
-use crate::propagator::Propagator;
+use crate::propagator::{Propagator, text_map};
 use crate::stats;
 use crate::traceparent::Traceparent;
 use crate::tracestate::{self, Kept, List};
@@ -135,19 +133,7 @@ impl Propagator for TraceContextPropagator {
     }
 }
 
-impl TextMapPropagator for TraceContextPropagator {
-    fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
-        inject(cx, &mut InjectorCarrier(injector));
-    }
-
-    fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
-        extract(cx, &ExtractorCarrier(extractor))
-    }
-
-    fn fields(&self) -> FieldIter<'_> {
-        FieldIter::new(FIELDS.as_slice())
-    }
-}
+text_map!(TraceContextPropagator, |_this| FIELDS.as_slice());
 
 fn extract(cx: &Context, carrier: &dyn Carrier) -> Context {
     match read(carrier) {

@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn propagators_have_one_diagnostic_for_all_errors() {
-        let variables = [("OTEL_PROPAGATORS", "baggage,b3,s3cret,xray")];
+        let variables = [("OTEL_PROPAGATORS", "baggage,zipkin,s3cret,zipkin2")];
         let (propagator, refused) = with_variables(&variables, propagator);
         assert_eq!(propagator.fields().collect::<Vec<_>>(), ["baggage"]);
         assert_eq!(refused.len(), 1);

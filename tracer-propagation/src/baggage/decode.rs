@@ -7,11 +7,19 @@ use opentelemetry::Key;
 use opentelemetry::baggage::{Baggage, BaggageMetadata};
 use percent_encoding::percent_decode_str;
 
-use crate::baggage::encode::push_value;
+use crate::baggage::encode::{is_key, push_value};
 use crate::baggage::{is_octet, is_token};
 use crate::error::Error;
 use crate::limits::{BAGGAGE_BYTES, BAGGAGE_MEMBERS};
 use crate::ows::{leading, trim};
+
+/// What a `+` in a value stands for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Plus {
+    Itself,
+    /// As in the query of a URL, which some writers encode values for.
+    Space,
+}
 
 /// Reads header after header under one budget.
 pub(crate) struct Reader {
@@ -44,28 +52,90 @@ impl Reader {
             let start = offset + leading(text);
             offset += text.len() + 1;
             let text = trim(text);
-            if text.is_empty() {
-                continue;
-            }
-            self.seen += 1;
-            if self.seen > BAGGAGE_MEMBERS {
-                refused(Error::BaggageLimit);
-                return ControlFlow::Break(());
-            }
-            let comma = usize::from(self.bytes > 0);
-            if self.bytes + comma + text.len() > BAGGAGE_BYTES {
-                refused(Error::BaggageLimit);
+            if text.is_empty() || !self.admit(text.len(), refused)? {
                 continue;
             }
             match member(text, start) {
                 Ok((key, value, metadata)) => {
-                    self.bytes += comma + text.len();
+                    self.charge(text.len());
                     self.baggage.insert_with_metadata(key, value, metadata);
                 }
                 Err(error) => refused(error),
             }
         }
         ControlFlow::Continue(())
+    }
+
+    /// Reads a list of members without properties, of values that need not be `baggage-octet`s.
+    pub(crate) fn extend_list(
+        &mut self,
+        value: &[u8],
+        plus: Plus,
+        refused: &mut dyn FnMut(Error),
+    ) -> ControlFlow<()> {
+        for text in value.split(|&byte| byte == b',') {
+            let text = trim(text);
+            if text.is_empty() {
+                continue;
+            }
+            let mut halves = text.splitn(2, |&byte| byte == b'=');
+            let (key, value) = (halves.next().map(trim), halves.next().map(trim));
+            match (key.and_then(|key| std::str::from_utf8(key).ok()), value) {
+                (Some(key), Some(value)) => self.insert(key, value, plus, refused)?,
+                _ => {
+                    if self.admit(text.len(), refused)? {
+                        refused(Error::BaggageKey { offset: 0 });
+                    }
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Takes one member, of a value that must be printable ASCII before it is decoded.
+    pub(crate) fn insert(
+        &mut self,
+        key: &str,
+        value: &[u8],
+        plus: Plus,
+        refused: &mut dyn FnMut(Error),
+    ) -> ControlFlow<()> {
+        let len = key.len() + 1 + value.len();
+        if !self.admit(len, refused)? {
+            return ControlFlow::Continue(());
+        }
+        if !is_key(key) {
+            refused(Error::BaggageKey { offset: 0 });
+        } else if let Some(value) = ascii(value, |byte| matches!(byte, 0x20..=0x7e)) {
+            self.charge(len);
+            let value = match plus {
+                Plus::Space if value.contains('+') => decode(&value.replace('+', " ")).into_owned(),
+                Plus::Space | Plus::Itself => decode(value).into_owned(),
+            };
+            self.baggage.insert(key.to_owned(), value);
+        } else {
+            refused(Error::BaggageValue { offset: 0 });
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Counts a member; whether it fits the bytes left. Breaks when all members are used up.
+    fn admit(&mut self, len: usize, refused: &mut dyn FnMut(Error)) -> ControlFlow<(), bool> {
+        self.seen += 1;
+        if self.seen > BAGGAGE_MEMBERS {
+            refused(Error::BaggageLimit);
+            return ControlFlow::Break(());
+        }
+        let fits = self.bytes + usize::from(self.bytes > 0) + len <= BAGGAGE_BYTES;
+        if !fits {
+            refused(Error::BaggageLimit);
+        }
+        ControlFlow::Continue(fits)
+    }
+
+    /// Takes the bytes of a valid member, and the comma before it, out of the budget.
+    fn charge(&mut self, len: usize) {
+        self.bytes += usize::from(self.bytes > 0) + len;
     }
 
     pub(crate) fn finish(self) -> Baggage {

@@ -1,7 +1,7 @@
 //! From `Baggage` to a header value.
 
 use opentelemetry::baggage::Baggage;
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, PercentEncode, utf8_percent_encode};
 
 use crate::baggage::{is_octet, is_token};
 use crate::limits::BAGGAGE_BYTES;
@@ -10,31 +10,46 @@ use crate::limits::BAGGAGE_BYTES;
 ///
 /// `Baggage` itself takes no more than 64 members.
 pub(crate) fn header(baggage: &Baggage) -> (String, u64) {
-    // The map gives another order in every process. Sorted, what does not fit is always the same.
-    let mut members: Vec<_> = baggage.iter().collect();
-    members.sort_unstable_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
-
     let mut header = String::new();
     let mut dropped = 0;
-    for (key, (value, metadata)) in members {
-        let key = key.as_str();
+    for (key, value, metadata) in sorted(baggage) {
         let end = header.len();
         if !header.is_empty() {
             header.push(',');
         }
         header.push_str(key);
         header.push('=');
-        header.extend(utf8_percent_encode(value.as_str(), ESCAPED));
-        for property in metadata.as_str().split(';') {
+        header.extend(self::value(value));
+        for property in metadata.split(';') {
             push_property(&mut header, property);
         }
-        let valid = !key.is_empty() && key.bytes().all(is_token);
-        if !valid || header.len() > BAGGAGE_BYTES {
+        if !is_key(key) || header.len() > BAGGAGE_BYTES {
             header.truncate(end);
             dropped += 1;
         }
     }
     (header, dropped)
+}
+
+/// Key, value and metadata of each member, by key.
+///
+/// The map gives another order in every process. Sorted, what does not fit is always the same.
+pub(crate) fn sorted(baggage: &Baggage) -> Vec<(&str, &str, &str)> {
+    let mut members: Vec<_> = baggage
+        .iter()
+        .map(|(key, (value, metadata))| (key.as_str(), value.as_str(), metadata.as_str()))
+        .collect();
+    members.sort_unstable();
+    members
+}
+
+pub(crate) fn is_key(key: &str) -> bool {
+    !key.is_empty() && key.bytes().all(is_token)
+}
+
+/// A value as it stands in a header.
+pub(crate) fn value(value: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(value, ESCAPED)
 }
 
 /// What is encoded in a value: what is outside `baggage-octet`, and the `%`, as the specification

@@ -1,6 +1,8 @@
 //! Vectors from the specification, from the tests of the W3C (`w3c/baggage`, `test_baggage.py`),
 //! and from the defects of other implementations.
 
+use opentelemetry::propagation::TextMapPropagator;
+
 use super::*;
 
 /// `(key, value, metadata)` of every member, sorted by key.

@@ -54,18 +54,41 @@ impl CarrierMut for HeaderMap {
     }
 }
 
-static BAGGAGE: HeaderName = HeaderName::from_static("baggage");
-static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+macro_rules! names {
+    ($($constant:ident = $name:literal,)*) => {
+        $(static $constant: HeaderName = HeaderName::from_static($name);)*
 
-/// The names of this crate ready made: parsing and checking one costs more than comparing it.
-fn own(name: &str) -> Option<&'static HeaderName> {
-    match name {
-        "baggage" => Some(&BAGGAGE),
-        "traceparent" => Some(&TRACEPARENT),
-        "tracestate" => Some(&TRACESTATE),
-        _ => None,
-    }
+        /// The names of this crate ready made: parsing and checking one costs more than
+        /// comparing it, and setting one would allocate.
+        fn own(name: &str) -> Option<&'static HeaderName> {
+            match name {
+                $($name => Some(&$constant),)*
+                _ => None,
+            }
+        }
+    };
+}
+
+names! {
+    B3 = "b3",
+    B3_FLAGS = "x-b3-flags",
+    B3_PARENT_SPAN_ID = "x-b3-parentspanid",
+    B3_SAMPLED = "x-b3-sampled",
+    B3_SPAN_ID = "x-b3-spanid",
+    B3_TRACE_ID = "x-b3-traceid",
+    BAGGAGE = "baggage",
+    GRPC_TRACE_BIN = "grpc-trace-bin",
+    JAEGER_BAGGAGE = "jaeger-baggage",
+    OT_TRACER_SAMPLED = "ot-tracer-sampled",
+    OT_TRACER_SPANID = "ot-tracer-spanid",
+    OT_TRACER_TRACEID = "ot-tracer-traceid",
+    TRACEPARENT = "traceparent",
+    TRACESTATE = "tracestate",
+    UBER_TRACE_ID = "uber-trace-id",
+    X_AMZN_TRACE_ID = "x-amzn-trace-id",
+    X_CLOUD_TRACE_CONTEXT = "x-cloud-trace-context",
+    X_SPAN_ID = "x-span-id",
+    X_TRACE_ID = "x-trace-id",
 }
 
 #[cfg(test)]

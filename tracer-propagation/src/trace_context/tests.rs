@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::TraceFlags;
 
 use super::*;

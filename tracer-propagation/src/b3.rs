@@ -1,0 +1,171 @@
+//! B3, the headers of Zipkin: one `b3`, or several `x-b3-*`.
+
+mod multi;
+mod single;
+
+use std::sync::LazyLock;
+
+use opentelemetry::Context;
+
+use crate::carrier::{Carrier, CarrierMut};
+use crate::parent::{self, Parent};
+use crate::propagator::{Propagator, text_map};
+use crate::sampling_state::SamplingState;
+
+/// Carries the span context in the headers of B3 (openzipkin `b3-propagation`; OpenTelemetry,
+/// *B3 Requirements*).
+///
+/// Both encodings are always read; the constructor says which is sent. `b3` wins, and if it is
+/// missing or not valid the `x-b3-*` headers are read. Of a header that comes twice, the first
+/// value counts, as the specification has it.
+///
+/// - Trace ids of 16 digits are padded to 32 with zeros on the left, and go on as 32.
+/// - A debug trace (`d`, `x-b3-flags: 1`) is sampled, and is sent on as debug.
+/// - A caller that defers the decision gives an unsampled span context; the context remembers it
+///   ([`SamplingState::Defer`]), and so what goes out under the caller's own span defers too.
+/// - A state alone (`b3: 0`) gives no parent; the context remembers it.
+/// - The parent's parent id is neither used nor sent.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "http")] {
+/// use opentelemetry::Context;
+/// use tracer_propagation::{B3Propagator, Propagator as _};
+///
+/// let mut headers = http::HeaderMap::new();
+/// headers.insert("x-b3-traceid", "463ac35c9f6413ad48485a3953bb6124".parse().unwrap());
+/// headers.insert("x-b3-spanid", "a2fb4a1d1a96d312".parse().unwrap());
+/// headers.insert("x-b3-flags", "1".parse().unwrap());
+///
+/// let propagator = B3Propagator::single();
+/// let cx = propagator.extract_from(&Context::new(), &headers);
+/// let mut outgoing = http::HeaderMap::new();
+/// propagator.inject_into(&cx, &mut outgoing);
+/// assert_eq!(outgoing["b3"], "463ac35c9f6413ad48485a3953bb6124-a2fb4a1d1a96d312-d");
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct B3Propagator {
+    inject: Encoding,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Encoding {
+    Both,
+    Multi,
+    Single,
+}
+
+impl B3Propagator {
+    /// Sends the one header `b3`: what the specification has as the default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use opentelemetry::propagation::TextMapPropagator as _;
+    ///
+    /// let propagator = tracer_propagation::B3Propagator::single();
+    /// assert_eq!(propagator.fields().collect::<Vec<_>>(), ["b3"]);
+    /// ```
+    pub const fn single() -> Self {
+        let inject = Encoding::Single;
+        Self { inject }
+    }
+
+    /// Sends `x-b3-traceid`, `x-b3-spanid` and `x-b3-sampled` or `x-b3-flags`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use opentelemetry::propagation::TextMapPropagator as _;
+    ///
+    /// let propagator = tracer_propagation::B3Propagator::multi();
+    /// assert_eq!(propagator.fields().count(), 4);
+    /// ```
+    pub const fn multi() -> Self {
+        let inject = Encoding::Multi;
+        Self { inject }
+    }
+
+    /// Sends both, for receivers of which some know one and some the other.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use opentelemetry::propagation::TextMapPropagator as _;
+    ///
+    /// let propagator = tracer_propagation::B3Propagator::both();
+    /// assert_eq!(propagator.fields().count(), 5);
+    /// ```
+    pub const fn both() -> Self {
+        let inject = Encoding::Both;
+        Self { inject }
+    }
+}
+
+/// [`B3Propagator::single`].
+impl Default for B3Propagator {
+    fn default() -> Self {
+        Self::single()
+    }
+}
+
+impl Propagator for B3Propagator {
+    fn extract_from(&self, cx: &Context, carrier: &dyn Carrier) -> Context {
+        parent::add(read(carrier), cx)
+    }
+
+    fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
+        let Some(parent) = Parent::current(cx) else {
+            return;
+        };
+        if matches!(self.inject, Encoding::Single | Encoding::Both) {
+            single::write(&parent, carrier);
+        }
+        if matches!(self.inject, Encoding::Multi | Encoding::Both) {
+            multi::write(&parent, carrier);
+        }
+    }
+}
+
+text_map!(B3Propagator, |this| match this.inject {
+    Encoding::Both => FIELDS.as_slice(),
+    Encoding::Multi => FIELDS.get(1..).unwrap_or_default(),
+    Encoding::Single => FIELDS.get(..1).unwrap_or_default(),
+});
+
+fn read(carrier: &dyn Carrier) -> Option<Parent> {
+    let single = single::read(carrier);
+    if single.is_some_and(|parent| parent.has_ids()) {
+        return single;
+    }
+    let multi = multi::read(carrier);
+    if multi.is_some_and(|parent| parent.has_ids()) {
+        return multi;
+    }
+    // Neither names a span: of two states alone, too, the single header's wins.
+    single.or(multi)
+}
+
+/// The letter of a state; none for a deferred decision.
+fn letter(state: SamplingState) -> Option<&'static str> {
+    match state {
+        SamplingState::Accept => Some("1"),
+        SamplingState::Debug => Some("d"),
+        SamplingState::Defer => None,
+        SamplingState::Deny => Some("0"),
+    }
+}
+
+const B3: &str = "b3";
+const FLAGS: &str = "x-b3-flags";
+const PARENT_SPAN_ID: &str = "x-b3-parentspanid";
+const SAMPLED: &str = "x-b3-sampled";
+const SPAN_ID: &str = "x-b3-spanid";
+const TRACE_ID: &str = "x-b3-traceid";
+static FIELDS: LazyLock<[String; 5]> =
+    LazyLock::new(|| [B3, TRACE_ID, SPAN_ID, SAMPLED, FLAGS].map(str::to_owned));
+
+#[cfg(test)]
+mod tests;

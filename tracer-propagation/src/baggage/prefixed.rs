@@ -1,0 +1,199 @@
+//! Baggage in headers of its own, one a member: `uberctx-*`, `ot-baggage-*`, `x-baggage-*`.
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
+use opentelemetry::baggage::Baggage;
+
+use crate::baggage::decode::{Plus, Reader};
+use crate::baggage::encode;
+use crate::carrier::{Carrier, CarrierMut};
+use crate::limits::{BAGGAGE_BYTES, BAGGAGE_MEMBERS};
+use crate::ows::trim;
+use crate::stats;
+
+/// How a format carries baggage.
+pub(crate) struct Prefixed {
+    /// What the name of each header starts with, in lowercase.
+    pub(crate) prefix: &'static str,
+    /// A header with a list of members, which is read and never sent.
+    pub(crate) list: Option<&'static str>,
+    pub(crate) plus: Plus,
+}
+
+impl Prefixed {
+    /// Reads the baggage of a message; `None` if there is no valid member.
+    ///
+    /// Keys become lowercase, as HTTP does not tell the case of a name. A value is percent-decoded.
+    ///
+    /// Each matching name takes at least one member out of the budget, so a carrier that searches
+    /// its names for each value is searched at most 64 times.
+    pub(crate) fn read(&self, carrier: &dyn Carrier) -> Option<Baggage> {
+        let mut reader = Reader::new();
+        let mut dropped = 0;
+        if let Some(list) = self.list {
+            carrier.each_value(list, &mut |value| {
+                reader.extend_list(value, self.plus, &mut |_| dropped += 1)
+            });
+        }
+        carrier.each_name(&mut |name| {
+            let Some(key) = strip_prefix(name, self.prefix) else {
+                return ControlFlow::Continue(());
+            };
+            let key = key.to_ascii_lowercase();
+            let mut flow = ControlFlow::Continue(());
+            carrier.each_value(name, &mut |value| {
+                flow = reader.insert(&key, trim(value), self.plus, &mut |_| dropped += 1);
+                flow
+            });
+            flow
+        });
+        if dropped > 0 {
+            stats::add(&stats::BAGGAGE_MEMBERS_DROPPED, dropped);
+        }
+        Some(reader.finish()).filter(|baggage| !baggage.is_empty())
+    }
+
+    /// Writes each member as a header, its value percent-encoded. These formats have no place for
+    /// the properties of a member.
+    ///
+    /// Of keys that differ in case only the first stays: the header would be the same.
+    pub(crate) fn write(&self, baggage: &Baggage, carrier: &mut dyn CarrierMut) {
+        if baggage.is_empty() {
+            return;
+        }
+        let (mut dropped, mut bytes) = (0, 0);
+        let mut sent: Vec<String> = Vec::new();
+        for (key, value, _) in encode::sorted(baggage) {
+            let name = format!("{}{}", self.prefix, key.to_ascii_lowercase());
+            let value = encode::value(value).to_string();
+            // Counted as in a list of members, so that one that is sent can also be read.
+            let size = usize::from(bytes > 0) + key.len() + 1 + value.len();
+            if encode::is_key(key)
+                && !sent.contains(&name)
+                && sent.len() < BAGGAGE_MEMBERS
+                && bytes + size <= BAGGAGE_BYTES
+            {
+                bytes += size;
+                carrier.set(&name, Cow::Owned(value));
+                sent.push(name);
+            } else {
+                dropped += 1;
+            }
+        }
+        if dropped > 0 {
+            stats::add(&stats::BAGGAGE_MEMBERS_DROPPED, dropped);
+        }
+    }
+}
+
+fn strip_prefix<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
+    let (start, key) = name.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+
+    use super::*;
+    use crate::carrier::InjectorCarrier;
+    use crate::testing::Pairs;
+
+    const FORM: Prefixed = Prefixed {
+        prefix: "uberctx-",
+        list: Some("jaeger-baggage"),
+        plus: Plus::Space,
+    };
+
+    #[track_caller]
+    fn check(headers: &[(&str, &str)], expected: &[(&str, &str)]) {
+        let baggage = FORM.read(&Pairs(headers)).unwrap_or_default();
+        let found: BTreeMap<_, _> = baggage
+            .iter()
+            .map(|(key, (value, _))| (key.as_str(), value.as_str()))
+            .collect();
+        assert_eq!(found, expected.iter().copied().collect(), "{headers:?}");
+    }
+
+    fn written(baggage: &Baggage) -> BTreeMap<String, String> {
+        let mut map = HashMap::new();
+        FORM.write(baggage, &mut InjectorCarrier(&mut map));
+        map.into_iter().collect()
+    }
+
+    #[test]
+    fn values_are_decoded_and_keys_become_lowercase() {
+        check(&[("UberCtx-Foo", "a%20b+c%2Bd")], &[("foo", "a b c+d")]);
+        check(&[("uberctx-a", ""), ("uberctx", "x")], &[("a", "")]);
+        check(
+            &[("uberctx-a", "100%"), ("uberctx-b", "%ZZ")],
+            &[("a", "100%"), ("b", "%ZZ")],
+        );
+        check(&[("uberctx-a", "%0d%0aX: 1")], &[("a", "\r\nX: 1")]);
+    }
+
+    /// The last three values are those of the tests of OpenTelemetry Go (`propagators/ot`).
+    #[test]
+    fn a_malformed_member_costs_itself_only() {
+        let good = ("uberctx-good", "1");
+        for bad in [
+            ("uberctx-", "1"),
+            ("uberctx-a b", "1"),
+            ("uberctx-a", "1\r\nX: 2"),
+            ("uberctx-d\u{2013}76", "test"),
+            ("uberctx-test", "\u{f8}tel"),
+            ("uberctx-test", &"s".repeat(8188)),
+        ] {
+            check(&[bad, good], &[("good", "1")]);
+        }
+        check(
+            &[("uberctx-test", &"s".repeat(8187))],
+            &[("test", &"s".repeat(8187))],
+        );
+    }
+
+    #[test]
+    fn a_list_is_read_under_the_same_budget() {
+        check(
+            &[
+                ("jaeger-baggage", "k1=v1, k2 = v%2C2 ,k3,,k4=a=b"),
+                ("uberctx-k5", "v5"),
+            ],
+            &[("k1", "v1"), ("k2", "v,2"), ("k4", "a=b"), ("k5", "v5")],
+        );
+        let list = vec!["a=1"; 64].join(",");
+        check(
+            &[("jaeger-baggage", &list), ("uberctx-b", "2")],
+            &[("a", "1")],
+        );
+        // 8,187 + comma + 4 = 8,192; one byte more does not fit.
+        let list = format!("a={}", "x".repeat(8185));
+        let (a, list) = (("a", &list[2..]), ("jaeger-baggage", list.as_str()));
+        check(&[list, ("uberctx-b", "22")], &[a, ("b", "22")]);
+        check(
+            &[list, ("uberctx-b", "333"), ("uberctx-c", "")],
+            &[a, ("c", "")],
+        );
+    }
+
+    #[test]
+    fn output_cannot_become_another_header_and_stays_in_the_budget() {
+        let mut baggage = Baggage::new();
+        baggage.insert_with_metadata("Key", "\u{e9}\r\nx: 1, 100%+", "p=1");
+        baggage.insert("key", "shadowed");
+        let expected = (
+            "uberctx-key".to_owned(),
+            "%C3%A9%0D%0Ax:%201%2C%20100%25%2B".to_owned(),
+        );
+        assert_eq!(written(&baggage), BTreeMap::from([expected]));
+        assert!(written(&Baggage::new()).is_empty());
+
+        // Encoded each takes 1 + 1 + 3 x 1,000 bytes: two and a comma fit.
+        let mut baggage = Baggage::new();
+        for key in ["a", "b", "c"] {
+            baggage.insert(key, ",".repeat(1000));
+        }
+        assert_eq!(written(&baggage).len(), 2);
+    }
+}

@@ -1,0 +1,105 @@
+//! One header: its value as it is read, and a short value as it is written.
+
+use std::ops::ControlFlow;
+
+use crate::carrier::Carrier;
+use crate::hex;
+use crate::ows::trim;
+
+/// There is more than one value.
+pub(crate) struct Repeated;
+
+/// The first value of the named header, without white space around it.
+pub(crate) fn first<'a>(carrier: &'a dyn Carrier, name: &str) -> Option<&'a [u8]> {
+    let mut first = None;
+    carrier.each_value(name, &mut |value| {
+        first = Some(trim(value));
+        ControlFlow::Break(())
+    });
+    first
+}
+
+/// The value of a header that may come once, without white space around it.
+pub(crate) fn only<'a>(carrier: &'a dyn Carrier, name: &str) -> Result<Option<&'a [u8]>, Repeated> {
+    let mut found = Ok(None);
+    carrier.each_value(name, &mut |value| {
+        if let Ok(None) = found {
+            found = Ok(Some(trim(value)));
+            ControlFlow::Continue(())
+        } else {
+            found = Err(Repeated);
+            ControlFlow::Break(())
+        }
+    });
+    found
+}
+
+/// A header value on the stack, for the formats whose longest one is known.
+pub(crate) struct Line {
+    bytes: [u8; Self::CAPACITY],
+    len: usize,
+}
+
+impl Line {
+    /// The longest is that of X-Ray: 5 + 35 + 8 + 16 + 10 bytes.
+    const CAPACITY: usize = 80;
+
+    pub(crate) fn new() -> Self {
+        Self {
+            bytes: [0; Self::CAPACITY],
+            len: 0,
+        }
+    }
+
+    pub(crate) fn text(&mut self, text: &str) -> &mut Self {
+        self.room(text.len(), |room| room.copy_from_slice(text.as_bytes()))
+    }
+
+    pub(crate) fn hex(&mut self, value: &[u8]) -> &mut Self {
+        self.room(2 * value.len(), |room| hex::encode(value, room))
+    }
+
+    pub(crate) fn decimal(&mut self, value: u64) -> &mut Self {
+        let digits = value.checked_ilog10().map_or(1, |log| log as usize + 1);
+        self.room(digits, |room| {
+            let mut rest = value;
+            for digit in room.iter_mut().rev() {
+                *digit = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+        })
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        let written = self.bytes.get(..self.len).unwrap_or_default();
+        std::str::from_utf8(written).unwrap_or_default()
+    }
+
+    fn room(&mut self, len: usize, write: impl FnOnce(&mut [u8])) -> &mut Self {
+        match self.bytes.get_mut(self.len..self.len + len) {
+            Some(room) => {
+                write(room);
+                self.len += len;
+            }
+            None => debug_assert!(false, "no format has so long a value"),
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_holds_what_the_formatter_of_the_standard_library_writes() {
+        for value in [0, 1, 9, 10, 99, 100, 0x00f0_67aa_0ba9_02b7, u64::MAX] {
+            let mut line = Line::new();
+            line.text("a=")
+                .decimal(value)
+                .text(";")
+                .hex(&value.to_be_bytes());
+            assert_eq!(line.as_str(), format!("a={value};{value:016x}"));
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The headers of the OpenTracing basic tracers: `ot-tracer-*` and `ot-baggage-*`.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt;
+
+use crate::baggage::{Plus, Prefixed};
+use crate::carrier::{Carrier, CarrierMut};
+use crate::header::{self, Line, Repeated};
+use crate::hex;
+use crate::parent::{self, Parent, counted};
+use crate::propagator::{Propagator, text_map};
+use crate::sampling_state::SamplingState;
+
+/// Carries the span context in `ot-tracer-traceid`, `-spanid` and `-sampled`, and baggage in
+/// `ot-baggage-*`: the format of the OpenTracing basic tracers, which OpenTelemetry calls OT Trace
+/// and deprecated (`opentracing/basictracer-python`, `text_propagator.py`).
+///
+/// - Trace ids of 64 bits may lack leading zeros; such of 128 bits have 32 digits. What is sent is
+///   the lower half of a trace id, 64 bits, because receivers of this format know no more.
+/// - Without `ot-tracer-sampled` the caller defers the decision ([`SamplingState::Defer`]).
+/// - A header that comes twice gives no parent.
+/// - Baggage values are percent-encoded, as nothing in the format says how to send a line break or
+///   a byte beyond ASCII. Keys become lowercase and properties are not sent. All baggage of a
+///   message comes under one budget of 64 members and 8,192 bytes.
+/// - `fields()` names no baggage header; which are sent depends on the baggage.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "http")] {
+/// use opentelemetry::Context;
+/// use tracer_propagation::{OtTracePropagator, Propagator as _};
+///
+/// let mut headers = http::HeaderMap::new();
+/// headers.insert("ot-tracer-traceid", "a3ce929d0e0e4736".parse().unwrap());
+/// headers.insert("ot-tracer-spanid", "00f067aa0ba902b7".parse().unwrap());
+/// headers.insert("ot-tracer-sampled", "true".parse().unwrap());
+/// headers.insert("ot-baggage-tenant", "7".parse().unwrap());
+///
+/// let propagator = OtTracePropagator::new();
+/// let cx = propagator.extract_from(&Context::new(), &headers);
+/// let mut outgoing = http::HeaderMap::new();
+/// propagator.inject_into(&cx, &mut outgoing);
+/// assert_eq!(outgoing, headers);
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OtTracePropagator {
+    _private: (),
+}
+
+impl OtTracePropagator {
+    /// Makes the propagator; it has no settings.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use opentelemetry::propagation::TextMapPropagator as _;
+    ///
+    /// let propagator = tracer_propagation::OtTracePropagator::new();
+    /// assert_eq!(propagator.fields().count(), 3);
+    /// ```
+    pub const fn new() -> Self {
+        Self { _private: () }
+    }
+}
+
+impl Propagator for OtTracePropagator {
+    fn extract_from(&self, cx: &Context, carrier: &dyn Carrier) -> Context {
+        let cx = parent::add(read(carrier), cx);
+        match BAGGAGE.read(carrier) {
+            Some(baggage) => cx.with_baggage(baggage),
+            None => cx,
+        }
+    }
+
+    fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
+        if let Some(parent) = Parent::current(cx) {
+            write(&parent, carrier);
+        }
+        BAGGAGE.write(cx.baggage(), carrier);
+    }
+}
+
+text_map!(OtTracePropagator, |_this| FIELDS.as_slice());
+
+fn read(carrier: &dyn Carrier) -> Option<Parent> {
+    let ids = (
+        header::only(carrier, TRACE_ID),
+        header::only(carrier, SPAN_ID),
+    );
+    match ids {
+        (Ok(None), Ok(None)) => None,
+        (trace_id, span_id) => counted(parse(trace_id, span_id, header::only(carrier, SAMPLED))),
+    }
+}
+
+fn write(parent: &Parent, carrier: &mut dyn CarrierMut) {
+    let [.., a, b, c, d, e, f, g, h] = parent.trace_id.to_bytes();
+    let half = [a, b, c, d, e, f, g, h];
+    if half == [0; 8] {
+        return;
+    }
+    let mut line = Line::new();
+    carrier.set(TRACE_ID, Cow::Borrowed(line.hex(&half).as_str()));
+    let mut line = Line::new();
+    line.hex(&parent.span_id.to_bytes());
+    carrier.set(SPAN_ID, Cow::Borrowed(line.as_str()));
+    match parent.state {
+        SamplingState::Accept | SamplingState::Debug => {
+            carrier.set(SAMPLED, Cow::Borrowed("true"));
+        }
+        SamplingState::Defer => carrier.remove(SAMPLED),
+        SamplingState::Deny => carrier.set(SAMPLED, Cow::Borrowed("false")),
+    }
+}
+
+type Value<'a> = Result<Option<&'a [u8]>, Repeated>;
+
+fn parse(trace_id: Value<'_>, span_id: Value<'_>, sampled: Value<'_>) -> Option<Parent> {
+    let state = match sampled.ok()? {
+        None => SamplingState::Defer,
+        Some(text) if text == b"1" || text.eq_ignore_ascii_case(b"true") => SamplingState::Accept,
+        Some(text) if text == b"0" || text.eq_ignore_ascii_case(b"false") => SamplingState::Deny,
+        Some(_) => return None,
+    };
+    let (trace_id, span_id) = (trace_id.ok()??, span_id.ok()??);
+    let trace_id = match trace_id.len() {
+        1..=16 | 32 => hex::decode_wide(trace_id)?,
+        _ => return None,
+    };
+    Parent::new(trace_id, hex::decode(span_id)?, state)
+}
+
+const BAGGAGE: Prefixed = Prefixed {
+    prefix: "ot-baggage-",
+    list: None,
+    plus: Plus::Itself,
+};
+const SAMPLED: &str = "ot-tracer-sampled";
+const SPAN_ID: &str = "ot-tracer-spanid";
+const TRACE_ID: &str = "ot-tracer-traceid";
+static FIELDS: LazyLock<[String; 3]> =
+    LazyLock::new(|| [TRACE_ID, SPAN_ID, SAMPLED].map(str::to_owned));
+
+#[cfg(test)]
+mod tests;

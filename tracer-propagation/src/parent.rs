@@ -1,0 +1,136 @@
+//! What the formats beside the W3C's say of a caller: two ids and a sampling state.
+
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+
+use crate::carrier::Carrier;
+use crate::header;
+use crate::sampling_state::SamplingState;
+use crate::stats;
+
+/// A caller, as it was read from a message or is to be written to one.
+///
+/// Also the value that stays in a [`Context`] for a state that the span context cannot hold.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) struct Parent {
+    // Invariant: both ids are zero (a state alone), or neither is.
+    pub(crate) trace_id: TraceId,
+    pub(crate) span_id: SpanId,
+    pub(crate) state: SamplingState,
+}
+
+impl Parent {
+    /// `None` if an id is zero: no format allows that.
+    pub(crate) fn new(trace_id: u128, span_id: u64, state: SamplingState) -> Option<Self> {
+        (trace_id != 0 && span_id != 0).then(|| Self {
+            trace_id: TraceId::from(trace_id),
+            span_id: SpanId::from(span_id),
+            state,
+        })
+    }
+
+    /// A decision without a caller's span, such as `b3: 0`.
+    pub(crate) const fn state_alone(state: SamplingState) -> Self {
+        Self {
+            trace_id: TraceId::INVALID,
+            span_id: SpanId::INVALID,
+            state,
+        }
+    }
+
+    /// What a message sent from this context is to say; `None` if that is nothing.
+    pub(crate) fn current(cx: &Context) -> Option<Self> {
+        let span = cx.span();
+        let span = span.span_context();
+        let state = SamplingState::of(cx);
+        if span.is_valid() {
+            Some(Self {
+                trace_id: span.trace_id(),
+                span_id: span.span_id(),
+                state,
+            })
+        } else {
+            (state != SamplingState::Defer).then(|| Self::state_alone(state))
+        }
+    }
+
+    pub(crate) fn has_ids(&self) -> bool {
+        self.trace_id != TraceId::INVALID
+    }
+
+    /// The context with the caller's span, or with the state alone.
+    pub(crate) fn add_to(self, cx: &Context) -> Context {
+        use SamplingState::{Accept, Debug, Defer, Deny};
+
+        let span_context = || {
+            SpanContext::new(
+                self.trace_id,
+                self.span_id,
+                TraceFlags::default().with_sampled(self.state.is_sampled()),
+                true,
+                TraceState::NONE,
+            )
+        };
+        match (self.has_ids(), self.state) {
+            (true, Accept | Deny) => cx.with_remote_span_context(span_context()),
+            (true, Debug | Defer) => cx.with_value(self).with_remote_span_context(span_context()),
+            (false, Defer) => cx.clone(),
+            (false, Accept | Debug | Deny) => cx.with_value(self),
+        }
+    }
+
+    /// The state that this, found in a context, means for the span beside it.
+    pub(crate) fn state_for(&self, span: &SpanContext) -> Option<SamplingState> {
+        let applies = match self.state {
+            // Alone, it asks for whatever trace the message ends up in.
+            SamplingState::Debug => !self.has_ids() || self.trace_id == span.trace_id(),
+            SamplingState::Defer => {
+                self.has_ids()
+                    && self.trace_id == span.trace_id()
+                    && self.span_id == span.span_id()
+                    && !span.is_sampled()
+            }
+            SamplingState::Accept | SamplingState::Deny => !self.has_ids() && !span.is_valid(),
+        };
+        applies.then_some(self.state)
+    }
+
+    /// `next` with the state that `current` has: what a propagator that does not decide the trace
+    /// found out about sampling must not change what the one that decided it said.
+    pub(crate) fn settle(next: Context, current: &Context) -> Context {
+        let kept = current.get::<Self>().copied();
+        if next.get::<Self>().copied() == kept {
+            next
+        } else {
+            next.with_value(kept.unwrap_or(Self::state_alone(SamplingState::Defer)))
+        }
+    }
+}
+
+/// Reads a header that holds all there is and may come once.
+///
+/// No rule says which of two is right, and taking either mixes two traces.
+pub(crate) fn read(
+    carrier: &dyn Carrier,
+    name: &str,
+    parse: fn(&[u8]) -> Option<Parent>,
+) -> Option<Parent> {
+    match header::only(carrier, name) {
+        Ok(None) => None,
+        Ok(Some(value)) => counted(parse(value)),
+        Err(header::Repeated) => counted(None),
+    }
+}
+
+/// Counts a message that has a header of the format but no valid one.
+pub(crate) fn counted(parsed: Option<Parent>) -> Option<Parent> {
+    if parsed.is_none() {
+        stats::add(&stats::TRACE_HEADERS_REFUSED, 1);
+    }
+    parsed
+}
+
+/// The context with what was read, if anything was.
+pub(crate) fn add(parent: Option<Parent>, cx: &Context) -> Context {
+    parent.map_or_else(|| cx.clone(), |parent| parent.add_to(cx))
+}

@@ -1,0 +1,169 @@
+//! The plain headers `x-trace-id`, `x-span-id` and `x-baggage-*`, of no standard.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt;
+
+use crate::baggage::{Plus, Prefixed};
+use crate::carrier::{Carrier, CarrierMut};
+use crate::header::{self, Line};
+use crate::hex;
+use crate::parent::{self, Parent, counted};
+use crate::propagator::{Propagator, text_map};
+use crate::sampling_state::SamplingState;
+
+/// Carries the ids in `x-trace-id` and `x-span-id` and baggage in `x-baggage-*`, for systems built
+/// before the standards that have nothing else.
+///
+/// No standard describes these headers and other software uses the names for other things, so no
+/// name of the specification stands for this propagator: choose it in code, or by `tracer_plain`
+/// in `OTEL_PROPAGATORS`. Put it last in a [`CompositePropagator`](crate::CompositePropagator).
+///
+/// - `x-trace-id` has 32 or 16 lowercase hex digits, `x-span-id` 16. With only one of the two,
+///   or with one that is something else (a UUID, say), there is no parent.
+/// - The form says nothing about sampling. Who sends ids is taken to record its spans, so the
+///   span context is sampled; and a span that is not sampled is not sent, because the receiver
+///   would take it for a parent that it will never see.
+/// - Baggage is sent as in [`OtTracePropagator`](crate::OtTracePropagator), under the same budget.
+/// - `fields()` names no baggage header; which are sent depends on the baggage.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "http")] {
+/// use opentelemetry::Context;
+/// use opentelemetry::trace::TraceContextExt as _;
+/// use tracer_propagation::{PlainPropagator, Propagator as _};
+///
+/// let mut headers = http::HeaderMap::new();
+/// headers.insert("x-trace-id", "4bf92f3577b34da6a3ce929d0e0e4736".parse().unwrap());
+/// headers.insert("x-span-id", "00f067aa0ba902b7".parse().unwrap());
+/// headers.insert("x-baggage-tenant", "7".parse().unwrap());
+///
+/// let propagator = PlainPropagator::new();
+/// let cx = propagator.extract_from(&Context::new(), &headers);
+/// assert!(cx.span().span_context().is_sampled());
+/// let mut outgoing = http::HeaderMap::new();
+/// propagator.inject_into(&cx, &mut outgoing);
+/// assert_eq!(outgoing, headers);
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PlainPropagator {
+    _private: (),
+}
+
+impl PlainPropagator {
+    /// Makes the propagator; it has no settings.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use opentelemetry::propagation::TextMapPropagator as _;
+    ///
+    /// let propagator = tracer_propagation::PlainPropagator::new();
+    /// assert_eq!(propagator.fields().collect::<Vec<_>>(), ["x-trace-id", "x-span-id"]);
+    /// ```
+    pub const fn new() -> Self {
+        Self { _private: () }
+    }
+}
+
+impl Propagator for PlainPropagator {
+    fn extract_from(&self, cx: &Context, carrier: &dyn Carrier) -> Context {
+        let cx = parent::add(read(carrier), cx);
+        match BAGGAGE.read(carrier) {
+            Some(baggage) => cx.with_baggage(baggage),
+            None => cx,
+        }
+    }
+
+    fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
+        let sampled = |parent: &Parent| parent.has_ids() && parent.state.is_sampled();
+        if let Some(parent) = Parent::current(cx).filter(sampled) {
+            let mut line = Line::new();
+            line.hex(&parent.trace_id.to_bytes());
+            carrier.set(TRACE_ID, Cow::Borrowed(line.as_str()));
+            let mut line = Line::new();
+            line.hex(&parent.span_id.to_bytes());
+            carrier.set(SPAN_ID, Cow::Borrowed(line.as_str()));
+        }
+        BAGGAGE.write(cx.baggage(), carrier);
+    }
+}
+
+text_map!(PlainPropagator, |_this| FIELDS.as_slice());
+
+fn read(carrier: &dyn Carrier) -> Option<Parent> {
+    match (
+        header::only(carrier, TRACE_ID),
+        header::only(carrier, SPAN_ID),
+    ) {
+        // Either name alone is common for something else, and then no mistake.
+        (Ok(None), _) | (_, Ok(None)) => None,
+        (trace_id, span_id) => counted(parse(trace_id.ok()??, span_id.ok()??)),
+    }
+}
+
+fn parse(trace_id: &[u8], span_id: &[u8]) -> Option<Parent> {
+    let (trace_id, span_id) = (hex::trace_id(trace_id)?, hex::span_id(span_id)?);
+    Parent::new(trace_id, span_id, SamplingState::Accept)
+}
+
+const BAGGAGE: Prefixed = Prefixed {
+    prefix: "x-baggage-",
+    list: None,
+    plus: Plus::Itself,
+};
+const SPAN_ID: &str = "x-span-id";
+const TRACE_ID: &str = "x-trace-id";
+static FIELDS: LazyLock<[String; 2]> = LazyLock::new(|| [TRACE_ID, SPAN_ID].map(str::to_owned));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SamplingState::Accept;
+    use crate::testing::{Expected, check_extract, check_inject, context, extract};
+
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const SPAN: &str = "00f067aa0ba902b7";
+    const IDS: (u128, u64) = (
+        0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736,
+        0x00f0_67aa_0ba9_02b7,
+    );
+
+    #[track_caller]
+    fn check(trace_id: &str, span_id: &str, expected: Option<Expected<'_>>) {
+        let headers = [(TRACE_ID, trace_id), (SPAN_ID, span_id)];
+        check_extract(&PlainPropagator::new(), &headers, expected);
+    }
+
+    #[test]
+    fn only_two_ids_that_are_hex_are_a_parent() {
+        check(TRACE, SPAN, Some((TRACE, SPAN, Accept)));
+        let padded = "0000000000000000a3ce929d0e0e4736";
+        check("a3ce929d0e0e4736", SPAN, Some((padded, SPAN, Accept)));
+        check("4bf92f35-77b3-4da6-a3ce-929d0e0e4736", SPAN, None);
+        check(&TRACE.to_ascii_uppercase(), SPAN, None);
+        check(TRACE, "1", None);
+        check(TRACE, "0000000000000000", None);
+        check(&"0".repeat(32), SPAN, None);
+        check_extract(&PlainPropagator::new(), &[(TRACE_ID, TRACE)], None);
+        check_extract(&PlainPropagator::new(), &[(SPAN_ID, SPAN)], None);
+    }
+
+    #[test]
+    fn a_span_that_is_not_sampled_is_not_sent_and_baggage_is() {
+        let propagator = PlainPropagator::new();
+        let sent = [(TRACE_ID, TRACE), (SPAN_ID, SPAN)];
+        check_inject(&propagator, &context(IDS.0, IDS.1, 0xff), &sent);
+        check_inject(&propagator, &context(IDS.0, 0, 0xff), &[]);
+        let cx = context(IDS.0, IDS.1, 0xfe);
+        let cx = cx.with_baggage([opentelemetry::KeyValue::new("a", "b c")]);
+        check_inject(&propagator, &cx, &[("x-baggage-a", "b%20c")]);
+        let cx = extract(&propagator, &Context::new(), &[("X-Baggage-A", "b%20c")]);
+        assert_eq!(cx.baggage().get("a").unwrap().as_str(), "b c");
+    }
+}

@@ -1,0 +1,174 @@
+//! The tracing header of AWS X-Ray: `x-amzn-trace-id`.
+
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::sync::LazyLock;
+
+use opentelemetry::Context;
+use opentelemetry::trace::TraceContextExt;
+
+use crate::carrier::{Carrier, CarrierMut};
+use crate::header::Line;
+use crate::hex;
+use crate::ows::trim;
+use crate::parent::{self, Parent, counted};
+use crate::propagator::{Propagator, text_map};
+use crate::sampling_state::SamplingState;
+
+/// Carries the span context in `x-amzn-trace-id` (AWS X-Ray, *Tracing header*).
+///
+/// `Root=1-{8 digits}-{24 digits};Parent={16 digits};Sampled={0, 1 or ?}`, the fields in any order.
+///
+/// - A load balancer sends `Root` without `Parent`. That names no span, so there is no parent; what
+///   it says about sampling is kept in the context.
+/// - `Sampled=?`, no `Sampled` and an unknown value leave the decision to the receiver
+///   ([`SamplingState::Defer`]); a deferred decision is sent on as `Sampled=?`.
+/// - Other fields (`Self`, `Lineage`, those of applications) are skipped and not sent on.
+/// - A field without `=`, one of the three that comes twice, and a second header give no parent.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "http")] {
+/// use opentelemetry::Context;
+/// use tracer_propagation::{Propagator as _, XrayPropagator};
+///
+/// let mut headers = http::HeaderMap::new();
+/// let value = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+/// headers.insert("x-amzn-trace-id", value.parse().unwrap());
+///
+/// let propagator = XrayPropagator::new();
+/// let cx = propagator.extract_from(&Context::new(), &headers);
+/// let mut outgoing = http::HeaderMap::new();
+/// propagator.inject_into(&cx, &mut outgoing);
+/// assert_eq!(outgoing["x-amzn-trace-id"], value);
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct XrayPropagator {
+    /// Reads a variable of the process, if those are asked.
+    environment: Option<fn(&str) -> Option<OsString>>,
+}
+
+impl XrayPropagator {
+    /// Makes a propagator of the header.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use opentelemetry::propagation::TextMapPropagator as _;
+    ///
+    /// let propagator = tracer_propagation::XrayPropagator::new();
+    /// assert_eq!(propagator.fields().collect::<Vec<_>>(), ["x-amzn-trace-id"]);
+    /// ```
+    pub const fn new() -> Self {
+        Self { environment: None }
+    }
+
+    /// Makes a propagator that also asks the variable `_X_AMZN_TRACE_ID`, in which the runtime of
+    /// AWS Lambda hands each invocation its context: `xray-lambda` in `OTEL_PROPAGATORS`
+    /// (semantic conventions, *Instrumenting AWS Lambda*).
+    ///
+    /// The variable wins over the header, unless the given context has a valid span already. It
+    /// is to replace [`XrayPropagator::new`], and only where spans go to X-Ray.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use opentelemetry::Context;
+    /// use opentelemetry::trace::TraceContextExt as _;
+    /// use tracer_propagation::{Propagator as _, XrayPropagator, carrier::ExtractorCarrier};
+    ///
+    /// let headers = std::collections::HashMap::new();
+    /// let propagator = XrayPropagator::lambda();
+    /// let cx = propagator.extract_from(&Context::new(), &ExtractorCarrier(&headers));
+    /// assert!(!cx.span().span_context().is_valid(), "not a process of Lambda");
+    /// ```
+    pub const fn lambda() -> Self {
+        Self {
+            environment: Some(variable),
+        }
+    }
+}
+
+impl Propagator for XrayPropagator {
+    fn extract_from(&self, cx: &Context, carrier: &dyn Carrier) -> Context {
+        let extracted = parent::add(parent::read(carrier, X_AMZN_TRACE_ID, parse), cx);
+        match self.environment {
+            Some(environment) if !cx.span().span_context().is_valid() => {
+                let value = environment(VARIABLE).filter(|value| !value.is_empty());
+                let parent = value.and_then(|value| counted(parse(value.as_encoded_bytes())));
+                parent::add(parent, &extracted)
+            }
+            _ => extracted,
+        }
+    }
+
+    fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
+        let Some(parent) = Parent::current(cx).filter(Parent::has_ids) else {
+            return;
+        };
+        let trace_id = parent.trace_id.to_bytes();
+        let (time, rest) = trace_id.split_at(4);
+        let mut line = Line::new();
+        line.text("Root=1-").hex(time).text("-").hex(rest);
+        line.text(";Parent=").hex(&parent.span_id.to_bytes());
+        line.text(match parent.state {
+            SamplingState::Accept | SamplingState::Debug => ";Sampled=1",
+            SamplingState::Defer => ";Sampled=?",
+            SamplingState::Deny => ";Sampled=0",
+        });
+        carrier.set(X_AMZN_TRACE_ID, Cow::Borrowed(line.as_str()));
+    }
+}
+
+text_map!(XrayPropagator, |_this| FIELDS.as_slice());
+
+fn parse(value: &[u8]) -> Option<Parent> {
+    let (mut root, mut parent, mut sampled) = (None, None, None);
+    for field in value.split(|&byte| byte == b';').map(trim) {
+        if field.is_empty() {
+            continue;
+        }
+        let equals = field.iter().position(|&byte| byte == b'=')?;
+        let (key, value) = field.split_at_checked(equals)?;
+        let seen = match key {
+            b"Root" => &mut root,
+            b"Parent" => &mut parent,
+            b"Sampled" => &mut sampled,
+            _ => continue,
+        };
+        if seen.replace(value.strip_prefix(b"=")?).is_some() {
+            return None;
+        }
+    }
+    let state = match sampled {
+        Some(b"0") => SamplingState::Deny,
+        Some(b"1") => SamplingState::Accept,
+        _ => SamplingState::Defer,
+    };
+    let trace_id = trace_id(root?)?;
+    match parent {
+        Some(parent) => Parent::new(trace_id, hex::span_id(parent)?, state),
+        None => Some(Parent::state_alone(state)),
+    }
+}
+
+/// `1-{time}-{the rest}`, together the 32 digits of the trace id.
+fn trace_id(root: &[u8]) -> Option<u128> {
+    let (time, rest) = root.strip_prefix(b"1-")?.split_first_chunk::<8>()?;
+    let rest = rest.strip_prefix(b"-").filter(|rest| rest.len() == 24)?;
+    Some((u128::from(hex::decode(time)?) << 96) | hex::decode_wide(rest)?)
+}
+
+/// [`std::env::var_os`] of one type.
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+const VARIABLE: &str = "_X_AMZN_TRACE_ID";
+const X_AMZN_TRACE_ID: &str = "x-amzn-trace-id";
+static FIELDS: LazyLock<[String; 1]> = LazyLock::new(|| [X_AMZN_TRACE_ID.to_owned()]);
+
+#[cfg(test)]
+mod tests;
