@@ -1,90 +1,50 @@
 //! Native spans: who is whose child, what they record, and whose provider takes them.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test may fail"
-)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
 mod support;
 
 use std::fmt;
 
 use opentelemetry::{
-    Context, KeyValue, SpanId,
+    Context, KeyValue,
     baggage::BaggageExt as _,
-    trace::{Span as _, SpanKind, Status, TraceContextExt as _, Tracer as _, TracerProvider as _},
+    trace::{Span as _, SpanKind, Status, TraceContextExt as _, Tracer as _},
 };
-use opentelemetry_sdk::trace::{Sampler, SpanData};
-use support::{balanced, remote, spans};
-use tracer_core::{TracerProvider, current, current_context, in_span, span, start_span};
-
-#[track_caller]
-fn named<'a>(spans: &'a [SpanData], name: &str) -> &'a SpanData {
-    let mut found = spans.iter().filter(|span| span.name == name);
-    let (Some(span), None) = (found.next(), found.next()) else {
-        panic!("not one {name} in {spans:#?}")
-    };
-    span
-}
-
-/// Checks `child < parent` pairs, `-` for a root.
-#[track_caller]
-fn check_parents(spans: &[SpanData], pairs: &[(&str, &str)]) {
-    assert_eq!(spans.len(), pairs.len(), "{spans:#?}");
-    for (child, parent) in pairs {
-        let child = named(spans, child);
-        if *parent == "-" {
-            assert_eq!(child.parent_span_id, SpanId::INVALID, "{}", child.name);
-            continue;
-        }
-        let parent = named(spans, parent);
-        let (own, its) = (&child.span_context, &parent.span_context);
-        assert_eq!(child.parent_span_id, its.span_id(), "{}", child.name);
-        assert_eq!(own.trace_id(), its.trace_id(), "{}", child.name);
-        assert!(!child.parent_span_is_remote);
-    }
-}
-
-/// The spans of a program on a thread whose default is its provider.
-fn native_spans(program: impl FnOnce(&TracerProvider)) -> Vec<SpanData> {
-    spans(
-        |builder| builder,
-        |provider| {
-            let _default = provider.set_thread_default();
-            program(provider);
-        },
-    )
-}
+use opentelemetry_sdk::trace::Sampler;
+use support::{balanced, remote};
+use tracer_core::{
+    TracerProvider, current, current_context, in_span, span, start_span,
+    testing::{TestProvider, assert_trace},
+};
 
 #[test]
 fn guards_nest_and_what_ended_is_no_parent() {
-    let spans = native_spans(|_| {
-        let root = span!("root");
-        {
-            let _a = span!("a");
-            drop(span!("a.a"));
-        }
-        let b = span!("b");
-        b.end();
-        drop(span!("under the ended b, which is still current"));
-        drop(b);
-        drop(span!("c"));
-        drop(root);
-        drop(span!("next"));
-    });
-    check_parents(
-        &spans,
-        &[
-            ("root", "-"),
-            ("a", "root"),
-            ("a.a", "a"),
-            ("b", "root"),
-            ("under the ended b, which is still current", "b"),
-            ("c", "root"),
-            ("next", "-"),
-        ],
+    let trace = TestProvider::new();
+    let root = span!("root");
+    {
+        let _a = span!("a");
+        drop(span!("a.a"));
+    }
+    let b = span!("b");
+    b.end();
+    drop(span!("under the ended b, which is still current"));
+    drop(b);
+    drop(span!("c"));
+    drop(root);
+    drop(span!("next"));
+    assert_trace!(
+        trace,
+        r#"
+        "root"
+            "a"
+                "a.a"
+            "b"
+                "under the ended b, which is still current"
+            "c"
+        "next"
+        "#
     );
+    trace.balance();
 }
 
 #[test]
@@ -93,48 +53,51 @@ fn macros_record_kind_attributes_scope_and_what_is_set_later() {
     mod semconv {
         pub const METHOD: opentelemetry::Key = opentelemetry::Key::from_static_str("http.method");
     }
-    let spans = native_spans(|_| {
-        let span = span!(
-            kind: SpanKind::Server,
-            "GET",
-            "size" = 3,
-            ROUTE = "/",
-            semconv::METHOD = String::from("GET"),
-        );
-        span.set_attributes([KeyValue::new("size", 4), KeyValue::new("gone", 1)]);
-        assert!(span.remove_attribute("gone"));
-        span.add_event("event", vec![KeyValue::new("of", "event")]);
-        span.record_error(&fmt::Error);
-        span.add_link(remote(1), Vec::new());
-        span.set_status(Status::error("broken"));
-        span.update_name(format!("GET {}", "/"));
-        assert!(span.is_recording());
-        span.end();
-        assert!(!span.is_recording());
-        span.set_attribute(KeyValue::new("late", 1));
-        let owned = start_span!(kind: SpanKind::Producer, "send", "to" = "queue");
-        assert_eq!(
-            owned.record().map(|record| record.kind()),
-            Some(SpanKind::Producer)
-        );
-        span.discard();
-    });
-    let span = named(&spans, "GET /");
-    let attributes = [
-        KeyValue::new(ROUTE, "/"),
-        KeyValue::new("http.method", "GET"),
-        KeyValue::new("size", 4),
-    ];
-    assert_eq!(span.attributes, attributes);
-    assert_eq!(span.span_kind, SpanKind::Server);
-    assert_eq!(span.status, Status::error("broken"));
-    let events: Vec<_> = span.events.iter().map(|event| &*event.name).collect();
-    assert_eq!(events, ["event", "exception"]);
-    assert_eq!(span.links.len(), 1);
-    let scope = &span.instrumentation_scope;
+    let trace = TestProvider::new();
+    let span = span!(
+        kind: SpanKind::Server,
+        "GET",
+        "size" = 3,
+        ROUTE = "/",
+        semconv::METHOD = String::from("GET"),
+    );
+    span.set_attributes([KeyValue::new("size", 4), KeyValue::new("gone", 1)]);
+    assert!(span.remove_attribute("gone"));
+    span.add_event("event", vec![KeyValue::new("of", "event")]);
+    span.record_error(&fmt::Error);
+    span.add_link(remote(1), Vec::new());
+    span.set_status(Status::error("broken"));
+    span.update_name(format!("GET {}", "/"));
+    assert!(span.is_recording());
+    span.end();
+    assert!(!span.is_recording());
+    span.set_attribute(KeyValue::new("late", 1));
+    let owned = start_span!(kind: SpanKind::Producer, "send", "to" = "queue");
+    let record = owned.record();
+    assert_eq!(record.map(|record| record.kind()), Some(SpanKind::Producer));
+    drop(owned);
+    span.discard();
+    assert_trace!(
+        trace,
+        r#"
+        exactly
+        "GET /" server error "broken"
+            "http.route" = "/"
+            "http.method" = "GET"
+            size = 4
+            event "event"
+                of = "event"
+            event "exception"
+                exception.message = "an error occurred when formatting an argument"
+            link 4bf92f3577b34da6a3ce929d0e0e4736/00f067aa0ba902b7
+            "send" producer
+                to = "queue"
+        "#
+    );
+    let scope = trace.span("GET /").scope;
     assert_eq!(scope.name(), env!("CARGO_PKG_NAME"));
     assert_eq!(scope.version(), Some(env!("CARGO_PKG_VERSION")));
-    assert_eq!(named(&spans, "send").span_kind, SpanKind::Producer);
+    trace.balance();
 }
 
 #[test]
@@ -157,159 +120,171 @@ fn attributes_are_evaluated_only_for_spans_that_record() {
 
 #[test]
 fn whichever_of_the_native_and_the_context_span_is_newer_is_the_parent() {
-    let spans = native_spans(|provider| {
-        let tracer = provider.tracer("t");
-        let native = span!("native");
-        tracer.start("start").end();
-        tracer.span_builder("builder").start(&tracer).end();
-        tracer.build(tracer.span_builder("build")).end();
-        tracer
-            .start_with_context("empty context", &Context::new())
-            .end();
-        let snapshot = Context::current();
-        tracer
-            .start_with_context("explicit snapshot", &snapshot)
-            .end();
-        let given = current_context();
-        tracer.start_with_context("explicit native", &given).end();
-        tracer.in_span("in_span", |_| {
-            drop(span!("native in in_span"));
-            tracer.start("tracer in in_span").end();
-            let _inner = span!("inner");
-            tracer.start("tracer in inner").end();
-        });
-        let attached = given.attach();
-        drop(span!("under its own context"));
-        drop(attached);
-        drop(native);
-        tracer.start("after").end();
+    let trace = TestProvider::new();
+    let tracer = trace.tracer("t");
+    let native = span!("native");
+    tracer.start("start").end();
+    tracer.span_builder("builder").start(&tracer).end();
+    tracer.build(tracer.span_builder("build")).end();
+    tracer
+        .start_with_context("empty context", &Context::new())
+        .end();
+    let snapshot = Context::current();
+    tracer
+        .start_with_context("explicit snapshot", &snapshot)
+        .end();
+    let given = current_context();
+    tracer.start_with_context("explicit native", &given).end();
+    tracer.in_span("in_span", |_| {
+        drop(span!("native in in_span"));
+        tracer.start("tracer in in_span").end();
+        let _inner = span!("inner");
+        tracer.start("tracer in inner").end();
     });
-    check_parents(
-        &spans,
-        &[
-            ("native", "-"),
-            ("start", "native"),
-            ("builder", "native"),
-            ("build", "native"),
-            ("empty context", "-"),
-            ("explicit snapshot", "-"),
-            ("explicit native", "native"),
-            ("in_span", "native"),
-            ("native in in_span", "in_span"),
-            ("tracer in in_span", "in_span"),
-            ("inner", "in_span"),
-            ("tracer in inner", "inner"),
-            ("under its own context", "native"),
-            ("after", "-"),
-        ],
+    let attached = given.attach();
+    drop(span!("under its own context"));
+    drop(attached);
+    drop(native);
+    tracer.start("after").end();
+    assert_trace!(
+        trace,
+        r#"
+        "native"
+            "start"
+            "builder"
+            "build"
+            "explicit native"
+            "in_span"
+                "native in in_span"
+                "tracer in in_span"
+                "inner"
+                    "tracer in inner"
+            "under its own context"
+        "empty context"
+        "explicit snapshot"
+        "after"
+        "#
     );
+    trace.balance();
 }
 
 #[test]
 fn current_is_the_newer_span_and_keeps_to_it() {
-    let spans = native_spans(|provider| {
-        assert!(!current().span_context().is_valid());
-        let outer = span!("outer");
-        let handle = current();
-        assert_eq!(handle.span_context(), outer.span_context());
-        let active = provider.tracer("t").start("active");
-        let active_context = active.span_context().clone();
-        let attached = Context::current_with_span(active).attach();
-        assert_eq!(current().span_context(), active_context);
-        current().set_attribute(KeyValue::new("on", "active"));
-        let inner = span!("inner");
-        current().set_attribute(KeyValue::new("on", "inner"));
-        current().add_event("event", Vec::new());
-        current().record_error(&fmt::Error);
-        current().set_status(Status::error("broken"));
-        current().update_name("inner, renamed");
-        handle.set_attributes([KeyValue::new("on", "outer")]);
-        drop(inner);
-        drop(attached);
-        drop(outer);
-        handle.set_attribute(KeyValue::new("on", "nobody"));
-        let _other = span!("other");
-        handle.set_attribute(KeyValue::new("on", "nobody"));
-        assert!(!handle.is_recording());
-    });
-    let on = |name: &str| named(&spans, name).attributes.clone();
-    assert_eq!(on("outer"), [KeyValue::new("on", "outer")]);
-    assert_eq!(on("active"), [KeyValue::new("on", "active")]);
-    let inner = named(&spans, "inner, renamed");
-    assert_eq!(inner.attributes, [KeyValue::new("on", "inner")]);
-    assert_eq!(
-        (inner.events.len(), &inner.status),
-        (2, &Status::error("broken"))
+    let trace = TestProvider::new();
+    assert!(!current().span_context().is_valid());
+    let outer = span!("outer");
+    let handle = current();
+    assert_eq!(handle.span_context(), outer.span_context());
+    let active = trace.tracer("t").start("active");
+    let active_context = active.span_context().clone();
+    let attached = Context::current_with_span(active).attach();
+    assert_eq!(current().span_context(), active_context);
+    current().set_attribute(KeyValue::new("on", "active"));
+    let inner = span!("inner");
+    current().set_attribute(KeyValue::new("on", "inner"));
+    current().add_event("event", Vec::new());
+    current().record_error(&fmt::Error);
+    current().set_status(Status::error("broken"));
+    current().update_name("inner, renamed");
+    handle.set_attributes([KeyValue::new("on", "outer")]);
+    drop(inner);
+    drop(attached);
+    drop(outer);
+    handle.set_attribute(KeyValue::new("on", "nobody"));
+    let other = span!("other");
+    handle.set_attribute(KeyValue::new("on", "nobody"));
+    assert!(!handle.is_recording());
+    drop(other);
+    assert_trace!(
+        trace,
+        r#"
+        exactly
+        "outer"
+            on = "outer"
+            "active"
+                on = "active"
+                "inner, renamed" error "broken"
+                    on = "inner"
+                    event "event"
+                    event "exception"
+                        exception.message = *
+        "other"
+        "#
     );
-    assert_eq!(on("other"), []);
+    trace.balance();
 }
 
 #[test]
 fn current_context_has_the_native_span_and_keeps_baggage() {
-    native_spans(|_| {
-        let baggage = Context::current_with_baggage([KeyValue::new("tenant", "t1")]);
-        let _attached = baggage.attach();
-        assert!(!current_context().has_active_span());
-        let native = span!("native");
-        let context = current_context();
-        assert_eq!(context.span().span_context(), &native.span_context());
-        assert_eq!(context.baggage().get("tenant"), Some(&"t1".into()));
-        assert!(!Context::current().has_active_span(), "as documented");
-    });
+    let _trace = TestProvider::new();
+    let baggage = Context::current_with_baggage([KeyValue::new("tenant", "t1")]);
+    let _attached = baggage.attach();
+    assert!(!current_context().has_active_span());
+    let native = span!("native");
+    let context = current_context();
+    assert_eq!(context.span().span_context(), &native.span_context());
+    assert_eq!(context.baggage().get("tenant"), Some(&"t1".into()));
+    assert!(!Context::current().has_active_span(), "as documented");
 }
 
 #[test]
 fn chosen_parents_are_taken_whatever_is_current() {
-    let spans = native_spans(|_| {
-        let root = span!("root");
-        let far = remote(0x83);
-        drop(span!(parent: None, "own root"));
-        drop(span!(parent: &far, "of a span context"));
-        drop(span!(parent: Some(&far), "of an option"));
-        let context = Context::new().with_remote_span_context(far.clone());
-        drop(span!(parent: &context, kind: SpanKind::Consumer, "of a context", "k" = 1));
-        drop(root);
-    });
-    assert_eq!(named(&spans, "own root").parent_span_id, SpanId::INVALID);
+    let trace = TestProvider::new();
+    let root = span!("root");
+    let far = remote(0x83);
+    drop(span!(parent: None, "own root"));
+    drop(span!(parent: &far, "of a span context"));
+    drop(span!(parent: Some(&far), "of an option"));
+    let context = Context::new().with_remote_span_context(far.clone());
+    drop(span!(parent: &context, kind: SpanKind::Consumer, "of a context", "k" = 1));
+    drop(root);
+    assert_trace!(
+        trace,
+        r#"
+        "root"
+        "own root"
+        "of a span context" remote
+        "of an option" remote
+        "of a context" remote consumer
+            k = 1
+        "#
+    );
     for name in ["of a span context", "of an option", "of a context"] {
-        let span = named(&spans, name);
-        assert_eq!(span.parent_span_id, remote(1).span_id());
-        assert_eq!(span.span_context.trace_id(), remote(1).trace_id());
+        let span = trace.span(name);
+        assert_eq!(span.parent_span_id, far.span_id());
+        assert_eq!(span.trace_id(), far.trace_id());
         // W3C Trace Context level 2: the random flag is passed on; all eight flags are.
         assert_eq!(span.span_context.trace_flags().to_u8(), 0x83);
-        assert!(span.parent_span_is_remote);
     }
 }
 
 #[test]
 fn spans_move_between_threads_and_come_back() {
-    let spans = native_spans(|provider| {
-        let span = start_span!("moves");
-        assert!(!current().span_context().is_valid());
-        let (span, result) = std::thread::spawn(move || {
-            let entered = span.enter();
-            drop(span!("there"));
-            (
-                entered.exit(),
-                in_span("no provider there", |span| span.is_recording()),
-            )
-        })
-        .join()
-        .expect("thread");
-        assert!(!result, "neither a thread's nor a global provider");
-        let mut span = span;
-        span.in_scope(|| in_span("here", |_| drop(span!("deeper"))));
-        assert!(span.is_recording());
-        span.end();
-        assert_eq!(balanced(provider).ended, 4);
-    });
-    check_parents(
-        &spans,
-        &[
-            ("moves", "-"),
-            ("there", "moves"),
-            ("here", "moves"),
-            ("deeper", "here"),
-        ],
+    let trace = TestProvider::new();
+    let span = start_span!("moves");
+    assert!(!current().span_context().is_valid());
+    let (mut span, result) = std::thread::spawn(move || {
+        let entered = span.enter();
+        drop(span!("there"));
+        (
+            entered.exit(),
+            in_span("no provider there", |span| span.is_recording()),
+        )
+    })
+    .join()
+    .expect("thread");
+    assert!(!result, "neither a thread's nor a global provider");
+    span.in_scope(|| in_span("here", |_| drop(span!("deeper"))));
+    assert!(span.is_recording());
+    span.end();
+    assert_trace!(
+        trace,
+        r#"
+        "moves"
+            "there"
+            "here"
+                "deeper"
+        "#
     );
+    trace.balance();
 }

@@ -13,36 +13,20 @@ use std::{
     pin::pin,
     sync::{Arc, Mutex},
     task::{self, Poll, Waker},
+    time::Duration,
 };
 
 use futures_util::{SinkExt as _, Stream as _, StreamExt as _, sink, stream};
 use opentelemetry::{
     Context, KeyValue,
     baggage::BaggageExt as _,
-    trace::{SpanContext, TraceContextExt as _, Tracer as _, TracerProvider as _},
+    trace::{SpanContext, TraceContextExt as _, Tracer as _},
 };
-use opentelemetry_sdk::trace::SpanData;
-use support::{Recorder, TIMEOUT, balanced, provider, quiet_panic};
+use support::{balanced, quiet_panic};
 use tracer_core::{
-    InSpan as _, TracerProvider, carry, current, span, start_span, task as tracer_task,
+    InSpan as _, carry, current, span, start_span, task as tracer_task,
+    testing::{TestProvider, assert_trace},
 };
-
-#[track_caller]
-fn parent_of(spans: &[SpanData], child: &str) -> String {
-    let child = spans.iter().find(|span| span.name == child).expect("child");
-    let parent = spans
-        .iter()
-        .find(|span| span.span_context.span_id() == child.parent_span_id);
-    parent.map_or_else(|| "-".to_owned(), |span| span.name.to_string())
-}
-
-fn finished(provider: &TracerProvider, recorder: &Recorder) -> Vec<SpanData> {
-    provider.shutdown(TIMEOUT).expect("shutdown");
-    let stats = balanced(provider);
-    assert_eq!(stats.started, stats.ended);
-    assert_eq!(stats.exporters[0].exported, recorder.distinct());
-    recorder.spans()
-}
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
@@ -75,14 +59,9 @@ fn both() -> (SpanContext, SpanContext) {
 
 #[test]
 fn span_is_current_at_each_poll_on_whatever_thread_and_nowhere_else() {
-    let recorder = Recorder::default();
-    let provider = provider(&recorder);
-    // The global one would be another test's: these threads have no default.
-    let tracer = provider.tracer("third party");
-    let spans: Vec<_> = {
-        let _default = provider.set_thread_default();
-        (0..50).map(|_| start_span!("task")).collect()
-    };
+    let trace = TestProvider::new();
+    let tracer = trace.tracer("third party");
+    let spans: Vec<_> = (0..50).map(|_| start_span!("task")).collect();
     runtime().block_on(async {
         let tasks = spans.into_iter().map(|span| {
             let own = opentelemetry::trace::Span::span_context(&span).clone();
@@ -105,28 +84,23 @@ fn span_is_current_at_each_poll_on_whatever_thread_and_nowhere_else() {
             assert!(!both().0.is_valid() && !both().1.is_valid());
         }
     });
-    let spans = finished(&provider, &recorder);
-    assert_eq!(spans.len(), 50 + 2 * 500);
-    for span in &spans {
-        match &*span.name {
-            "task" => assert_eq!(span.attributes, [KeyValue::new("polled", true)]),
-            name => assert_eq!(parent_of(&spans, name), "task"),
-        }
-    }
+    let task = "\"task\"\n  polled = true\n".to_owned()
+        + &"  \"native\"\n  \"third party's\"\n".repeat(10);
+    assert_trace!(trace, &task.repeat(50));
+    trace.balance();
 }
 
 #[test]
 fn future_ends_its_span_when_ready_dropped_or_panicked_and_only_then() {
-    let recorder = Recorder::default();
-    let provider = provider(&recorder);
-    let _default = provider.set_thread_default();
+    let trace = TestProvider::new();
     let outer = span!("outer");
     let mut task = task::Context::from_waker(Waker::noop());
-    let ended = || balanced(&provider).ended;
+    let ended = || balanced(trace.provider()).ended;
 
     let mut ready = pin!(pause().in_span(start_span!("ready")));
     assert!(ready.as_mut().poll(&mut task).is_pending());
     assert_eq!(ended(), 0);
+    trace.clock().advance(Duration::from_millis(5));
     assert!(ready.as_mut().poll(&mut task).is_ready());
     assert_eq!(ended(), 1, "before it is dropped");
 
@@ -167,31 +141,36 @@ fn future_ends_its_span_when_ready_dropped_or_panicked_and_only_then() {
     drop(pause().in_span(start_span!("never polled")));
     assert_eq!(ended(), 4);
     drop(outer);
-    let spans = finished(&provider, &recorder);
-    assert_eq!(parent_of(&spans, "ready"), "outer");
-    for span in spans {
-        assert!(span.end_time >= span.start_time);
-    }
+    assert_trace!(
+        trace,
+        r#"
+        "outer"
+            "ready"
+            "dropped"
+            "panicked"
+            "never polled"
+        "#
+    );
+    // By the clock of the provider, though the span was the context's.
+    assert_eq!(trace.span("ready").duration(), Duration::from_millis(5));
+    assert_eq!(trace.span("dropped").duration(), Duration::ZERO);
+    trace.balance();
 }
 
 #[test]
 fn span_whose_context_others_keep_ends_with_its_future() {
-    let recorder = Recorder::default();
-    let provider = provider(&recorder);
-    let _default = provider.set_thread_default();
+    let trace = TestProvider::new();
     let kept = runtime().block_on(async { Context::current() }.in_span(start_span!("x")));
-    assert_eq!(balanced(&provider).ended, 1);
+    assert_eq!(balanced(trace.provider()).ended, 1);
     assert!(kept.has_active_span() && !kept.span().is_recording());
     drop(kept);
-    finished(&provider, &recorder);
+    trace.balance();
 }
 
 #[test]
 fn streams_and_sinks_end_with_their_last_item_and_their_close() {
-    let recorder = Recorder::default();
-    let provider = provider(&recorder);
-    let _default = provider.set_thread_default();
-    let ended = || balanced(&provider).ended;
+    let trace = TestProvider::new();
+    let ended = || balanced(trace.provider()).ended;
     futures_util::FutureExt::now_or_never(async {
         let numbers = stream::iter(0..3).map(|n| {
             drop(span!("item"));
@@ -221,16 +200,25 @@ fn streams_and_sinks_end_with_their_last_item_and_their_close() {
         .expect("ready")
         .expect("closed");
     assert_eq!(ended(), 8, "the sink above with its drop");
-    let spans = finished(&provider, &recorder);
-    assert_eq!(parent_of(&spans, "item"), "stream");
-    assert_eq!(parent_of(&spans, "taken"), "sink");
+    assert_trace!(
+        trace,
+        r#"
+        "stream"
+            "item"
+            "item"
+            "item"
+        "sink"
+            "taken"
+            "taken"
+        "closed"
+        "#
+    );
+    trace.balance();
 }
 
 #[test]
 fn tasks_and_threads_carry_the_current_span_and_baggage() {
-    let recorder = Recorder::default();
-    let provider = provider(&recorder);
-    let _default = provider.set_thread_default();
+    let trace = TestProvider::new();
     let baggage = Context::current_with_baggage([KeyValue::new("tenant", "t1")]);
     let _attached = baggage.attach();
     let tenant = || Context::current().baggage().get("tenant").cloned();
@@ -259,24 +247,34 @@ fn tasks_and_threads_carry_the_current_span_and_baggage() {
     assert!(outer.is_recording());
     drop(outer);
     // What is carried outlives the span.
-    let spans = finished(&provider, &recorder);
-    for name in ["task", "blocking", "thread"] {
-        assert_eq!(parent_of(&spans, name), "outer");
-    }
+    assert_trace!(
+        trace,
+        r#"
+        "outer"
+            "task"
+            "blocking"
+            "thread"
+        "#
+    );
+    trace.balance();
 }
 
 #[test]
 fn span_of_a_context_is_carried_whole() {
-    let recorder = Recorder::default();
-    let provider = provider(&recorder);
-    let _default = provider.set_thread_default();
-    let tracer = provider.tracer("t");
+    let trace = TestProvider::new();
+    let tracer = trace.tracer("t");
     let attached = Context::current_with_span(tracer.start("active")).attach();
     let there = std::thread::spawn(carry(|| {
         current().set_attribute(KeyValue::new("there", true));
     }));
     there.join().expect("thread");
     drop(attached);
-    let spans = finished(&provider, &recorder);
-    assert_eq!(spans[0].attributes, [KeyValue::new("there", true)]);
+    assert_trace!(
+        trace,
+        r#"
+        "active"
+            there = true
+        "#
+    );
+    trace.balance();
 }

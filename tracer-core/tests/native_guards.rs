@@ -18,37 +18,17 @@ use std::{
 
 use opentelemetry::{
     Context, KeyValue,
-    trace::{Span as _, SpanId, TraceContextExt as _, Tracer as _},
+    trace::{Span as _, TraceContextExt as _, Tracer as _},
 };
-use opentelemetry_sdk::trace::SpanData;
-use support::{Recorder, TIMEOUT, balanced, provider, quiet_panic};
-use tracer_core::{LocalSpan, TracerProvider, current, span, start_span};
-
-#[track_caller]
-fn parent_of(spans: &[SpanData], child: &str) -> String {
-    let id = |name: &str| {
-        let span = spans.iter().find(|span| span.name == name);
-        span.unwrap_or_else(|| panic!("no {name}")).parent_span_id
-    };
-    let parent = spans
-        .iter()
-        .find(|span| span.span_context.span_id() == id(child));
-    parent.map_or_else(|| "-".to_owned(), |span| span.name.to_string())
-}
-
-fn finished(provider: &TracerProvider, recorder: &Recorder) -> Vec<SpanData> {
-    provider.shutdown(TIMEOUT).expect("shutdown");
-    let stats = balanced(provider);
-    assert_eq!(stats.started, stats.ended);
-    assert_eq!(stats.exporters[0].exported, recorder.distinct());
-    recorder.spans()
-}
+use support::{TIMEOUT, balanced, quiet_panic};
+use tracer_core::{
+    LocalSpan, TracerProvider, current, span, start_span,
+    testing::{TestProvider, assert_trace},
+};
 
 #[test]
 fn guards_dropped_in_any_order_leave_the_right_span_current() {
-    let recorder = Recorder::default();
-    let provider = provider(&recorder);
-    let _default = provider.set_thread_default();
+    let trace = TestProvider::new();
     // All orders of three.
     for order in [
         [0, 1, 2],
@@ -74,22 +54,15 @@ fn guards_dropped_in_any_order_leave_the_right_span_current() {
         }
         drop(span!("after"));
     }
-    let spans = finished(&provider, &recorder);
-    assert_eq!(spans.len(), 24);
-    let after = spans.iter().filter(|span| span.name == "after");
-    assert!(
-        after
-            .into_iter()
-            .all(|span| span.parent_span_id == SpanId::INVALID)
-    );
+    let after = "\"a\"\n  \"b\"\n    \"c\"\n\"after\"\n";
+    assert_trace!(trace, &after.repeat(6));
+    trace.balance();
 }
 
 #[test]
 fn contexts_and_guards_that_cross_end_with_nothing_current() {
-    let recorder = Recorder::default();
-    let provider = provider(&recorder);
-    let _default = provider.set_thread_default();
-    let tracer = opentelemetry::trace::TracerProvider::tracer(&provider, "t");
+    let trace = TestProvider::new();
+    let tracer = trace.tracer("t");
     let attached = Context::current_with_span(tracer.start("context")).attach();
     let native = span!("native");
     drop(attached);
@@ -101,12 +74,18 @@ fn contexts_and_guards_that_cross_end_with_nothing_current() {
     drop(attached);
     assert!(!current().span_context().is_valid());
     drop(span!("last"));
-    let spans = finished(&provider, &recorder);
-    assert_eq!(parent_of(&spans, "native"), "context");
-    assert_eq!(parent_of(&spans, "after the context"), "native");
-    assert_eq!(parent_of(&spans, "second context"), "native");
-    assert_eq!(parent_of(&spans, "after the native one"), "second context");
-    assert_eq!(parent_of(&spans, "last"), "-");
+    assert_trace!(
+        trace,
+        r#"
+        "context"
+            "native"
+                "after the context"
+                "second context"
+                    "after the native one"
+        "last"
+        "#
+    );
+    trace.balance();
 }
 
 fn panicking() -> i64 {
@@ -115,9 +94,7 @@ fn panicking() -> i64 {
 
 #[test]
 fn panic_ends_the_spans_that_it_unwinds_through() {
-    let recorder = Recorder::default();
-    let provider = provider(&recorder);
-    let _default = provider.set_thread_default();
+    let trace = TestProvider::new();
     let outer = span!("outer");
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let _a = span!("a");
@@ -129,9 +106,16 @@ fn panic_ends_the_spans_that_it_unwinds_through() {
     assert!(panicked.is_err());
     assert_eq!(current().span_context(), outer.span_context());
     drop(outer);
-    let spans = finished(&provider, &recorder);
-    assert_eq!(spans.len(), 4);
-    assert_eq!(parent_of(&spans, "b"), "owned");
+    assert_trace!(
+        trace,
+        r#"
+        "outer"
+            "a"
+                "owned"
+                    "b"
+        "#
+    );
+    trace.balance();
 }
 
 #[test]
@@ -143,9 +127,7 @@ fn values_that_return_early_or_trace_themselves_leave_the_outer_span_current() {
         drop(span!("inside the value"));
         1
     }
-    let recorder = Recorder::default();
-    let provider = provider(&recorder);
-    let _default = provider.set_thread_default();
+    let trace = TestProvider::new();
     {
         let outer = span!("outer");
         assert!(early().is_none());
@@ -153,17 +135,23 @@ fn values_that_return_early_or_trace_themselves_leave_the_outer_span_current() {
         outer.set_attributes((0..2).map(|n| KeyValue::new("n", n + traced())));
         outer.record_error(&Traces);
     }
-    let spans = finished(&provider, &recorder);
-    assert_eq!(parent_of(&spans, "early"), "outer");
-    let inside = spans.iter().filter(|span| span.name == "inside the value");
-    let outer = spans
-        .iter()
-        .find(|span| span.name == "outer")
-        .expect("outer");
-    let parents: Vec<_> = inside.map(|span| span.parent_span_id).collect();
-    assert_eq!(parents, [outer.span_context.span_id(); 3]);
-    assert_eq!(outer.attributes, [KeyValue::new("n", 2)]);
-    assert_eq!(parent_of(&spans, "inside the error"), "outer");
+    assert_trace!(
+        trace,
+        r#"
+        "outer"
+            n = 2
+            event "exception"
+            "early"
+            "with value"
+                value = 1
+            "inside the value"
+            "inside the value"
+            "inside the value"
+            "inside the error"
+                seen = true
+        "#
+    );
+    trace.balance();
 }
 
 /// Traces while it says what it is.
@@ -182,9 +170,8 @@ impl Error for Traces {}
 
 #[test]
 fn leaked_guard_stays_current_and_ends_with_its_thread() {
-    let recorder = Recorder::default();
-    let provider = provider(&recorder);
-    let there = provider.clone();
+    let trace = TestProvider::new();
+    let there = trace.provider().clone();
     let thread = thread::spawn(move || {
         let _default = there.set_thread_default();
         let outer = span!("outer");
@@ -194,8 +181,15 @@ fn leaked_guard_stays_current_and_ends_with_its_thread() {
         balanced(&there).ended
     });
     assert_eq!(thread.join().expect("thread"), 2);
-    let spans = finished(&provider, &recorder);
-    assert_eq!(parent_of(&spans, "child of the leaked"), "leaked");
+    assert_trace!(
+        trace,
+        r#"
+        "outer"
+            "leaked"
+                "child of the leaked"
+        "#
+    );
+    trace.balance();
 }
 
 /// Traces when its thread ends, in whatever order the locals are dropped.
@@ -223,10 +217,9 @@ fn thread_locals_may_hold_guards_and_trace_when_they_are_dropped() {
         static FIRST: RefCell<Option<AtEnd>> = const { RefCell::new(None) };
         static LATER: RefCell<Option<AtEnd>> = const { RefCell::new(None) };
     }
-    let recorder = Recorder::default();
-    let provider = provider(&recorder);
+    let trace = TestProvider::new();
     for traces_before in [true, false] {
-        let there = provider.clone();
+        let there = trace.provider().clone();
         let thread = thread::spawn(move || {
             let at_end = |held| {
                 Some(AtEnd {
@@ -247,21 +240,16 @@ fn thread_locals_may_hold_guards_and_trace_when_they_are_dropped() {
         });
         thread.join().expect("no panic in a destructor");
     }
-    provider.shutdown(TIMEOUT).expect("shutdown");
-    let stats = balanced(&provider);
     // Where there is neither a slot nor a default, nothing is recorded.
-    assert_eq!(stats.started, stats.ended);
+    let stats = trace.balance();
     assert!(stats.ended >= 5, "{stats:#?}");
-    assert_eq!(stats.exporters[0].exported, recorder.distinct());
 }
 
 #[test]
 fn guard_outlives_its_provider_s_shutdown() {
-    let recorder = Recorder::default();
-    let provider = provider(&recorder);
-    let _default = provider.set_thread_default();
+    let trace = TestProvider::new();
     let outer = span!("outer");
-    provider.shutdown(TIMEOUT).expect("shutdown");
+    trace.provider().shutdown(TIMEOUT).expect("shutdown");
     let inner = span!("inner");
     assert!(!inner.is_recording());
     // A process that drains still passes its callers' context on.
@@ -270,7 +258,7 @@ fn guard_outlives_its_provider_s_shutdown() {
     drop(outer);
     drop(inner);
     assert!(!current().span_context().is_valid());
-    let stats = balanced(&provider);
+    let stats = balanced(trace.provider());
     assert_eq!(
         (stats.started, stats.ended, stats.dropped.already_shutdown),
         (1, 1, 1)
@@ -280,9 +268,7 @@ fn guard_outlives_its_provider_s_shutdown() {
 /// `Context` holds the span of an owned handle, so both must end in any order.
 #[test]
 fn span_in_a_context_is_no_different_under_a_guard() {
-    let recorder = Recorder::default();
-    let provider = provider(&recorder);
-    let _default = provider.set_thread_default();
+    let trace = TestProvider::new();
     let guard = span!("guard");
     let held = Context::current_with_span(start_span!("held"));
     assert_eq!(
@@ -292,8 +278,15 @@ fn span_in_a_context_is_no_different_under_a_guard() {
     drop(guard);
     held.span().end();
     drop(held);
-    let spans = finished(&provider, &recorder);
-    assert_eq!(parent_of(&spans, "held"), "guard");
+    assert_trace!(
+        trace,
+        r#"
+        "guard"
+            "held"
+        "#
+    );
+    trace.balance();
+    trace.provider().shutdown(TIMEOUT).expect("shutdown");
     let mut owned = start_span!("closed");
     owned.end();
 }
