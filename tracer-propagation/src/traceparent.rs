@@ -136,11 +136,17 @@ impl Traceparent {
     /// ```
     pub fn to_bytes(self) -> [u8; Self::LEN] {
         let mut out = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        if let Some(field) = out.get_mut(3..35) {
-            hex::encode(&self.trace_id.to_bytes(), field);
-        }
-        if let Some(field) = out.get_mut(36..52) {
-            hex::encode(&self.span_id.to_bytes(), field);
+        let trace_id = u128::from_be_bytes(self.trace_id.to_bytes());
+        let span_id = u64::from_be_bytes(self.span_id.to_bytes());
+        let fields = [
+            (3..19, (trace_id >> 64) as u64),
+            (19..35, trace_id as u64),
+            (36..52, span_id),
+        ];
+        for (place, value) in fields {
+            if let Some(field) = out.get_mut(place) {
+                field.copy_from_slice(&hex::encode_id(value));
+            }
         }
         if let Some(field) = out.get_mut(53..55) {
             hex::encode(&[self.flags.to_u8()], field);

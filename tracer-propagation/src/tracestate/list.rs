@@ -1,35 +1,62 @@
 //! The members of a `tracestate`, checked and borrowed.
 
+use smallvec::SmallVec;
+
 use crate::error::Error;
 use crate::limits::{
     TRACESTATE_KEY_BYTES, TRACESTATE_LARGE_MEMBER_BYTES, TRACESTATE_MEMBERS, TRACESTATE_VALUE_BYTES,
 };
-use crate::ows::{leading, trim};
 use crate::stats;
 
 /// At most 32 members with different keys, each valid by the grammar.
 #[derive(Default)]
 pub(crate) struct List<'a> {
-    members: Vec<(&'a str, &'a str)>,
+    /// Few services are more than eight vendors away from the root.
+    members: SmallVec<[(&'a str, &'a str); 8]>,
     /// Members read so far, those with a repeated key too.
     seen: usize,
+    /// Length of the members, without the commas between them.
+    bytes: usize,
 }
 
 impl<'a> List<'a> {
-    /// Adds the members of one header value.
+    /// Adds the members of one header value, in one pass over it.
     pub(crate) fn extend(&mut self, value: &'a [u8]) -> Result<(), Error> {
-        let mut offset = 0;
-        for member in value.split(|&byte| byte == b',') {
-            let text = trim(member);
-            if !text.is_empty() {
+        // A member with a byte beyond ASCII is refused, so none after it needs to be text.
+        let text = std::str::from_utf8(value).unwrap_or_else(|error| {
+            let valid = value.get(..error.valid_up_to()).unwrap_or_default();
+            std::str::from_utf8(valid).unwrap_or_default()
+        });
+        let mut at = 0;
+        while at < value.len() {
+            at += count(value, at, SPACE);
+            let start = at;
+            if !matches!(value.get(at), None | Some(b',')) {
                 self.seen += 1;
                 if self.seen > TRACESTATE_MEMBERS {
                     return Err(Error::TracestateMembers);
                 }
-                let (key, value) = split(text, offset + leading(member))?;
-                self.push(key, value);
+                at += count(value, at, KEY);
+                let is_key = value.get(at) == Some(&b'=')
+                    && at - start <= TRACESTATE_KEY_BYTES
+                    && value.get(start).is_some_and(|byte| is(*byte, KEY_START));
+                let key = text.get(start..at).filter(|_| is_key);
+                let key = key.ok_or(Error::TracestateKey { offset: start })?;
+
+                at += 1;
+                let start = at;
+                at += count(value, at, VALUE);
+                let member = text.get(start..at).map(|value| value.trim_end_matches(' '));
+                at += count(value, at, SPACE);
+                let is_end = matches!(value.get(at), None | Some(b','));
+                let is_value = |value: &&str| {
+                    is_end && !value.is_empty() && value.len() <= TRACESTATE_VALUE_BYTES
+                };
+                let member = member.filter(is_value);
+                self.push(key, member.ok_or(Error::TracestateValue { offset: start })?);
             }
-            offset += member.len() + 1;
+            // The comma.
+            at += 1;
         }
         Ok(())
     }
@@ -39,6 +66,7 @@ impl<'a> List<'a> {
         let known = self.members.iter().any(|member| member.0 == key);
         if !known && self.members.len() < TRACESTATE_MEMBERS {
             self.members.push((key, value));
+            self.bytes += size(&(key, value));
         }
     }
 
@@ -48,8 +76,10 @@ impl<'a> List<'a> {
         while self.bytes() > limit {
             let large = |member: &(&str, &str)| size(member) > TRACESTATE_LARGE_MEMBER_BYTES;
             let last = self.members.len().saturating_sub(1);
-            self.members
+            let removed = self
+                .members
                 .remove(self.members.iter().rposition(large).unwrap_or(last));
+            self.bytes -= size(&removed);
             dropped += 1;
         }
         if dropped > 0 {
@@ -78,7 +108,7 @@ impl<'a> List<'a> {
 
     /// Length of the header value.
     fn bytes(&self) -> usize {
-        self.members.iter().map(size).sum::<usize>() + self.members.len().saturating_sub(1)
+        self.bytes + self.members.len().saturating_sub(1)
     }
 }
 
@@ -86,10 +116,8 @@ impl<'a> List<'a> {
 pub(crate) fn is_key(key: &str) -> bool {
     let key = key.as_bytes();
     key.len() <= TRACESTATE_KEY_BYTES
-        && matches!(key.first(), Some(b'a'..=b'z' | b'0'..=b'9'))
-        && key.iter().all(
-            |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'*' | b'/' | b'@'),
-        )
+        && key.first().is_some_and(|byte| is(*byte, KEY_START))
+        && count(key, 0, KEY) == key.len()
 }
 
 /// `value = 0*255(chr) nblk-chr`: printable ASCII without `,` and `=`, not ending in a space.
@@ -97,9 +125,7 @@ pub(crate) fn is_value(value: &str) -> bool {
     let value = value.as_bytes();
     value.len() <= TRACESTATE_VALUE_BYTES
         && value.last().is_some_and(|&byte| byte != b' ')
-        && value
-            .iter()
-            .all(|byte| matches!(byte, 0x20..=0x2b | 0x2d..=0x3c | 0x3e..=0x7e))
+        && count(value, 0, VALUE) == value.len()
 }
 
 /// Length of a member in the header.
@@ -107,24 +133,43 @@ fn size((key, value): &(&str, &str)) -> usize {
     key.len() + 1 + value.len()
 }
 
-/// Splits a member that has no white space around it, and checks both halves.
-fn split(member: &[u8], offset: usize) -> Result<(&str, &str), Error> {
-    let bad_key = Error::TracestateKey { offset };
-    let equals = member
-        .iter()
-        .position(|&byte| byte == b'=')
-        .ok_or(bad_key.clone())?;
-    let (key, rest) = member.split_at_checked(equals).ok_or(bad_key.clone())?;
-    let key = std::str::from_utf8(key)
-        .ok()
-        .filter(|key| is_key(key))
-        .ok_or(bad_key)?;
-    let value = rest
-        .strip_prefix(b"=")
-        .and_then(|value| std::str::from_utf8(value).ok())
-        .filter(|value| is_value(value))
-        .ok_or(Error::TracestateValue {
-            offset: offset + equals + 1,
-        })?;
-    Ok((key, value))
+/// How many bytes from `at` on are of the class.
+fn count(text: &[u8], at: usize, class: u8) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    let other = rest.iter().position(|&byte| !is(byte, class));
+    other.unwrap_or(rest.len())
 }
+
+fn is(byte: u8, class: u8) -> bool {
+    CLASSES
+        .get(usize::from(byte))
+        .is_some_and(|classes| classes & class != 0)
+}
+
+const KEY_START: u8 = 1;
+const KEY: u8 = 2;
+const VALUE: u8 = 4;
+const SPACE: u8 = 8;
+
+/// What each byte may be a part of.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the compiler evaluates it, and would refuse"
+)]
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'a'..=b'z' | b'0'..=b'9' => KEY_START | KEY | VALUE,
+            b'_' | b'-' | b'*' | b'/' | b'@' => KEY | VALUE,
+            b' ' => VALUE | SPACE,
+            b'\t' => SPACE,
+            b',' | b'=' => 0,
+            b'!'..=b'~' => VALUE,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
