@@ -11,6 +11,7 @@
 )]
 
 mod baggage;
+mod carriers;
 mod examples;
 mod service;
 mod traceparent;

@@ -2,19 +2,32 @@
 //!
 //! `opentelemetry`'s [`Extractor`] hands out one `&str` per name and a fresh `Vec` for several;
 //! its [`Injector`] wants an owned `String`. [`Carrier`] and [`CarrierMut`] do the same work on
-//! bytes, without allocation, and see every value of a repeated header. With feature `http`,
-//! `http::HeaderMap` is a carrier. [`ExtractorCarrier`] and [`InjectorCarrier`] make a carrier of
-//! whatever implements the traits of `opentelemetry` (a `HashMap<String, String>`, say);
-//! [`CarrierExtractor`] and [`CarrierInjector`] go the other way.
+//! bytes, without allocation, and see every value of a repeated header.
+//!
+//! | what | carrier |
+//! | --- | --- |
+//! | HTTP | `http::HeaderMap`, with feature `http` |
+//! | gRPC | the `HeaderMap` of tonic's metadata: `request.metadata().as_ref()`, `metadata_mut().as_mut()` |
+//! | Kafka and other messages | `Vec<(String, Vec<u8>)>`, and any list of names and bytes |
+//! | maps | `HashMap<String, String>`, `BTreeMap<String, String>` |
+//! | processes | [`Environment`] to read, `std::process::Command` to write |
+//! | the traits of `opentelemetry` | [`ExtractorCarrier`] and [`InjectorCarrier`]; the other way [`CarrierExtractor`] and [`CarrierInjector`] |
+//!
+//! Limits are those of a propagator and count over all headers of its format, whatever carries them.
 
+mod environment;
 #[cfg(feature = "http")]
 mod http;
+mod list;
+mod map;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::ControlFlow;
 
 use opentelemetry::propagation::{Extractor, Injector};
+
+pub use self::environment::Environment;
 
 /// A place that headers are read from. Names are matched without regard to case.
 ///
@@ -24,7 +37,7 @@ use opentelemetry::propagation::{Extractor, Injector};
 /// use std::ops::ControlFlow;
 /// use tracer_propagation::carrier::Carrier;
 ///
-/// /// The headers of a Kafka record: bytes, order kept, names may repeat.
+/// /// Stands for the message of a client library.
 /// struct Record(Vec<(String, Vec<u8>)>);
 ///
 /// impl Carrier for Record {
@@ -59,6 +72,17 @@ pub trait Carrier {
 
     /// Calls `visit` with each header name, in any order, until it breaks. A name may come twice.
     fn each_name<'a>(&'a self, visit: &mut dyn FnMut(&'a str) -> ControlFlow<()>);
+}
+
+/// A reference to a carrier is one: that makes a `&dyn Carrier` of a slice.
+impl<C: Carrier + ?Sized> Carrier for &C {
+    fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8]) -> ControlFlow<()>) {
+        (**self).each_value(name, visit);
+    }
+
+    fn each_name<'a>(&'a self, visit: &mut dyn FnMut(&'a str) -> ControlFlow<()>) {
+        (**self).each_name(visit);
+    }
 }
 
 /// A place that headers are written to.

@@ -1,0 +1,96 @@
+//! Lists of names and bytes as carriers: the headers of Kafka, NATS, AMQP and others.
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
+use crate::carrier::{Carrier, CarrierMut};
+
+/// Order is kept and names may repeat. What a client library has is read as `&[(&str, &[u8])]`.
+impl<K: AsRef<str>, V: AsRef<[u8]>> Carrier for [(K, V)] {
+    fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8]) -> ControlFlow<()>) {
+        for (key, value) in self {
+            if key.as_ref().eq_ignore_ascii_case(name) && visit(value.as_ref()).is_break() {
+                return;
+            }
+        }
+    }
+
+    fn each_name<'a>(&'a self, visit: &mut dyn FnMut(&'a str) -> ControlFlow<()>) {
+        for (key, _) in self {
+            if visit(key.as_ref()).is_break() {
+                return;
+            }
+        }
+    }
+}
+
+/// As the slice of it.
+impl<K: AsRef<str>, V: AsRef<[u8]>> Carrier for Vec<(K, V)> {
+    fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8]) -> ControlFlow<()>) {
+        self.as_slice().each_value(name, visit);
+    }
+
+    fn each_name<'a>(&'a self, visit: &mut dyn FnMut(&'a str) -> ControlFlow<()>) {
+        self.as_slice().each_name(visit);
+    }
+}
+
+/// Values may be `String`, `Vec<u8>`, `bytes::Bytes` and the like. What is set goes to the end.
+impl<K, V> CarrierMut for Vec<(K, V)>
+where
+    K: AsRef<str> + for<'n> From<&'n str>,
+    V: From<String>,
+{
+    fn set(&mut self, name: &str, value: Cow<'_, str>) {
+        CarrierMut::remove(self, name);
+        self.push((K::from(name), V::from(value.into_owned())));
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.retain(|(key, _)| !key.as_ref().eq_ignore_ascii_case(name));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::Context;
+    use opentelemetry::trace::TraceContextExt;
+
+    use crate::{CompositePropagator, Propagator};
+
+    const PARENT: &[u8] = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    #[test]
+    fn bytes_are_read_in_order_and_written_once() {
+        let received: &[(&str, &[u8])] = &[
+            ("TraceParent", PARENT),
+            ("tracestate", b"a=1"),
+            ("key", b"\xff\x00"),
+            ("tracestate", b"b=2"),
+            ("baggage", b"\xff"),
+            ("baggage", b"c=3"),
+        ];
+        let propagator = CompositePropagator::default();
+        let cx = propagator.extract_from(&Context::new(), &received);
+        let copied = propagator.extract_from(&Context::new(), &received.to_vec());
+        assert_eq!(copied.span().span_context(), cx.span().span_context());
+        assert!(cx.span().span_context().is_sampled());
+
+        let mut sent: Vec<(String, Vec<u8>)> = vec![
+            ("TRACEPARENT".to_owned(), b"stale".to_vec()),
+            ("key".to_owned(), b"\xff\x00".to_vec()),
+        ];
+        propagator.inject_into(&cx, &mut sent);
+        let sent: Vec<_> = sent
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_slice()))
+            .collect();
+        let expected: [(&str, &[u8]); 4] = [
+            ("key", b"\xff\x00"),
+            ("traceparent", PARENT),
+            ("tracestate", b"a=1,b=2"),
+            ("baggage", b"c=3"),
+        ];
+        assert_eq!(sent, expected);
+    }
+}
