@@ -6,40 +6,19 @@
     reason = "a test may fail"
 )]
 
-mod support;
-
 use std::sync::{Arc, Mutex};
 
 use opentelemetry::{
     Context, InstrumentationScope, KeyValue, TraceId,
     trace::{
         Link, Span as _, SpanContext, SpanKind, TraceContextExt as _, TraceState, Tracer as _,
-        TracerProvider as _,
     },
 };
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample, SpanData};
-use support::{Recorder, TIMEOUT, balanced, spans};
-use tracer_core::{Span, SpanProcessor, SpanRecord, TracerProvider, current, span, start_span};
-
-#[track_caller]
-fn parent_of(spans: &[SpanData], child: &str) -> String {
-    let id = |name: &str| {
-        let span = spans.iter().find(|span| span.name == name);
-        span.unwrap_or_else(|| panic!("no {name}")).parent_span_id
-    };
-    let parent = spans
-        .iter()
-        .find(|span| span.span_context.span_id() == id(child));
-    parent.map_or_else(|| "-".to_owned(), |span| span.name.to_string())
-}
-
-fn finished(provider: &TracerProvider, recorder: &Recorder) -> Vec<SpanData> {
-    provider.shutdown(TIMEOUT).expect("shutdown");
-    let stats = balanced(provider);
-    assert_eq!(stats.started, stats.ended);
-    assert_eq!(stats.exporters[0].exported, recorder.distinct());
-    recorder.spans()
-}
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+use tracer_core::{
+    Span, SpanProcessor, SpanRecord, current, span, start_span,
+    testing::{TestProvider, assert_trace},
+};
 
 /// Keeps what it is asked with, and passes the parent's tracestate on.
 #[derive(Clone, Debug, Default)]
@@ -88,45 +67,43 @@ impl SpanProcessor for Asked {
 #[test]
 fn samplers_and_processors_are_given_the_parent_and_the_first_attributes() {
     let (sampler, processor) = (Asked::default(), Asked::default());
-    let spans = spans(
-        |builder| {
-            builder
-                .sampler(sampler.clone())
-                .processor(processor.clone())
-        },
-        |provider| {
-            let _default = provider.set_thread_default();
-            let outer = span!("outer", "given" = 1);
-            let outer_context = outer.span_context();
-            let inner = start_span!("inner", "given" = 1);
-            drop(span!(parent: None, "root", "given" = 1));
-            provider
-                .tracer("t")
-                .span_builder("tracer")
-                .with_attributes([KeyValue::new("given", 1)])
-                .start(&provider.tracer("t"))
-                .end();
-            let active = Context::current_with_span(inner).attach();
-            drop(span!(parent: None, "root under active", "given" = 1));
-            drop(active);
-            for asked in [&sampler, &processor] {
-                let asked = asked.0.lock().expect("lock");
-                let expected = [
-                    ("outer", None),
-                    ("inner", Some(outer_context.clone())),
-                    ("root", None),
-                    ("tracer", Some(outer_context.clone())),
-                    ("root under active", None),
-                ];
-                let expected = expected.map(|(name, parent)| (name.to_owned(), parent));
-                assert_eq!(*asked, expected);
-            }
-        },
-    );
+    let trace = TestProvider::with(|builder| {
+        builder
+            .sampler(sampler.clone())
+            .processor(processor.clone())
+    });
+    let outer = span!("outer", "given" = 1);
+    let outer_context = outer.span_context();
+    let inner = start_span!("inner", "given" = 1);
+    drop(span!(parent: None, "root", "given" = 1));
+    let tracer = trace.tracer("t");
+    tracer
+        .span_builder("tracer")
+        .with_attributes([KeyValue::new("given", 1)])
+        .start(&tracer)
+        .end();
+    let active = Context::current_with_span(inner).attach();
+    drop(span!(parent: None, "root under active", "given" = 1));
+    drop(active);
+    drop(outer);
+    for asked in [&sampler, &processor] {
+        let asked = asked.0.lock().expect("lock");
+        let expected = [
+            ("outer", None),
+            ("inner", Some(outer_context.clone())),
+            ("root", None),
+            ("tracer", Some(outer_context.clone())),
+            ("root under active", None),
+        ];
+        let expected = expected.map(|(name, parent)| (name.to_owned(), parent));
+        assert_eq!(*asked, expected);
+    }
+    let spans = trace.spans();
     assert_eq!(spans.len(), 5);
     for span in spans {
         assert_eq!(span.span_context.trace_state().header(), "s=1");
     }
+    trace.balance();
 }
 
 /// Makes native spans in every callback, current ones too.
@@ -160,23 +137,21 @@ impl SpanProcessor for Inside {
 
 #[test]
 fn processor_that_traces_natively_does_not_feed_itself() {
-    let recorder = Recorder::default();
-    let provider = TracerProvider::builder()
-        .exporter(recorder.clone())
-        .processor(Inside)
-        .build()
-        .expect("provider");
-    let _default = provider.set_thread_default();
+    let trace = TestProvider::with(|builder| builder.processor(Inside));
     let outer = span!("outer", "key" = 1);
     let inner = span!("inner");
     inner.end();
     drop(inner);
     assert_eq!(current().span_context(), outer.span_context());
     drop(outer);
-    let stats = provider.stats();
-    assert_eq!((stats.processor_panics, stats.started), (0, 2));
-    let spans = finished(&provider, &recorder);
-    assert_eq!(parent_of(&spans, "inner"), "outer");
+    assert_trace!(
+        trace,
+        r#"
+        "outer"
+            "inner"
+        "#
+    );
+    assert_eq!(trace.balance().processor_panics, 0);
 }
 
 /// Makes a native span that is sampled by itself, once.
@@ -206,17 +181,19 @@ impl ShouldSample for TracingSampler {
 
 #[test]
 fn sampler_that_traces_natively_leaves_the_parent_current() {
-    let recorder = Recorder::default();
-    let provider = TracerProvider::builder()
-        .exporter(recorder.clone())
-        .sampler(TracingSampler)
-        .build()
-        .expect("provider");
-    let _default = provider.set_thread_default();
+    let trace = TestProvider::with(|builder| builder.sampler(TracingSampler));
     let outer = span!(parent: None, "outer");
     drop(span!("inner"));
     drop(outer);
-    let spans = finished(&provider, &recorder);
-    assert_eq!(spans.len(), 4);
-    assert_eq!(parent_of(&spans, "inner"), "outer");
+    assert_trace!(
+        trace,
+        r#"
+        unordered
+        "inside the sampler"
+        "outer"
+            "inside the sampler"
+            "inner"
+        "#
+    );
+    trace.balance();
 }

@@ -19,14 +19,14 @@ use std::{
 
 use opentelemetry::{
     Context, KeyValue, SpanId, TraceId,
-    trace::{
-        Link, Span as _, SpanKind, TraceContextExt as _, TraceState, Tracer as _,
-        TracerProvider as _,
-    },
+    trace::{Link, Span as _, SpanKind, TraceContextExt as _, TraceState, Tracer as _},
 };
 use opentelemetry_sdk::trace::{IdGenerator, SamplingDecision, SamplingResult, ShouldSample};
-use support::{remote, spans};
-use tracer_core::TraceIdRandomness;
+use support::remote;
+use tracer_core::{
+    TraceIdRandomness,
+    testing::{TestProvider, assert_trace},
+};
 
 /// Keeps what it was asked, and answers with what its fields say.
 #[derive(Debug)]
@@ -85,39 +85,36 @@ fn rows_52_53_and_55_sampler_sees_the_whole_context_and_sets_the_tracestate() {
             decision: decision.clone(),
             seen,
         };
-        let exported = spans(
-            |builder| builder.sampler(judge),
-            |provider| {
-                let tracer = provider.tracer("t");
-                let context = Context::new()
-                    .with_value(Tenant("acme"))
-                    .with_remote_span_context(remote(0x03));
-                let span = tracer
-                    .span_builder("x")
-                    .with_attributes([KeyValue::new("at", "start")])
-                    .with_links(vec![Link::new(remote(1), vec![], 0)])
-                    .start_with_context(&tracer, &context);
-                let made = span.span_context();
-                assert_eq!(made.trace_state().header(), "judge=yes");
-                assert_ne!(
-                    made.span_id(),
-                    remote(1).span_id(),
-                    "a new id even if dropped"
-                );
-                // The random flag of the parent is kept, the sampled flag is the decision's.
-                let sampled = decision == SamplingDecision::RecordAndSample;
-                assert_eq!(made.trace_flags().to_u8(), 0x02 | u8::from(sampled));
-                assert_eq!(span.is_recording(), decision != SamplingDecision::Drop);
-            },
+        let trace = TestProvider::with(|builder| builder.sampler(judge));
+        let tracer = trace.tracer("t");
+        let context = Context::new()
+            .with_value(Tenant("acme"))
+            .with_remote_span_context(remote(0x03));
+        let span = tracer
+            .span_builder("x")
+            .with_attributes([KeyValue::new("at", "start")])
+            .with_links(vec![Link::new(remote(1), vec![], 0)])
+            .start_with_context(&tracer, &context);
+        let made = span.span_context();
+        assert_eq!(made.trace_state().header(), "judge=yes");
+        assert_ne!(
+            made.span_id(),
+            remote(1).span_id(),
+            "a new id even if dropped"
         );
+        // The random flag of the parent is kept, the sampled flag is the decision's.
+        let sampled = decision == SamplingDecision::RecordAndSample;
+        assert_eq!(made.trace_flags().to_u8(), 0x02 | u8::from(sampled));
+        assert_eq!(span.is_recording(), decision != SamplingDecision::Drop);
+        drop(span);
         let asked = vec![("x".to_owned(), "acme 1 1".to_owned())];
         assert_eq!(*seen.lock().expect("seen"), asked);
-        if decision == SamplingDecision::RecordAndSample {
-            let by = KeyValue::new("by", "sampler");
-            assert_eq!(exported[0].attributes, [KeyValue::new("at", "start"), by]);
-        } else {
-            assert_eq!(exported, []);
-        }
+        let exported = r#"
+        "x" remote
+            at = "start"
+            by = "sampler"
+        "#;
+        assert_trace!(trace, if sampled { exported } else { "" });
     }
 }
 
@@ -154,22 +151,19 @@ fn row_56_ids_are_the_generators_and_random_only_if_it_says_so() {
         (TraceIdRandomness::Unknown, 0x01),
         (TraceIdRandomness::Random, 0x03),
     ] {
-        spans(
-            |builder| builder.id_generator(Counting::default(), randomness),
-            |provider| {
-                let tracer = provider.tracer("t");
-                let root = tracer.start("root");
-                let context = root.span_context();
-                assert_eq!(context.trace_id(), TraceId::from(1));
-                assert_eq!(context.span_id(), SpanId::from(2));
-                assert_eq!(context.trace_flags().to_u8(), flags);
-                let parent = Context::new().with_remote_span_context(remote(0x03));
-                let child = tracer.start_with_context("child", &parent);
-                assert_eq!(child.span_context().trace_id(), remote(1).trace_id());
-                assert_eq!(child.span_context().span_id(), SpanId::from(3));
-                assert_eq!(child.span_context().trace_flags().to_u8(), 0x03);
-            },
-        );
+        let trace =
+            TestProvider::with(|builder| builder.id_generator(Counting::default(), randomness));
+        let tracer = trace.tracer("t");
+        let root = tracer.start("root");
+        let context = root.span_context();
+        assert_eq!(context.trace_id(), TraceId::from(1));
+        assert_eq!(context.span_id(), SpanId::from(2));
+        assert_eq!(context.trace_flags().to_u8(), flags);
+        let parent = Context::new().with_remote_span_context(remote(0x03));
+        let child = tracer.start_with_context("child", &parent);
+        assert_eq!(child.span_context().trace_id(), remote(1).trace_id());
+        assert_eq!(child.span_context().span_id(), SpanId::from(3));
+        assert_eq!(child.span_context().trace_flags().to_u8(), 0x03);
     }
 }
 
@@ -180,19 +174,15 @@ fn generator_that_panics_or_gives_zero_is_replaced_and_counted() {
             broken: Some(broken),
             ..Counting::default()
         };
-        let made = spans(
-            |builder| builder.id_generator(generator, TraceIdRandomness::Unknown),
-            |provider| {
-                for _ in 0..100 {
-                    provider.tracer("t").start("x");
-                }
-                assert_eq!(provider.stats().id_failures, 100);
-            },
-        );
-        let ids: HashSet<_> = made
-            .iter()
-            .map(|span| span.span_context.trace_id())
-            .collect();
+        let trace = TestProvider::with(|builder| {
+            builder.id_generator(generator, TraceIdRandomness::Unknown)
+        });
+        for _ in 0..100 {
+            trace.tracer("t").start("x");
+        }
+        assert_eq!(trace.balance().id_failures, 100);
+        let made = trace.spans();
+        let ids: HashSet<_> = made.iter().map(|span| span.trace_id()).collect();
         assert_eq!(ids.len(), 100, "{broken}");
         assert!(made.iter().all(|span| span.span_context.is_valid()));
     }

@@ -16,21 +16,17 @@ use opentelemetry::{
         TraceState, Tracer as _, TracerProvider as _,
     },
 };
-use opentelemetry_sdk::trace::SpanData;
-use support::{Recorder, TIMEOUT, balanced};
-use tracer_core::{SpanLimits, TracerProvider};
+use support::TIMEOUT;
+use tracer_core::{
+    SpanLimits, TracerProvider,
+    testing::{FinishedSpan, TestProvider},
+};
 
-fn one(limits: SpanLimits, program: impl FnOnce(&tracer_core::Tracer)) -> SpanData {
-    let recorder = Recorder::default();
-    let provider = TracerProvider::builder()
-        .exporter(recorder.clone())
-        .span_limits(limits)
-        .build()
-        .expect("provider");
-    program(&provider.tracer("t"));
-    provider.shutdown(TIMEOUT).expect("shutdown");
-    balanced(&provider);
-    recorder.spans().remove(0)
+fn one(limits: SpanLimits, program: impl FnOnce(&tracer_core::Tracer)) -> FinishedSpan {
+    let trace = TestProvider::with(|builder| builder.span_limits(limits));
+    program(&trace.tracer("t"));
+    trace.balance();
+    trace.spans().remove(0)
 }
 
 /// common/README.md "Attribute Collections" holds for every collection, not only a span's.
@@ -180,7 +176,7 @@ fn error_that_cannot_be_written_is_recorded_as_far_as_it_goes() {
         span.record_error(&Mute);
     });
     assert_eq!(span.events.len(), 2);
-    for event in &span.events.events {
+    for event in &span.events {
         let message = KeyValue::new("exception.message", "so far");
         assert!(event.attributes.contains(&message), "{event:?}");
     }

@@ -21,7 +21,8 @@ use opentelemetry::{
         Tracer as _, TracerProvider as _,
     },
 };
-use support::{Recorder, TIMEOUT, balanced, provider, remote, spans};
+use support::remote;
+use tracer_core::testing::{TestProvider, assert_trace};
 
 #[test]
 fn rows_0_to_4_tracers_carry_name_version_schema_url_and_attributes() {
@@ -31,25 +32,21 @@ fn rows_0_to_4_tracers_carry_name_version_schema_url_and_attributes() {
         .with_attributes([KeyValue::new("k", "v")])
         .build();
     let made = scope.clone();
-    let spans = spans(
-        |builder| builder,
-        |provider| {
-            provider.tracer("plain").start("a");
-            provider.tracer_with_scope(made).start("b");
-        },
-    );
-    assert_eq!(spans[0].instrumentation_scope.name(), "plain");
+    let trace = TestProvider::new();
+    trace.tracer("plain").start("a");
+    trace.provider().tracer_with_scope(made).start("b");
+    assert_eq!(trace.span("a").scope.name(), "plain");
     // Row 60: Fetch InstrumentationScope from ReadableSpan.
-    assert_eq!(spans[1].instrumentation_scope, scope);
+    assert_eq!(trace.span("b").scope, scope);
 }
 
 #[test]
 fn rows_5_and_14_providers_and_tracers_are_safe_for_concurrent_calls() {
-    let recorder = Recorder::default();
-    let provider = provider(&recorder);
+    let trace = TestProvider::new();
+    let provider = trace.provider();
     thread::scope(|scope| {
         for thread in 0..8 {
-            let (provider, shared) = (&provider, provider.tracer("shared"));
+            let shared = provider.tracer("shared");
             scope.spawn(move || {
                 for turn in 0..50 {
                     shared.start("x");
@@ -61,85 +58,74 @@ fn rows_5_and_14_providers_and_tracers_are_safe_for_concurrent_calls() {
             });
         }
     });
-    provider.force_flush(TIMEOUT).expect("flush");
-    assert_eq!(recorder.distinct(), 800);
-    let scopes: HashSet<_> = recorder
-        .spans()
-        .into_iter()
-        .map(|span| span.instrumentation_scope)
-        .collect();
+    let spans = trace.spans();
+    let ids: HashSet<_> = spans.iter().map(|span| span.span_id()).collect();
+    assert_eq!(ids.len(), 800);
+    let scopes: HashSet<_> = spans.into_iter().map(|span| span.scope).collect();
     assert_eq!(scopes.len(), 1 + 4 * 50);
-    balanced(&provider);
+    trace.balance();
 }
 
 #[test]
 fn rows_8_9_12_and_13_active_span_is_set_got_and_restored() {
-    spans(
-        |builder| builder,
-        |provider| {
-            let tracer = provider.tracer("t");
-            assert!(!Context::current().has_active_span());
-            let span = tracer.start("active");
-            let id = span.span_context().span_id();
-            let guard = Context::current_with_span(span).attach();
-            assert_eq!(Context::current().span().span_context().span_id(), id);
-            // Row 20: Create with default parent (active span).
-            let child = tracer.start("child");
-            assert_ne!(child.span_context().span_id(), id);
-            drop(guard);
-            assert!(!Context::current().has_active_span());
-        },
+    let trace = TestProvider::new();
+    let tracer = trace.tracer("t");
+    assert!(!Context::current().has_active_span());
+    let span = tracer.start("active");
+    let id = span.span_context().span_id();
+    let guard = Context::current_with_span(span).attach();
+    assert_eq!(Context::current().span().span_context().span_id(), id);
+    tracer.start("child");
+    drop(guard);
+    assert!(!Context::current().has_active_span());
+    // Row 20: Create with default parent (active span).
+    assert_trace!(
+        trace,
+        r#"
+        "active"
+            "child"
+        "#
     );
 }
 
 #[test]
 fn rows_15_and_16_contexts_are_valid_and_local_and_know_a_remote_parent() {
-    let spans = spans(
-        |builder| builder,
-        |provider| {
-            let tracer = provider.tracer("t");
-            let parent = Context::new().with_remote_span_context(remote(1));
-            let child = tracer.start_with_context("child", &parent);
-            assert!(child.span_context().is_valid());
-            assert!(!child.span_context().is_remote());
-            // Row 22: only a context may be the parent; one without a span makes a root (19, 21).
-            let root = tracer.start_with_context("root", &Context::new());
-            assert_ne!(root.span_context().trace_id(), remote(1).trace_id());
-        },
+    let trace = TestProvider::new();
+    let tracer = trace.tracer("t");
+    let parent = Context::new().with_remote_span_context(remote(1));
+    let child = tracer.start_with_context("child", &parent);
+    assert!(child.span_context().is_valid());
+    assert!(!child.span_context().is_remote());
+    // Row 22: only a context may be the parent; one without a span makes a root (19, 21).
+    let root = tracer.start_with_context("root", &Context::new());
+    assert_ne!(root.span_context().trace_id(), remote(1).trace_id());
+    drop((child, root));
+    assert_trace!(
+        trace,
+        r#"
+        "child" remote
+        "root"
+        "#
     );
-    let by_name = |name| spans.iter().find(|span| span.name == name).expect("span");
-    let child = by_name("child");
-    assert_eq!(child.span_context.trace_id(), remote(1).trace_id());
+    let child = trace.span("child");
+    assert_eq!(child.trace_id(), remote(1).trace_id());
     assert_eq!(child.parent_span_id, remote(1).span_id());
-    assert!(child.parent_span_is_remote);
-    let root = by_name("root");
-    assert_eq!(root.parent_span_id, SpanId::INVALID);
-    assert!(!root.parent_span_is_remote);
 }
 
 #[test]
 fn rows_28_and_29_span_records_until_its_end_and_only_once() {
-    let spans = spans(
-        |builder| builder,
-        |provider| {
-            let mut span = provider.tracer("t").start("x");
-            assert!(span.is_recording());
-            span.end();
-            assert!(!span.is_recording());
-            span.update_name("late");
-            span.set_attribute(KeyValue::new("late", 1));
-            span.add_event("late", vec![]);
-            span.add_link(remote(1), vec![]);
-            span.set_status(Status::Ok);
-            span.end();
-        },
-    );
-    let [span] = &spans[..] else {
-        panic!("ended once")
-    };
-    assert_eq!((span.name.as_ref(), span.attributes.len()), ("x", 0));
-    assert_eq!((span.events.len(), span.links.len()), (0, 0));
-    assert_eq!(span.status, Status::Unset);
+    let trace = TestProvider::new();
+    let mut span = trace.tracer("t").start("x");
+    assert!(span.is_recording());
+    span.end();
+    assert!(!span.is_recording());
+    span.update_name("late");
+    span.set_attribute(KeyValue::new("late", 1));
+    span.add_event("late", vec![]);
+    span.add_link(remote(1), vec![]);
+    span.set_status(Status::Ok);
+    span.end();
+    assert_trace!(trace, r#" "x" exactly "#);
 }
 
 /// trace/api.md "Set Status".
@@ -157,67 +143,56 @@ fn row_30_status_ok_is_final_the_last_error_wins_and_unset_is_ignored() {
         (vec![b, a.clone()], a.clone()),
         (vec![a.clone(), Status::error("")], Status::error("")),
     ] {
-        let spans = spans(
-            |builder| builder,
-            |provider| {
-                let mut span = provider.tracer("t").start("x");
-                for status in set.clone() {
-                    span.set_status(status);
-                }
-            },
-        );
-        assert_eq!(spans[0].status, expected, "{set:?}");
+        let trace = TestProvider::new();
+        let mut span = trace.tracer("t").start("x");
+        for status in set.clone() {
+            span.set_status(status);
+        }
+        span.end();
+        assert_eq!(trace.span("x").status, expected, "{set:?}");
     }
 }
 
 #[test]
 fn rows_31_and_49_one_span_takes_calls_of_many_threads() {
-    let spans = spans(
-        |builder| builder,
-        |provider| {
-            let context = Context::new().with_span(provider.tracer("t").start("x"));
-            thread::scope(|scope| {
-                for thread in 0..8 {
-                    let context = &context;
-                    scope.spawn(move || {
-                        for turn in 0..10 {
-                            let key = format!("{thread}.{turn}");
-                            context.span().set_attribute(KeyValue::new(key, turn));
-                            context.span().add_event("e", vec![]);
-                        }
-                    });
+    let trace = TestProvider::new();
+    let context = Context::new().with_span(trace.tracer("t").start("x"));
+    thread::scope(|scope| {
+        for thread in 0..8 {
+            let context = &context;
+            scope.spawn(move || {
+                for turn in 0..10 {
+                    let key = format!("{thread}.{turn}");
+                    context.span().set_attribute(KeyValue::new(key, turn));
+                    context.span().add_event("e", vec![]);
                 }
             });
-            context.span().end();
-        },
-    );
-    assert_eq!(spans[0].attributes.len(), 80);
-    assert_eq!(spans[0].events.len(), 80);
+        }
+    });
+    context.span().end();
+    let span = trace.span("x");
+    assert_eq!((span.attributes.len(), span.events.len()), (80, 80));
 }
 
 #[test]
 fn row_43_keys_and_values_may_be_any_unicode() {
     let long = "日本語".repeat(100);
     let texts = ["ключ", "🦀🔑", "e\u{301}", "\u{10ffff}", "a b\tc\n", &long];
-    let spans = spans(
-        |builder| builder,
-        |provider| {
-            let mut span = provider.tracer("t").start("имя 🦀");
-            for text in texts {
-                span.set_attribute(KeyValue::new(text.to_owned(), text.to_owned()));
-            }
-            // Keys that differ only in normal form or case are different keys.
-            span.set_attribute(KeyValue::new("\u{e9}", 1));
-            span.set_attribute(KeyValue::new("É", 2));
-        },
-    );
-    assert_eq!(spans[0].name, "имя 🦀");
+    let trace = TestProvider::new();
+    let mut span = trace.tracer("t").start("имя 🦀");
+    for text in texts {
+        span.set_attribute(KeyValue::new(text.to_owned(), text.to_owned()));
+    }
+    // Keys that differ only in normal form or case are different keys.
+    span.set_attribute(KeyValue::new("\u{e9}", 1));
+    span.set_attribute(KeyValue::new("É", 2));
+    span.end();
     let mut expected: Vec<_> = texts
         .iter()
         .map(|text| KeyValue::new((*text).to_owned(), (*text).to_owned()))
         .collect();
     expected.extend([KeyValue::new("\u{e9}", 1), KeyValue::new("É", 2)]);
-    assert_eq!(spans[0].attributes, expected);
+    assert_eq!(trace.span("имя 🦀").attributes, expected);
 }
 
 #[test]
@@ -232,23 +207,17 @@ fn rows_44_to_46_links_keep_their_order_from_before_and_after_the_start() {
             TraceState::NONE,
         )
     };
-    let spans = spans(
-        |builder| builder,
-        |provider| {
-            let tracer = provider.tracer("t");
-            let mut span = tracer
-                .span_builder("x")
-                .with_links((1..4).map(|n| Link::new(target(n), vec![], 0)).collect())
-                .start(&tracer);
-            for n in [6, 5, 4] {
-                span.add_link(target(n), vec![]);
-            }
-        },
-    );
-    let order: Vec<_> = spans[0]
-        .links
-        .iter()
-        .map(|link| link.span_context.clone())
-        .collect();
+    let trace = TestProvider::new();
+    let tracer = trace.tracer("t");
+    let mut span = tracer
+        .span_builder("x")
+        .with_links((1..4).map(|n| Link::new(target(n), vec![], 0)).collect())
+        .start(&tracer);
+    for n in [6, 5, 4] {
+        span.add_link(target(n), vec![]);
+    }
+    span.end();
+    let links = trace.span("x").links.into_iter();
+    let order: Vec<_> = links.map(|link| link.span_context).collect();
     assert_eq!(order, [1, 2, 3, 6, 5, 4].map(target));
 }

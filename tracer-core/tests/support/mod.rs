@@ -23,7 +23,7 @@ use opentelemetry::{
 use opentelemetry_sdk::trace::SpanData;
 use tracer_core::{
     BatchConfig, ExportError, ExportFuture, ExportSuccess, SpanBatch, SpanExporter, Stats, Status,
-    TracerProvider, TracerProviderBuilder,
+    TracerProvider,
 };
 
 pub const TIMEOUT: Duration = Duration::from_secs(20);
@@ -172,20 +172,6 @@ pub fn rounds(usual: usize, full: usize) -> usize {
 /// Panics without a word: the hook, which prints, is not called.
 pub fn quiet_panic() -> ! {
     std::panic::resume_unwind(Box::new("asked to"))
-}
-
-/// The spans that a program makes.
-pub fn spans(
-    set_up: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
-    program: impl FnOnce(&TracerProvider),
-) -> Vec<SpanData> {
-    let recorder = Recorder::default();
-    let builder = TracerProvider::builder().exporter(recorder.clone());
-    let provider = set_up(builder).build().expect("provider");
-    program(&provider);
-    provider.shutdown(TIMEOUT).expect("shutdown");
-    balanced(&provider);
-    recorder.spans()
 }
 
 /// The context of a parent elsewhere.
