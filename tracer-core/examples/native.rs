@@ -8,10 +8,10 @@ use opentelemetry::{
     propagation::TextMapPropagator as _,
     trace::{SpanKind, Status},
 };
-use opentelemetry_sdk::{propagation::TraceContextPropagator, trace::InMemorySpanExporter};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracer_core::{
-    InSpan as _, TracerProvider, carry, current, current_context, sdk::SdkExporter, span,
-    start_span, task,
+    InSpan as _, TracerProvider, carry, current, current_context, span, start_span, task,
+    testing::{InMemoryExporter, tree},
 };
 
 /// A scope is a span: it ends with the guard.
@@ -44,21 +44,15 @@ async fn checkout() {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let memory = InMemorySpanExporter::default();
-    let provider = TracerProvider::builder()
-        .exporter(SdkExporter::new(memory.clone()))
-        .build()?;
+    let memory = InMemoryExporter::new();
+    let provider = TracerProvider::builder().exporter(memory.clone()).build()?;
     provider.set_global();
 
     checkout()
         .in_span(start_span!(kind: SpanKind::Server, "POST /checkout"))
         .await;
 
-    provider.force_flush(Duration::from_secs(5))?;
-    for span in memory.get_finished_spans()? {
-        let (context, parent) = (&span.span_context, span.parent_span_id);
-        println!("{} {} of {parent}", context.span_id(), span.name);
-    }
+    print!("{}", tree(&memory.spans_of(&provider)));
     provider.shutdown(Duration::from_secs(5))?;
     Ok(())
 }

@@ -10,8 +10,10 @@ use opentelemetry::{
     baggage::BaggageExt as _,
     trace::{Span as _, Tracer as _, TracerProvider as _},
 };
-use opentelemetry_sdk::trace::InMemorySpanExporter;
-use tracer_core::{Span, SpanProcessor, TracerProvider, sdk::SdkExporter};
+use tracer_core::{
+    Span, SpanProcessor, TracerProvider,
+    testing::{InMemoryExporter, tree},
+};
 
 /// Attributes whose values stay here.
 const SECRET: [&str; 2] = ["enduser.email", "url.query"];
@@ -43,10 +45,10 @@ impl SpanProcessor for House {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let sent = InMemorySpanExporter::default();
+    let sent = InMemoryExporter::new();
     let provider = TracerProvider::builder()
         .processor(House)
-        .exporter(SdkExporter::new(sent.clone()))
+        .exporter(sent.clone())
         .build()?;
     let tracer = provider.tracer("shop");
 
@@ -56,13 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     span.end();
     tracer.start("GET /health").end();
 
-    provider.force_flush(Duration::from_secs(5))?;
-    for span in sent.get_finished_spans()? {
-        println!("{}", span.name);
-        for attribute in &span.attributes {
-            println!("  {} = {}", attribute.key, attribute.value);
-        }
-    }
+    print!("{}", tree(&sent.spans_of(&provider)));
     println!("discarded: {}", provider.stats().dropped.discarded);
     provider.shutdown(Duration::from_secs(5))?;
     Ok(())

@@ -1,8 +1,8 @@
 //! The assertion, and what it says when it fails.
 
 use super::{
-    FinishedSpan, TestProvider,
-    tree::{self, Difference, ParseError},
+    FinishedSpan, TestProvider, tree,
+    tree::{Difference, ParseError},
 };
 
 /// Checks that the spans of a test are the expected tree, and panics with both trees and a mark at
@@ -82,7 +82,7 @@ impl<T: FinishedSpans + ?Sized> FinishedSpans for &T {
 #[doc(hidden)]
 #[track_caller]
 pub fn check(spans: &(impl FinishedSpans + ?Sized), expected: &str) {
-    let recorded = tree::printed(&spans.finished_spans());
+    let recorded = tree(&spans.finished_spans());
     if let Err(message) = checked(expected, &recorded, &spans.hints()) {
         panic!("{message}");
     }

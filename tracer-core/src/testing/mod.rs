@@ -106,6 +106,8 @@
 //!
 //! Tests of async code:
 //! - `#[tokio::test]` runs all on the test's own thread: nothing is to be done.
+//! - Where a span ends after what the test awaits, as a server's does after its response,
+//!   [`TestProvider::wait_for`] waits for it.
 //! - `#[tokio::test(flavor = "multi_thread")]` runs spawned tasks on other threads, where the
 //!   provider is not the default. A span there has the provider of its parent, so what spawns must
 //!   run in a span and use [`task::spawn`](crate::task::spawn), or
@@ -153,6 +155,7 @@ pub use self::{
     finished::FinishedSpan,
     ids::SequentialIds,
     provider::TestProvider,
+    tree::tree,
 };
 pub use crate::clock::ManualClock;
 

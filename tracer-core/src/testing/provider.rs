@@ -1,8 +1,8 @@
 //! All that one test needs.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, future::poll_fn, task::Poll, time::Instant};
 
-use super::{FinishedSpan, InMemoryExporter, ManualClock, SequentialIds, tree};
+use super::{DEADLINE, FinishedSpan, InMemoryExporter, ManualClock, SequentialIds, tree};
 use crate::{
     ids::TraceIdRandomness,
     provider::{DefaultProvider, TracerProvider, TracerProviderBuilder},
@@ -100,6 +100,64 @@ impl TestProvider {
         self.exporter.spans_of(&self.provider)
     }
 
+    /// Waits until this many spans have come, and returns all. For spans that end after what the
+    /// test awaits: a server's ends when its response has been sent, which may be after the client
+    /// has read it.
+    ///
+    /// # Runtime
+    /// Any: between two looks the other tasks of the thread have their turn.
+    ///
+    /// # Panics
+    /// When they have not come within 20 s, with the tree of those that have; and as
+    /// [`spans`](Self::spans).
+    ///
+    /// # Examples
+    /// ```
+    /// use tracer_core::{InSpan as _, start_span, testing::TestProvider};
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// let trace = TestProvider::new();
+    /// tokio::spawn(async { /* work */ }.in_span(start_span!("not awaited")));
+    /// assert_eq!(trace.wait_for(1).await[0].name, "not awaited");
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub async fn wait_for(&self, count: usize) -> Vec<FinishedSpan> {
+        self.wait_until(count, Instant::now() + DEADLINE).await
+    }
+
+    async fn wait_until(&self, count: usize, deadline: Instant) -> Vec<FinishedSpan> {
+        let mut ended = None;
+        loop {
+            // A flush is worth its time only if there is something new.
+            let ended_before = ended.replace(self.provider.stats().ended);
+            if ended != ended_before {
+                let spans = self.spans();
+                if spans.len() >= count {
+                    return spans;
+                }
+            }
+            if Instant::now() > deadline {
+                let spans = self.spans();
+                let (came, hints) = (spans.len(), self.losses().join(", "));
+                panic!(
+                    "{came} spans of {count} have come\n{hints}\n{}",
+                    tree(&spans)
+                );
+            }
+            let mut has_yielded = false;
+            poll_fn(|task| {
+                if std::mem::replace(&mut has_yielded, true) {
+                    return Poll::Ready(());
+                }
+                task.waker().wake_by_ref();
+                Poll::Pending
+            })
+            .await;
+        }
+    }
+
     /// The only span of this name that has ended.
     ///
     /// # Panics
@@ -107,7 +165,7 @@ impl TestProvider {
     #[track_caller]
     pub fn span(&self, name: &str) -> FinishedSpan {
         let spans = self.spans();
-        let tree = tree::printed(&spans);
+        let tree = tree(&spans);
         let mut found: Vec<_> = spans.into_iter().filter(|span| span.name == name).collect();
         match (found.pop(), found.len() + 1) {
             (Some(span), 1) => span,
@@ -116,13 +174,13 @@ impl TestProvider {
         }
     }
 
-    /// The spans as a tree in the language of [`assert_trace!`](super::assert_trace).
+    /// [`tree`] of the spans.
     ///
     /// # Panics
     /// As [`spans`](Self::spans).
     #[track_caller]
     pub fn tree(&self) -> String {
-        tree::printed(&self.spans())
+        tree(&self.spans())
     }
 
     /// Forgets the spans that have ended. Ids and time go on.
@@ -205,4 +263,30 @@ fn losses(stats: &Stats) -> Vec<String> {
             format!("{spans} span{plural} {what}")
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::Tracer as _;
+
+    use super::*;
+
+    #[test]
+    fn waiting_ends_with_its_deadline_and_says_what_came() {
+        let trace = TestProvider::new();
+        trace.tracer("t").start("a");
+        let open = trace.tracer("t").start("b");
+        let waiting = std::panic::AssertUnwindSafe(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let runtime = runtime.expect("runtime");
+            runtime.block_on(trace.wait_until(2, Instant::now()));
+        });
+        let panic = std::panic::catch_unwind(waiting).expect_err("one span is open");
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        assert_eq!(
+            text,
+            Some("1 spans of 2 have come\n1 span not ended\n\"a\"\n")
+        );
+        drop(open);
+    }
 }

@@ -82,6 +82,18 @@ async fn task_that_carries_no_span_is_missing_from_the_trace() {
     assert_trace!(trace, r#" "work" "#);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn spans_that_end_later_are_waited_for() {
+    let trace = TestProvider::new();
+    let (end, ended) = tokio::sync::oneshot::channel();
+    tokio::spawn(async { ended.await.expect("sent") }.in_span(start_span!("later")));
+    drop(span!("now"));
+    assert_eq!(trace.wait_for(1).await[0].name, "now");
+    end.send(()).expect("received");
+    assert_eq!(trace.wait_for(2).await.len(), 2);
+    trace.balance();
+}
+
 /// The way for whoever starts roots on other threads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn task_that_is_given_the_provider_makes_roots_of_the_trace() {

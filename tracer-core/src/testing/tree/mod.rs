@@ -11,10 +11,10 @@ mod pattern;
 mod print;
 mod token;
 
+pub use self::print::tree;
 pub(super) use self::{
     compare::{Difference, compare},
     parse::{Error as ParseError, parse},
-    print::printed,
 };
 
 use self::pattern::Pattern;

@@ -10,8 +10,18 @@ use opentelemetry::{
 use super::{forest::Forest, parse::written_ids, pattern::Pattern};
 use crate::testing::FinishedSpan;
 
-/// Spans as a tree: nothing is left out but times, ids, scopes and resources.
-pub(in crate::testing) fn printed(spans: &[FinishedSpan]) -> String {
+/// Writes spans as a tree, in the language of [`assert_trace!`](crate::testing::assert_trace).
+/// Nothing is left out but times, ids, scopes, resources and the numbers of what was dropped.
+///
+/// # Examples
+/// ```
+/// use tracer_core::{span, testing::{TestProvider, tree}};
+///
+/// let trace = TestProvider::new();
+/// drop(span!("checkout", "items" = 3));
+/// assert_eq!(tree(&trace.spans()), "\"checkout\"\n    items = 3\n");
+/// ```
+pub fn tree(spans: &[FinishedSpan]) -> String {
     let names = spans
         .iter()
         .map(|span| ((span.trace_id(), span.span_id()), span.name.as_str()));
