@@ -19,7 +19,7 @@ use serde_json::Value;
 const ARROWS: [(&str, &[&str], &[&str]); 5] = [
     (
         "tracer-core",
-        &[],
+        &["tracer-core-macros"],
         &["http", "hyper", "reqwest", "tonic", "tower", "sqlx"],
     ),
     (

@@ -110,6 +110,7 @@
 //! | `provider/` | [`TracerProvider`], its builder, what all parts share |
 //! | `tracer.rs`, `native.rs` | starting spans by OpenTelemetry's interface, and by macros |
 //! | `start.rs`, `span/` | what both do; what a span records, and how that is laid out |
+//! | `traced/`, `macros/` | `#[traced]`: what its code calls; the crate that writes it |
 //! | `context/` | which span is current: guards, futures, and what goes to other threads |
 //! | `local.rs`, `ids.rs`, `clock.rs` | what a thread keeps; ids; the clock |
 //! | `exporter.rs` | [`SpanExporter`]: where batches go, and how an export may end |
@@ -144,6 +145,7 @@ mod tracer;
 
 mod context;
 mod native;
+mod traced;
 
 mod span;
 
@@ -187,6 +189,7 @@ pub use crate::{
     provider::{DefaultProvider, TracerProvider, TracerProviderBuilder},
     span::{AttributeRef, DefaultTracer, Span, SpanLimits, ValueRef},
     stats::{Dropped, ExporterStats, OverLimit, Stats},
+    traced::traced,
     tracer::Tracer,
 };
 
@@ -194,4 +197,10 @@ pub use crate::{
 #[doc(hidden)]
 pub mod __private {
     pub use crate::native::{IntoParent, Options, Site, Starting};
+    pub mod traced {
+        pub use crate::traced::{
+            Carried, Observed, Observing, Reach, SpanKind, Typed, call, debug, display, observe,
+            typed,
+        };
+    }
 }

@@ -9,7 +9,10 @@ use opentelemetry::{
     trace::{Span as _, SpanContext, Status},
 };
 
-use super::slot::{self, Held, Home, Place};
+use super::{
+    current::CurrentSpan,
+    slot::{self, Held, Home, Place},
+};
 use crate::span::{Span, exception};
 
 /// A span that is current on this thread until this is dropped, which ends it. Made by
@@ -85,6 +88,14 @@ impl LocalSpan {
                 _ => Span::gone(),
             },
             At::Here(span) => mem::replace(span.get_mut(), Span::gone()),
+        }
+    }
+
+    /// The span as code without the guard sees it; nothing on a thread that is torn down.
+    pub(crate) fn handle(&self) -> Option<CurrentSpan> {
+        match &self.at {
+            At::Slot(place) => Some(CurrentSpan::at(*place)),
+            At::Here(_) => None,
         }
     }
 

@@ -1,0 +1,281 @@
+//! The function that is written instead.
+//!
+//! A function that runs when it is called keeps its body as it is, after a guard: an early return,
+//! `?` and a panic end the span by dropping it. Where the result is looked at (`err`, `ret`), the
+//! body stands in a closure that catches early returns. A future carries its span with it, so that
+//! it stays `Send`.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens as _, quote_spanned};
+use syn::{Error, Result, ReturnType, Type, ext::IdentExt as _, parse2, spanned::Spanned as _};
+
+use crate::{
+    attributes::{attributes, converter, format_of},
+    function::Function,
+    options::{Format, Options},
+    returns::{Returns, Runs, whole_async_block},
+};
+
+/// Where the user's code is, by names that are not the user's: hygiene keeps ours apart, and lints
+/// know that nobody wrote this.
+pub(crate) fn hidden(at: Span) -> Span {
+    Span::mixed_site().located_at(at)
+}
+
+pub(crate) fn traced(options: TokenStream, item: TokenStream) -> TokenStream {
+    let expanded = parse2(item.clone()).and_then(|function: Function| {
+        let options = parse2(options)?;
+        let body = Expansion::new(&function, &options)?.body();
+        Ok(function.with_body(&body))
+    });
+    expanded.unwrap_or_else(|error| {
+        // The function stays, so that there is one error and not another where it is used.
+        let mut tokens = error.into_compile_error();
+        tokens.extend(item);
+        tokens
+    })
+}
+
+struct Expansion<'a> {
+    function: &'a Function,
+    options: &'a Options,
+    returns: Returns,
+    attributes: Vec<TokenStream>,
+    /// The name of the function: what has no better place is there.
+    at: Span,
+}
+
+impl<'a> Expansion<'a> {
+    fn new(function: &'a Function, options: &'a Options) -> Result<Self> {
+        let signature = &function.signature;
+        if let (Some(err), ReturnType::Default) = (options.err, &signature.output) {
+            let said = "`err` needs a function that returns a `Result`";
+            return Err(Error::new(err.span, said));
+        }
+        Ok(Self {
+            function,
+            options,
+            returns: Returns::of(signature),
+            attributes: attributes(signature, options)?,
+            at: hidden(signature.ident.span()),
+        })
+    }
+
+    fn body(&self) -> TokenStream {
+        let (at, krate) = (self.at, &self.options.krate);
+        // Braces of ours: a lint calls the author's unnecessary where they stand then.
+        let body = self.function.body();
+        let block = quote_spanned!(at=> { #body });
+        if self.returns.runs == Runs::Now {
+            return self.now(&block);
+        }
+        let start = self.start("start_span");
+        let hint = self.hint();
+        if self.returns.runs == Runs::Async {
+            let future = self.in_span(&quote_spanned!(at=> async move { #hint #block }));
+            return quote_spanned!(at=> let span = #start; #future.await);
+        }
+        let (before, future) = match whole_async_block(self.returns.runs, self.function.body()) {
+            Some(mut whole) => {
+                let attributes = std::mem::take(&mut whole.attrs);
+                let (capture, body) = (whole.capture, whole.block.stmts);
+                let future =
+                    quote_spanned!(at=> #(#attributes)* async #capture { #hint { #(#body)* } });
+                (TokenStream::new(), future)
+            }
+            None => {
+                // What runs before there is a future does so in the span, too.
+                // Boxes of several types become what is returned here.
+                let output = match &self.function.signature.output {
+                    output_type @ ReturnType::Type(..)
+                        if self.returns.runs == Runs::BoxedFuture =>
+                    {
+                        output_type.to_token_stream()
+                    }
+                    _ => TokenStream::new(),
+                };
+                let before = quote_spanned! {at=>
+                    let guard = span.enter();
+                    let future = #krate::__private::traced::call(move || #output #block);
+                    let span = guard.exit();
+                };
+                (before, quote_spanned!(at=> future))
+            }
+        };
+        let future = self.in_span(&future);
+        let future = match self.returns.runs {
+            Runs::BoxedFuture => quote_spanned!(at=> ::std::boxed::Box::pin(#future)),
+            _ => future,
+        };
+        quote_spanned! {at=>
+            let span = #start;
+            #before
+            #future
+        }
+    }
+
+    /// The body of a function that runs when it is called.
+    fn now(&self, block: &TokenStream) -> TokenStream {
+        let (at, krate) = (self.at, &self.options.krate);
+        let start = self.start("span");
+        let Some(observe) = self.observe() else {
+            return quote_spanned! {at=>
+                let span = #start;
+                let _observed = #krate::__private::traced::Observed::new(&span);
+                #block
+            };
+        };
+        let output = self.returns.variable_type();
+        quote_spanned! {at=>
+            let span = #start;
+            let observed = #krate::__private::traced::Observed::new(&span);
+            let result: #output = #krate::__private::traced::call(move || -> #output #block);
+            let output = &result;
+            #observe
+            result
+        }
+    }
+
+    /// The macro call that starts the span.
+    fn start(&self, how: &str) -> TokenStream {
+        let (at, options) = (self.at, self.options);
+        let krate = &options.krate;
+        let how = syn::Ident::new(how, at);
+        let kind = options.kind.iter().map(|kind| {
+            let at = hidden(kind.span());
+            quote_spanned!(at=> kind: #krate::__private::traced::SpanKind::#kind,)
+        });
+        let parent = options
+            .parent
+            .iter()
+            .map(|parent| quote_spanned!(hidden(parent.span())=> parent: #parent,));
+        let name = match &options.name {
+            Some(name) => name.to_token_stream(),
+            None => {
+                let name = self.function.signature.ident.unraw().to_string();
+                quote_spanned!(at=> #name)
+            }
+        };
+        let attributes = &self.attributes;
+        quote_spanned!(at=> #krate::#how!(#(#kind)* #(#parent)* #name #(, #attributes)*))
+    }
+
+    /// What tells the compiler the type that an async block returns, which it would otherwise have
+    /// to find out from the first `return` or `?`.
+    fn hint(&self) -> Option<TokenStream> {
+        let output = self.returns.variable_type();
+        let at = self.at;
+        self.returns.output.as_ref()?;
+        if matches!(output, Type::Never(_)) {
+            return None;
+        }
+        Some(quote_spanned! {at=>
+            if let ::core::option::Option::Some(output) = ::core::option::Option::None::<#output> {
+                return output;
+            }
+        })
+    }
+
+    /// The future with the span, and with what looks at how it ends.
+    fn in_span(&self, future: &TokenStream) -> TokenStream {
+        let (at, krate) = (self.at, &self.options.krate);
+        let look = match self.observe() {
+            None => quote_spanned!(at=> |_, _| {}),
+            // The names that `observe` uses.
+            Some(observe) => quote_spanned!(at=> |observed, output| { #observe }),
+        };
+        quote_spanned! {at=>
+            #krate::InSpan::in_span(#krate::__private::traced::observe(&span, #future, #look), span)
+        }
+    }
+
+    /// What records the output, if anything is to.
+    fn observe(&self) -> Option<TokenStream> {
+        let (at, options) = (self.at, self.options);
+        let mut all = TokenStream::new();
+        if let Some(err) = options.err {
+            let format = err.format.unwrap_or(Format::Display);
+            let convert = converter(&options.krate, format, self.output_span());
+            let at = hidden(self.output_span());
+            all.extend(quote_spanned!(at=> observed.err(output, #convert);));
+        }
+        if let Some(ret) = options.ret {
+            // With `err` it is the value in `Ok` that is of interest.
+            let (record, of) = match options.err {
+                Some(_) => ("ok", self.returns.ok()),
+                None => ("ret", self.returns.output.as_ref()),
+            };
+            let own = of.map_or(Format::Debug, format_of);
+            let convert = converter(
+                &options.krate,
+                ret.format.unwrap_or(own),
+                self.output_span(),
+            );
+            let record = syn::Ident::new(record, at);
+            all.extend(quote_spanned!(at=> observed.#record(output, #convert);));
+        }
+        (!all.is_empty()).then_some(all)
+    }
+
+    fn output_span(&self) -> Span {
+        match &self.function.signature.output {
+            ReturnType::Default => self.at,
+            ReturnType::Type(_, output) => output.span(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::*;
+
+    /// The body that is written for a function.
+    #[track_caller]
+    fn check(options: TokenStream, item: TokenStream, body: TokenStream) {
+        let written = traced(options, item.clone());
+        let function: Function = parse2(item).unwrap();
+        assert_eq!(written.to_string(), function.with_body(&body).to_string());
+    }
+
+    #[test]
+    fn a_function_that_runs_now_keeps_its_body_after_a_guard() {
+        check(
+            quote!(
+                kind = Client,
+                name = "ask",
+                fields("order.id" = order.id, HTTP_ROUTE = "/x")
+            ),
+            quote! { pub fn ask<'a>(&'a self, order: &'a Order, size: u64) -> &'a str { self.0 } },
+            quote! {
+                let span = ::tracer_core::span!(
+                    kind: ::tracer_core::__private::traced::SpanKind::Client, "ask",
+                    "order" = ::tracer_core::__private::traced::debug(&(order)),
+                    "size" = ::tracer_core::__private::traced::typed(&(size)),
+                    "order.id" = ::tracer_core::__private::traced::typed(&(order.id)),
+                    HTTP_ROUTE = "/x"
+                );
+                let _observed = ::tracer_core::__private::traced::Observed::new(&span);
+                { self.0 }
+            },
+        );
+    }
+
+    #[test]
+    fn a_future_takes_the_span_along() {
+        check(
+            quote!(skip_all),
+            quote! { async fn ask(order: Order) -> u8 { 1 } },
+            quote! {
+                let span = ::tracer_core::start_span!("ask");
+                ::tracer_core::InSpan::in_span(::tracer_core::__private::traced::observe(&span, async move {
+                    if let ::core::option::Option::Some(output) = ::core::option::Option::None::<u8> {
+                        return output;
+                    }
+                    { 1 }
+                }, |_, _| {}), span).await
+            },
+        );
+    }
+}
