@@ -15,6 +15,7 @@ pub(crate) use self::prefixed::Prefixed;
 use crate::baggage::decode::Reader;
 use crate::carrier::{Carrier, CarrierMut};
 use crate::error::Error;
+use crate::limits::{BAGGAGE_BYTES, BAGGAGE_MEMBERS};
 use crate::propagator::{Propagator, text_map};
 use crate::stats;
 
@@ -172,6 +173,31 @@ pub fn header(baggage: &Baggage) -> Option<String> {
         stats::add(&stats::BAGGAGE_MEMBERS_DROPPED, dropped);
     }
     (!header.is_empty()).then_some(header)
+}
+
+/// The members of both under the budget of one message; of two with one key that of `first`.
+pub(crate) fn merge(first: &Baggage, more: &Baggage) -> Baggage {
+    let mut merged = Baggage::new();
+    let (mut bytes, mut dropped) = (0, 0);
+    for (key, value, metadata) in encode::sorted(first)
+        .into_iter()
+        .chain(encode::sorted(more))
+    {
+        if merged.get(key).is_some() {
+            continue;
+        }
+        let size = usize::from(bytes > 0) + key.len() + 1 + value.len() + metadata.len();
+        if merged.len() < BAGGAGE_MEMBERS && bytes + size <= BAGGAGE_BYTES {
+            bytes += size;
+            merged.insert_with_metadata(key.to_owned(), value.to_owned(), metadata);
+        } else {
+            dropped += 1;
+        }
+    }
+    if dropped > 0 {
+        stats::add(&stats::BAGGAGE_MEMBERS_DROPPED, dropped);
+    }
+    merged
 }
 
 impl Propagator for BaggagePropagator {

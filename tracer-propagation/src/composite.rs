@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::TraceContextExt;
 
-use crate::baggage::BaggagePropagator;
+use crate::baggage::{self, BaggagePropagator};
 use crate::carrier::{Carrier, CarrierMut};
 use crate::parent::Parent;
 use crate::propagator::Propagator;
@@ -16,7 +17,9 @@ use crate::trace_context::TraceContextPropagator;
 /// Asks several propagators in the order given.
 ///
 /// The first one that finds a valid span context decides the trace; a later one cannot replace
-/// it, but still adds what else it found, baggage above all. Every propagator injects.
+/// it, but still adds what else it found. Baggage that several find is put together: where a key
+/// comes twice the first value stays, and the budget of 64 members and 8,192 bytes covers all of
+/// it. Every propagator injects.
 ///
 /// A clone is a reference to the same propagators: give one to `opentelemetry::global` and one to
 /// each instrumented client and server, which then need no lock and no [`Extractor`].
@@ -83,7 +86,7 @@ impl CompositePropagator {
         extract: impl Fn(&dyn Propagator, &Context) -> Context,
     ) -> Context {
         let mut current = cx.clone();
-        let mut found = false;
+        let (mut found, mut found_baggage) = (false, false);
         for propagator in self.propagators.iter() {
             let mut next = extract(propagator.as_ref(), &current);
             let changed = {
@@ -100,6 +103,14 @@ impl CompositePropagator {
                 next = Parent::settle(next, &current);
             } else {
                 found = changed && next.span().span_context().is_valid();
+            }
+            // Contexts share baggage as they share spans.
+            if !std::ptr::eq(next.baggage(), current.baggage()) {
+                if found_baggage {
+                    let merged = baggage::merge(current.baggage(), next.baggage());
+                    next = next.with_baggage(merged);
+                }
+                found_baggage = true;
             }
             current = next;
         }
@@ -152,11 +163,16 @@ impl TextMapPropagator for CompositePropagator {
 mod tests {
     use std::collections::HashMap;
 
-    use opentelemetry::baggage::BaggageExt;
     use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 
     use super::*;
+    use crate::b3::B3Propagator;
     use crate::carrier::ExtractorCarrier;
+    use crate::gcp::GcpPropagator;
+    use crate::jaeger::JaegerPropagator;
+    use crate::ot::OtTracePropagator;
+    use crate::sampling_state::SamplingState;
+    use crate::testing::Pairs;
 
     /// Finds a span context with the id in the header `x-id`, and marks the context it returns.
     #[derive(Debug)]
@@ -251,6 +267,89 @@ mod tests {
             CompositePropagator::new(vec![Plain::new(), Box::new(TraceContextPropagator::new())]);
         let cx = both_ways(&propagator, &Context::new(), &map);
         assert_eq!(cx.span().span_context().trace_id(), TraceId::from(0xff));
+    }
+
+    /// B3 says debug, and another format that knows no debug comes after it.
+    #[test]
+    fn the_first_one_also_decides_about_sampling() {
+        const IDS: &str = "000000000000000000000000000000ff-00f067aa0ba902b7";
+        const JAEGER: &str = "ff:00f067aa0ba902b7:0:";
+        const GCP: &str = "000000000000000000000000000000ff/67667974448284343";
+        let propagator = CompositePropagator::new(vec![
+            Box::new(B3Propagator::single()),
+            Box::new(JaegerPropagator::new()),
+            Box::new(GcpPropagator::new()),
+        ]);
+        for (b3, jaeger, expected) in [
+            ("-d", "1", SamplingState::Debug),
+            ("-d", "0", SamplingState::Debug),
+            ("-0", "3", SamplingState::Deny),
+            ("-0", "1", SamplingState::Deny),
+            ("-1", "3", SamplingState::Accept),
+            ("", "1", SamplingState::Defer),
+        ] {
+            let headers = [
+                ("b3", format!("{IDS}{b3}")),
+                ("uber-trace-id", format!("{JAEGER}{jaeger}")),
+                ("x-cloud-trace-context", GCP.to_owned()),
+            ];
+            let headers = headers
+                .each_ref()
+                .map(|(name, value)| (*name, value.as_str()));
+            let cx = propagator.extract_from(&Context::new(), &Pairs(&headers));
+            assert_eq!(SamplingState::of(&cx), expected, "{b3} {jaeger}");
+            let sampled = cx.span().span_context().is_sampled();
+            assert_eq!(sampled, expected.is_sampled(), "{b3} {jaeger}");
+        }
+    }
+
+    #[test]
+    fn baggage_of_all_formats_comes_under_one_budget() {
+        let propagator = |reversed| {
+            let mut both: Vec<Box<dyn Propagator>> = vec![
+                Box::new(BaggagePropagator::new()),
+                Box::new(JaegerPropagator::new()),
+                Box::new(OtTracePropagator::new()),
+            ];
+            if reversed {
+                both.reverse();
+            }
+            CompositePropagator::new(both)
+        };
+        let extract = |reversed, headers: &[(&str, &str)]| {
+            let cx = Context::new().with_baggage([opentelemetry::KeyValue::new("old", "1")]);
+            propagator(reversed).extract_from(&cx, &Pairs(headers))
+        };
+        let headers = [
+            ("baggage", "a=w3c,b=w3c"),
+            ("uberctx-a", "j"),
+            ("uberctx-c", "j"),
+        ];
+        let cx = extract(false, &headers);
+        let value = |cx: &Context, key: &str| cx.baggage().get(key).unwrap().to_string();
+        assert_eq!(
+            (cx.baggage().len(), value(&cx, "a"), value(&cx, "c")),
+            (3, "w3c".into(), "j".into())
+        );
+        assert_eq!(value(&extract(true, &headers), "a"), "j");
+
+        let members: Vec<String> = (0..60).map(|n| format!("k{n}=1")).collect();
+        let members = members.join(",");
+        let names: Vec<String> = (0..10).map(|n| format!("uberctx-j{n}")).collect();
+        let mut headers = vec![("baggage", members.as_str())];
+        headers.extend(names.iter().map(|name| (name.as_str(), "1")));
+        let cx = extract(false, &headers);
+        assert_eq!(cx.baggage().len(), 64);
+        assert!(cx.baggage().get("j3").is_some() && cx.baggage().get("j4").is_none());
+
+        let large = "x".repeat(4000);
+        let headers = [
+            ("uberctx-a", large.as_str()),
+            ("ot-baggage-b", &large),
+            ("ot-baggage-c", &large),
+        ];
+        let cx = extract(false, &headers);
+        assert_eq!(cx.baggage().len(), 2);
     }
 
     /// "First" is about the carrier: a span that was in the context before is replaced.

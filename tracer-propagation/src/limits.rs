@@ -22,11 +22,13 @@ pub const TRACESTATE_BYTES: usize = 4096;
 /// (W3C Trace Context 2 §3.3.1.5).
 pub const TRACESTATE_LARGE_MEMBER_BYTES: usize = 128;
 
-/// Most baggage members read or written, over all `baggage` headers together (W3C Baggage §3.3.2).
+/// Most baggage members read or written, over all `baggage` headers together (W3C Baggage §3.3.2),
+/// and over all headers of every other format that carries baggage.
 ///
-/// Malformed members count too, so a hostile list cannot buy more work with rubbish.
+/// What several formats of one message bring is put together under this limit again. Malformed members count too, so a hostile list cannot buy more work with rubbish.
 pub const BAGGAGE_MEMBERS: usize = 64;
 
 /// Most bytes of baggage read or written, over all `baggage` headers together, commas included
-/// (W3C Baggage §3.3.2). A member that does not fit is left out whole.
+/// (W3C Baggage §3.3.2), and over all headers of every other format, counted as if they were one
+/// list. A member that does not fit is left out whole.
 pub const BAGGAGE_BYTES: usize = 8192;

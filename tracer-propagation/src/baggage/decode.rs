@@ -92,7 +92,8 @@ impl Reader {
         ControlFlow::Continue(())
     }
 
-    /// Takes one member, of a value that must be printable ASCII before it is decoded.
+    /// Takes one member, of a value that must be printable ASCII before it is decoded. The key
+    /// becomes lowercase, as HTTP does not tell the case of a name.
     pub(crate) fn insert(
         &mut self,
         key: &str,
@@ -112,7 +113,7 @@ impl Reader {
                 Plus::Space if value.contains('+') => decode(&value.replace('+', " ")).into_owned(),
                 Plus::Space | Plus::Itself => decode(value).into_owned(),
             };
-            self.baggage.insert(key.to_owned(), value);
+            self.baggage.insert(key.to_ascii_lowercase(), value);
         } else {
             refused(Error::BaggageValue { offset: 0 });
         }

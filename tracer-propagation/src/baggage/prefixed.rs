@@ -24,7 +24,7 @@ pub(crate) struct Prefixed {
 impl Prefixed {
     /// Reads the baggage of a message; `None` if there is no valid member.
     ///
-    /// Keys become lowercase, as HTTP does not tell the case of a name. A value is percent-decoded.
+    /// Keys become lowercase, and values are percent-decoded.
     ///
     /// Each matching name takes at least one member out of the budget, so a carrier that searches
     /// its names for each value is searched at most 64 times.
@@ -40,10 +40,9 @@ impl Prefixed {
             let Some(key) = strip_prefix(name, self.prefix) else {
                 return ControlFlow::Continue(());
             };
-            let key = key.to_ascii_lowercase();
             let mut flow = ControlFlow::Continue(());
             carrier.each_value(name, &mut |value| {
-                flow = reader.insert(&key, trim(value), self.plus, &mut |_| dropped += 1);
+                flow = reader.insert(key, trim(value), self.plus, &mut |_| dropped += 1);
                 flow
             });
             flow
@@ -157,7 +156,7 @@ mod tests {
     fn a_list_is_read_under_the_same_budget() {
         check(
             &[
-                ("jaeger-baggage", "k1=v1, k2 = v%2C2 ,k3,,k4=a=b"),
+                ("jaeger-baggage", "K1=v1, k2 = v%2C2 ,k3,,k4=a=b"),
                 ("uberctx-k5", "v5"),
             ],
             &[("k1", "v1"), ("k2", "v,2"), ("k4", "a=b"), ("k5", "v5")],
