@@ -9,14 +9,17 @@ use opentelemetry::Context;
 use opentelemetry::baggage::Baggage;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::TraceState;
-use tracer_propagation::{CompositePropagator, baggage, stats, tracestate};
+use tracer_propagation::{CompositePropagator, baggage, env, stats, tracestate};
 
 fn extract(headers: &[(&str, &str)]) {
-    let map: HashMap<String, String> = headers
+    CompositePropagator::default().extract_with_context(&Context::new(), &map(headers));
+}
+
+fn map(headers: &[(&str, &str)]) -> HashMap<String, String> {
+    headers
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
-    CompositePropagator::default().extract_with_context(&Context::new(), &map);
+        .collect()
 }
 
 #[test]
@@ -44,6 +47,46 @@ fn everything_refused_or_left_out_is_counted_once() {
         ("baggage", "a=1"),
     ]);
     expected.traceparent_refused += 1;
+    assert_eq!(stats(), expected);
+
+    // Each counts once: two headers of one format are one message, and a fallback is a second try.
+    let every = env::propagators(Some("b3,jaeger,xray,ottrace,tracer_gcp,tracer_grpc_bin"));
+    let extract_every = |headers: &[(&str, &str)]| {
+        every
+            .propagator
+            .extract_with_context(&Context::new(), &map(headers));
+    };
+    extract_every(&[
+        ("b3", "0"),
+        (
+            "x-amzn-trace-id",
+            "Root=1-5759e988-bd862e3fe1be46a994272793",
+        ),
+    ]);
+    assert_eq!(
+        stats(),
+        expected,
+        "decisions without a caller are not mistakes"
+    );
+    extract_every(&[("x-b3-sampled", "2"), ("x-b3-traceid", "1")]);
+    extract_every(&[("uber-trace-id", "1:1:1")]);
+    extract_every(&[("x-amzn-trace-id", "Root=1")]);
+    extract_every(&[("ot-tracer-traceid", "1")]);
+    extract_every(&[("x-cloud-trace-context", "1/1")]);
+    extract_every(&[("grpc-trace-bin", "AA")]);
+    expected.trace_headers_refused += 6;
+    assert_eq!(stats(), expected);
+    extract_every(&[("b3", "1-1-1"), ("x-b3-traceid", "1")]);
+    expected.trace_headers_refused += 2;
+    assert_eq!(stats(), expected);
+
+    let long = "x".repeat(5000);
+    extract_every(&[
+        ("uberctx-a", &long),
+        ("ot-baggage-b", &long),
+        ("ot-baggage-", "no key"),
+    ]);
+    expected.baggage_members_dropped += 2;
     assert_eq!(stats(), expected);
 
     extract(&[("traceparent", VALID), ("tracestate", "A=1,b=2")]);

@@ -1,0 +1,140 @@
+//! What is allocated: nothing beyond the context that takes the result, and on the way out nothing
+//! beyond what the carrier does.
+
+// Helpers of tests are tests to the reader, though not to the lint.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod support;
+
+use std::borrow::Cow;
+use std::hint::black_box;
+
+use allocation_counter::measure;
+use opentelemetry::Context;
+use opentelemetry::trace::TraceContextExt;
+use tracer_propagation::carrier::CarrierMut;
+use tracer_propagation::{CompositePropagator, Propagator, SamplingState};
+
+use support::{Headers, propagators};
+
+/// Takes what it is given and keeps none of it.
+struct Nowhere;
+
+impl CarrierMut for Nowhere {
+    fn set(&mut self, _name: &str, value: Cow<'_, str>) {
+        black_box(value);
+    }
+
+    fn remove(&mut self, _name: &str) {}
+}
+
+fn headers(list: &[(&str, &str)]) -> Headers {
+    Headers::new(
+        list.iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())),
+    )
+}
+
+/// All formats, and one after the other in a composite.
+fn all() -> Vec<(&'static str, Box<dyn Propagator>)> {
+    let composite = propagators()
+        .into_iter()
+        .map(|(_, propagator, _)| propagator);
+    let composite = Box::new(CompositePropagator::new(composite.collect()));
+    let mut all: Vec<(&str, Box<dyn Propagator>)> = vec![("composite", composite)];
+    all.extend(
+        propagators()
+            .into_iter()
+            .map(|(format, propagator, _)| (format, propagator)),
+    );
+    all
+}
+
+const SAMPLED: [(&str, &str); 12] = [
+    (
+        "traceparent",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    ),
+    ("b3", "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1"),
+    ("x-b3-traceid", "4bf92f3577b34da6a3ce929d0e0e4736"),
+    ("x-b3-spanid", "00f067aa0ba902b7"),
+    ("x-b3-sampled", "1"),
+    (
+        "x-cloud-trace-context",
+        "4bf92f3577b34da6a3ce929d0e0e4736/67667974448284343;o=1",
+    ),
+    ("grpc-trace-bin", "AABL+S81d7NNpqPOkp0ADkc2ATTwZ6oLqQK3AgE"),
+    (
+        "x-amzn-trace-id",
+        "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7;Sampled=1",
+    ),
+    (
+        "uber-trace-id",
+        "4bf92f3577b34da6a3ce929d0e0e4736:00f067aa0ba902b7:0:1",
+    ),
+    ("ot-tracer-traceid", "4bf92f3577b34da6a3ce929d0e0e4736"),
+    ("ot-tracer-spanid", "00f067aa0ba902b7"),
+    ("ot-tracer-sampled", "true"),
+];
+
+#[test]
+fn nothing_is_allocated_for_headers_that_are_not_there() {
+    let headers = headers(&[
+        ("accept", "*/*"),
+        ("x-request-id", "1"),
+        ("user-agent", "curl"),
+    ]);
+    let cx = Context::new();
+    for (format, propagator) in all() {
+        let counted = measure(|| {
+            black_box(propagator.extract_from(&cx, &headers));
+        });
+        assert_eq!(counted.count_total, 0, "{format}");
+    }
+}
+
+#[test]
+fn a_parent_costs_what_the_context_costs() {
+    let cx = Context::new();
+    let with_plain = [
+        &SAMPLED[..],
+        &[
+            ("x-trace-id", "4bf92f3577b34da6a3ce929d0e0e4736"),
+            ("x-span-id", "00f067aa0ba902b7"),
+        ],
+    ]
+    .concat();
+    let headers = headers(&with_plain);
+    for (format, propagator, _) in propagators() {
+        let extracted = propagator.extract_from(&cx, &headers);
+        let span_context = extracted.span().span_context().clone();
+        assert!(span_context.is_sampled(), "{format}");
+        let context = measure(|| {
+            black_box(cx.with_remote_span_context(span_context));
+        });
+        let counted = measure(|| {
+            black_box(propagator.extract_from(&cx, &headers));
+        });
+        assert_eq!(counted.count_total, context.count_total, "{format}");
+        assert_eq!(counted.bytes_total, context.bytes_total, "{format}");
+    }
+}
+
+#[test]
+fn nothing_is_allocated_on_the_way_out_without_baggage() {
+    let cx = Context::new();
+    for b3 in ["-0", "-1", "-d", ""] {
+        let value = format!("4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7{b3}");
+        let headers = headers(&[("b3", &value)]);
+        let cx = tracer_propagation::B3Propagator::single().extract_from(&cx, &headers);
+        for (format, propagator) in all() {
+            let counted = measure(|| propagator.inject_into(&cx, &mut Nowhere));
+            assert_eq!(
+                counted.count_total,
+                0,
+                "{format} {:?}",
+                SamplingState::of(&cx)
+            );
+        }
+    }
+}
