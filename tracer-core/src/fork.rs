@@ -81,6 +81,16 @@ impl<T> PerProcess<T> {
         }
     }
 
+    /// Looks at what this process has, made as by [`get`](Self::get). In the first process without
+    /// a reference count, which threads would share.
+    pub(crate) fn with<R>(&self, renew: impl FnOnce(&T) -> T, look: impl FnOnce(&T) -> R) -> R {
+        if generation() == self.born {
+            look(&self.first)
+        } else {
+            look(&self.get(renew))
+        }
+    }
+
     /// What this process has. A child first makes it anew with `renew`, which sees the parent's;
     /// that one is left alone for good and never dropped. Takes a lock in children only, and makes
     /// it anew undisturbed.

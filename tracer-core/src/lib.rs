@@ -117,6 +117,7 @@
 //! | `processor.rs` | [`SpanProcessor`]: code of the application that sees every span |
 //! | `foreign.rs` | calls of samplers, processors and exporters, whose panics go no further |
 //! | `fork.rs` | what a forked child makes anew |
+//! | [`live`] | the running spans, and the last ended ones by name and latency |
 //! | `metrics/` | what the provider tells of itself to a meter |
 //! | `ring/` | the byte ring and the registry of all threads' rings |
 //! | `pipeline/` | worker, batches, lanes, flush and shutdown |
@@ -154,6 +155,7 @@ mod processor;
 pub mod cost;
 pub mod env;
 mod exporter;
+pub mod live;
 mod metrics;
 mod pipeline;
 pub mod resource;

@@ -157,6 +157,10 @@ impl Processors {
         self.list.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// Whether this is inside a callback of this provider, or too deep inside those of others.
     #[inline]
     pub(crate) fn are_running(&self) -> bool {

@@ -153,6 +153,26 @@ impl<'a> SpanRecord<'a> {
         })
     }
 
+    /// A view of a copy without a tracestate. The lengths in `head` are those of the original.
+    pub(crate) fn from_parts(
+        head: Head,
+        name: &'a [u8],
+        fields: &'a [u8],
+        status_message: &'a [u8],
+    ) -> Self {
+        Self {
+            head,
+            name,
+            trace_state: &[],
+            status_message,
+            fields,
+        }
+    }
+
+    pub(crate) fn head(&self) -> Head {
+        self.head
+    }
+
     pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
         let head = Head::read(bytes)?;
         let body = bytes.get(HEAD_BYTES..head.len as usize)?;

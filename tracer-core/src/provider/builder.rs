@@ -17,6 +17,7 @@ use crate::{
     foreign::isolated,
     fork,
     ids::{CustomIds, TraceIdRandomness},
+    live::{LiveView, Watcher},
     metrics,
     pipeline::{BatchConfig, worker::Worker},
     processor::SpanProcessor,
@@ -35,6 +36,7 @@ pub struct TracerProviderBuilder {
     processors: Vec<Box<dyn SpanProcessor>>,
     exporters: Vec<Box<dyn SpanExporter>>,
     meter: Option<Meter>,
+    live: Option<LiveView>,
     disabled: bool,
     /// Set by tests only. `None` for the time of the day.
     pub(crate) clock: Option<Clock>,
@@ -148,6 +150,14 @@ impl TracerProviderBuilder {
         self
     }
 
+    /// Lists the running spans, and counts and keeps the last ended ones, in a view that the
+    /// application can ask. Default: none; a second one takes the place of the first.
+    #[must_use]
+    pub fn live_view(mut self, view: &LiveView) -> Self {
+        self.live = Some(view.clone());
+        self
+    }
+
     /// Takes everything that the core reads from an environment: `OTEL_SDK_DISABLED`,
     /// `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_BSP_*` and the limits of spans.
     /// It replaces what was set before, and what is set afterwards wins. `env` then holds what was
@@ -204,6 +214,9 @@ impl TracerProviderBuilder {
         for processor in &mut self.processors {
             isolated(|| processor.set_resource(&resource)).ok_or(ConfigError::ProcessorPanicked)?;
         }
+        if let Some(live) = &self.live {
+            self.processors.push(Box::new(Watcher(live.clone())));
+        }
         let exporters: Vec<_> = self
             .exporters
             .into_iter()
@@ -223,7 +236,11 @@ impl TracerProviderBuilder {
         if let Some(clock) = self.clock {
             shared.clock = clock;
         }
+        shared.live.clone_from(&self.live);
         let shared = Arc::new(shared);
+        if let Some(live) = &self.live {
+            live.follow(&shared);
+        }
         if let Some(meter) = &self.meter {
             metrics::watch(meter, &shared, &exporters)?;
         }

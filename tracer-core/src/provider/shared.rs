@@ -20,6 +20,7 @@ use crate::{
     foreign::isolated,
     fork::{self, PerProcess},
     ids::CustomIds,
+    live::LiveView,
     local::Outlet,
     pipeline::{
         BatchConfig,
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) processors: Processors,
     /// Whether starts are counted by kind.
     pub(crate) is_metered: bool,
+    /// Who lists the running spans. Its watcher is the last of the processors.
+    pub(crate) live: Option<LiveView>,
     resource: PerProcess<Resource>,
     pub(crate) batch: BatchConfig,
     /// Those that the provider was built with, for the children; the lanes own them.
@@ -101,6 +104,7 @@ impl Shared {
             custom_ids,
             processors: Processors::new(id, processors),
             is_metered: false,
+            live: None,
             resource: PerProcess::new(resource),
             engine: PerProcess::new(Engine::new(component_types, &batch)),
             batch,
@@ -159,6 +163,11 @@ impl Shared {
     /// Whether there is a processor or an exporter.
     pub(crate) fn has_audience(&self) -> bool {
         !self.processors.is_empty() || !self.exporters.is_empty()
+    }
+
+    /// Whether there is a processor beside the live view's.
+    pub(crate) fn has_foreign_processors(&self) -> bool {
+        self.processors.len() > usize::from(self.live.is_some())
     }
 
     /// Whether the provider is shut down, or about to be.

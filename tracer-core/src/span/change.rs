@@ -39,6 +39,7 @@ impl Recording {
         if let Some(place) = self.buffer.as_mut_slice().get_mut(KIND_AT) {
             *place = kind;
         }
+        self.changed();
     }
 
     pub(crate) fn update_name(&mut self, name: &str) {
@@ -47,5 +48,6 @@ impl Recording {
             .replace(HEAD_BYTES..HEAD_BYTES + before, name.as_bytes());
         self.name_len = len_u32(name.len());
         self.index.shift(0, before, name.len());
+        self.changed();
     }
 }

@@ -15,7 +15,8 @@ use opentelemetry_sdk::trace::SamplingDecision;
 
 use super::{
     Inner, Span,
-    recording::{Birth, Recording, State},
+    end::State,
+    recording::{Birth, Recording},
 };
 use crate::{
     Tracer,
@@ -127,7 +128,7 @@ impl Span {
         let before = recording.state;
         match before {
             State::Draft | State::Refused => {}
-            State::Live if recording.shared.processors.is_empty() => {}
+            State::Live if !recording.shared.has_foreign_processors() => {}
             State::Live | State::Ending | State::Ended => return false,
         }
         if recording.is_the_parents() {
@@ -140,6 +141,7 @@ impl Span {
         let Some(attributes) = kept else {
             if before == State::Live {
                 // It was counted as started, and its context is not sampled now.
+                recording.hide();
                 local::end(recording);
             }
             // Out of sight, but kept: another parent may want it.

@@ -2,11 +2,22 @@
 
 use std::{mem, sync::Arc, time::SystemTime};
 
-use super::{
-    Inner, Span,
-    recording::{Recording, State},
-};
+use super::{Inner, Span, recording::Recording};
 use crate::{clock::unix_nanos, local};
+
+/// How far a span has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, PartialOrd)]
+pub(crate) enum State {
+    /// It records, but has no ids yet.
+    Draft,
+    Live,
+    /// Its end is set, and processors look at it. It can still be changed.
+    Ending,
+    /// The sampler does not want it; what a draft has recorded is kept for another parent.
+    Refused,
+    /// Its bytes are on their way.
+    Ended,
+}
 
 impl Span {
     #[inline]
@@ -57,6 +68,7 @@ impl Span {
         if processors.are_too_deep() {
             recording.discarded = recording.is_sampled();
         }
+        recording.hide();
         recording.put_counts();
         if !unseen
             && let Some(record) = recording.record()
@@ -92,6 +104,7 @@ impl Drop for Span {
                     // A span that is ending, which a processor took out of its handle: not every
                     // processor has seen it.
                     recording.discarded = recording.is_sampled();
+                    recording.hide();
                     local::end(&mut recording);
                 }
                 local::forget(recording);

@@ -15,6 +15,7 @@ mod link;
 pub(crate) mod over_limit;
 pub(crate) mod record;
 pub(crate) mod recording;
+mod shown;
 pub(crate) mod wire;
 
 use std::{borrow::Cow, error::Error, sync::Arc, time::SystemTime};
@@ -32,6 +33,7 @@ pub use self::{
 };
 use crate::{
     clock::{Anchor, unix_nanos},
+    live::LiveView,
     local,
     pipeline::SpanRecord,
     provider::Shared,
@@ -173,6 +175,13 @@ impl Span {
     pub fn discard(&mut self) {
         if let Some(recording) = self.live() {
             recording.discarded = recording.is_sampled();
+        }
+    }
+
+    /// Lists the span in a live view until it ends.
+    pub(crate) fn show_in(&mut self, view: &LiveView) {
+        if let Some(recording) = self.live() {
+            recording.show_in(view);
         }
     }
 

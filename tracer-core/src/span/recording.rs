@@ -18,13 +18,14 @@ use super::{
     attribute_ref::Attribute,
     attributes::put_attribute,
     buffer::{Buffer, copy_short},
+    end::State,
     event::put_event,
     link::{is_empty, put_link},
     over_limit::{Kind, Limits},
     record::{End, HEAD_BYTES, Head},
     wire::{BYTES, VARINT, tag},
 };
-use crate::{clock::Anchor, fork, pipeline::SpanRecord, provider::Shared};
+use crate::{clock::Anchor, fork, live::Watch, pipeline::SpanRecord, provider::Shared};
 
 // Fields of opentelemetry.proto.trace.v1.Span (trace.proto, 1.11).
 const ATTRIBUTES: u8 = tag(9, BYTES);
@@ -55,20 +56,8 @@ pub(crate) struct Recording {
     counts: Counts,
     /// Not for exporters, although it is sampled. Invariant: false in spare recordings.
     pub(crate) discarded: bool,
-}
-
-/// How far a span has come.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, PartialOrd)]
-pub(crate) enum State {
-    /// It records, but has no ids yet.
-    Draft,
-    Live,
-    /// Its end is set, and processors look at it. It can still be changed.
-    Ending,
-    /// The sampler does not want it; what a draft has recorded is kept for another parent.
-    Refused,
-    /// Its bytes are on their way.
-    Ended,
+    /// Where a live view lists it. Invariant: nowhere, in spare recordings.
+    pub(super) watch: Option<Watch>,
 }
 
 /// What was added, and what was left out.
@@ -107,6 +96,7 @@ impl Recording {
             name_len: 0,
             counts: Counts::default(),
             discarded: false,
+            watch: None,
         }
     }
 
@@ -176,6 +166,7 @@ impl Recording {
         let limits = &self.shared.limits;
         let value = attribute.value();
         put_attribute(&mut self.buffer, ATTRIBUTES, key, value, limits);
+        self.changed();
     }
 
     #[cold]
@@ -206,6 +197,7 @@ impl Recording {
             dropped,
             limits,
         );
+        self.changed();
     }
 
     pub(crate) fn add_link(
@@ -225,12 +217,14 @@ impl Recording {
         }
         self.counts.links += 1;
         put_link(&mut self.buffer, context, attributes, dropped, limits);
+        self.changed();
     }
 
     /// The last error wins, `Ok` is final, and `Unset` is ignored (trace/api.md "Set Status").
     pub(crate) fn set_status(&mut self, status: Status) {
         if status != Status::Unset && self.status != Status::Ok {
             self.status = status;
+            self.changed();
         }
     }
 
@@ -304,7 +298,10 @@ impl Recording {
     }
 
     pub(crate) fn remove_attribute(&mut self, key: &str) -> bool {
-        Mark::of(key).is_some_and(|mark| self.index.remove(key, mark, &mut self.buffer))
+        let removed =
+            Mark::of(key).is_some_and(|mark| self.index.remove(key, mark, &mut self.buffer));
+        self.changed();
+        removed
     }
 
     /// Drops what the next span does not need, so that spare recordings hold no more than

@@ -1,0 +1,93 @@
+//! Counts of ended spans by name and bucket, and the last ones of each.
+
+use std::collections::{HashMap, VecDeque};
+
+use opentelemetry::InstrumentationScope;
+
+use super::{Bucket, Counts, FinishedSpan, LiveLimits, RecordCopy, copy::cut};
+use crate::{pipeline::SpanRecord, sync::Mutex};
+
+#[derive(Default)]
+pub(super) struct Finished {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    names: HashMap<Box<str>, Name>,
+    other: Counts,
+}
+
+#[derive(Default)]
+struct Name {
+    counts: Counts,
+    /// The oldest first.
+    samples: [VecDeque<FinishedSpan>; Bucket::ALL.len()],
+}
+
+impl Finished {
+    pub(super) fn add(
+        &self,
+        record: &SpanRecord<'_>,
+        scope: &InstrumentationScope,
+        limits: &LiveLimits,
+    ) {
+        let (name, bucket) = (cut(record.name()), Bucket::of(record));
+        let mut state = self.state.lock();
+        if !state.names.contains_key(name) {
+            if state.names.len() >= limits.max_names {
+                return state.other.bump(bucket);
+            }
+            state.names.insert(name.into(), Name::default());
+        }
+        let Some(found) = state.names.get_mut(name) else {
+            return;
+        };
+        found.counts.bump(bucket);
+        let Some(samples) = found.samples.get_mut(bucket as usize) else {
+            return;
+        };
+        if samples.len() >= limits.max_samples
+            && let Some(oldest) = samples.pop_front()
+        {
+            // Its memory is used again.
+            let mut copy = oldest.copy;
+            copy.fill(record, limits.max_field_bytes);
+            samples.push_back(FinishedSpan {
+                copy,
+                scope: scope.clone(),
+            });
+        } else if samples.len() < limits.max_samples {
+            let mut copy = RecordCopy::default();
+            copy.fill(record, limits.max_field_bytes);
+            samples.push_back(FinishedSpan {
+                copy,
+                scope: scope.clone(),
+            });
+        }
+    }
+
+    /// Looks at every name; returns the counts of those that have none of their own.
+    pub(super) fn each(&self, mut look: impl FnMut(&str, Counts)) -> Counts {
+        let state = self.state.lock();
+        for (name, found) in &state.names {
+            look(name, found.counts);
+        }
+        state.other
+    }
+
+    pub(super) fn recent(&self, name: &str, bucket: Bucket) -> Vec<FinishedSpan> {
+        let state = self.state.lock();
+        let found = state.names.get(cut(name));
+        let samples = found.and_then(|found| found.samples.get(bucket as usize));
+        samples.into_iter().flatten().rev().cloned().collect()
+    }
+}
+
+impl Counts {
+    fn bump(&mut self, bucket: Bucket) {
+        if let Some(count) = self.0.get_mut(bucket as usize) {
+            *count += 1;
+        }
+    }
+}

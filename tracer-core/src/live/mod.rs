@@ -1,0 +1,348 @@
+//! The live view: which spans of the process are running, and how the last ones of each name ended.
+
+mod bucket;
+mod copy;
+mod finished;
+mod running;
+mod thread;
+mod watcher;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use opentelemetry::InstrumentationScope;
+
+pub use self::{
+    bucket::Bucket,
+    copy::{FinishedSpan, RunningSpan},
+};
+use self::{copy::RecordCopy, finished::Finished, running::Running, thread::ThreadTag};
+pub(crate) use self::{running::Watch, watcher::Watcher};
+use crate::{
+    fork::{self, PerProcess},
+    pipeline::SpanRecord,
+    provider::Shared,
+    span::recording::Recording,
+};
+
+/// How much a [`LiveView`] holds. What goes beyond is counted, and left out.
+///
+/// With the defaults a view takes at most 9 MiB; one of a usual service, whose spans hold some 300
+/// bytes, takes less than 1 MiB.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LiveLimits {
+    pub(crate) max_running: usize,
+    pub(crate) max_names: usize,
+    pub(crate) max_samples: usize,
+    pub(crate) max_field_bytes: usize,
+}
+
+impl Default for LiveLimits {
+    fn default() -> Self {
+        Self {
+            max_running: 1024,
+            max_names: 128,
+            max_samples: 4,
+            max_field_bytes: 1024,
+        }
+    }
+}
+
+impl LiveLimits {
+    /// Running spans that are listed (default 1024). One that starts while there are as many is
+    /// never listed, and counts as [`Summary::unlisted`].
+    #[must_use]
+    pub fn max_running(mut self, count: usize) -> Self {
+        self.max_running = count;
+        self
+    }
+
+    /// Names with counts and samples of their own (default 128), the first ones that end. The spans
+    /// of all others are counted together, as [`Summary::other`], and none is kept.
+    #[must_use]
+    pub fn max_names(mut self, count: usize) -> Self {
+        self.max_names = count;
+        self
+    }
+
+    /// Ended spans that are kept for each [`Bucket`] of each name (default 4), the last ones.
+    #[must_use]
+    pub fn max_samples(mut self, count: usize) -> Self {
+        self.max_samples = count;
+        self
+    }
+
+    /// Bytes of the attributes, events and links of one span (default 1024), as OTLP encodes them.
+    /// The first ones that fit are kept; a span that holds more says so
+    /// ([`RunningSpan::is_truncated`]).
+    #[must_use]
+    pub fn max_field_bytes(mut self, bytes: usize) -> Self {
+        self.max_field_bytes = bytes;
+        self
+    }
+}
+
+/// Lists the running spans of a provider, and the last ended ones by name and latency, as the
+/// `tracez` page of OpenCensus and the OpenTelemetry Collector does. A clone is the same view.
+///
+/// Given to [`TracerProviderBuilder::live_view`](crate::TracerProviderBuilder::live_view); several
+/// providers may share one. It shows every span that records, sampled or not, from its start to its
+/// end, whichever thread ends it: with the attributes, events and status it has so far. One whose
+/// handle is leaked stays listed. A span that ends after the shutdown of its provider leaves the
+/// list and is not counted.
+///
+/// A forked child begins with an empty view; spans of the parent are not shown there.
+///
+/// # Cost
+/// None where no provider has a view, but for a branch in each change of a span. With a view, each
+/// start, change and end takes one or two locks that threads seldom share and copies the span's
+/// bytes, at most [`LiveLimits::max_field_bytes`]; [`cost`](crate::cost) has the figures.
+///
+/// # Examples
+/// ```
+/// use opentelemetry::trace::{Tracer as _, TracerProvider as _};
+/// use tracer_core::{TracerProvider, live::LiveView};
+///
+/// let live = LiveView::default();
+/// let provider = TracerProvider::builder().live_view(&live).build()?;
+/// let span = provider.tracer("shop").start("checkout");
+///
+/// let running = live.running();
+/// assert_eq!(running[0].record().name(), "checkout");
+/// drop(span);
+/// assert!(live.running().is_empty());
+/// assert_eq!(live.summary().names[0].ended(), 1);
+/// # Ok::<(), tracer_core::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct LiveView {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    limits: LiveLimits,
+    /// Locked when undisturbed only: a child goes on with the same providers.
+    providers: Mutex<Vec<Weak<Shared>>>,
+    board: PerProcess<Board>,
+}
+
+/// What every process has anew.
+struct Board {
+    running: Running,
+    finished: Finished,
+}
+
+impl Board {
+    fn new() -> Self {
+        Self {
+            running: Running::new(),
+            finished: Finished::default(),
+        }
+    }
+}
+
+impl Default for LiveView {
+    fn default() -> Self {
+        Self::new(LiveLimits::default())
+    }
+}
+
+impl LiveView {
+    /// A view that holds so much. It shows nothing before a provider has it.
+    pub fn new(limits: LiveLimits) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                limits,
+                providers: Mutex::default(),
+                board: PerProcess::new(Board::new()),
+            }),
+        }
+    }
+
+    /// The running spans, the oldest first.
+    ///
+    /// # Cost
+    /// Copies each span. Holds no lock for longer than copying 64 spans takes.
+    pub fn running(&self) -> Vec<RunningSpan> {
+        // One reading for all, so that ages compare as starts do.
+        let read = |shared: Arc<Shared>| (shared.clock.monotonic_nanos(), shared);
+        let providers: Vec<_> = self.providers().into_iter().map(read).collect();
+        let mut spans = Vec::new();
+        self.with_board(|board| {
+            board.running.each(|entry| {
+                let mut providers = providers.iter();
+                let provider = providers.find(|(_, shared)| shared.id == entry.provider);
+                let scope = provider.and_then(|(_, shared)| shared.scope(entry.copy.scope_index()));
+                let age = provider.map_or(0, |(now, _)| {
+                    let start = entry.copy.record().start_unix_nanos();
+                    entry.anchor.wall(*now).saturating_sub(start)
+                });
+                spans.push(RunningSpan {
+                    copy: entry.copy.clone(),
+                    scope: scope.cloned(),
+                    age: Duration::from_nanos(age),
+                    thread: entry.thread.clone(),
+                });
+            });
+        });
+        spans.sort_by_key(|span| std::cmp::Reverse(span.age));
+        spans
+    }
+
+    /// How many spans of each name run and have ended, sorted by name.
+    pub fn summary(&self) -> Summary {
+        self.with_board(|board| {
+            let mut names: BTreeMap<String, NameSummary> = BTreeMap::new();
+            board.running.each(|entry| {
+                let name = entry.copy.record().name();
+                match names.get_mut(name) {
+                    Some(summary) => summary.running += 1,
+                    None => {
+                        let summary = NameSummary::new(name, 1, Counts::default());
+                        names.insert(name.to_owned(), summary);
+                    }
+                }
+            });
+            let other = board.finished.each(|name, counts| {
+                let running = names.get(name).map_or(0, |summary| summary.running);
+                names.insert(name.to_owned(), NameSummary::new(name, running, counts));
+            });
+            Summary {
+                names: names.into_values().collect(),
+                other: other.0.iter().sum(),
+                unlisted: board.running.unlisted(),
+            }
+        })
+    }
+
+    /// The last spans that ended with this name in this bucket, the newest first. Names are cut to
+    /// 256 bytes, here as in the [summary](Self::summary).
+    pub fn recent(&self, name: &str, bucket: Bucket) -> Vec<FinishedSpan> {
+        self.with_board(|board| board.finished.recent(name, bucket))
+    }
+
+    /// Shows the spans of one more provider.
+    pub(crate) fn follow(&self, shared: &Arc<Shared>) {
+        let _undisturbed = fork::undisturbed();
+        let mut providers = self.lock_providers();
+        providers.retain(|shared| shared.strong_count() > 0);
+        providers.push(Arc::downgrade(shared));
+    }
+
+    /// Lists a span that has started, unless the list is full.
+    pub(crate) fn start(&self, recording: &Recording) -> Option<Watch> {
+        let limits = &self.inner.limits;
+        self.with_board(|board| board.running.start(recording, limits))
+    }
+
+    /// Shows what a span holds now.
+    pub(crate) fn refresh(&self, watch: Watch, record: &SpanRecord<'_>) {
+        let max_bytes = self.inner.limits.max_field_bytes;
+        self.with_board(|board| board.running.refresh(watch, record, max_bytes));
+    }
+
+    /// Takes a span from the list.
+    pub(crate) fn stop(&self, watch: Watch) {
+        self.with_board(|board| board.running.stop(watch));
+    }
+
+    /// Counts a span that has ended.
+    fn end(&self, record: &SpanRecord<'_>, scope: &InstrumentationScope) {
+        let limits = &self.inner.limits;
+        self.with_board(|board| board.finished.add(record, scope, limits));
+    }
+
+    fn with_board<T>(&self, look: impl FnOnce(&Board) -> T) -> T {
+        self.inner.board.with(|_| Board::new(), look)
+    }
+
+    fn providers(&self) -> Vec<Arc<Shared>> {
+        let _undisturbed = fork::undisturbed();
+        self.lock_providers()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect()
+    }
+
+    fn lock_providers(&self) -> std::sync::MutexGuard<'_, Vec<Weak<Shared>>> {
+        let providers = &self.inner.providers;
+        providers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for LiveView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Limits only: spans may hold secrets.
+        f.debug_struct("LiveView")
+            .field("limits", &self.inner.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Ended spans by bucket, in the order of [`Bucket::ALL`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts([u64; Bucket::ALL.len()]);
+
+/// What a [`LiveView`] has seen.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Summary {
+    /// One for each name, sorted.
+    pub names: Vec<NameSummary>,
+    /// Ended spans of names beyond [`LiveLimits::max_names`].
+    pub other: u64,
+    /// Spans that were not listed while they ran, because [`LiveLimits::max_running`] others were.
+    pub unlisted: u64,
+}
+
+/// The spans of one name. `Debug` prints counts only.
+#[derive(Clone)]
+pub struct NameSummary {
+    name: String,
+    running: u64,
+    counts: Counts,
+}
+
+impl NameSummary {
+    fn new(name: &str, running: u64, counts: Counts) -> Self {
+        Self {
+            name: name.to_owned(),
+            running,
+            counts,
+        }
+    }
+
+    /// The name, cut to 256 bytes. Span names that begin alike so far are counted together.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many listed spans run now.
+    pub fn running(&self) -> u64 {
+        self.running
+    }
+
+    /// How many have ended in a bucket since the view was made.
+    pub fn count(&self, bucket: Bucket) -> u64 {
+        self.counts.0.get(bucket as usize).copied().unwrap_or(0)
+    }
+
+    /// How many have ended since the view was made, failed ones among them.
+    pub fn ended(&self) -> u64 {
+        self.counts.0.iter().sum()
+    }
+}
+
+impl fmt::Debug for NameSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NameSummary")
+            .field("running", &self.running)
+            .field("counts", &self.counts.0)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,143 @@
+//! The list of running spans.
+//!
+//! In parts, one lock each, so that threads seldom wait for each other: a span is in the part of
+//! the thread it started on. Within a part spans are kept in the order of their starts, and a reader
+//! walks through it in steps, so that it never holds a lock for long.
+
+use std::{
+    collections::BTreeMap,
+    ops::Bound,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use super::{LiveLimits, RecordCopy, ThreadTag, thread::here};
+use crate::{clock::Anchor, pipeline::SpanRecord, span::recording::Recording, sync::Mutex};
+
+/// How many parts there are.
+const PARTS: usize = 32;
+
+/// How many entries of ended spans a part keeps for later ones.
+const SPARE: usize = 8;
+
+/// How many entries a reader looks at before it lets others go on.
+const STEP: usize = 64;
+
+/// Where a running span is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Watch {
+    part: u32,
+    number: u64,
+}
+
+pub(super) struct Running {
+    parts: [Mutex<Part>; PARTS],
+    listed: AtomicU64,
+    unlisted: AtomicU64,
+}
+
+#[derive(Default)]
+struct Part {
+    spans: BTreeMap<u64, Box<Entry>>,
+    /// Numbers are never used twice.
+    next: u64,
+    // Boxed, because the map holds boxes: moving an entry moves a pointer.
+    #[expect(clippy::vec_box, reason = "the boxes themselves are what is pooled")]
+    spare: Vec<Box<Entry>>,
+}
+
+/// A running span.
+#[derive(Default)]
+pub(super) struct Entry {
+    /// The id of its provider.
+    pub(super) provider: u64,
+    pub(super) anchor: Anchor,
+    pub(super) thread: Option<ThreadTag>,
+    pub(super) copy: RecordCopy,
+}
+
+impl Running {
+    pub(super) fn new() -> Self {
+        Self {
+            parts: std::array::from_fn(|_| Mutex::default()),
+            listed: AtomicU64::new(0),
+            unlisted: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn unlisted(&self) -> u64 {
+        // Relaxed: a statistic.
+        self.unlisted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn start(&self, recording: &Recording, limits: &LiveLimits) -> Option<Watch> {
+        let record = recording.record()?;
+        // Relaxed: only the number matters. One above the bound takes itself back.
+        if self.listed.fetch_add(1, Ordering::Relaxed) >= limits.max_running as u64 {
+            self.listed.fetch_sub(1, Ordering::Relaxed);
+            self.unlisted.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        let (number, thread) = here();
+        let index = number % PARTS;
+        let mut part = self.parts.get(index)?.lock();
+        let mut entry = part.spare.pop().unwrap_or_default();
+        entry.provider = recording.shared.id;
+        entry.anchor = recording.anchor;
+        entry.thread = thread;
+        entry.copy.fill(&record, limits.max_field_bytes);
+        let number = part.next;
+        part.next += 1;
+        part.spans.insert(number, entry);
+        Some(Watch {
+            part: index as u32,
+            number,
+        })
+    }
+
+    pub(super) fn refresh(&self, watch: Watch, record: &SpanRecord<'_>, max_field_bytes: usize) {
+        let Some(part) = self.parts.get(watch.part as usize) else {
+            return;
+        };
+        if let Some(entry) = part.lock().spans.get_mut(&watch.number) {
+            entry.copy.fill(record, max_field_bytes);
+        }
+    }
+
+    pub(super) fn stop(&self, watch: Watch) {
+        let Some(part) = self.parts.get(watch.part as usize) else {
+            return;
+        };
+        let mut part = part.lock();
+        let Some(mut entry) = part.spans.remove(&watch.number) else {
+            return;
+        };
+        // Relaxed: as in `start`.
+        self.listed.fetch_sub(1, Ordering::Relaxed);
+        if part.spare.len() < SPARE {
+            entry.thread = None;
+            part.spare.push(entry);
+        } else {
+            drop(part);
+            drop(entry);
+        }
+    }
+
+    /// Looks at every entry once. One that starts or ends meanwhile may be missed.
+    pub(super) fn each(&self, mut look: impl FnMut(&Entry)) {
+        for part in &self.parts {
+            let mut after = Bound::Unbounded;
+            loop {
+                let part = part.lock();
+                let mut last = None;
+                for (number, entry) in part.spans.range((after, Bound::Unbounded)).take(STEP) {
+                    look(entry);
+                    last = Some(*number);
+                }
+                match last {
+                    Some(number) => after = Bound::Excluded(number),
+                    None => break,
+                }
+            }
+        }
+    }
+}
