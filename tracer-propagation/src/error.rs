@@ -25,6 +25,13 @@ pub enum Error {
         offset: usize,
     },
 
+    /// A text is no pattern of host names.
+    #[error("no host or pattern of hosts at position {position} of the list")]
+    HostPattern {
+        /// Position in the list, from 0.
+        position: usize,
+    },
+
     /// `OTEL_PROPAGATORS` names `none` beside other propagators; the others are kept.
     #[error("`none` is listed beside other propagators")]
     NoneBesideOthers,

@@ -62,6 +62,12 @@
 //! - Reading a trace header allocates nothing but the context that takes the result, nor does
 //!   looking for headers that are not there.
 //!
+//! # Trust
+//!
+//! What comes in may be forged and what goes out may leave the house. [`PropagationPolicy`] lists the
+//! hosts that are sent trace context and baggage; `tracer-instrument`'s HTTP client asks it, and its
+//! server layer can take callers for strangers, whose requests begin traces of their own.
+//!
 //! # Features
 //!
 //! | feature | default | adds |
@@ -97,6 +103,7 @@ mod ot;
 mod ows;
 mod parent;
 mod plain;
+mod policy;
 mod propagator;
 mod sampling_state;
 mod stats;
@@ -116,6 +123,7 @@ pub use self::grpc_bin::GrpcTraceBinPropagator;
 pub use self::jaeger::JaegerPropagator;
 pub use self::ot::OtTracePropagator;
 pub use self::plain::PlainPropagator;
+pub use self::policy::PropagationPolicy;
 pub use self::propagator::{Propagator, TextMap};
 pub use self::sampling_state::SamplingState;
 pub use self::stats::{Stats, stats};
