@@ -30,6 +30,8 @@
 //! - Span names are of low cardinality: a known method and a route template, never a path or an unknown method.
 //! - Passwords in URLs, signatures in queries, `Authorization` and cookies never become attributes. Status
 //!   descriptions stay empty.
+//! - A stranger's trace is linked and not joined where `TraceConfig::public_endpoint` says so, and no host gets more of
+//!   trace and baggage than `ClientConfig::propagation_policy` allows. By default all callers and hosts are trusted.
 //! - Requests of an exporter (telemetry suppressed in their context) get no spans.
 //!
 //! # Features
@@ -49,7 +51,7 @@
 //! | `tower` | `TraceLayer`, `TraceConfig`, and the extensions by which a service talks to the layer |
 //! | `axum` | `trace_layer()`, `config()` |
 //! | `log` | `LineFormat`, `CorrelatedFormat`, `CorrelatedLogger`, `TraceFields` |
-//! | `reqwest` | `TracedClient`, `TracedRequest`, `ClientConfig` |
+//! | `reqwest` | `TracedClient`, `TracedRequest`, `ClientConfig`, `redirects_within` |
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

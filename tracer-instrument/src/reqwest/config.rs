@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ::reqwest::Client;
 use opentelemetry::trace::{Tracer, TracerProvider};
-use tracer_propagation::Propagator;
+use tracer_propagation::{PropagationPolicy, Propagator};
 
 use crate::error::ConfigError;
 use crate::method::KnownMethods;
@@ -26,6 +26,7 @@ use crate::tracer::ScopedTracer;
 pub struct ClientConfig {
     pub(super) tracer: ScopedTracer,
     pub(super) propagator: HeaderPropagator,
+    pub(super) propagation: PropagationPolicy,
     pub(super) known_methods: KnownMethods,
     pub(super) redacted_keys: RedactedKeys,
 }
@@ -48,6 +49,29 @@ impl ClientConfig {
     #[must_use]
     pub fn propagator(mut self, propagator: impl Propagator + 'static) -> Self {
         self.propagator = HeaderPropagator::given(propagator);
+        self
+    }
+
+    /// Which hosts get trace context, and which baggage. Default: all, both.
+    ///
+    /// The host is that of the URL. Headers that a caller sets itself are the caller's. reqwest takes headers along where a
+    /// response redirects it to: a client for hosts of different trust is built with [`redirects_within`].
+    ///
+    /// ```
+    /// use tracer_instrument::reqwest::{ClientConfig, redirects_within};
+    /// use tracer_propagation::PropagationPolicy;
+    ///
+    /// let policy = PropagationPolicy::default().baggage_to(["*.example.com", "localhost"])?;
+    /// let client = reqwest::Client::builder().redirect(redirects_within(policy.clone())).build()?;
+    /// let client = ClientConfig::default().propagation_policy(policy).build(client)?;
+    /// # let _ = client;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// [`redirects_within`]: crate::reqwest::redirects_within
+    #[must_use]
+    pub fn propagation_policy(mut self, policy: PropagationPolicy) -> Self {
+        self.propagation = policy;
         self
     }
 
@@ -90,6 +114,7 @@ impl Default for ClientConfig {
         Self {
             tracer: ScopedTracer::default(),
             propagator: HeaderPropagator::default(),
+            propagation: PropagationPolicy::default(),
             known_methods: KnownMethods::from_env(),
             redacted_keys: RedactedKeys::default(),
         }

@@ -29,10 +29,12 @@
 
 mod client;
 mod config;
+mod redirect;
 mod request;
 mod span;
 mod url;
 
 pub use self::client::TracedClient;
 pub use self::config::ClientConfig;
+pub use self::redirect::redirects_within;
 pub use self::request::TracedRequest;

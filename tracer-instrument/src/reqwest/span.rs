@@ -5,13 +5,11 @@ use std::future::Future;
 use std::sync::Arc;
 
 use ::reqwest::{Client, Error, Request, Response};
-use http::HeaderMap;
 use opentelemetry::trace::{FutureExt, SpanBuilder, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue, global};
 use tracer_propagation::carrier::CarrierInjector;
 
 use crate::method::span_name;
-use crate::propagator::HeaderPropagator;
 use crate::reqwest::config::ClientConfig;
 use crate::reqwest::url;
 use crate::semconv::{
@@ -43,7 +41,7 @@ pub(super) fn send(
         let context = config
             .tracer
             .start(new_span(&config, &request, &call), &parent);
-        inject(&config.propagator, &context, request.headers_mut());
+        inject(&config, &context, &mut request);
         let span = EndOnDrop(context.clone());
         let result = client.execute(request).with_context(context).await;
         match &result {
@@ -91,11 +89,14 @@ fn new_span(config: &ClientConfig, request: &Request, call: &Call) -> SpanBuilde
         .with_attributes(attributes)
 }
 
-fn inject(propagator: &HeaderPropagator, context: &Context, headers: &mut HeaderMap) {
-    match &propagator.0 {
-        Some(given) => given.inject_into(context, headers),
+fn inject(config: &ClientConfig, context: &Context, request: &mut Request) {
+    let host = request.url().host_str().unwrap_or_default();
+    let context = config.propagation.outgoing(context, host);
+    let headers = request.headers_mut();
+    match &config.propagator.0 {
+        Some(given) => given.inject_into(&context, headers),
         None => global::get_text_map_propagator(|global| {
-            global.inject_context(context, &mut CarrierInjector(headers));
+            global.inject_context(&context, &mut CarrierInjector(headers));
         }),
     }
 }

@@ -45,6 +45,7 @@ pub struct TraceConfig {
     pub(super) scheme: Cow<'static, str>,
     pub(super) span_end: SpanEnd,
     pub(super) filter: Option<Box<Filter>>,
+    pub(super) public_endpoint: Option<Box<Filter>>,
     pub(super) route: Option<Box<Route>>,
     pub(super) peer: Box<Peer>,
 }
@@ -142,6 +143,33 @@ impl TraceConfig {
         self
     }
 
+    /// Which requests come from strangers. Default: none.
+    ///
+    /// What a stranger says of its trace is not believed: the request begins a trace of its own, whose sampling is this
+    /// service's decision, and has a link to the span in the headers. Its baggage is dropped.
+    ///
+    /// ```
+    /// use http::HeaderName;
+    /// use tracer_instrument::tower::TraceConfig;
+    ///
+    /// // All of them.
+    /// let layer = TraceConfig::default().public_endpoint(|_| true).build()?;
+    /// // Those that a gateway marks, which removes the header from what it lets in.
+    /// let internal = HeaderName::from_static("x-internal");
+    /// let layer = TraceConfig::default()
+    ///     .public_endpoint(move |request| !request.headers().contains_key(&internal))
+    ///     .build()?;
+    /// # Ok::<(), tracer_instrument::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn public_endpoint(
+        mut self,
+        is_stranger: impl Fn(&RequestHead<'_>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.public_endpoint = Some(Box::new(is_stranger));
+        self
+    }
+
     /// The template of the route, if the request tells it. Default: none; `tracer_instrument::axum` sets it for axum.
     #[must_use]
     pub fn route(
@@ -188,6 +216,7 @@ impl Default for TraceConfig {
             scheme: Cow::Borrowed("http"),
             span_end: SpanEnd::default(),
             filter: None,
+            public_endpoint: None,
             route: None,
             peer: Box::new(|head| head.extensions().get::<PeerAddr>().map(|peer| peer.0)),
         }
@@ -207,6 +236,7 @@ impl fmt::Debug for TraceConfig {
             .field("scheme", &self.scheme)
             .field("span_end", &self.span_end)
             .field("has_filter", &self.filter.is_some())
+            .field("has_public_endpoint", &self.public_endpoint.is_some())
             .field("has_route", &self.route.is_some())
             .finish_non_exhaustive()
     }

@@ -5,6 +5,7 @@ use std::task::{Context as Task, Poll};
 
 use http::{HeaderMap, Request, Response};
 use http_body::Body;
+use opentelemetry::trace::{Link, TraceContextExt};
 use opentelemetry::{Context, global};
 use tower_service::Service;
 use tracer_propagation::carrier::CarrierExtractor;
@@ -43,8 +44,14 @@ impl<S> TraceService<S> {
         if is_untraced {
             return None;
         }
-        let parent = extract(&config.propagator, head.headers());
-        let new = new_span(config, &head);
+        let current = Context::current();
+        let mut parent = extract(&config.propagator, &current, head.headers());
+        let mut new = new_span(config, &head);
+        let is_stranger = config.public_endpoint.as_ref();
+        if is_stranger.is_some_and(|is_stranger| is_stranger(&head)) {
+            new.builder.links = link_to_caller(&parent, &current);
+            parent = current;
+        }
         let span = ActiveSpan::new(config.tracer.start(new.builder, &parent));
         Some((
             span,
@@ -77,12 +84,19 @@ where
 }
 
 /// What the headers say, beside what is current: a service called inside of a span is its child if they say nothing.
-fn extract(propagator: &HeaderPropagator, headers: &HeaderMap) -> Context {
-    let current = Context::current();
+fn extract(propagator: &HeaderPropagator, current: &Context, headers: &HeaderMap) -> Context {
     match &propagator.0 {
-        Some(given) => given.extract_from(&current, headers),
+        Some(given) => given.extract_from(current, headers),
         None => global::get_text_map_propagator(|global| {
-            global.extract_with_context(&current, &CarrierExtractor(headers))
+            global.extract_with_context(current, &CarrierExtractor(headers))
         }),
     }
+}
+
+/// A link to the span that the headers named, if they named one.
+fn link_to_caller(extracted: &Context, current: &Context) -> Option<Vec<Link>> {
+    let (extracted, current) = (extracted.span(), current.span());
+    let caller = extracted.span_context();
+    let is_named = caller.is_valid() && caller.is_remote() && caller != current.span_context();
+    is_named.then(|| vec![Link::with_context(caller.clone())])
 }
