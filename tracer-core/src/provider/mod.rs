@@ -9,7 +9,7 @@ mod shared;
 
 use std::{sync::Arc, time::Duration};
 
-use opentelemetry::InstrumentationScope;
+use opentelemetry::{InstrumentationScope, Key};
 
 pub use self::{builder::TracerProviderBuilder, global::DefaultProvider};
 pub(crate) use self::{
@@ -87,6 +87,25 @@ impl TracerProvider {
     /// [`ShutdownError::Flush`] when spans failed or time ran out: what was not sent is counted.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), ShutdownError> {
         self.inner.shared.shutdown(timeout)
+    }
+
+    /// `service.name` of the resource: what logs have to say so that they and the spans are of one
+    /// service.
+    ///
+    /// # Examples
+    /// ```
+    /// use opentelemetry_sdk::Resource;
+    /// use tracer_core::TracerProvider;
+    ///
+    /// let resource = Resource::builder_empty().with_service_name("orders").build();
+    /// let provider = TracerProvider::builder().resource(resource).build()?;
+    /// assert_eq!(provider.service_name(), "orders");
+    /// # Ok::<(), tracer_core::ConfigError>(())
+    /// ```
+    pub fn service_name(&self) -> String {
+        let name = Key::from_static_str("service.name");
+        let name = self.inner.shared.resource().get(&name);
+        name.map_or_else(|| "unknown_service".to_owned(), |name| name.to_string())
     }
 
     /// What became of every span so far.

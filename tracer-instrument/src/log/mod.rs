@@ -5,7 +5,7 @@
 //! | `trace_id` | 32 lower-case hexadecimal digits | Trace Context in non-OTLP Log Formats (stable) |
 //! | `span_id` | 16 of them | the same |
 //! | `trace_flags` | 2 of them, `01` for a sampled trace | the same, which has it from W3C Trace Context |
-//! | `service.name` | the name in the spans' resource | semantic conventions |
+//! | `service.name` | the name in the spans' resource: `TracerProvider::service_name` of `tracer-core` | semantic conventions |
 //!
 //! The ids are those of the innermost current span, of whatever API it comes from. Outside of all spans the line has
 //! none, never zeros. A span that is not sampled gives ids too, with flags that say so: other services may log for the
