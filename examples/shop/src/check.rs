@@ -9,6 +9,7 @@ use crate::Error;
 use crate::api::{QueryClient, Trace};
 use crate::expected::SPANS;
 use crate::load::{Answered, Kind};
+use crate::logs::{Logs, span_of};
 use crate::tree::{Node, roots};
 
 /// How long the last trace may take to be complete.
@@ -28,6 +29,8 @@ pub struct Report {
     pub complete: Vec<(Kind, Trace)>,
     /// What is missing or wrong, in words, each with the id of its trace.
     pub missing: Vec<String>,
+    /// Log lines that carry the ids of a span in these traces.
+    pub log_lines: usize,
     /// From the answer to the last order until its trace was complete in the query API.
     pub queryable_after: Option<Duration>,
     /// The failing order's trace was found by a search for errors, and nothing else was.
@@ -41,6 +44,22 @@ impl Report {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.missing.is_empty() && self.is_failing_found && self.is_slow_found
+    }
+
+    /// Looks for the lines of each complete trace, and for the span of each line.
+    pub fn look_up(&mut self, logs: &Logs) {
+        for (_, trace) in &self.complete {
+            let differences = logs.differences(trace);
+            self.log_lines += logs
+                .of_trace(&trace.trace_id)
+                .iter()
+                .filter(|line| span_of(line, trace).is_some())
+                .count();
+            let told = differences
+                .iter()
+                .map(|what| format!("{}: {what}", trace.trace_id));
+            self.missing.extend(told);
+        }
     }
 
     /// A trace of this kind.

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::Parser;
 
@@ -39,6 +40,10 @@ pub struct Cli {
         default_value = "127.0.0.1:0"
     )]
     pub listen: SocketAddr,
+
+    /// Where the service logs to, lines of JSON [default: stderr].
+    #[arg(long, value_name = "FILE", requires = "service")]
+    pub log_file: Option<PathBuf>,
 
     /// Where a service that this one calls is, as `payment=http://127.0.0.1:9000`. Can be given several times.
     #[arg(long, value_name = "NAME=URL", requires = "service")]

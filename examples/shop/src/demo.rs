@@ -1,9 +1,9 @@
 //! The demonstration: collector, services, orders, traces.
 
-use std::env;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,6 +15,7 @@ use crate::check::{self, Report};
 use crate::cli::Cli;
 use crate::fleet::{Endpoints, Fleet};
 use crate::load::{self, Answered, Kind};
+use crate::logs::{self, Logs};
 use crate::summary::Summary;
 use crate::tree;
 
@@ -62,6 +63,7 @@ struct Shop {
     query: QueryClient,
     // The store lives as long as the shop.
     data_dir: tempfile::TempDir,
+    logs: PathBuf,
 }
 
 impl Shop {
@@ -69,13 +71,16 @@ impl Shop {
         let data_dir = tempfile::Builder::new().prefix("shop-").tempdir()?;
         let collector = start_collector(cli, data_dir.path()).await?;
         let otlp = Endpoints::new(collector.otlp_grpc_address(), collector.otlp_http_address());
-        let fleet = Fleet::start(&env::current_exe()?, otlp).await?;
+        let logs = data_dir.path().join("logs");
+        fs::create_dir(&logs)?;
+        let fleet = Fleet::start(&env::current_exe()?, otlp, &logs).await?;
         let query = QueryClient::new(collector.query_address())?;
         Ok(Self {
             collector,
             fleet,
             query,
             data_dir,
+            logs,
         })
     }
 
@@ -90,7 +95,9 @@ impl Shop {
                 answered.len()
             ),
         )?;
-        let report = check::check(&self.query, &answered).await?;
+        let mut report = check::check(&self.query, &answered).await?;
+        let logs = Logs::read(&self.logs)?;
+        report.look_up(&logs);
         for (kind, title) in [
             (Kind::Ok, "A good order"),
             (Kind::Failing, "The failing order"),
@@ -106,6 +113,13 @@ impl Shop {
                     ),
                 )?;
             }
+        }
+        if let Some(trace) = report.trace(Kind::Failing) {
+            let lines = logs::text(logs.of_trace(&trace.trace_id), trace);
+            say(
+                cli,
+                &format!("The failing order's log lines and their spans:\n{lines}\n"),
+            )?;
         }
         say(cli, &conclusion(&answered, &report))?;
         if cli.json {
@@ -133,11 +147,12 @@ impl Shop {
 
     fn introduction(&self) -> String {
         let mut text = format!(
-            "page          http://{}\nOTLP          gRPC {}, HTTP {}\nstore         {}\n",
+            "page          http://{}\nOTLP          gRPC {}, HTTP {}\nstore         {}\nlogs          {}\n",
             self.collector.query_address(),
             self.collector.otlp_grpc_address(),
             self.collector.otlp_http_address(),
             self.data_dir.path().display(),
+            self.logs.display(),
         );
         for (name, url) in self.fleet.services() {
             text.push_str(&format!("{:12}  {url}\n", name.as_str()));
@@ -159,7 +174,10 @@ fn conclusion(answered: &[Answered], report: &Report) -> String {
             after.as_millis()
         ));
     }
-    text.push_str(".\n");
+    text.push_str(&format!(
+        ".\n{} log lines lead to their spans in these traces.\n",
+        report.log_lines
+    ));
     for missing in &report.missing {
         text.push_str(&format!("not as it should be: {missing}\n"));
     }

@@ -1,6 +1,7 @@
 //! What can go wrong with the demonstration.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 use std::{io, iter};
@@ -50,6 +51,30 @@ pub enum Error {
         /// Why: in use, not permitted.
         #[source]
         source: io::Error,
+    },
+
+    /// The process logs already.
+    #[error("the log could not be set up")]
+    Log(#[source] tracing::subscriber::SetGlobalDefaultError),
+
+    /// The file for a log cannot be opened.
+    #[error("cannot log to {}", path.display())]
+    LogFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+
+    /// A line of a log is not what a service writes.
+    #[error("a line in the log of {service} cannot be read")]
+    LogLine {
+        /// The service.
+        service: Name,
+        /// What is wrong with the line.
+        #[source]
+        source: serde_json::Error,
     },
 
     /// The set-up of the tracing refused the environment.

@@ -13,6 +13,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::Error;
+use crate::logs::Logs;
 use crate::service::{LISTENING, Name};
 
 /// How long a service may take to listen.
@@ -50,15 +51,16 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Starts all services of `program`, this crate's command, and waits until they listen.
+    /// Starts all services of `program`, this crate's command, and waits until they listen. Their logs go into files in
+    /// the directory `logs`.
     ///
     /// # Errors
     ///
     /// [`Error`] if a process cannot be started, ends at once, or does not listen within 20 s.
-    pub async fn start(program: &Path, otlp: Endpoints) -> Result<Self, Error> {
+    pub async fn start(program: &Path, otlp: Endpoints, logs: &Path) -> Result<Self, Error> {
         let mut services: Vec<Service> = Vec::with_capacity(Name::ALL.len());
         for name in Name::ALL {
-            let service = Service::start(program, name, otlp, &services).await?;
+            let service = Service::start(program, name, otlp, logs, &services).await?;
             services.push(service);
         }
         let gateway = services
@@ -123,13 +125,16 @@ impl Service {
         program: &Path,
         name: Name,
         otlp: Endpoints,
+        logs: &Path,
         started: &[Self],
     ) -> Result<Self, Error> {
         let mut command = Command::new(program);
         command
             .arg("--service")
             .arg(name.as_str())
-            .args(["--listen", "127.0.0.1:0"]);
+            .args(["--listen", "127.0.0.1:0"])
+            .arg("--log-file")
+            .arg(Logs::file(logs, name));
         for callee in started
             .iter()
             .filter(|service| name.downstream().contains(&service.name))

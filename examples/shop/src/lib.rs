@@ -11,6 +11,10 @@
 //! through its client, set up by `tracer_export::init()` and nothing else. Business code starts spans of its own through
 //! the API of `opentelemetry`.
 //!
+//! Every service logs lines of JSON through `tracing`, in the format of `tracer-instrument`, so each line carries the ids
+//! of the span in which it was written: from a line to its trace and from a trace to its lines is one search. The check
+//! at the end does both.
+//!
 //! Runs on Unix: it uses process groups and SIGTERM.
 //!
 //! An order whose card the network cannot reach fails in payment with `503`. Orders then tells the customer through
@@ -28,6 +32,7 @@ pub mod service;
 
 pub mod api;
 pub mod check;
+pub mod logs;
 pub mod tree;
 
 mod error;

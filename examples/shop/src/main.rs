@@ -12,7 +12,8 @@ use shop::service;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.service {
-        Some(name) => service::run(name, cli.listen, &cli.downstream).map(|()| Verdict::Complete),
+        Some(name) => service::run(name, cli.listen, &cli.downstream, cli.log_file.as_deref())
+            .map(|()| Verdict::Complete),
         None => demo::run(&cli),
     };
     match result {

@@ -15,6 +15,8 @@ pub(crate) struct Summary<'r> {
     complete: bool,
     requests: usize,
     complete_traces: usize,
+    /// Log lines that carry the ids of a span in these traces.
+    log_lines: usize,
     missing: &'r [String],
     failing_trace_found_by_search: bool,
     slow_trace_found_by_search: bool,
@@ -49,6 +51,7 @@ impl<'r> Summary<'r> {
             complete: report.is_complete(),
             requests: answered.len(),
             complete_traces: report.complete.len(),
+            log_lines: report.log_lines,
             missing: &report.missing,
             failing_trace_found_by_search: report.is_failing_found,
             slow_trace_found_by_search: report.is_slow_found,

@@ -33,6 +33,8 @@ fn once_finds_every_trace_complete_and_prints_a_summary() {
     assert_eq!(summary["missing"], Value::Array(Vec::new()));
     assert_eq!(summary["failingTraceFoundBySearch"], true);
     assert_eq!(summary["slowTraceFoundBySearch"], true);
+    // Each service logs at least once for an order.
+    assert!(summary["logLines"].as_u64().unwrap() >= 5 * 12);
     for kind in ["ok", "failing", "slow"] {
         let trace = &summary["traces"][kind];
         assert_eq!(trace["spanCount"], 13);
@@ -50,6 +52,8 @@ fn once_finds_every_trace_complete_and_prints_a_summary() {
         "ERROR: the card network cannot be reached",
         "INTERNAL",
         "UNSET",
+        "card not charged",
+        "\"service.name\":\"gateway\"",
     ] {
         assert!(told.contains(expected), "no {expected} in {told}");
     }

@@ -50,7 +50,9 @@ fn assert_refused(output: &Output, message: &str) {
 
 #[tokio::test]
 async fn without_a_collector_the_services_answer_as_ever() {
-    let fleet = Fleet::start(Path::new(SHOP), Endpoints::new(nobody(), nobody()))
+    let logs = tempfile::tempdir().unwrap();
+    let otlp = Endpoints::new(nobody(), nobody());
+    let fleet = Fleet::start(Path::new(SHOP), otlp, logs.path())
         .await
         .unwrap();
     let answered = load::send(fleet.gateway(), ORDERS).await.unwrap();
@@ -74,7 +76,8 @@ async fn a_collector_that_goes_half_way_changes_no_answer_and_gets_spans_again_w
         .await
         .unwrap();
     let (grpc, http) = (first.otlp_grpc_address(), first.otlp_http_address());
-    let fleet = Fleet::start(Path::new(SHOP), Endpoints::new(grpc, http))
+    let otlp = Endpoints::new(grpc, http);
+    let fleet = Fleet::start(Path::new(SHOP), otlp, data_dir.path())
         .await
         .unwrap();
 

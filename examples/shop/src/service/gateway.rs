@@ -24,6 +24,12 @@ async fn order(State(orders): State<Callee>, Json(order): Json<Order>) -> Respon
     let mut response = forward(&orders, &order)
         .await
         .unwrap_or_else(|_| StatusCode::BAD_GATEWAY.into_response());
+    // What a customer sends can hold anything, and is only one field of one line.
+    tracing::info!(
+        sku = order.sku,
+        status = response.status().as_u16(),
+        "order answered"
+    );
     let trace_id = Context::current()
         .span()
         .span_context()

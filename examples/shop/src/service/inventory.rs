@@ -39,5 +39,6 @@ async fn count(warehouse: &str) -> u32 {
             .span()
             .add_event("warehouse answered", Vec::new());
     }
+    tracing::info!(warehouse, "stock counted");
     12
 }

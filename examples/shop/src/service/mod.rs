@@ -2,6 +2,7 @@
 
 mod gateway;
 mod inventory;
+mod log_lines;
 mod notification;
 mod orders;
 mod payment;

@@ -29,6 +29,7 @@ fn render(notification: &Notification) -> String {
             "shop.notification.event",
             notification.event.clone(),
         ));
+        tracing::info!(event = notification.event, "customer told");
         message
     })
 }

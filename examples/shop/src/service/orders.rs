@@ -73,6 +73,11 @@ impl Shop {
         self.notification
             .post("/notifications", &json!({"event": event, "sku": order.sku}))
             .await?;
+        if is_paid {
+            tracing::info!(cents = total_cents, "order confirmed");
+        } else {
+            tracing::warn!("payment failed");
+        }
         Ok(if is_paid {
             (
                 StatusCode::CREATED,

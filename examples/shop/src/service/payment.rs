@@ -40,8 +40,10 @@ fn charge(payment: &Payment) -> Result<(), NetworkUnreachable> {
             i64::try_from(payment.cents).unwrap_or(i64::MAX),
         ));
         if payment.card != UNREACHABLE_CARD {
+            tracing::info!(cents = payment.cents, "card charged");
             return Ok(());
         }
+        tracing::warn!(error = %NetworkUnreachable, "card not charged");
         span.set_attribute(KeyValue::new("error.type", "card_network_unreachable"));
         span.record_error(&NetworkUnreachable);
         span.set_status(Status::error(NetworkUnreachable.to_string()));

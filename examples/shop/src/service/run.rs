@@ -1,6 +1,7 @@
 //! A service as a process: listens, says where, serves until it is told to stop.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 use std::{io, thread};
 
@@ -9,7 +10,7 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 use tracer_instrument::reqwest::TracedClient;
 
-use super::{Calls, Downstream, Name};
+use super::{Calls, Downstream, Name, log_lines};
 use crate::Error;
 
 /// What stands before the address in the line that a service prints when it is ready.
@@ -19,15 +20,20 @@ pub const LISTENING: &str = "listening on ";
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves until stdin is closed or Ctrl-C. The tracing is set up from the `OTEL_*` environment and flushed at the end.
+/// Logs to the file, or to stderr.
 ///
 /// # Errors
 ///
-/// [`Error`] if the environment is refused, a downstream service is unknown, or the address cannot be listened on.
-pub fn run(name: Name, listen: SocketAddr, downstream: &[Downstream]) -> Result<(), Error> {
+/// [`Error`] if the environment is refused, a downstream service is unknown, the address cannot be listened on, or the
+/// log file cannot be opened.
+pub fn run(
+    name: Name,
+    listen: SocketAddr,
+    downstream: &[Downstream],
+    log_file: Option<&Path>,
+) -> Result<(), Error> {
     let guard = tracer_export::init().map_err(Error::Tracing)?;
-    for diagnostic in guard.diagnostics() {
-        eprintln!("{name}: {diagnostic}");
-    }
+    log_lines::init(&guard, log_file)?;
     let served = runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -1,0 +1,42 @@
+//! The log of a service: lines of JSON that carry the ids of the span in which they are written.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use tracer_export::Guard;
+use tracer_instrument::log::LineFormat;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::Error;
+
+/// Sends the log to this file, or to stderr, and what the set-up of the tracing complains of as its first lines.
+pub(super) fn init(guard: &Guard, file: Option<&Path>) -> Result<(), Error> {
+    let lines = tracing_subscriber::fmt::layer()
+        .log_internal_errors(false)
+        .event_format(LineFormat::json(guard.provider().service_name()))
+        .with_writer(writer(file)?)
+        .with_filter(LevelFilter::INFO);
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines))
+        .map_err(Error::Log)?;
+    for diagnostic in guard.diagnostics() {
+        tracing::warn!("{diagnostic}");
+    }
+    Ok(())
+}
+
+fn writer(file: Option<&Path>) -> Result<BoxMakeWriter, Error> {
+    let Some(path) = file else {
+        return Ok(BoxMakeWriter::new(io::stderr));
+    };
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    let file = opened.map_err(|source| Error::LogFile {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(BoxMakeWriter::new(Arc::new(file)))
+}
