@@ -2,8 +2,7 @@
 
 use std::{fmt, str};
 
-use opentelemetry::Context;
-use opentelemetry::trace::{SpanContext, TraceContextExt};
+use opentelemetry::trace::SpanContext;
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
@@ -18,7 +17,7 @@ const FLAGS_END: usize = 50;
 ///
 /// # Cost
 ///
-/// Some 20 ns; no allocation.
+/// Some 20 ns. No allocation, but for the copy of a span's `tracestate` if it has one.
 ///
 /// # Examples
 ///
@@ -50,9 +49,10 @@ pub struct TraceFields {
 }
 
 impl TraceFields {
-    /// Those of the innermost current span of this thread; `None` if there is none.
+    /// Those of the innermost current span of this thread, [native](tracer_core::current) or of
+    /// [`Context`](opentelemetry::Context); `None` if there is none.
     pub fn current() -> Option<Self> {
-        Context::map_current(|context| Self::of(context.span().span_context()))
+        Self::of(&tracer_core::current().span_context())
     }
 
     /// Those of a span; `None` if its context is not valid.

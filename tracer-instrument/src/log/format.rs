@@ -42,7 +42,8 @@ use super::{SERVICE_NAME, SPAN_ID, TRACE_FLAGS, TRACE_ID, TraceFields};
 ///
 /// # Cost
 ///
-/// No allocation and no lock once a thread has written a line; lines over 16 KiB take memory of their own.
+/// No lock, and no allocation once a thread has written a line, but for lines over 16 KiB and for the copy of a span's
+/// `tracestate`.
 ///
 /// # Panics
 ///

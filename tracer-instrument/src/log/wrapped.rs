@@ -60,6 +60,14 @@ impl<F> CorrelatedFormat<F> {
             service: service_field(syntax, service_name),
         }
     }
+
+    fn push_fields(&self, line: &mut Line) {
+        line.push(&self.service);
+        if let Some(fields) = TraceFields::current() {
+            line.push(separator(self.syntax));
+            push_trace_fields(line, &fields);
+        }
+    }
 }
 
 impl<S, N, F> FormatEvent<S, N> for CorrelatedFormat<F>
@@ -74,39 +82,37 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        Line::with(self.syntax, |fields| {
-            fields.push(&self.service);
-            if let Some(ids) = TraceFields::current() {
-                fields.push(separator(self.syntax));
-                push_trace_fields(fields, &ids);
-            }
-            Line::with(self.syntax, |line| {
+        Line::with(self.syntax, |line| match self.syntax {
+            Syntax::Json => {
                 self.inner
                     .format_event(context, Writer::new(line.buffer()), event)?;
-                match self.syntax {
-                    Syntax::Json => write_into_object(&mut writer, line.as_str(), fields.as_str()),
-                    Syntax::Text => write_before(&mut writer, line.as_str(), fields.as_str()),
+                let object = line.buffer();
+                // What is no object stays as it is.
+                if object.trim_end().ends_with('}') {
+                    object.truncate(object.trim_end().len() - 1);
+                    if !object.ends_with('{') {
+                        object.push(',');
+                    }
+                    self.push_fields(line);
+                    line.push("}\n");
                 }
-            })
+                writer.write_str(line.as_str())
+            }
+            Syntax::Text => {
+                self.push_fields(line);
+                line.push(" ");
+                writer.write_str(line.as_str())?;
+                line.buffer().clear();
+                self.inner
+                    .format_event(context, Writer::new(line.buffer()), event)?;
+                write_one_line(&mut writer, line.as_str())
+            }
         })
     }
 }
 
-fn write_into_object(writer: &mut Writer<'_>, line: &str, fields: &str) -> fmt::Result {
-    let Some(members) = line.trim_end().strip_suffix('}') else {
-        return writer.write_str(line);
-    };
-    writer.write_str(members)?;
-    if !members.ends_with('{') {
-        writer.write_str(",")?;
-    }
-    writer.write_str(fields)?;
-    writer.write_str("}\n")
-}
-
-fn write_before(writer: &mut Writer<'_>, line: &str, fields: &str) -> fmt::Result {
-    writer.write_str(fields)?;
-    writer.write_str(" ")?;
+/// Writes a line whose breaks inside, if any, do not break it.
+fn write_one_line(writer: &mut Writer<'_>, line: &str) -> fmt::Result {
     let mut rest = line.strip_suffix('\n').unwrap_or(line);
     while let Some(at) = rest.find(['\n', '\r']) {
         let (before, after) = rest.split_at(at);

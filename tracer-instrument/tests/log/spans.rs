@@ -4,6 +4,7 @@ use opentelemetry::Context;
 use opentelemetry::trace::{FutureExt as _, SpanContext, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use serde_json::Value;
+use tracer_core::span;
 use tracer_instrument::log::TraceFields;
 use tracing::{info, info_span};
 use tracing_subscriber::layer::SubscriberExt;
@@ -47,6 +48,23 @@ fn unsampled_span_has_ids_and_flags_that_say_so() {
         assert_is_of(&line, context.span().span_context());
         assert_eq!(line["trace_flags"], "00");
     });
+}
+
+#[test]
+fn native_span_gives_its_ids_and_the_newer_one_wins() {
+    let provider = tracer_core::TracerProvider::builder().build().unwrap();
+    let _default = provider.set_thread_default();
+    let native = span!("order");
+    assert_is_of(&json(|| info!("native")), &native.span_context());
+    provider.tracer("shop").in_span("price", |context| {
+        let inner = json(|| info!("of Context"));
+        assert_is_of(&inner, context.span().span_context());
+        let innermost = span!("discount");
+        assert_is_of(&json(|| info!("native")), &innermost.span_context());
+    });
+    assert_is_of(&json(|| info!("native again")), &native.span_context());
+    drop(native);
+    assert_eq!(json(|| info!("outside")).get("trace_id"), None);
 }
 
 #[tokio::test]
