@@ -22,6 +22,8 @@
 //! A record of a run, which begins with the machine and the versions, is its output:
 //! `cargo bench -p tracer-benches --bench compare > benches/record/DATE.txt`.
 //!
+//! Log lines have a run of their own, [`log_lines`].
+//!
 //! Instructions, which unlike time do not depend on the machine's load, are counted by `icount.rs`.
 #![forbid(unsafe_code)]
 #![allow(
@@ -39,6 +41,7 @@ mod cpu;
 pub mod encode;
 mod latency;
 mod load;
+pub mod log_lines;
 mod memory;
 
 mod fastrace_system;

@@ -1,5 +1,6 @@
-//! Allocations of one operation on the caller's thread, started by `compare.rs`. A program of its
-//! own, because counting replaces the allocator, which would slow down the timed cases.
+//! Allocations of one operation on the caller's thread, started by `compare.rs`, or with `logs` of
+//! one log line, started by `logs.rs`. A program of its own, because counting replaces the
+//! allocator, which would slow down the timed cases.
 //!
 //! What the caller itself allocates (a `String` for an attribute's value, the `Vec` of an event's
 //! attributes, the API's own memory for a span in a `Context`) is counted against a tracer that
@@ -16,7 +17,7 @@ use opentelemetry_sdk::Resource;
 use tracer_benches::{
     Carry, Case, System, Target,
     encode::{SPANS, encode_stock, stored_by_ours, stored_by_stock},
-    line, system,
+    line, log_lines, system,
 };
 use tracer_export::OtlpEncoder;
 
@@ -24,6 +25,12 @@ use tracer_export::OtlpEncoder;
 const OPERATIONS: usize = 100;
 
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("logs") {
+        for pair in log_lines::pairs() {
+            pair.count(|write| measure(write).count_total);
+        }
+        return;
+    }
     let [ours, otel, nothing] = ["ours", "otel", "nothing"].map(|name| system(name, &Target::Null));
     for case in Case::ALL {
         let of = |system: &dyn System| {
