@@ -140,9 +140,9 @@ impl TestProvider {
             }
             if Instant::now() > deadline {
                 let spans = self.spans();
-                let (came, hints) = (spans.len(), self.losses().join(", "));
+                let (came, hints) = (spans.len(), self.hints().join(", "));
                 panic!(
-                    "{came} spans of {count} have come\n{hints}\n{}",
+                    "{came} of {count} spans have come\n{hints}\n{}",
                     tree(&spans)
                 );
             }
@@ -169,7 +169,7 @@ impl TestProvider {
         let mut found: Vec<_> = spans.into_iter().filter(|span| span.name == name).collect();
         match (found.pop(), found.len() + 1) {
             (Some(span), 1) => span,
-            (None, _) => panic!("no span {name:?}\n{}\n{tree}", self.losses().join(", ")),
+            (None, _) => panic!("no span {name:?}\n{}\n{tree}", self.hints().join(", ")),
             (_, count) => panic!("{count} spans {name:?}\n{tree}"),
         }
     }
@@ -219,9 +219,14 @@ impl TestProvider {
         stats
     }
 
-    /// What keeps the trace from being complete, for a failed assertion.
-    pub(super) fn losses(&self) -> Vec<String> {
-        losses(&self.provider.stats())
+    /// What may explain that a span is not there, for a failed assertion.
+    pub(super) fn hints(&self) -> Vec<String> {
+        let stats = self.provider.stats();
+        let meant = [
+            (stats.dropped.discarded, "discarded"),
+            (stats.not_sampled, "recorded and not sampled"),
+        ];
+        losses(&stats).into_iter().chain(counted(&meant)).collect()
     }
 }
 
@@ -255,14 +260,15 @@ fn losses(stats: &Stats) -> Vec<String> {
             "failed in an exporter",
         ),
     ];
-    counts
-        .into_iter()
-        .filter(|(spans, _)| *spans > 0)
-        .map(|(spans, what)| {
-            let plural = if spans == 1 { "" } else { "s" };
-            format!("{spans} span{plural} {what}")
-        })
-        .collect()
+    counted(&counts).collect()
+}
+
+fn counted(counts: &[(u64, &'static str)]) -> impl Iterator<Item = String> {
+    let counts = counts.iter().filter(|(spans, _)| *spans > 0);
+    counts.map(|(spans, what)| {
+        let plural = if *spans == 1 { "" } else { "s" };
+        format!("{spans} span{plural} {what}")
+    })
 }
 
 #[cfg(test)]
@@ -285,7 +291,7 @@ mod tests {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         assert_eq!(
             text,
-            Some("1 spans of 2 have come\n1 span not ended\n\"a\"\n")
+            Some("1 of 2 spans have come\n1 span not ended\n\"a\"\n")
         );
         drop(open);
     }

@@ -209,6 +209,16 @@ fn ledger_names_what_is_open_or_lost() {
 }
 
 #[test]
+fn span_that_was_discarded_is_named_and_no_loss() {
+    let trace = TestProvider::new();
+    trace.tracer("t").start("x").discard();
+    let message = panic_of(|| assert_trace!(trace, r#""x""#));
+    let first = "no span \"x\"\n(1 span discarded)\n\nexpected:";
+    assert!(message.starts_with(first), "{message}");
+    assert_eq!(trace.balance().dropped.discarded, 1);
+}
+
+#[test]
 fn spans_may_be_read_again_and_forgotten() {
     let trace = TestProvider::new();
     let tracer = trace.tracer("t");

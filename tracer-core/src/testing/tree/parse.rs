@@ -91,8 +91,11 @@ fn close(open: &mut Vec<Open>, left: usize) {
 }
 
 fn read_line(open: &mut Vec<Open>, line: usize, text: &str) -> Result<(), Error> {
-    if let Some(tab) = text.chars().position(|character| character == '\t') {
-        return error(tab + 1, "a tab; indent with spaces");
+    let mut indentation = text
+        .chars()
+        .take_while(|character| character.is_whitespace());
+    if let Some(at) = indentation.position(|character| character != ' ') {
+        return error(at + 1, "indent with spaces only");
     }
     let tokens = tokens(text)?;
     let column = tokens.first().map_or(1, |(column, _)| *column);

@@ -5,7 +5,7 @@ use std::{iter::Peekable, str::Chars};
 use super::{parse::Error, pattern::Pattern};
 
 /// Characters that end a word.
-const ENDS: [char; 6] = [' ', '=', '"', '[', ']', ','];
+const ENDS: [char; 7] = [' ', '\t', '=', '"', '[', ']', ','];
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token {
@@ -26,7 +26,7 @@ pub(super) fn tokens(line: &str) -> Result<Vec<(usize, Token)>, Error> {
     while let Some(next) = reader.peek() {
         let column = reader.column;
         match next {
-            ' ' => {
+            ' ' | '\t' => {
                 reader.next();
             }
             '=' => {
@@ -178,7 +178,7 @@ impl Reader<'_> {
     }
 
     fn spaces(&mut self) {
-        while self.peek() == Some(' ') {
+        while matches!(self.peek(), Some(' ' | '\t')) {
             self.next();
         }
     }
