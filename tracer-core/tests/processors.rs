@@ -26,6 +26,7 @@ use support::{Recorder, TIMEOUT, balanced, eventually};
 use tracer_core::{
     FlushError, ShutdownError, Span, SpanProcessor, SpanRecord, TracerProvider,
     TracerProviderBuilder,
+    testing::{TestProvider, assert_trace},
 };
 
 fn exporting(recorder: &Recorder) -> TracerProviderBuilder {
@@ -173,30 +174,24 @@ impl SpanProcessor for Redactor {
 
 #[test]
 fn what_a_processor_changes_or_discards_at_the_end_is_so_at_the_exporter() {
-    let recorder = Recorder::default();
     let redactor = Redactor::default();
-    let provider = exporting(&recorder)
-        .processor(redactor.clone())
-        .build()
-        .expect("provider");
-    let tracer = provider.tracer("t");
+    let trace = TestProvider::with(|builder| builder.processor(redactor.clone()));
+    let tracer = trace.tracer("t");
     let mut span = tracer.start("GET /users/17");
     span.set_attributes(["card", "secret", "plain"].map(|key| KeyValue::new(key, "1234")));
     drop(span);
     tracer.start("noise").end();
-    provider.shutdown(TIMEOUT).expect("shutdown");
-    let spans = recorder.spans();
-    assert_eq!(spans.len(), 1);
-    assert_eq!(spans[0].name, "GET /users/{id}");
-    assert_eq!(spans[0].status, Status::Ok);
-    assert_eq!(spans[0].events[0].name, "redacted");
-    let expected = [
-        KeyValue::new("at.start", true),
-        KeyValue::new("plain", "1234"),
-        KeyValue::new("card", "****"),
-    ];
-    assert_eq!(spans[0].attributes, expected);
-    let stats = balanced(&provider);
+    assert_trace!(
+        trace,
+        r#"
+        "GET /users/{id}" ok exactly
+            at.start = true
+            card = "****"
+            plain = "1234"
+            event "redacted"
+        "#
+    );
+    let stats = trace.balance();
     assert_eq!((stats.ended, stats.dropped.discarded), (2, 1));
     let seen = redactor.seen.lock().unwrap();
     assert_eq!(
@@ -232,21 +227,16 @@ impl ShouldSample for RecordOnly {
 /// trace/sdk.md "Sampling": processors receive record-only spans, exporters do not.
 #[test]
 fn record_only_spans_reach_processors_and_never_exporters() {
-    let recorder = Recorder::default();
     let redactor = Redactor::default();
-    let provider = exporting(&recorder)
-        .processor(redactor.clone())
-        .sampler(RecordOnly)
-        .build()
-        .expect("provider");
-    provider.tracer("t").start("noise").end();
-    provider.shutdown(TIMEOUT).expect("shutdown");
+    let trace =
+        TestProvider::with(|builder| builder.processor(redactor.clone()).sampler(RecordOnly));
+    trace.tracer("t").start("noise").end();
+    assert_trace!(trace, "");
     assert_eq!(
         *redactor.seen.lock().unwrap(),
         [("noise".to_owned(), false)]
     );
-    assert_eq!(recorder.spans(), []);
-    let stats = balanced(&provider);
+    let stats = trace.balance();
     assert_eq!((stats.not_sampled, stats.dropped.discarded), (1, 0));
 }
 
