@@ -111,6 +111,7 @@
 //! | `tracer.rs`, `native.rs` | starting spans by OpenTelemetry's interface, and by macros |
 //! | `start.rs`, `span/` | what both do; what a span records, and how that is laid out |
 //! | `traced/`, `macros/` | `#[traced]`: what its code calls; the crate that writes it |
+//! | [`business`] | work in a span with its error, and events with typed data |
 //! | `context/` | which span is current: guards, futures, and what goes to other threads |
 //! | `local.rs`, `ids.rs`, `clock.rs` | what a thread keeps; ids; the clock |
 //! | `exporter.rs` | [`SpanExporter`]: where batches go, and how an export may end |
@@ -147,6 +148,8 @@ mod tracer;
 mod context;
 mod native;
 mod traced;
+
+pub mod business;
 
 mod span;
 

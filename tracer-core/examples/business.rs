@@ -1,0 +1,79 @@
+//! Business operations with typed events: an order that is paid, and one that is declined.
+//!
+//! Run with `cargo run -p tracer-core --example business`.
+
+use std::{fmt, time::Duration};
+
+use opentelemetry::KeyValue;
+use opentelemetry_sdk::trace::InMemorySpanExporter;
+use tracer_core::{TracerProvider, business, sdk::SdkExporter, start_span};
+
+struct OrderPaid {
+    order: u32,
+    cents: i64,
+    is_first: bool,
+}
+
+impl business::Event for OrderPaid {
+    const NAME: &'static str = "shop.order.paid";
+
+    fn attributes(&self) -> Vec<KeyValue> {
+        vec![
+            KeyValue::new("shop.order.id", i64::from(self.order)),
+            KeyValue::new("shop.order.cents", self.cents),
+            KeyValue::new("shop.customer.is_first_order", self.is_first),
+        ]
+    }
+}
+
+#[derive(Debug)]
+struct Declined;
+
+impl fmt::Display for Declined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the bank declined")
+    }
+}
+
+/// Deep in the work: knows nothing of spans, and its event is in the right one.
+async fn pay(order: u32, cents: i64) -> Result<(), Declined> {
+    tokio::task::yield_now().await;
+    if cents > 50_000 {
+        return Err(Declined);
+    }
+    let is_first = order == 1;
+    business::emit(&OrderPaid {
+        order,
+        cents,
+        is_first,
+    });
+    Ok(())
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let sent = InMemorySpanExporter::default();
+    let provider = TracerProvider::builder()
+        .exporter(SdkExporter::new(sent.clone()))
+        .build()?;
+    provider.set_global();
+
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    for (order, cents) in [(1, 499), (2, 70_000)] {
+        let span = start_span!("pay order", "shop.channel" = "web");
+        let paid = runtime.block_on(business::run_async(span, pay(order, cents)));
+        println!("order {order}: {paid:?}");
+    }
+
+    provider.force_flush(Duration::from_secs(5))?;
+    for span in sent.get_finished_spans()? {
+        println!("{} {:?}", span.name, span.status);
+        for event in &span.events.events {
+            println!("  {}", event.name);
+            for attribute in &event.attributes {
+                println!("    {} = {}", attribute.key, attribute.value);
+            }
+        }
+    }
+    provider.shutdown(Duration::from_secs(5))?;
+    Ok(())
+}
