@@ -1,8 +1,8 @@
 //! The assertion, and what it says when it fails.
 
 use super::{
-    FinishedSpan, TestProvider, tree,
-    tree::{Difference, ParseError},
+    FinishedSpan, TestProvider,
+    tree::{self, Difference, ParseError},
 };
 
 /// Checks that the spans of a test are the expected tree, and panics with both trees and a mark at
@@ -82,8 +82,9 @@ impl<T: FinishedSpans + ?Sized> FinishedSpans for &T {
 #[doc(hidden)]
 #[track_caller]
 pub fn check(spans: &(impl FinishedSpans + ?Sized), expected: &str) {
-    let recorded = tree(&spans.finished_spans());
-    if let Err(message) = checked(expected, &recorded, &spans.hints()) {
+    let (spans, hints) = (spans.finished_spans(), spans.hints());
+    let checked = tree::with_room(|| checked(expected, &tree::printed(&spans)?, &hints));
+    if let Err(message) = checked {
         panic!("{message}");
     }
 }

@@ -90,6 +90,7 @@
 //! - Attributes, events and links may be more than are said; events and links keep their order.
 //!   `exactly` behind a span, an event or a link says that nothing is left out, also of the kind.
 //! - A first line of `exactly`, `unordered` or both says it of all spans.
+//! - A tree is at most 1000 lines deep.
 //!
 //! Times, scopes and resources are not part of trees: read them from [`FinishedSpan`].
 //!

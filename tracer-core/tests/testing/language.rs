@@ -1,8 +1,15 @@
 //! Trees that say less than was recorded, and trees that cannot be read.
 
-use tracer_core::testing::assert_trace;
+use opentelemetry::{
+    Context,
+    trace::{TraceContextExt as _, Tracer as _},
+};
+use tracer_core::testing::{TestProvider, assert_trace};
 
-use crate::messages::{message, recorded};
+use crate::{
+    messages::{message, recorded},
+    panic_of,
+};
 
 #[test]
 fn trees_that_leave_something_open_match() {
@@ -155,4 +162,46 @@ fn trees_that_cannot_be_read_say_where_and_why() {
             format!("expected tree, line {line}, column {column}: {why}\n{shown}\n{mark}^")
         );
     }
+}
+
+/// Walking a deep tree once ended the process: a test's thread has a stack of 2 MiB.
+#[test]
+fn trees_may_be_1000_deep() {
+    let chain = |depth| {
+        let trace = TestProvider::new();
+        let tracer = trace.tracer("t");
+        let mut open = vec![Context::new()];
+        for _ in 0..depth {
+            let span = tracer.start_with_context("x", &open[open.len() - 1]);
+            open.push(Context::new().with_span(span));
+        }
+        drop(open);
+        trace
+    };
+    let trace = chain(1000);
+    assert_trace!(trace, &trace.tree());
+    let deeper = panic_of(|| drop(chain(1001).tree()));
+    assert_eq!(deeper, "spans are more than 1000 deep");
+    let lines: String = (0..1100)
+        .map(|n| format!("{}\"x\"\n", " ".repeat(n)))
+        .collect();
+    let unreadable = panic_of(|| assert_trace!(trace, &lines));
+    let (first, _) = unreadable.split_once('\n').expect("lines");
+    assert_eq!(
+        first,
+        "expected tree, line 1003, column 1003: more than 1000 deep"
+    );
+}
+
+/// Each of the wildcards leaves the span that only one line fits to that line.
+#[test]
+fn many_siblings_in_any_order_are_matched_in_no_time() {
+    let trace = TestProvider::new();
+    let tracer = trace.tracer("t");
+    for n in 0..500 {
+        tracer.start(format!("a{n}"));
+    }
+    let mut lines = "unordered\n".to_owned() + &"~\"a*\"\n".repeat(250);
+    lines.extend((0..250).map(|n| format!("\"a{n}\"\n")));
+    assert_trace!(trace, &lines);
 }

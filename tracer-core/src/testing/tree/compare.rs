@@ -32,9 +32,8 @@ fn line(node: &Node) -> Option<usize> {
 
 /// Compares one span, event or link with another, line by line.
 fn node(expected: &Node, recorded: &Node, is_root: bool) -> Found {
-    let title = recorded.title();
     if !names_match(expected, recorded) {
-        let message = format!("{title} is not {}", expected.title());
+        let message = format!("{} is not {}", recorded.title(), expected.title());
         return differ(expected, recorded, message);
     }
     if expected.what == What::Span {
@@ -56,11 +55,10 @@ fn names_match(expected: &Node, recorded: &Node) -> bool {
 
 /// Kind, parent and status.
 fn head(expected: &Node, recorded: &Node, is_root: bool) -> Found {
-    let title = recorded.title();
     let kind = recorded.kind.unwrap_or("internal");
     let asked = expected.kind.or(expected.exactly.then_some("internal"));
     if let Some(asked) = asked.filter(|asked| *asked != kind) {
-        let message = format!("kind of {title} is {kind}, not {asked}");
+        let message = format!("kind of {} is {kind}, not {asked}", recorded.title());
         return differ(expected, recorded, message);
     }
     let strict = is_root || expected.exactly;
@@ -71,12 +69,9 @@ fn head(expected: &Node, recorded: &Node, is_root: bool) -> Found {
             None if is_root => "no parent",
             None => "a parent of its own process",
         };
-        let (has, asked) = (of(recorded.parent), of(expected.parent));
-        return differ(
-            expected,
-            recorded,
-            format!("{title} has {has}, not {asked}"),
-        );
+        let (title, has) = (recorded.title(), of(recorded.parent));
+        let message = format!("{title} has {has}, not {}", of(expected.parent));
+        return differ(expected, recorded, message);
     }
     status(expected, recorded)
 }
@@ -112,13 +107,13 @@ fn status(expected: &Node, recorded: &Node) -> Found {
 }
 
 fn attributes(expected: &Node, recorded: &Node) -> Found {
-    let title = recorded.title();
     let found = |attribute: &Attribute| {
         let mut all = recorded.attributes.iter();
         all.find(|other| other.key == attribute.key)
     };
     let unexpected = |attribute: &Attribute, expected_line| {
-        let message = format!("unexpected attribute {} of {title}", attribute.key);
+        let (key, title) = (&attribute.key, recorded.title());
+        let message = format!("unexpected attribute {key} of {title}");
         Err(Difference {
             message,
             expected_line: Some(expected_line),
@@ -131,7 +126,7 @@ fn attributes(expected: &Node, recorded: &Node) -> Found {
             (None, Some(found)) => return unexpected(found, attribute.line),
             (Some(_), None) => {
                 return Err(Difference {
-                    message: format!("no attribute {} of {title}", attribute.key),
+                    message: format!("no attribute {} of {}", attribute.key, recorded.title()),
                     expected_line: Some(attribute.line),
                     recorded_line: line(recorded),
                 });
@@ -139,8 +134,9 @@ fn attributes(expected: &Node, recorded: &Node) -> Found {
             (Some(asked), Some(found)) => {
                 let value = found.value.as_ref().unwrap_or(&Pattern::Any);
                 if !asked.matches(value) {
+                    let (key, title) = (&found.key, recorded.title());
                     return Err(Difference {
-                        message: format!("{} of {title} is {value}, not {asked}", found.key),
+                        message: format!("{key} of {title} is {value}, not {asked}"),
                         expected_line: Some(attribute.line),
                         recorded_line: Some(found.line),
                     });
@@ -225,21 +221,15 @@ impl Lists<'_> {
     fn in_order(&self) -> Found {
         let mut from = 0;
         for expected in &self.expected {
-            let rest = self.recorded.iter().skip(from);
-            let tried: Vec<_> = rest
-                .map(|next| node(expected, next, self.is_root))
-                .collect();
-            if let Some(at) = tried.iter().position(Result::is_ok) {
+            let fits = |next: &&Node| node(expected, next, self.is_root).is_ok();
+            if let Some(at) = self.recorded.iter().skip(from).position(fits) {
                 from += at + 1;
                 continue;
             }
-            let before = self.recorded.iter().take(from);
-            let mut before = before.map(|next| node(expected, next, self.is_root));
-            if before.any(|found| found.is_ok()) {
+            if self.recorded.iter().take(from).any(fits) {
                 return self.missing(expected, " after the one before it");
             }
-            let free = self.recorded.iter().skip(from).zip(tried);
-            return self.closest(expected, free);
+            return self.closest(expected, self.recorded.iter().skip(from));
         }
         Ok(())
     }
@@ -247,25 +237,19 @@ impl Lists<'_> {
     /// Each with another one: a matching in the graph of those that fit, found by augmenting paths,
     /// because a wildcard must not take what only it could leave to a stricter line.
     fn in_any_order(&self, closed: bool) -> Found {
-        let mut tried: Vec<Vec<_>> = Vec::new();
-        for expected in &self.expected {
-            let each = self.recorded.iter();
-            tried.push(
-                each.map(|next| node(expected, next, self.is_root))
-                    .collect(),
-            );
-        }
-        let mut taken_by = vec![None; self.recorded.len()];
+        let mut pairs = Pairs {
+            lists: self,
+            fit: vec![None; self.expected.len() * self.recorded.len()],
+            taken_by: vec![None; self.recorded.len()],
+        };
         for (at, expected) in self.expected.iter().enumerate() {
-            let mut seen = vec![false; self.recorded.len()];
-            if !place(at, &tried, &mut taken_by, &mut seen) {
-                let found = tried.into_iter().nth(at).unwrap_or_default();
-                let all = self.recorded.iter().zip(found).zip(taken_by);
+            if !pairs.place(at, &mut vec![false; self.recorded.len()]) {
+                let all = self.recorded.iter().zip(&pairs.taken_by);
                 let free = all.filter(|(_, taken)| taken.is_none());
-                return self.closest(expected, free.map(|(found, _)| found));
+                return self.closest(expected, free.map(|(next, _)| next));
             }
         }
-        let mut left = self.recorded.iter().zip(taken_by);
+        let mut left = self.recorded.iter().zip(&pairs.taken_by);
         match left.find(|(_, taken)| closed && taken.is_none()) {
             Some((left, _)) => self.unexpected(left),
             None => Ok(()),
@@ -273,39 +257,57 @@ impl Lists<'_> {
     }
 
     /// The difference from the first that has the name; where none has, it is missing.
-    fn closest<'b>(
-        &self,
-        expected: &Node,
-        mut free: impl Iterator<Item = (&'b &'b Node, Found)>,
-    ) -> Found {
-        match free.find(|(next, _)| names_match(expected, next)) {
-            Some((_, found)) => found,
+    fn closest<'b>(&self, expected: &Node, mut free: impl Iterator<Item = &'b &'b Node>) -> Found {
+        match free.find(|next| names_match(expected, next)) {
+            Some(next) => node(expected, next, self.is_root),
             None => self.missing(expected, ""),
         }
     }
 }
 
-/// Finds one that fits, moving those that were placed before if need be.
-fn place(
-    at: usize,
-    tried: &[Vec<Found>],
-    taken_by: &mut [Option<usize>],
-    seen: &mut [bool],
-) -> bool {
-    for (candidate, found) in tried.get(at).into_iter().flatten().enumerate() {
-        let fresh = seen
-            .get_mut(candidate)
-            .is_some_and(|seen| !std::mem::replace(seen, true));
-        if found.is_err() || !fresh {
-            continue;
+/// Which lines stand for which spans so far.
+struct Pairs<'a> {
+    lists: &'a Lists<'a>,
+    /// Whether a line fits a span, once that is known; line by line.
+    fit: Vec<Option<bool>>,
+    /// The line of each span.
+    taken_by: Vec<Option<usize>>,
+}
+
+impl Pairs<'_> {
+    fn fits(&mut self, line: usize, span: usize) -> bool {
+        let at = line * self.lists.recorded.len() + span;
+        if let Some(Some(known)) = self.fit.get(at) {
+            return *known;
         }
-        let holder = taken_by.get(candidate).copied().flatten();
-        if holder.is_none_or(|holder| place(holder, tried, taken_by, seen)) {
-            if let Some(taken) = taken_by.get_mut(candidate) {
-                *taken = Some(at);
-            }
-            return true;
+        let lists = self.lists;
+        let pair = lists.expected.get(line).zip(lists.recorded.get(span));
+        let fits = pair.is_some_and(|(line, span)| node(line, span, lists.is_root).is_ok());
+        if let Some(known) = self.fit.get_mut(at) {
+            *known = Some(fits);
         }
+        fits
     }
-    false
+
+    /// Finds a span for a line: a free one, else one whose line finds another.
+    fn place(&mut self, line: usize, seen: &mut [bool]) -> bool {
+        for free in [true, false] {
+            for span in 0..self.taken_by.len() {
+                let holder = self.taken_by.get(span).copied().flatten();
+                if holder.is_none() != free || !self.fits(line, span) {
+                    continue;
+                }
+                let is_fresh = seen
+                    .get_mut(span)
+                    .is_some_and(|seen| !std::mem::replace(seen, true));
+                if is_fresh && holder.is_none_or(|holder| self.place(holder, seen)) {
+                    if let Some(taken) = self.taken_by.get_mut(span) {
+                        *taken = Some(line);
+                    }
+                    return true;
+                }
+            }
+        }
+        false
+    }
 }

@@ -11,13 +11,56 @@ mod pattern;
 mod print;
 mod token;
 
-pub use self::print::tree;
+use std::thread;
+
+use self::pattern::Pattern;
 pub(super) use self::{
     compare::{Difference, compare},
     parse::{Error as ParseError, parse},
+    print::printed,
 };
+use super::FinishedSpan;
 
-use self::pattern::Pattern;
+/// How many spans deep a tree may be. All that walks trees calls itself.
+const MAX_DEPTH: usize = 1000;
+
+/// Enough for the deepest tree in a build without optimisation, with room to spare.
+const STACK_BYTES: usize = 64 << 20;
+
+/// Writes spans as a tree, in the language of [`assert_trace!`](crate::testing::assert_trace).
+/// Nothing is left out but times, ids, scopes, resources and the numbers of what was dropped.
+///
+/// # Panics
+/// When the spans are more than 1000 deep.
+///
+/// # Examples
+/// ```
+/// use tracer_core::{span, testing::{TestProvider, tree}};
+///
+/// let trace = TestProvider::new();
+/// drop(span!("checkout", "items" = 3));
+/// assert_eq!(tree(&trace.spans()), "\"checkout\"\n    items = 3\n");
+/// ```
+#[track_caller]
+pub fn tree(spans: &[FinishedSpan]) -> String {
+    match with_room(|| printed(spans)) {
+        Ok(tree) => tree,
+        Err(message) => panic!("{message}"),
+    }
+}
+
+/// Walks trees where they have the stack for it, which a test's thread may not have.
+#[track_caller]
+pub(super) fn with_room<T: Send>(walk: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| {
+        let there = thread::Builder::new().stack_size(STACK_BYTES);
+        match there.spawn_scoped(scope, walk).map(|walk| walk.join()) {
+            Ok(Ok(walked)) => walked,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(error) => panic!("no thread for a tree: {error}"),
+        }
+    })
+}
 
 /// One line of a tree that others may stand below.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use std::fmt;
 use opentelemetry::{SpanId, TraceId};
 
 use super::{
-    Attribute, Node, What,
+    Attribute, MAX_DEPTH, Node, What,
     pattern::Pattern,
     token::{Token, tokens},
 };
@@ -104,6 +104,9 @@ fn read_line(open: &mut Vec<Open>, line: usize, text: &str) -> Result<(), Error>
     let Some(parent) = open.last_mut() else {
         return Ok(());
     };
+    if above > MAX_DEPTH + 2 {
+        return error(column, format!("more than {MAX_DEPTH} deep"));
+    }
     let below = *parent.below.get_or_insert(column);
     if below != column {
         return error(

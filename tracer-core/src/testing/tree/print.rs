@@ -7,21 +7,11 @@ use opentelemetry::{
     trace::{SpanKind, Status},
 };
 
-use super::{forest::Forest, parse::written_ids, pattern::Pattern};
+use super::{MAX_DEPTH, forest::Forest, parse::written_ids, pattern::Pattern};
 use crate::testing::FinishedSpan;
 
-/// Writes spans as a tree, in the language of [`assert_trace!`](crate::testing::assert_trace).
-/// Nothing is left out but times, ids, scopes, resources and the numbers of what was dropped.
-///
-/// # Examples
-/// ```
-/// use tracer_core::{span, testing::{TestProvider, tree}};
-///
-/// let trace = TestProvider::new();
-/// drop(span!("checkout", "items" = 3));
-/// assert_eq!(tree(&trace.spans()), "\"checkout\"\n    items = 3\n");
-/// ```
-pub fn tree(spans: &[FinishedSpan]) -> String {
+/// Writes spans as a tree, unless it is too deep.
+pub(in crate::testing) fn printed(spans: &[FinishedSpan]) -> Result<String, String> {
     let names = spans
         .iter()
         .map(|span| ((span.trace_id(), span.span_id()), span.name.as_str()));
@@ -32,9 +22,9 @@ pub fn tree(spans: &[FinishedSpan]) -> String {
         text: String::new(),
     };
     for root in forest.roots() {
-        printer.span(*root, 0);
+        printer.span(*root, 0)?;
     }
-    printer.text
+    Ok(printer.text)
 }
 
 struct Printer<'a> {
@@ -50,10 +40,13 @@ impl Printer<'_> {
         self.text.push('\n');
     }
 
-    fn span(&mut self, place: usize, depth: usize) {
+    fn span(&mut self, place: usize, depth: usize) -> Result<(), String> {
         let Some(span) = self.forest.span(place) else {
-            return;
+            return Ok(());
         };
+        if depth == MAX_DEPTH {
+            return Err(format!("spans are more than {MAX_DEPTH} deep"));
+        }
         let mut head = format!("{:?}", span.name);
         let kind = match span.kind {
             SpanKind::Internal => "",
@@ -91,8 +84,9 @@ impl Printer<'_> {
             self.attributes(depth + 1, &link.attributes);
         }
         for child in self.forest.children(place) {
-            self.span(*child, depth);
+            self.span(*child, depth)?;
         }
+        Ok(())
     }
 
     /// Attributes by key, because their order says nothing.
