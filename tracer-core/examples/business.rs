@@ -5,8 +5,10 @@
 use std::{fmt, time::Duration};
 
 use opentelemetry::KeyValue;
-use opentelemetry_sdk::trace::InMemorySpanExporter;
-use tracer_core::{TracerProvider, business, sdk::SdkExporter, start_span};
+use tracer_core::{
+    TracerProvider, business, start_span,
+    testing::{InMemoryExporter, tree},
+};
 
 struct OrderPaid {
     order: u32,
@@ -51,10 +53,8 @@ async fn pay(order: u32, cents: i64) -> Result<(), Declined> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let sent = InMemorySpanExporter::default();
-    let provider = TracerProvider::builder()
-        .exporter(SdkExporter::new(sent.clone()))
-        .build()?;
+    let sent = InMemoryExporter::new();
+    let provider = TracerProvider::builder().exporter(sent.clone()).build()?;
     provider.set_global();
 
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
@@ -64,16 +64,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("order {order}: {paid:?}");
     }
 
-    provider.force_flush(Duration::from_secs(5))?;
-    for span in sent.get_finished_spans()? {
-        println!("{} {:?}", span.name, span.status);
-        for event in &span.events.events {
-            println!("  {}", event.name);
-            for attribute in &event.attributes {
-                println!("    {} = {}", attribute.key, attribute.value);
-            }
-        }
-    }
+    print!("{}", tree(&sent.spans_of(&provider)));
     provider.shutdown(Duration::from_secs(5))?;
     Ok(())
 }

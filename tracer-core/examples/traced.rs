@@ -5,8 +5,11 @@
 
 use std::{fmt, time::Duration};
 
-use opentelemetry_sdk::trace::InMemorySpanExporter;
-use tracer_core::{TracerProvider, sdk::SdkExporter, traced};
+use tracer_core::{
+    TracerProvider,
+    testing::{InMemoryExporter, tree},
+    traced,
+};
 
 /// Has no `Debug`, so it cannot slip into a span.
 struct Card(String);
@@ -41,10 +44,8 @@ async fn charge(card: &Card, cents: u64) -> Result<(), Declined> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let sent = InMemorySpanExporter::default();
-    let provider = TracerProvider::builder()
-        .exporter(SdkExporter::new(sent.clone()))
-        .build()?;
+    let sent = InMemoryExporter::new();
+    let provider = TracerProvider::builder().exporter(sent.clone()).build()?;
     provider.set_global();
 
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
@@ -54,16 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("order {order}: {paid:?}");
     }
 
-    provider.force_flush(Duration::from_secs(5))?;
-    for span in sent.get_finished_spans()? {
-        println!("{} ({:?}) {:?}", span.name, span.span_kind, span.status);
-        for attribute in &span.attributes {
-            println!("  {} = {}", attribute.key, attribute.value);
-        }
-        for event in &span.events.events {
-            println!("  event {}", event.name);
-        }
-    }
+    print!("{}", tree(&sent.spans_of(&provider)));
     provider.shutdown(Duration::from_secs(5))?;
     Ok(())
 }
