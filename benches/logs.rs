@@ -1,6 +1,6 @@
 //! Log lines that carry ids against those that do not: `cargo bench -p tracer-benches --bench logs`.
 //!
-//! One line a figure: `case ours peer peer's ratio`. `--rounds N` (default 101). A run takes
+//! One line a figure: `case ours peer peer's ratio`. `--rounds N` (default 1001). A run takes
 //! seconds.
 #![forbid(unsafe_code)]
 #![allow(
@@ -16,7 +16,7 @@ fn main() {
     let arguments: Vec<_> = env::args().skip(1).collect();
     let rounds = arguments.iter().position(|argument| argument == "--rounds");
     let rounds = rounds.and_then(|at| arguments.get(at + 1));
-    let rounds = rounds.map_or(101, |rounds| rounds.parse().expect("a number"));
+    let rounds = rounds.map_or(1001, |rounds| rounds.parse().expect("a number"));
     machine::tell();
     println!("case ours peer peer's ratio");
     for pair in log_lines::pairs() {

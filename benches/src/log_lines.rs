@@ -17,7 +17,8 @@ use tracing_subscriber::fmt::format;
 
 use crate::bench::{line, median};
 
-const LINES_PER_ROUND: usize = 2000;
+/// So few that most rounds are not interrupted.
+const LINES_PER_ROUND: usize = 200;
 
 /// What the lines of one case are written with.
 pub struct Pair {
