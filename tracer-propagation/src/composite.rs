@@ -172,7 +172,6 @@ mod tests {
     use crate::jaeger::JaegerPropagator;
     use crate::ot::OtTracePropagator;
     use crate::sampling_state::SamplingState;
-    use crate::testing::Pairs;
 
     /// Finds a span context with the id in the header `x-id`, and marks the context it returns.
     #[derive(Debug)]
@@ -296,7 +295,7 @@ mod tests {
             let headers = headers
                 .each_ref()
                 .map(|(name, value)| (*name, value.as_str()));
-            let cx = propagator.extract_from(&Context::new(), &Pairs(&headers));
+            let cx = propagator.extract_from(&Context::new(), &headers.as_slice());
             assert_eq!(SamplingState::of(&cx), expected, "{b3} {jaeger}");
             let sampled = cx.span().span_context().is_sampled();
             assert_eq!(sampled, expected.is_sampled(), "{b3} {jaeger}");
@@ -318,7 +317,7 @@ mod tests {
         };
         let extract = |reversed, headers: &[(&str, &str)]| {
             let cx = Context::new().with_baggage([opentelemetry::KeyValue::new("old", "1")]);
-            propagator(reversed).extract_from(&cx, &Pairs(headers))
+            propagator(reversed).extract_from(&cx, &headers)
         };
         let headers = [
             ("baggage", "a=w3c,b=w3c"),

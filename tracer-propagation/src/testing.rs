@@ -1,12 +1,10 @@
 //! What the tests of the formats share.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::ControlFlow;
 
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 
-use crate::carrier::Carrier;
 use crate::propagator::Propagator;
 use crate::sampling_state::SamplingState;
 
@@ -18,28 +16,7 @@ pub(crate) fn extract(
     cx: &Context,
     headers: &[(&str, &str)],
 ) -> Context {
-    propagator.extract_from(cx, &Pairs(headers))
-}
-
-/// Headers as a carrier: order kept, names in any case, any of them more than once.
-pub(crate) struct Pairs<'p>(pub(crate) &'p [(&'p str, &'p str)]);
-
-impl Carrier for Pairs<'_> {
-    fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8]) -> ControlFlow<()>) {
-        for (known, value) in self.0 {
-            if known.eq_ignore_ascii_case(name) && visit(value.as_bytes()).is_break() {
-                return;
-            }
-        }
-    }
-
-    fn each_name<'a>(&'a self, visit: &mut dyn FnMut(&'a str) -> ControlFlow<()>) {
-        for (name, _) in self.0 {
-            if visit(name).is_break() {
-                return;
-            }
-        }
-    }
+    propagator.extract_from(cx, &headers)
 }
 
 /// `None` stands for no valid parent.

@@ -29,10 +29,9 @@ impl CarrierMut for Nowhere {
 }
 
 fn headers(list: &[(&str, &str)]) -> Headers {
-    Headers::new(
-        list.iter()
-            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())),
-    )
+    list.iter()
+        .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+        .collect()
 }
 
 /// All formats, and one after the other in a composite.

@@ -36,10 +36,16 @@ impl Prefixed {
                 reader.extend_list(value, self.plus, &mut |_| dropped += 1)
             });
         }
+        // A name that comes twice is shown twice, each time with all its values.
+        let mut seen: Vec<&str> = Vec::new();
         carrier.each_name(&mut |name| {
             let Some(key) = strip_prefix(name, self.prefix) else {
                 return ControlFlow::Continue(());
             };
+            if seen.iter().any(|seen| seen.eq_ignore_ascii_case(name)) {
+                return ControlFlow::Continue(());
+            }
+            seen.push(name);
             let mut flow = ControlFlow::Continue(());
             carrier.each_value(name, &mut |value| {
                 flow = reader.insert(key, trim(value), self.plus, &mut |_| dropped += 1);
@@ -97,7 +103,6 @@ mod tests {
 
     use super::*;
     use crate::carrier::InjectorCarrier;
-    use crate::testing::Pairs;
 
     const FORM: Prefixed = Prefixed {
         prefix: "uberctx-",
@@ -107,7 +112,7 @@ mod tests {
 
     #[track_caller]
     fn check(headers: &[(&str, &str)], expected: &[(&str, &str)]) {
-        let baggage = FORM.read(&Pairs(headers)).unwrap_or_default();
+        let baggage = FORM.read(&headers).unwrap_or_default();
         let found: BTreeMap<_, _> = baggage
             .iter()
             .map(|(key, (value, _))| (key.as_str(), value.as_str()))
@@ -174,6 +179,17 @@ mod tests {
             &[list, ("uberctx-b", "333"), ("uberctx-c", "")],
             &[a, ("c", "")],
         );
+    }
+
+    #[test]
+    fn a_name_that_comes_again_is_read_once_and_its_last_value_stays() {
+        let mut headers = vec![("uberctx-a", "1"); 30];
+        headers.push(("UBERCTX-A", "last"));
+        let names: Vec<String> = (0..33).map(|n| format!("uberctx-{n}")).collect();
+        headers.extend(names.iter().map(|name| (name.as_str(), "2")));
+        let mut expected = vec![("a", "last")];
+        expected.extend(names.iter().map(|name| (&name[8..], "2")));
+        check(&headers, &expected);
     }
 
     #[test]
