@@ -227,6 +227,9 @@ mod tests {
             assert_eq!(configured.propagator.fields().next(), Some(first));
             assert_eq!(configured.errors, [], "{name}");
         }
+        let debug = |name| format!("{:?}", propagators(Some(name)).propagator);
+        assert!(debug("xray-lambda").contains("environment: Some"));
+        assert!(debug("xray").contains("environment: None"));
     }
 
     #[test]

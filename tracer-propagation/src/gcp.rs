@@ -117,7 +117,7 @@ fn halves(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
 
 /// Digits only, at most 20: `str::parse` would take a sign.
 fn decimal(digits: &[u8]) -> Option<u64> {
-    if !matches!(digits.len(), 1..=20) {
+    if digits.len() > 20 {
         return None;
     }
     digits.iter().try_fold(0_u64, |value, digit| {
@@ -191,6 +191,16 @@ mod tests {
         check("7b00000000000001c8/789;o=1", None);
         check(&format!("0{TRACE}/789;o=1"), None);
         check("00000000000000000000000000000000/789;o=1", None);
+        let headers = [(
+            X_CLOUD_TRACE_CONTEXT,
+            "00000000000000000000000000000000;o=1",
+        )];
+        let cx = extract(&GcpPropagator::new(), &Context::new(), &headers);
+        assert_eq!(
+            SamplingState::of(&cx),
+            Defer,
+            "nothing of a malformed header counts"
+        );
         check("000000000000007B00000000000001C8/789;o=1", None);
         check("", None);
     }

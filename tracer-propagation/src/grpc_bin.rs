@@ -24,7 +24,7 @@ use crate::sampling_state::SamplingState;
 ///   request. Base64 with and without padding is read; and so are the bytes themselves, from a
 ///   carrier that has decoded them.
 /// - Fields may come in any order. What follows a field of an unknown number is ignored, and other
-///   versions are refused. A value above 128 bytes is refused too.
+///   versions are refused. So is text that decodes to more than 128 bytes.
 /// - Without options the caller leaves the decision to the receiver ([`SamplingState::Defer`]), and
 ///   a deferred decision is sent on in this way.
 /// - Two headers, and two fields of one number, give no parent.
@@ -111,10 +111,7 @@ fn parse(value: &[u8]) -> Option<Parent> {
     if value.first() == Some(&VERSION) {
         return fields(value);
     }
-    if value.len() > MAX_TEXT_LEN {
-        return None;
-    }
-    let mut bytes = [0; MAX_TEXT_LEN];
+    let mut bytes = [0; MAX_LEN];
     let len = BASE64.decode_slice(value, &mut bytes).ok()?;
     fields(bytes.get(..len)?)
 }
@@ -172,8 +169,8 @@ const OPTIONS: u8 = 2;
 const LEN: usize = 29;
 const TEXT_LEN: usize = 39;
 
-/// Longer than any version of the format was, and room on the stack.
-const MAX_TEXT_LEN: usize = 128;
+/// Room on the stack for what text decodes to; no version of the format was as long.
+const MAX_LEN: usize = 128;
 
 const GRPC_TRACE_BIN: &str = "grpc-trace-bin";
 static FIELDS: LazyLock<[String; 1]> = LazyLock::new(|| [GRPC_TRACE_BIN.to_owned()]);
@@ -271,7 +268,9 @@ mod tests {
         check_text("", None);
         check_text(&TEXT.replace('+', "-"), None);
         check_text(&format!("{TEXT}, {TEXT}"), None);
-        check_text(&"A".repeat(132), None);
+        let long = |tail| BASE64.encode([&EXAMPLE[..], &vec![3; tail]].concat());
+        check_text(&long(97), Some((TRACE, SPAN, Accept)));
+        check_text(&long(100), None);
     }
 
     #[test]

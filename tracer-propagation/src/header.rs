@@ -92,6 +92,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn white_space_around_a_value_is_not_part_of_it() {
+        let headers = [("a", " \t1 "), ("b", "2"), ("b", "3")];
+        let headers = headers.as_slice();
+        assert_eq!(first(&headers, "A"), Some(&b"1"[..]));
+        assert_eq!(only(&headers, "a").ok(), Some(Some(&b"1"[..])));
+        assert_eq!(first(&headers, "b"), Some(&b"2"[..]));
+        assert!(only(&headers, "b").is_err());
+        assert_eq!(only(&headers, "c").ok(), Some(None));
+    }
+
+    #[test]
     fn a_line_holds_what_the_formatter_of_the_standard_library_writes() {
         for value in [0, 1, 9, 10, 99, 100, 0x00f0_67aa_0ba9_02b7, u64::MAX] {
             let mut line = Line::new();

@@ -104,11 +104,9 @@ fn parse(value: &[u8]) -> Option<Parent> {
     let (trace_id, rest) = split(value)?;
     let (span_id, rest) = split(rest)?;
     let (_parents_parent, flags) = split(rest)?;
-    if trace_id.is_empty() || span_id.is_empty() || flags.is_empty() {
-        return None;
-    }
     // One byte, but some write more zeros in front than that takes.
-    let flags = u8::try_from(hex::decode(flags)?).ok()?;
+    let flags = hex::decode(flags).filter(|_| !flags.is_empty())?;
+    let flags = u8::try_from(flags).ok()?;
     let state = match flags & 0b11 {
         0b01 => SamplingState::Accept,
         0b11 => SamplingState::Debug,

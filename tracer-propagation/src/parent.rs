@@ -85,10 +85,7 @@ impl Parent {
             // Alone, it asks for whatever trace the message ends up in.
             SamplingState::Debug => !self.has_ids() || self.trace_id == span.trace_id(),
             SamplingState::Defer => {
-                self.has_ids()
-                    && self.trace_id == span.trace_id()
-                    && self.span_id == span.span_id()
-                    && !span.is_sampled()
+                self.has_ids() && self.trace_id == span.trace_id() && self.span_id == span.span_id()
             }
             SamplingState::Accept | SamplingState::Deny => !self.has_ids() && !span.is_valid(),
         };

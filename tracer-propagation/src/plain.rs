@@ -8,7 +8,7 @@ use opentelemetry::baggage::BaggageExt;
 
 use crate::baggage::{Plus, Prefixed};
 use crate::carrier::{Carrier, CarrierMut};
-use crate::header::{self, Line};
+use crate::header::{self, Line, Repeated};
 use crate::hex;
 use crate::parent::{self, Parent, counted};
 use crate::propagator::{Propagator, text_map};
@@ -103,7 +103,8 @@ fn read(carrier: &dyn Carrier) -> Option<Parent> {
     ) {
         // Either name alone is common for something else, and then no mistake.
         (Ok(None), _) | (_, Ok(None)) => None,
-        (trace_id, span_id) => counted(parse(trace_id.ok()??, span_id.ok()??)),
+        (Ok(Some(trace_id)), Ok(Some(span_id))) => counted(parse(trace_id, span_id)),
+        (Err(Repeated), _) | (_, Err(Repeated)) => counted(None),
     }
 }
 

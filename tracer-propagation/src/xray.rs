@@ -96,7 +96,7 @@ impl Propagator for XrayPropagator {
         let extracted = parent::add(parent::read(carrier, X_AMZN_TRACE_ID, parse), cx);
         match self.environment {
             Some(environment) if !cx.span().span_context().is_valid() => {
-                let value = environment(VARIABLE).filter(|value| !value.is_empty());
+                let value = environment(VARIABLE);
                 let parent = value.and_then(|value| counted(parse(value.as_encoded_bytes())));
                 parent::add(parent, &extracted)
             }

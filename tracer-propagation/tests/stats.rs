@@ -9,7 +9,9 @@ use opentelemetry::Context;
 use opentelemetry::baggage::Baggage;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::TraceState;
-use tracer_propagation::{CompositePropagator, baggage, env, stats, tracestate};
+use tracer_propagation::{
+    CompositePropagator, PlainPropagator, Propagator, baggage, env, stats, tracestate,
+};
 
 fn extract(headers: &[(&str, &str)]) {
     CompositePropagator::default().extract_with_context(&Context::new(), &map(headers));
@@ -79,7 +81,24 @@ fn everything_refused_or_left_out_is_counted_once() {
     extract_every(&[("b3", "1-1-1"), ("x-b3-traceid", "1")]);
     expected.trace_headers_refused += 2;
     assert_eq!(stats(), expected);
+    let twice = vec![("uber-trace-id", "1:1:0:1"), ("uber-trace-id", "1:1:0:1")];
+    every.propagator.extract_from(&Context::new(), &twice);
+    expected.trace_headers_refused += 1;
+    assert_eq!(stats(), expected);
+    let plain = PlainPropagator::new();
+    plain.extract_with_context(
+        &Context::new(),
+        &map(&[("x-trace-id", "of something else")]),
+    );
+    assert_eq!(stats(), expected, "a common name alone is no mistake");
 
+    // 64 members of the one and one of the other.
+    let members = (0..64).map(|n| format!("uberctx-{n}")).collect::<Vec<_>>();
+    let mut headers: Vec<_> = members.iter().map(|name| (name.as_str(), "1")).collect();
+    headers.push(("ot-baggage-a", "1"));
+    extract_every(&headers);
+    expected.baggage_members_dropped += 1;
+    assert_eq!(stats(), expected);
     let long = "x".repeat(5000);
     extract_every(&[
         ("uberctx-a", &long),

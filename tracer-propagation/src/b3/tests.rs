@@ -218,6 +218,8 @@ fn check_sent(cx: &Context, tail: &str, state: Option<(&str, &str)>) {
 /// The stock propagator keeps "deferred" in flag 0x02, which says "random" since W3C Level 2.
 #[test]
 fn a_decision_of_this_process_ends_a_deferral_but_not_a_debug_trace() {
+    use opentelemetry::trace::TraceContextExt;
+
     let own = |state: &str, flags| {
         let value = format!("{TRACE}-{SPAN}{state}");
         let cx = extract(&B3Propagator::single(), &Context::new(), &[(B3, &value)]);
@@ -225,29 +227,74 @@ fn a_decision_of_this_process_ends_a_deferral_but_not_a_debug_trace() {
         let span_context = child.span().span_context().clone();
         cx.with_remote_span_context(span_context)
     };
-    use opentelemetry::trace::TraceContextExt;
     let sent = |tail: &str| format!("{TRACE}-0000000000000007{tail}");
     check_inject(&B3Propagator::single(), &own("", 1), &[(B3, &sent("-1"))]);
     check_inject(&B3Propagator::single(), &own("", 0), &[(B3, &sent("-0"))]);
     check_inject(&B3Propagator::single(), &own("-d", 0), &[(B3, &sent("-d"))]);
 }
 
-#[cfg(feature = "http")]
+/// What came alone holds for the trace that starts here, as far as it does not decide against it.
+#[test]
+fn a_state_alone_meets_the_spans_of_this_process() {
+    use opentelemetry::trace::TraceContextExt;
+
+    let own = |text, flags| {
+        let cx = extract(&B3Propagator::single(), &Context::new(), &[(B3, text)]);
+        cx.with_remote_span_context(context(IDS.0, IDS.1, flags).span().span_context().clone())
+    };
+    for (text, flags, tail) in [
+        ("d", 0, "-d"),
+        ("d", 1, "-d"),
+        ("0", 1, "-1"),
+        ("1", 0, "-0"),
+    ] {
+        let sent = format!("{TRACE}-{SPAN}{tail}");
+        check_inject(&B3Propagator::single(), &own(text, flags), &[(B3, &sent)]);
+    }
+}
+
+#[test]
+fn debug_and_deferral_do_not_leak_into_another_trace() {
+    use opentelemetry::trace::TraceContextExt;
+
+    for tail in ["-d", ""] {
+        let value = format!("{TRACE}-{SPAN}{tail}");
+        let cx = extract(&B3Propagator::single(), &Context::new(), &[(B3, &value)]);
+        let other = context(7, IDS.1, 0).span().span_context().clone();
+        let cx = cx.with_remote_span_context(other);
+        let sent = format!("00000000000000000000000000000007-{SPAN}-0");
+        check_inject(&B3Propagator::single(), &cx, &[(B3, &sent)]);
+    }
+}
+
 #[test]
 fn what_an_earlier_message_left_in_the_carrier_goes() {
-    let mut headers = http::HeaderMap::new();
-    for (name, value) in [
-        (FLAGS, "1"),
-        (SAMPLED, "0"),
-        (PARENT_SPAN_ID, SPAN),
-        (TRACE_ID, "x"),
+    let stale = [TRACE_ID, SPAN_ID, PARENT_SPAN_ID, SAMPLED, FLAGS];
+    let stale = stale.map(|name| (name.to_owned(), "stale".to_owned()));
+    for (state, expected) in [
+        (
+            format!("{TRACE}-{SPAN}-0"),
+            vec![(TRACE_ID, TRACE), (SPAN_ID, SPAN), (SAMPLED, "0")],
+        ),
+        (
+            format!("{TRACE}-{SPAN}-d"),
+            vec![(TRACE_ID, TRACE), (SPAN_ID, SPAN), (FLAGS, "1")],
+        ),
+        (
+            format!("{TRACE}-{SPAN}"),
+            vec![(TRACE_ID, TRACE), (SPAN_ID, SPAN)],
+        ),
+        ("0".to_owned(), vec![(SAMPLED, "0")]),
     ] {
-        headers.insert(name, value.parse().unwrap());
+        let cx = extract(&B3Propagator::multi(), &Context::new(), &[(B3, &state)]);
+        let mut carrier = stale.to_vec();
+        B3Propagator::multi().inject_into(&cx, &mut carrier);
+        let found: Vec<_> = carrier
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str()))
+            .collect();
+        assert_eq!(found, expected, "{state}");
     }
-    B3Propagator::multi().inject_into(&context(IDS.0, IDS.1, 1), &mut headers);
-    assert_eq!(headers.len(), 3);
-    assert_eq!(headers[SAMPLED], "1");
-    assert_eq!(headers[TRACE_ID], TRACE);
 }
 
 #[test]

@@ -43,6 +43,7 @@ pub(crate) fn sorted(baggage: &Baggage) -> Vec<(&str, &str, &str)> {
     members
 }
 
+/// `Baggage` takes no other keys, but what is safe in a header must not depend on that.
 pub(crate) fn is_key(key: &str) -> bool {
     !key.is_empty() && key.bytes().all(is_token)
 }

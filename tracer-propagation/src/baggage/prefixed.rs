@@ -8,7 +8,7 @@ use opentelemetry::baggage::Baggage;
 use crate::baggage::decode::{Plus, Reader};
 use crate::baggage::encode;
 use crate::carrier::{Carrier, CarrierMut};
-use crate::limits::{BAGGAGE_BYTES, BAGGAGE_MEMBERS};
+use crate::limits::BAGGAGE_BYTES;
 use crate::ows::trim;
 use crate::stats;
 
@@ -62,7 +62,8 @@ impl Prefixed {
     /// Writes each member as a header, its value percent-encoded. These formats have no place for
     /// the properties of a member.
     ///
-    /// Of keys that differ in case only the first stays: the header would be the same.
+    /// Of keys that differ in case only the first stays: the header would be the same. `Baggage`
+    /// itself takes no more than 64 members.
     pub(crate) fn write(&self, baggage: &Baggage, carrier: &mut dyn CarrierMut) {
         if baggage.is_empty() {
             return;
@@ -74,11 +75,7 @@ impl Prefixed {
             let value = encode::value(value).to_string();
             // Counted as in a list of members, so that one that is sent can also be read.
             let size = usize::from(bytes > 0) + key.len() + 1 + value.len();
-            if encode::is_key(key)
-                && !sent.contains(&name)
-                && sent.len() < BAGGAGE_MEMBERS
-                && bytes + size <= BAGGAGE_BYTES
-            {
+            if encode::is_key(key) && !sent.contains(&name) && bytes + size <= BAGGAGE_BYTES {
                 bytes += size;
                 carrier.set(&name, Cow::Owned(value));
                 sent.push(name);
@@ -135,6 +132,7 @@ mod tests {
             &[("a", "100%"), ("b", "%ZZ")],
         );
         check(&[("uberctx-a", "%0d%0aX: 1")], &[("a", "\r\nX: 1")]);
+        check(&[("uberctx-a", " \ta b\t ")], &[("a", "a b")]);
     }
 
     /// The last three values are those of the tests of OpenTelemetry Go (`propagators/ot`).

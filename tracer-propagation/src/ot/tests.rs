@@ -82,6 +82,9 @@ fn the_lower_half_of_the_trace_id_is_sent() {
     check_inject(&propagator, &cx, &with(&rest));
     let deferred = extract(&propagator, &Context::new(), &ids);
     check_inject(&propagator, &deferred, &with(&[]));
+    let mut carrier = vec![(SAMPLED.to_owned(), "stale".to_owned())];
+    propagator.inject_into(&deferred, &mut carrier);
+    assert_eq!(carrier.len(), 2);
 
     check_inject(&propagator, &Context::new(), &[]);
     check_inject(&propagator, &context(IDS.0, 0, 1), &[]);
