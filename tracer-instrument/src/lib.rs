@@ -43,6 +43,7 @@
 //! | `log-fmt` | no | `log`: trace ids in the lines of `tracing-subscriber` |
 //! | `reqwest` | no | `reqwest`: a client whose requests have client spans |
 //! | `tower` | no | `tower`: the server layer for any HTTP service of tower's traits |
+//! | `zpages` | no | `zpages`: a page of the spans that run now, and how the last ones ended |
 //!
 //! # Modules
 //!
@@ -52,6 +53,7 @@
 //! | `axum` | `trace_layer()`, `config()` |
 //! | `log` | `LineFormat`, `CorrelatedFormat`, `CorrelatedLogger`, `TraceFields` |
 //! | `reqwest` | `TracedClient`, `TracedRequest`, `ClientConfig`, `redirects_within` |
+//! | `zpages` | `DebugSpans`: a tower service over the live view of `tracer-core` |
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -67,6 +69,9 @@ pub mod reqwest;
 
 #[cfg(any(feature = "log", feature = "log-fmt"))]
 pub mod log;
+
+#[cfg(feature = "zpages")]
+pub mod zpages;
 
 mod error;
 #[cfg(feature = "tower")]
