@@ -66,7 +66,7 @@ impl Field {
 impl Parse for Field {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         if let Some(format) = parse_format(input)? {
-            return Self::variable(input.parse()?, format);
+            return Self::variable(&input.call(Ident::parse_any)?, format, input);
         }
         if input.peek(Brace) {
             return Err(input.error("a constant as a key is written without braces"));
@@ -83,7 +83,7 @@ impl Parse for Field {
             let path = input.call(Path::parse_mod_style)?;
             match path.get_ident() {
                 Some(name) if !input.peek(Token![=]) && !input.peek(Token![.]) => {
-                    return Self::variable(name.clone(), Format::Typed);
+                    return Self::variable(name, Format::Typed, input);
                 }
                 Some(name) if !is_constant(name) => dotted(name, input)?,
                 _ => Key::Constant(path),
@@ -101,7 +101,10 @@ impl Parse for Field {
 
 impl Field {
     /// A variable under its own name.
-    fn variable(name: Ident, format: Format) -> Result<Self> {
+    fn variable(name: &Ident, format: Format, input: ParseStream<'_>) -> Result<Self> {
+        if !input.is_empty() && !input.peek(Token![,]) {
+            return Err(input.error("only a variable may stand without a key: `key = value`"));
+        }
         Ok(Self {
             key: Key::Text {
                 text: name.unraw().to_string(),
@@ -111,7 +114,7 @@ impl Field {
             value: Expr::Path(ExprPath {
                 attrs: Vec::new(),
                 qself: None,
-                path: name.into(),
+                path: name.clone().into(),
             }),
         })
     }

@@ -32,7 +32,7 @@ impl Returns {
         let unit: Type = parse_quote!(());
         let output = match &signature.output {
             ReturnType::Default => unit,
-            ReturnType::Type(_, output) => output.as_ref().clone(),
+            ReturnType::Type(_, output) => bare(output).clone(),
         };
         if signature.asyncness.is_some() {
             return Self::new(Runs::Async, Some(output));
@@ -63,7 +63,7 @@ impl Returns {
 
     /// The type of `Ok` if the output is spelled as a `Result`.
     pub(crate) fn ok(&self) -> Option<&Type> {
-        match self.output.as_ref()? {
+        match bare(self.output.as_ref()?) {
             Type::Path(path) => {
                 let last = path.path.segments.last()?;
                 (last.ident == "Result").then(|| first_type(&last.arguments))?
@@ -115,7 +115,7 @@ fn first_type(arguments: &PathArguments) -> Option<&Type> {
         return None;
     };
     arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::Type(first) => Some(first),
+        GenericArgument::Type(first) => Some(bare(first)),
         _ => None,
     })
 }
@@ -141,6 +141,15 @@ pub(crate) fn whole_async_block(runs: Runs, body: &TokenStream) -> Option<ExprAs
             }
         }
         _ => None,
+    }
+}
+
+/// Without parentheses, and without the invisible ones that a `macro_rules!` puts around a type.
+fn bare(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(inner) => bare(&inner.elem),
+        Type::Paren(inner) => bare(&inner.elem),
+        _ => ty,
     }
 }
 

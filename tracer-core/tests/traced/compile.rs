@@ -7,8 +7,9 @@ fn good_code_compiles_and_mistakes_are_explained() {
     cases.compile_fail("tests/traced/fail/*.rs");
 }
 
-/// A module here, so that Clippy sees it, too.
+/// Modules here, so that Clippy sees them, too.
 #[test]
-fn the_program_without_warnings_runs() {
+fn the_programs_without_warnings_run() {
+    crate::forms::main();
     crate::lints::main();
 }

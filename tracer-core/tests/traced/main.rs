@@ -7,6 +7,8 @@ mod support;
 mod compile;
 mod cost;
 mod fields;
+#[path = "pass/forms.rs"]
+mod forms;
 mod functions;
 mod futures;
 #[path = "pass/lints.rs"]

@@ -15,4 +15,7 @@ fn no_value() {}
 #[traced(fields(order.id))]
 fn path_without_value(order: u8) {}
 
+#[traced(fields(?order.id))]
+fn expression_without_key(order: u8) {}
+
 fn main() {}
