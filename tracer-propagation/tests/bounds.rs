@@ -1,0 +1,131 @@
+//! What headers of any size and number cost.
+
+// Helpers of tests are tests to the reader, though not to the lint.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod support;
+
+use std::cell::Cell;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt;
+use tracer_propagation::carrier::Carrier;
+use tracer_propagation::limits;
+
+use support::{Headers, propagators};
+
+const NAMES: [&str; 21] = [
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "b3",
+    "x-b3-traceid",
+    "x-b3-spanid",
+    "x-b3-sampled",
+    "x-b3-flags",
+    "grpc-trace-bin",
+    "ot-tracer-traceid",
+    "ot-tracer-spanid",
+    "ot-tracer-sampled",
+    "ot-baggage-a",
+    "uber-trace-id",
+    "uberctx-a",
+    "jaeger-baggage",
+    "x-amzn-trace-id",
+    "x-cloud-trace-context",
+    "x-trace-id",
+    "x-span-id",
+    "x-baggage-a",
+];
+
+/// Quadratic work on 64 KiB takes seconds; linear work less than a millisecond when optimised.
+/// The bound is between the two, and the best of several runs counts, for a busy machine.
+#[test]
+fn work_is_linear_in_64_kib() {
+    const LEN: usize = 64 * 1024;
+    let mut values: Vec<Vec<u8>> = [
+        "0",
+        "-",
+        ":",
+        ";",
+        "=",
+        "%",
+        ",",
+        "/",
+        "+",
+        " ",
+        "A",
+        "%3A",
+        "a=",
+        "a=1,",
+        "Root=1-",
+        "a=1;",
+        "%41",
+        "Sampled=1;",
+        "\u{e9}",
+    ]
+    .iter()
+    .map(|unit| unit.repeat(LEN / unit.len()).into_bytes())
+    .collect();
+    values.push(vec![0; LEN]);
+    for value in values {
+        let list = NAMES.iter().map(|name| ((*name).to_owned(), value.clone()));
+        let headers: Headers = list.collect();
+        for (format, propagator, _) in propagators() {
+            let took = || {
+                let start = Instant::now();
+                propagator.extract_from(&Context::new(), &headers);
+                start.elapsed()
+            };
+            let best = (0..5).map(|_| took()).min().unwrap();
+            assert!(best < Duration::from_millis(250), "{format}: {best:?}");
+        }
+    }
+}
+
+/// Counts the names that are compared or shown.
+struct Counted {
+    headers: Headers,
+    names: Cell<usize>,
+}
+
+impl Carrier for Counted {
+    fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8]) -> ControlFlow<()>) {
+        self.names.set(self.names.get() + self.headers.len());
+        self.headers.each_value(name, visit);
+    }
+
+    fn each_name<'a>(&'a self, visit: &mut dyn FnMut(&'a str) -> ControlFlow<()>) {
+        self.names.set(self.names.get() + self.headers.len());
+        self.headers.each_name(visit);
+    }
+}
+
+#[test]
+fn a_thousand_headers_are_searched_a_bounded_number_of_times() {
+    const COUNT: usize = 1000;
+    let list = |name: fn(usize) -> String| Counted {
+        headers: (0..COUNT).map(|n| (name(n), b"1".to_vec())).collect(),
+        names: Cell::new(0),
+    };
+    for carrier in [
+        list(|n| format!("uberctx-{n}")),
+        list(|n| format!("ot-baggage-{n}")),
+        list(|n| format!("x-baggage-{n}")),
+        list(|_| "uberctx-same".to_owned()),
+        list(|_| "uberctx-not valid".to_owned()),
+        list(|_| "x-b3-traceid".to_owned()),
+        list(|_| "uber-trace-id".to_owned()),
+    ] {
+        for (format, propagator, _) in propagators() {
+            carrier.names.set(0);
+            let cx = propagator.extract_from(&Context::new(), &carrier);
+            assert!(cx.baggage().len() <= limits::BAGGAGE_MEMBERS);
+            // One search a header of the format, at most seven, and one a member.
+            let searches = 7 + limits::BAGGAGE_MEMBERS;
+            assert!(carrier.names.get() <= searches * COUNT, "{format}");
+        }
+    }
+}
