@@ -46,7 +46,7 @@ pub use opentelemetry::trace::SpanKind;
 /// | `kind = Client` | `Internal` (default), `Server`, `Client`, `Producer`, `Consumer` |
 /// | `fields(…)` | attributes: `"order.id" = expr`, `order.id = expr`, `CONST = expr`, `path::CONST = expr`, `variable`. Values as for arguments, of types that attributes have; `%value` records by `Display`, `?value` by `Debug`. A field takes the place of the argument of its name |
 /// | `skip(a, b)`, `skip_all` | arguments that are not recorded. Fields still are |
-/// | `err`, `err(Debug)` | records an `Err`, see below, with the text of its `Display` or `Debug` |
+/// | `err`, `err(Debug)` | records an `Err`, see below, with the text of its `Display` or `Debug`, which must hold no secret then |
 /// | `ret`, `ret(Display)` | records what is returned as the attribute `return`; with `err`, what is in `Ok` |
 /// | `parent = expr` | `&SpanContext`, `&Context`, or `None` for a root. Default: the current span |
 /// | `crate = path` | where `tracer_core` is found, if not under this name |

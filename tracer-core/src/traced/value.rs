@@ -4,9 +4,10 @@ use std::{borrow::Cow, fmt, rc::Rc, sync::Arc};
 
 use opentelemetry::{Array, StringValue, Value};
 
-/// What `Debug` and `Display` write ends here, in bytes: four for each of the 4096 characters that a
-/// span keeps of a string by default. So a large argument is not written in full to be cut then.
-const MAX_TEXT_BYTES: usize = 4 * 4096;
+/// Text of an attribute ends here, in bytes: a character more than the 4096 that a span keeps by
+/// default, four bytes each. So a large argument is neither written nor copied in full to be cut,
+/// and the span still sees, and counts, that it was too long.
+const MAX_TEXT_BYTES: usize = 4 * 4097;
 
 /// A value of a type that attributes have, or that fits one.
 #[diagnostic::on_unimplemented(
@@ -61,8 +62,8 @@ typed! {
     u128: |value| integer(*value);
     usize: |value| integer(*value);
     char: |value| String::from(*value).into();
-    str: |value| String::from(value).into();
-    String: |value| value.clone().into();
+    str: |value| String::from(cut(value, MAX_TEXT_BYTES)).into();
+    String: |value| value.as_str().value();
     StringValue: |value| Value::String(value.clone());
     Array: |value| Value::Array(value.clone());
     Value: Value::clone;
@@ -108,11 +109,16 @@ struct Bounded(String);
 impl fmt::Write for Bounded {
     fn write_str(&mut self, part: &str) -> fmt::Result {
         let room = MAX_TEXT_BYTES - self.0.len();
-        let fits = part.floor_char_boundary(room);
-        self.0.push_str(part.get(..fits).unwrap_or_default());
-        if fits < part.len() {
+        let fits = cut(part, room);
+        self.0.push_str(fits);
+        if fits.len() < part.len() {
             return Err(fmt::Error);
         }
         Ok(())
     }
+}
+
+fn cut(text: &str, max_bytes: usize) -> &str {
+    let end = text.floor_char_boundary(max_bytes);
+    text.get(..end).unwrap_or_default()
 }

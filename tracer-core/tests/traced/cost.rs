@@ -23,6 +23,31 @@ fn warm(mut work: impl FnMut()) -> u64 {
     measure(work).count_total
 }
 
+#[traced]
+fn text(text: &str) -> usize {
+    text.len()
+}
+
+#[test]
+fn a_large_text_is_not_copied_in_full_and_counted_as_cut() {
+    let recorder = Recorder::default();
+    let provider = provider(&recorder);
+    let default = provider.set_thread_default();
+    // Four bytes a character, so that the bound in bytes is reached with the fewest characters.
+    let large = "\u{1f980}".repeat(1_000_000);
+    let bytes = measure(|| assert_eq!(text(&large), 4_000_000)).bytes_total;
+    assert!(bytes < 1_000_000, "{bytes}");
+    drop(default);
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    assert_eq!(balanced(&provider).over_limit.values, 1);
+    let kept = recorder.spans()[0].attributes[0]
+        .value
+        .as_str()
+        .chars()
+        .count();
+    assert_eq!(kept, 4096, "what a span keeps of a text by default");
+}
+
 #[test]
 fn a_function_with_plain_arguments_allocates_nothing() {
     let recorder = Recorder::default();
