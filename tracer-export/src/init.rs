@@ -7,6 +7,7 @@ use opentelemetry_sdk::{Resource, trace::ShouldSample};
 use tracer_core::{
     BatchConfig, SpanExporter, SpanLimits, SpanProcessor, TracerProvider, TracerProviderBuilder,
     env::Env,
+    live::LiveView,
     resource::{self, Detector, System},
 };
 use tracer_propagation::CompositePropagator;
@@ -91,7 +92,7 @@ pub struct Builder {
     detectors: Vec<Detector>,
     attributes: Vec<KeyValue>,
     exporters: Vec<Box<dyn SpanExporter>>,
-    /// What is passed on as it is: processors, and the provider of a meter.
+    /// What is passed on as it is: processors, a live view, and the provider of a meter.
     core: TracerProviderBuilder,
     sampler: Option<Box<dyn ShouldSample>>,
     propagator: Option<CompositePropagator>,
@@ -165,6 +166,27 @@ impl Builder {
     /// [`TracerProviderBuilder::meter_provider`].
     pub fn meter_provider(mut self, provider: &impl MeterProvider) -> Self {
         self.core = self.core.meter_provider(provider);
+        self
+    }
+
+    /// Lists the running spans, and keeps the last ended ones, in a view; see
+    /// [`TracerProviderBuilder::live_view`]. The feature `zpages` of `tracer-instrument` shows it.
+    ///
+    /// # Examples
+    /// ```
+    /// use tracer_core::{live::LiveView, span};
+    ///
+    /// let live = LiveView::default();
+    /// let _guard = tracer_export::builder()
+    ///     .env(|name| (name == "OTEL_TRACES_EXPORTER").then(|| "none".to_owned()))
+    ///     .live_view(&live)
+    ///     .init()?;
+    /// let _span = span!("checkout");
+    /// assert_eq!(live.running()[0].record().name(), "checkout");
+    /// # Ok::<(), tracer_export::Error>(())
+    /// ```
+    pub fn live_view(mut self, view: &LiveView) -> Self {
+        self.core = self.core.live_view(view);
         self
     }
 
