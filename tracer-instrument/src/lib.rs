@@ -43,6 +43,7 @@
 //! | `log-fmt` | no | `log`: trace ids in the lines of `tracing-subscriber` |
 //! | `reqwest` | no | `reqwest`: a client whose requests have client spans |
 //! | `tower` | no | `tower`: the server layer for any HTTP service of tower's traits |
+//! | `tracing` | no | `tracing`: a layer that makes spans of OpenTelemetry of spans of `tracing` |
 //! | `zpages` | no | `zpages`: a page of the spans that run now, and how the last ones ended |
 //!
 //! # Modules
@@ -53,6 +54,7 @@
 //! | `axum` | `trace_layer()`, `config()` |
 //! | `log` | `LineFormat`, `CorrelatedFormat`, `CorrelatedLogger`, `TraceFields` |
 //! | `reqwest` | `TracedClient`, `TracedRequest`, `ClientConfig`, `redirects_within` |
+//! | `tracing` | `layer()`, `TracingLayer`, `OpenTelemetrySpanExt`, and how to come from `tracing-opentelemetry` |
 //! | `zpages` | `DebugSpans`: a tower service over the live view of `tracer-core` |
 
 #![forbid(unsafe_code)]
@@ -69,6 +71,9 @@ pub mod reqwest;
 
 #[cfg(any(feature = "log", feature = "log-fmt"))]
 pub mod log;
+
+#[cfg(feature = "tracing")]
+pub mod tracing;
 
 #[cfg(feature = "zpages")]
 pub mod zpages;

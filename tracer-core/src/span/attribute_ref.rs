@@ -26,6 +26,12 @@ pub struct AttributeRef<'a> {
 }
 
 impl<'a> AttributeRef<'a> {
+    /// No attribute: what the places of a list hold before they are filled.
+    pub const EMPTY: Self = Self {
+        key: "",
+        value: ValueRef::Bool(false),
+    };
+
     /// An attribute. One with an empty key is dropped and counted where it is set.
     #[inline]
     pub fn new(key: &'a str, value: ValueRef<'a>) -> Self {

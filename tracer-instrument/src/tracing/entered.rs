@@ -1,0 +1,185 @@
+//! What a thread keeps: the spans that are entered on it, and nodes to use again.
+//!
+//! Finding a span's node in its extensions takes two locks and a hash table. Most spans are entered
+//! by the thread that just made them, left in the order in which they were entered, and closed at
+//! once; those are found here.
+
+use std::{cell::RefCell, panic::catch_unwind, sync::Arc};
+
+use ::tracing::span::Id;
+use opentelemetry::{Context, ContextGuard};
+
+use super::node::Node;
+
+/// Nodes that a thread keeps for later spans, of some 200 bytes each.
+const SPARE_NODES: usize = 64;
+
+thread_local! {
+    static LOCAL: RefCell<Local> = RefCell::new(Local::new());
+}
+
+struct Local {
+    entered: Vec<Entered>,
+    /// The span that was made or left last.
+    recent: Option<(Key, Arc<Node>)>,
+    spare: Vec<Arc<Node>>,
+}
+
+struct Entered {
+    key: Key,
+    node: Arc<Node>,
+    guard: Option<ContextGuard>,
+}
+
+/// A span of a layer. Ids are those of a registry, so they mean something together with a layer only.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Key {
+    layer: u64,
+    id: u64,
+}
+
+impl Key {
+    pub(super) fn new(layer: u64, id: &Id) -> Self {
+        Self {
+            layer,
+            id: id.into_u64(),
+        }
+    }
+}
+
+impl Local {
+    fn new() -> Self {
+        // The API's own local is made before this one, so it is dropped after it: while there is
+        // this one, contexts can be attached and detached. Where it is gone, asking panics.
+        let _ = catch_unwind(|| Context::map_current(|_| ()));
+        Self {
+            entered: Vec::new(),
+            recent: None,
+            spare: Vec::new(),
+        }
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        // Of guards that were leaked. The innermost first.
+        while self.entered.pop().is_some() {}
+    }
+}
+
+/// `None` in a thread that is torn down. `work` runs no foreign code.
+fn with<T>(work: impl FnOnce(&mut Local) -> T) -> Option<T> {
+    LOCAL
+        .try_with(|local| Some(work(&mut *local.try_borrow_mut().ok()?)))
+        .ok()
+        .flatten()
+}
+
+/// A node for a new span.
+pub(super) fn spare() -> Arc<Node> {
+    let spare = with(|local| local.spare.pop()).flatten();
+    spare.unwrap_or_default()
+}
+
+/// Takes the node of a closed span.
+pub(super) fn keep(node: Arc<Node>) {
+    // One that is not kept is dropped with the closure: a closed node holds nothing.
+    with(move |local| {
+        if local.spare.len() < SPARE_NODES {
+            local.spare.push(node);
+        }
+    });
+}
+
+/// Notes the span that was just made, which is likely to be entered or closed next.
+pub(super) fn made(key: Key, node: &Arc<Node>) {
+    let before = with(|local| local.recent.replace((key, Arc::clone(node))));
+    drop(before);
+}
+
+/// The node of the span, if it was made or left last; it is not looked up twice.
+pub(super) fn take_recent(key: Key) -> Option<Arc<Node>> {
+    with(|local| {
+        let (_, node) = local
+            .recent
+            .take_if(|(recent, node)| *recent == key && !node.is_closed())?;
+        Some(node)
+    })
+    .flatten()
+}
+
+/// Makes a span the innermost one of this thread, and its context the current one.
+pub(super) fn push(key: Key, node: Arc<Node>, context: Option<Context>) {
+    let is_alive = with(|_| ()).is_some();
+    // Attaching to a thread that is torn down would panic.
+    let guard = context.filter(|_| is_alive).map(Context::attach);
+    with(move |local| local.entered.push(Entered { key, node, guard }));
+}
+
+/// Takes the innermost entry of a span out, and its context with it. `find` is asked for the node if
+/// the span is not known by its key: another layer was there when it was entered.
+pub(super) fn pop(key: Key, find: impl FnOnce() -> Option<Arc<Node>>) -> Option<Arc<Node>> {
+    let known = with(|local| {
+        let at = local
+            .entered
+            .iter()
+            .rposition(|entered| entered.key == key)?;
+        Some(local.entered.remove(at))
+    });
+    let entered = match known.flatten() {
+        Some(entered) => entered,
+        None => {
+            let node = find()?;
+            with(|local| {
+                let mut entered = local.entered.iter();
+                let at = entered.rposition(|entered| Arc::ptr_eq(&entered.node, &node))?;
+                Some(local.entered.remove(at))
+            })
+            .flatten()?
+        }
+    };
+    let Entered { node, guard, .. } = entered;
+    drop(guard);
+    let again = with(|local| local.recent.replace((key, Arc::clone(&node))));
+    drop(again);
+    Some(node)
+}
+
+/// The innermost span of a layer on this thread.
+pub(super) fn innermost(layer: u64) -> Option<Arc<Node>> {
+    with(|local| {
+        let mut entered = local.entered.iter().rev();
+        let found = entered.find(|entered| entered.key.layer == layer)?;
+        Some(Arc::clone(&found.node))
+    })
+    .flatten()
+}
+
+/// Notes that the innermost span of this thread may get a child.
+pub(super) fn see_innermost() {
+    with(|local| {
+        if let Some(entered) = local.entered.last() {
+            entered.node.see();
+        }
+    });
+}
+
+/// Whether the span is the innermost one of this thread, and its context the current one.
+pub(super) fn is_innermost(node: &Arc<Node>) -> bool {
+    with(|local| {
+        let entered = local.entered.last();
+        entered.is_some_and(|entered| Arc::ptr_eq(&entered.node, node) && entered.guard.is_some())
+    }) == Some(true)
+}
+
+/// Makes another context current for the innermost span.
+pub(super) fn change_context(context: Context) {
+    let guard = with(|local| local.entered.last_mut()?.guard.take()).flatten();
+    drop(guard);
+    let guard = context.attach();
+    with(move |local| {
+        if let Some(entered) = local.entered.last_mut() {
+            entered.guard = Some(guard);
+        }
+    });
+}

@@ -1,0 +1,78 @@
+//! Events of `tracing` as events of a span.
+
+use ::tracing::{Event, Level};
+use opentelemetry::trace::Status;
+use tracer_core::AttributeRef;
+use tracing_log::NormalizeEvent;
+
+use super::{
+    fields::{self, OfEvent},
+    layer::Options,
+    metadata,
+    node::Node,
+};
+
+/// Up to this many attributes of an event are collected without an allocation.
+const FEW: usize = 16;
+
+/// Adds the event to its span.
+pub(super) fn add(node: &Node, event: &Event<'_>, options: &Options) {
+    if !node.is_recording() {
+        return;
+    }
+    // A record of the `log` crate: its place is in its fields.
+    let normalized = event.normalized_metadata();
+    let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
+    fields::with(|fields| {
+        fields.push_str("level", metadata.level().as_str());
+        fields.push_str("target", metadata.target());
+        event.record(&mut OfEvent(fields));
+        if options.error_fields_to_exceptions {
+            fields.push_exception();
+        }
+        if options.error_records_to_exceptions {
+            node.record_exception(fields);
+        }
+        let error = fields.error.clone();
+        if let Some(error) = error.clone() {
+            let name = if options.error_events_to_exceptions {
+                "exception.message"
+            } else {
+                "error"
+            };
+            fields.push_text(name, error);
+        }
+        if options.location {
+            metadata::locate(fields, metadata);
+        }
+        let status = match &error {
+            Some(error) if options.error_events_to_status => {
+                Some(Status::error(fields.text(error).to_owned()))
+            }
+            _ if *metadata.level() == Level::ERROR => Some(Status::error("")),
+            _ => None,
+        };
+        let name = match (&fields.message, &error) {
+            (Some(message), _) => fields.text(message),
+            (None, Some(_)) if options.error_events_to_exceptions => "exception",
+            _ => event.metadata().name(),
+        };
+        let mut few = [const { AttributeRef::EMPTY }; FEW];
+        let mut count = 0;
+        let mut all = fields.attributes();
+        for (place, attribute) in few.iter_mut().zip(&mut all) {
+            *place = attribute;
+            count += 1;
+        }
+        let few = few.get(..count).unwrap_or_default();
+        match all.next() {
+            None => node.event(status, name, few),
+            Some(next) => {
+                let mut many = few.to_vec();
+                many.push(next);
+                many.extend(all);
+                node.event(status, name, &many);
+            }
+        }
+    });
+}

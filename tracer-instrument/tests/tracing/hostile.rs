@@ -1,0 +1,117 @@
+//! Fields that panic, and orders that nobody expects.
+
+use std::fmt;
+
+use opentelemetry::{Context, trace::TraceContextExt as _};
+use tracing::{info, info_span};
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use super::support::{Ours, map, ours, same};
+
+struct Panics;
+
+impl fmt::Debug for Panics {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("a field's Debug")
+    }
+}
+
+/// Says nothing, and fails.
+struct Fails;
+
+impl fmt::Debug for Fails {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("half")?;
+        Err(fmt::Error)
+    }
+}
+
+#[test]
+fn field_whose_debug_panics_costs_that_field() {
+    let spans = ours(|| {
+        let span =
+            info_span!("work", before = 1, bad = ?Panics, worse = ?Fails, after = "2").entered();
+        info!(bad = ?Panics, after = 3, "event");
+        info!("{:?}", Panics);
+        span.record("before", tracing::field::debug(Panics));
+    });
+    let [span] = spans.try_into().expect("one span");
+    let attributes = map(&span.attributes);
+    assert_eq!(attributes.len(), 2, "{attributes:?}");
+    assert_eq!(attributes["after"], "2".into());
+    assert_eq!(map(&span.events[0].attributes)["after"], 3.into());
+    assert_eq!(span.events.len(), 2);
+}
+
+#[test]
+fn spans_that_are_left_out_of_order_leave_the_right_one_current() {
+    let told = same(|| {
+        let (first, second) = (info_span!("first"), info_span!("second"));
+        let in_first = first.enter();
+        let in_second = second.enter();
+        drop(in_first);
+        drop(info_span!("in second"));
+        drop(in_second);
+        drop(info_span!("in none"));
+        let again = first.enter();
+        let twice = first.enter();
+        drop(again);
+        drop(info_span!("in first"));
+        drop(twice);
+        drop(info_span!("in none again"));
+    });
+    let parent = |name: &str| {
+        let found = told.iter().find(|span| span.name == name);
+        found.expect(name).parent.clone()
+    };
+    assert_eq!(parent("in second"), "second");
+    assert_eq!(parent("in none"), "none");
+    assert_eq!(parent("in first"), "first");
+    assert_eq!(parent("in none again"), "none");
+}
+
+#[test]
+fn spans_of_two_registries_with_the_same_ids_are_kept_apart() {
+    let (one, two) = (Ours::new(), Ours::new());
+    let dispatch =
+        |ours: &Ours| tracing::Dispatch::new(tracing_subscriber::registry().with(ours.layer()));
+    let (first, second) = (dispatch(&one), dispatch(&two));
+    let make = |dispatch, name| {
+        tracing::dispatcher::with_default(dispatch, || info_span!("span", otel.name = name))
+    };
+    let (a, b) = (make(&first, "a"), make(&second, "b"));
+    assert_eq!(a.id(), b.id(), "registries count alike");
+    let (in_a, in_b) = (a.enter(), b.enter());
+    tracing::dispatcher::with_default(&first, || info!("to a"));
+    drop(in_a);
+    tracing::dispatcher::with_default(&second, || info!("to b"));
+    drop(in_b);
+    assert!(!Context::current().has_active_span());
+    drop((a, b));
+    assert_eq!(one.span("a").events[0].name, "to a");
+    assert_eq!(two.span("b").events[0].name, "to b");
+    assert_eq!((one.spans().len(), two.spans().len()), (1, 1));
+}
+
+#[test]
+fn second_layer_on_a_registry_leaves_the_spans_to_the_first() {
+    let (one, two) = (Ours::new(), Ours::new());
+    let subscriber = tracing_subscriber::registry()
+        .with(one.layer())
+        .with(two.layer());
+    tracing::subscriber::with_default(subscriber, || {
+        let _outer = info_span!("outer").entered();
+        drop(info_span!("inner"));
+        info!("once");
+    });
+    // Beside what the second layer says of itself.
+    assert_eq!(
+        one.span("outer")
+            .events
+            .iter()
+            .filter(|event| event.name == "once")
+            .count(),
+        1
+    );
+    assert_eq!((one.spans().len(), two.spans().len()), (2, 0));
+}
