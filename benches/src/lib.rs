@@ -87,14 +87,18 @@ pub enum Target {
 }
 
 /// The systems whose cases are timed; the first is ours.
-pub const SYSTEMS: [&str; 4] = ["ours", "otel", "tracing", "fastrace"];
+pub const SYSTEMS: [&str; 5] = ["ours", "otel", "tracing", "fastrace", "tracing_ours"];
+
+/// Those that are ours by another way in, each with the name of its cases and its own peer.
+pub const WAYS_IN: [(&str, &str, &str); 1] = [("tracing_ours", "tracing_layer", "tracing")];
 
 /// Sets up a system by its name, in this process for good.
 pub fn system(name: &str, target: &Target) -> Box<dyn System> {
     match name {
         "ours" => Box::new(otel_systems::ours(target)),
         "otel" => Box::new(otel_systems::stock(target)),
-        "tracing" => Box::new(tracing_system::TracingSystem::new()),
+        "tracing" => Box::new(tracing_system::peer()),
+        "tracing_ours" => Box::new(tracing_system::ours()),
         "fastrace" => Box::new(fastrace_system::FastraceSystem::new()),
         "nothing" => Box::new(otel_systems::nothing()),
         other => panic!("no system {other:?}"),

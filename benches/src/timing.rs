@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    Case, SYSTEMS, Target,
+    Case, SYSTEMS, Target, WAYS_IN,
     bench::{line, median},
     system,
 };
@@ -46,9 +46,22 @@ impl Timed {
         }
         let medians: Vec<_> = samples.into_iter().map(median).collect();
         let ours = medians.first().copied().unwrap_or(f64::NAN);
+        let of = |name: &str| {
+            let at = SYSTEMS.iter().position(|system| *system == name);
+            at.and_then(|at| medians.get(at))
+                .copied()
+                .unwrap_or(f64::NAN)
+        };
         for (peer, nanos) in SYSTEMS.iter().zip(&medians).skip(1) {
-            if !nanos.is_nan() {
+            let is_ours = WAYS_IN.iter().any(|(system, ..)| system == peer);
+            if !is_ours && !nanos.is_nan() {
                 line(case.name(), ours, peer, *nanos);
+            }
+        }
+        for (system, prefix, peer) in WAYS_IN {
+            if !of(system).is_nan() {
+                let name = format!("{prefix}_{}", case.name());
+                line(&name, of(system), peer, of(peer));
             }
         }
     }

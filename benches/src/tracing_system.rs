@@ -1,37 +1,52 @@
 //! `tracing` with `tracing-opentelemetry` over the stock SDK, its extra fields off: what most
-//! applications use today.
+//! applications use today. And the same code with our layer, with its defaults.
 
 use std::sync::atomic::Ordering;
 
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracer_core::TracerProvider;
 use tracing::{info, info_span};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::{
-    Case, System, Target,
+    Case, System, TIMEOUT, Target,
     otel_systems::{Sink, stock_provider},
 };
 
-pub(crate) struct TracingSystem {
-    provider: SdkTracerProvider,
+struct TracingSystem {
+    flush: Box<dyn Fn() + Send + Sync>,
     sink: Sink,
 }
 
-impl TracingSystem {
-    pub(crate) fn new() -> Self {
-        let sink = Sink::default();
-        let provider = stock_provider(&Target::Null, &sink);
-        let layer = tracing_opentelemetry::layer()
-            .with_tracer(provider.tracer("bench"))
-            .with_location(false)
-            .with_threads(false)
-            .with_target(false)
-            .with_level(false)
-            .with_tracked_inactivity(false);
-        let subscriber = tracing_subscriber::registry().with(layer);
-        tracing::subscriber::set_global_default(subscriber).expect("the only subscriber");
-        Self { provider, sink }
+pub(crate) fn peer() -> impl System {
+    let sink = Sink::default();
+    let provider = stock_provider(&Target::Null, &sink);
+    let layer = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("bench"))
+        .with_location(false)
+        .with_threads(false)
+        .with_target(false)
+        .with_level(false)
+        .with_tracked_inactivity(false);
+    let subscriber = tracing_subscriber::registry().with(layer);
+    tracing::subscriber::set_global_default(subscriber).expect("the only subscriber");
+    TracingSystem {
+        // What is late is seen in the counts.
+        flush: Box::new(move || drop(provider.force_flush())),
+        sink,
+    }
+}
+
+pub(crate) fn ours() -> impl System {
+    let sink = Sink::default();
+    let provider = TracerProvider::builder().exporter(sink.clone());
+    let provider = provider.build().expect("provider");
+    let layer = tracer_instrument::tracing::layer_with(provider.tracer("bench"));
+    let subscriber = tracing_subscriber::registry().with(layer);
+    tracing::subscriber::set_global_default(subscriber).expect("the only subscriber");
+    TracingSystem {
+        flush: Box::new(move || drop(provider.force_flush(TIMEOUT))),
+        sink,
     }
 }
 
@@ -79,8 +94,7 @@ impl System for TracingSystem {
     }
 
     fn flush(&self) {
-        // What is late is seen in the counts.
-        drop(self.provider.force_flush());
+        (self.flush)();
     }
 
     fn received(&self) -> u64 {
