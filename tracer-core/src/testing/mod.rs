@@ -88,7 +88,8 @@
 //!   below it may be in any order.
 //! - A span without a status must not be an error; a line without a kind may be of any.
 //! - Attributes, events and links may be more than are said; events and links keep their order.
-//!   `exactly` behind a span, an event or a link says that nothing is left out, also of the kind.
+//!   `exactly` behind a span, an event or a link says that nothing is left out: there are no other
+//!   attributes, events and links, and kind, status and parent are the usual ones if none is said.
 //! - A first line of `exactly`, `unordered` or both says it of all spans.
 //! - A tree is at most 1000 lines deep.
 //!

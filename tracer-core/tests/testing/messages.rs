@@ -4,7 +4,10 @@ use opentelemetry::{
     Context, KeyValue,
     trace::{Span as _, SpanKind, Status, TraceContextExt as _, Tracer as _},
 };
-use tracer_core::testing::{FinishedSpan, TestProvider, assert_trace};
+use tracer_core::{
+    span,
+    testing::{FinishedSpan, TestProvider, assert_trace},
+};
 
 use crate::panic_of;
 
@@ -114,6 +117,31 @@ recorded:
             "render" ok
 "#;
     assert_eq!(message, text);
+}
+
+#[test]
+fn failure_in_the_documentation_is_what_is_said() {
+    let trace = TestProvider::new();
+    let span = span!("checkout", "cart.items" = 1);
+    drop(span!("charge"));
+    span.add_event("cart.empty", vec![]);
+    span.set_status(Status::error("nothing to pay"));
+    drop(span);
+    let expected = r#"
+        "checkout" error "nothing to pay"
+            cart.items = 0
+            event "cart.empty"
+            "charge"
+    "#;
+    let message = panic_of(|| assert_trace!(trace, expected));
+    let lines = message
+        .lines()
+        .map(|line| format!("//! {line}").trim_end().to_owned() + "\n");
+    let documentation = include_str!("../../src/testing/mod.rs");
+    assert!(
+        documentation.contains(&lines.collect::<String>()),
+        "{message}"
+    );
 }
 
 #[test]
