@@ -51,7 +51,7 @@ impl TracingLayer {
     }
 
     /// Whether spans and events have `code.file.path`, `code.module.name` and `code.line.number`.
-    /// Default: no; they are three attributes and some 120 bytes a span.
+    /// Default: no; they are three attributes on every span and event.
     #[must_use]
     pub fn with_location(mut self, location: bool) -> Self {
         self.options.location = location;
