@@ -53,8 +53,8 @@
 //!   only, all flag bits kept, several `tracestate` headers joined in order, two `traceparent`
 //!   headers refused. See [`Traceparent`] and [`tracestate`].
 //! - `baggage` follows W3C Baggage, under one budget over all its headers. See [`baggage`].
-//! - The other formats take lowercase hex of their exact lengths, no signs, no tails, and a header
-//!   twice only where their document says which one counts.
+//! - The other formats take lowercase hex of the lengths that their documents allow, no signs, no
+//!   tails, and a header twice only where the document says which one counts.
 //! - A bad header never costs a good one: not the `tracestate` the `traceparent`, not a baggage
 //!   member the next one, not the baggage the trace, not one format the next.
 //! - Every bound is a constant in [`limits`]; what is refused or left out is counted in [`stats`].

@@ -22,7 +22,8 @@ use crate::sampling_state::SamplingState;
 /// - A load balancer sends `Root` without `Parent`. That names no span, so there is no parent; what
 ///   it says about sampling is kept in the context.
 /// - `Sampled=?`, no `Sampled` and an unknown value leave the decision to the receiver
-///   ([`SamplingState::Defer`]); a deferred decision is sent on as `Sampled=?`.
+///   ([`SamplingState::Defer`]). A deferred decision is sent on without `Sampled`: `?` asks for an
+///   answer in the response, which nobody would read, and some receivers refuse it.
 /// - Other fields (`Self`, `Lineage`, those of applications) are skipped and not sent on.
 /// - A field without `=`, one of the three that comes twice, and a second header give no parent.
 ///
@@ -115,7 +116,7 @@ impl Propagator for XrayPropagator {
         line.text(";Parent=").hex(&parent.span_id.to_bytes());
         line.text(match parent.state {
             SamplingState::Accept | SamplingState::Debug => ";Sampled=1",
-            SamplingState::Defer => ";Sampled=?",
+            SamplingState::Defer => "",
             SamplingState::Deny => ";Sampled=0",
         });
         carrier.set(X_AMZN_TRACE_ID, Cow::Borrowed(line.as_str()));

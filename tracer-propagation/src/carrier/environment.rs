@@ -14,6 +14,9 @@ use crate::carrier::{Carrier, CarrierMut};
 /// uppercase, with `_` for all that is no letter or digit and before a digit in front. Variables of
 /// other names are not seen.
 ///
+/// Baggage in headers of its own (`uberctx-*`) is not found: its keys cannot be told from the name
+/// of a variable. That of W3C Baggage is.
+///
 /// A child process is told by [`CarrierMut`] of [`Command`]. Other users of the machine may be able
 /// to read variables: they are no place for secrets.
 ///

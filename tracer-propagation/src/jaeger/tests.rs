@@ -1,5 +1,5 @@
 //! Values from the tests of OpenTelemetry Go (`propagators/jaeger`) and Java
-//! (`JaegerPropagatorTest`).
+//! (`JaegerPropagatorTest`), and what OpenTelemetry Python 1.45.1 sends.
 
 use super::*;
 use crate::SamplingState::{Accept, Debug, Deny};
@@ -29,6 +29,8 @@ fn flags_are_a_byte_in_hex() {
         ("3", Debug),
         ("2", Deny),
         ("00001", Accept),
+        ("00", Deny),
+        ("03", Debug),
         ("ff", Debug),
         ("5", Accept),
     ] {
@@ -65,6 +67,8 @@ fn ids_may_lack_leading_zeros() {
         &format!("{TRACE}:{SPAN}:whatever:1"),
         Some((TRACE, SPAN, Accept)),
     );
+    let python = format!("{TRACE}:{SPAN}:0000000000000000:01");
+    check(&python, Some((TRACE, SPAN, Accept)));
     check(&format!("{TRACE}:{SPAN}::1"), Some((TRACE, SPAN, Accept)));
 }
 

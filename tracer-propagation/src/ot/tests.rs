@@ -1,4 +1,5 @@
-//! Values from the tests of OpenTelemetry Go (`propagators/ot`).
+//! Values from the tests of OpenTelemetry Go (`propagators/ot`), and what OpenTelemetry Python
+//! 0.66b1 sends.
 
 use super::*;
 use crate::SamplingState::{Accept, Defer, Deny};
@@ -37,6 +38,8 @@ fn ids_of_both_lengths_are_read() {
         Accept,
     );
     check("abc", "f", "1", Some(short));
+    let python = "f067aa0ba902b7";
+    check(HALF, python, "true", Some((PADDED, SPAN, Accept)));
     let ids = [(TRACE_ID, TRACE), (SPAN_ID, SPAN)];
     check_extract(&OtTracePropagator::new(), &ids, Some((TRACE, SPAN, Defer)));
 }

@@ -120,17 +120,13 @@ fn what_is_sent_is_what_x_ray_documents() {
         let cx = context(trace_id, span_id, flags);
         check_inject(&XrayPropagator::new(), &cx, &[(X_AMZN_TRACE_ID, value)]);
     }
-    let requested = format!("{ROOT};Parent={SPAN};Sampled=?");
-    let cx = extract(
-        &XrayPropagator::new(),
-        &Context::new(),
-        &[(X_AMZN_TRACE_ID, &requested)],
-    );
-    check_inject(
-        &XrayPropagator::new(),
-        &cx,
-        &[(X_AMZN_TRACE_ID, &requested)],
-    );
+    let deferred = format!("{ROOT};Parent={SPAN}");
+    for tail in ["", ";Sampled=?"] {
+        let value = format!("{deferred}{tail}");
+        let headers = [(X_AMZN_TRACE_ID, value.as_str())];
+        let cx = extract(&XrayPropagator::new(), &Context::new(), &headers);
+        check_inject(&XrayPropagator::new(), &cx, &[(X_AMZN_TRACE_ID, &deferred)]);
+    }
     for cx in [context(0, 1, 1), context(1, 0, 1), Context::new()] {
         check_inject(&XrayPropagator::new(), &cx, &[]);
     }
