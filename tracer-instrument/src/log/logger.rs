@@ -12,7 +12,7 @@ use super::{SERVICE_NAME, SPAN_ID, TRACE_FLAGS, TRACE_ID, TraceFields};
 ///
 /// # Cost
 ///
-/// Some 25 ns on top of the logger's; no allocation.
+/// Some 80 ns on top of the logger's. No allocation, but for the copy of a span's `tracestate` if it has one.
 ///
 /// # Examples
 ///

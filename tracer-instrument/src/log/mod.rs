@@ -8,7 +8,7 @@
 //! | `service.name` | the name in the spans' resource: `TracerProvider::service_name` of `tracer-core` | semantic conventions |
 //!
 //! The ids are those of the innermost current span, of whatever API it comes from. Outside of all spans the line has
-//! none, never zeros. A span that is not sampled gives ids too, with flags that say so: other services may log for the
+//! none, never zeros. An event of `tracing` with a `parent:` of its own has the ids of the current span too. A span that is not sampled gives ids too, with flags that say so: other services may log for the
 //! same trace.
 //!
 //! - Lines of `tracing-subscriber` (feature `log-fmt`): [`LineFormat`] writes JSON or text that nothing in an event can

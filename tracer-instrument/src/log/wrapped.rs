@@ -19,7 +19,8 @@ use super::line::{Line, Syntax};
 ///
 /// # Cost
 ///
-/// The other format's, a copy of the line and some 50 ns; no allocation of its own.
+/// The other format's, a copy of the line and some 140 ns; no allocation of its own, but for the copy of a span's
+/// `tracestate`.
 ///
 /// # Examples
 ///
