@@ -10,7 +10,7 @@
 //! Each service is a process of its own, an axum router in the server layer of `tracer-instrument`, calling the next one
 //! through its client, set up by `tracer_export::init()` and nothing else. Business code starts spans of its own in
 //! the way that suits it, and all of them meet in one trace: orders and notification through the API of `opentelemetry`,
-//! payment with `#[traced]`.
+//! payment with `#[traced]`, inventory with `#[tracing::instrument]`.
 //!
 //! Every service logs lines of JSON through `tracing`, in the format of `tracer-instrument`, so each line carries the ids
 //! of the span in which it was written: from a line to its trace and from a trace to its lines is one search. The check

@@ -5,9 +5,8 @@ use std::time::Duration;
 use axum::extract::Path;
 use axum::routing::get;
 use axum::{Json, Router};
-use opentelemetry::trace::{FutureExt, TraceContextExt, Tracer};
-use opentelemetry::{Context, KeyValue, global};
 use serde_json::{Value, json};
+use tracing::{info, instrument};
 
 /// What is kept in the far warehouse.
 pub const FAR_AWAY_SKU: &str = "grandfather-clock";
@@ -21,24 +20,17 @@ pub(super) fn router() -> Router {
 
 async fn stock(Path(sku): Path<String>) -> Json<Value> {
     let warehouse = if sku == FAR_AWAY_SKU { "far" } else { "near" };
-    let span = global::tracer("shop").start("count stock");
-    let context = Context::current_with_span(span);
-    context
-        .span()
-        .set_attribute(KeyValue::new("shop.warehouse", warehouse));
-    // The span is current while the future is polled, on whatever thread that is.
-    let count = count(warehouse).with_context(context.clone()).await;
-    context.span().end();
-    Json(json!({"sku": sku, "count": count}))
+    Json(json!({"sku": sku, "count": count(warehouse).await}))
 }
 
+/// A span of `tracing`, as much code has them. Its events are events of the span, and log lines.
+#[instrument(name = "count stock", skip_all, fields(shop.warehouse = warehouse))]
 async fn count(warehouse: &str) -> u32 {
     if warehouse == "far" {
         tokio::time::sleep(FAR_AWAY_DELAY).await;
-        Context::current()
-            .span()
-            .add_event("warehouse answered", Vec::new());
+        info!("warehouse answered");
     }
-    tracing::info!(warehouse, "stock counted");
-    12
+    let count = 12;
+    info!(count, "stock counted");
+    count
 }

@@ -1,4 +1,5 @@
-//! The log of a service: lines of JSON that carry the ids of the span in which they are written.
+//! What a service does with the spans and events of `tracing`: the spans become spans of its traces, and the events lines
+//! of JSON that carry the ids of the span in which they are written, of whatever kind it is.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -7,7 +8,6 @@ use std::sync::Arc;
 
 use tracer_export::Guard;
 use tracer_instrument::log::LineFormat;
-use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -19,10 +19,12 @@ pub(super) fn init(guard: &Guard, file: Option<&Path>) -> Result<(), Error> {
     let lines = tracing_subscriber::fmt::layer()
         .log_internal_errors(false)
         .event_format(LineFormat::json(guard.provider().service_name()))
-        .with_writer(writer(file)?)
-        .with_filter(LevelFilter::INFO);
-    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines))
-        .map_err(Error::Log)?;
+        .with_writer(writer(file)?);
+    let subscriber = tracing_subscriber::registry()
+        .with(LevelFilter::INFO)
+        .with(tracer_instrument::tracing::layer())
+        .with(lines);
+    tracing::subscriber::set_global_default(subscriber).map_err(Error::Log)?;
     for diagnostic in guard.diagnostics() {
         tracing::warn!("{diagnostic}");
     }
