@@ -6,7 +6,7 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use serde_json::Value;
 use tracer_core::span;
 use tracer_instrument::log::TraceFields;
-use tracing::{info, info_span};
+use tracing::{Instrument as _, info, info_span};
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::{Written, json, parse};
@@ -78,6 +78,33 @@ async fn line_of_a_future_has_the_ids_of_its_span() {
     };
     assert_eq!(seen.with_context(context).await, expected);
     assert_eq!(TraceFields::current(), None);
+}
+
+#[tokio::test]
+async fn line_in_a_span_of_our_layer_for_tracing_has_its_ids() {
+    let written = Written::default();
+    let provider = tracer_core::TracerProvider::builder().build().unwrap();
+    let _default = provider.set_thread_default();
+    let lines = tracing_subscriber::fmt::layer()
+        .event_format(tracer_instrument::log::LineFormat::json("orders"))
+        .with_writer(written.clone());
+    let subscriber = tracing_subscriber::registry()
+        .with(tracer_instrument::tracing::layer())
+        .with(lines);
+    let _subscriber = tracing::subscriber::set_default(subscriber);
+    let native = span!("request");
+    let order = async {
+        tokio::task::yield_now().await;
+        info!("inside");
+        Context::current().span().span_context().clone()
+    };
+    let order = order.instrument(info_span!("order")).await;
+    info!("after");
+    let written = written.text();
+    let (inside, after) = written.split_once('\n').unwrap();
+    assert_eq!(order.trace_id(), native.span_context().trace_id());
+    assert_is_of(&parse(&format!("{inside}\n")), &order);
+    assert_is_of(&parse(after), &native.span_context());
 }
 
 /// Its layer makes the spans that it makes current in `opentelemetry::Context`, unless told otherwise.
