@@ -31,8 +31,8 @@ use crate::{
 
 /// How much a [`LiveView`] holds. What goes beyond is counted, and left out.
 ///
-/// With the defaults a view takes at most 9 MiB; one of a usual service, whose spans hold some 300
-/// bytes, takes less than 1 MiB.
+/// A view holds at most `max_running + 10 * max_names * max_samples` spans: 6144 with the defaults,
+/// each with at most `max_field_bytes` and 512 bytes of name and status, in buffers up to twice that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LiveLimits {
@@ -100,8 +100,8 @@ impl LiveLimits {
 ///
 /// # Cost
 /// None where no provider has a view, but for a branch in each change of a span. With a view, each
-/// start, change and end takes one or two locks that threads seldom share and copies the span's
-/// bytes, at most [`LiveLimits::max_field_bytes`]; [`cost`](crate::cost) has the figures.
+/// start and change takes one lock that few threads share, an end also one that all share; each
+/// copies the span's bytes, at most [`LiveLimits::max_field_bytes`]; [`cost`](crate::cost) has the figures.
 ///
 /// # Examples
 /// ```
