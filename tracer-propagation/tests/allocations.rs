@@ -11,9 +11,11 @@ use std::hint::black_box;
 
 use allocation_counter::measure;
 use opentelemetry::Context;
-use opentelemetry::trace::TraceContextExt;
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceState};
 use tracer_propagation::carrier::CarrierMut;
-use tracer_propagation::{CompositePropagator, Propagator, SamplingState};
+use tracer_propagation::{
+    BaggagePropagator, CompositePropagator, Propagator, SamplingState, TraceContextPropagator,
+};
 
 use support::{Headers, propagators};
 
@@ -134,6 +136,77 @@ fn nothing_is_allocated_on_the_way_out_without_baggage() {
                 "{format} {:?}",
                 SamplingState::of(&cx)
             );
+        }
+    }
+}
+
+/// The API holds a state as a deque of strings; nothing of ours comes on top.
+#[test]
+fn a_state_costs_what_the_api_costs() {
+    let cx = Context::new();
+    let members = [
+        ("ot", "th:c"),
+        ("congo", "t61rcWkgMzE"),
+        ("rojo", "00f067aa0ba902b7"),
+    ];
+    let headers = headers(&[
+        (
+            "traceparent",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ),
+        (
+            "tracestate",
+            "ot=th:c,congo=t61rcWkgMzE,rojo=00f067aa0ba902b7",
+        ),
+    ]);
+    let propagator = TraceContextPropagator::new();
+    let extracted = propagator.extract_from(&cx, &headers);
+    let span = extracted.span().span_context().clone();
+    let (trace_id, span_id, flags) = (span.trace_id(), span.span_id(), span.trace_flags());
+    let by_hand = measure(|| {
+        let state = TraceState::from_key_value(members).unwrap();
+        let span = SpanContext::new(trace_id, span_id, flags, true, state);
+        black_box(cx.with_remote_span_context(span));
+    });
+    let counted = measure(|| {
+        black_box(propagator.extract_from(&cx, &headers));
+    });
+    assert_eq!(counted.count_total, by_hand.count_total);
+    assert_eq!(counted.bytes_total, by_hand.bytes_total);
+
+    // The header value, which the carrier then owns.
+    let sent = measure(|| propagator.inject_into(&extracted, &mut Nowhere));
+    assert_eq!(sent.count_total, 1);
+}
+
+/// What a hostile peer sends costs memory in proportion, whatever it is made of.
+#[test]
+fn memory_is_bounded_by_the_input() {
+    const LEN: usize = 64 * 1024;
+    // The most members, as the API holds them.
+    const FIXED: usize = 32 * 1024;
+    for unit in [
+        "a", "a=1,", "a=%41,", ",", ";", "=", "a=1;b;", " ", "%", "0", "-", ":", "\u{e9}",
+    ] {
+        let value = unit.repeat(LEN / unit.len());
+        for name in [
+            "traceparent",
+            "tracestate",
+            "baggage",
+            "b3",
+            "uber-trace-id",
+            "uberctx-a",
+        ] {
+            let lines = [(name, value.as_str()), SAMPLED[0]];
+            let headers = headers(&lines);
+            let baggage: Box<dyn Propagator> = Box::new(BaggagePropagator::new());
+            for (format, propagator) in all().into_iter().chain([("baggage", baggage)]) {
+                let counted = measure(|| {
+                    black_box(propagator.extract_from(&Context::new(), &headers));
+                });
+                let allowed = (4 * LEN + FIXED) as u64;
+                assert!(counted.bytes_total <= allowed, "{format} {name} {unit}");
+            }
         }
     }
 }
