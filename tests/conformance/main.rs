@@ -6,6 +6,7 @@
 //! shares nothing with the propagators.
 #![allow(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "a test that meets the unexpected fails"
 )]
@@ -14,5 +15,6 @@ mod baggage;
 mod carriers;
 mod examples;
 mod service;
+mod spans;
 mod traceparent;
 mod tracestate;

@@ -154,51 +154,58 @@ pub fn decoded(text: &str) -> String {
     String::from_utf8(bytes).expect("UTF-8")
 }
 
-/// One service for all tests: it keeps nothing between requests.
-static SERVICE: LazyLock<SocketAddr> = LazyLock::new(|| {
-    let runtime = Box::leak(Box::new(Runtime::new().expect("a runtime")));
-    runtime.block_on(async {
-        let show = async |headers: HeaderMap| {
-            let line = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-            let lines = headers
-                .iter()
-                .map(|(name, value)| (name.to_string(), line(value.as_bytes())));
-            Json(lines.collect::<Lines>())
-        };
-        let peer = serve(Router::new().route("/", get(show))).await;
+/// The URL of a peer that answers with the lines of each request.
+pub fn peer() -> String {
+    format!("http://{}/", *PEER)
+}
 
-        // Dropped, it would shut down.
-        let provider = TracerProvider::builder().build().expect("defaults");
-        let provider = Box::leak(Box::new(provider));
-        let config = ClientConfig::default()
-            .tracer_provider(provider)
-            .propagator(CompositePropagator::default());
-        let client: TracedClient = config.build(reqwest::Client::new()).expect("defaults");
-        let layer = tracer_instrument::axum::config()
-            .tracer_provider(provider)
-            .propagator(CompositePropagator::default())
-            .build()
-            .expect("defaults");
-        let call = async move |Path(count): Path<usize>| {
-            let mut sent: Vec<Lines> = Vec::new();
-            for _ in 0..count {
-                let response = client.get(format!("http://{peer}/")).send().await;
-                sent.push(response.expect("the peer").json().await.expect("JSON"));
-            }
-            Json(sent)
-        };
-        serve(
-            Router::new()
-                .route("/calls/{count}", get(call))
-                .layer(layer),
-        )
-        .await
-    })
+/// For the servers, which outlive the runtime of any one test.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+
+static PEER: LazyLock<SocketAddr> = LazyLock::new(|| {
+    let show = async |headers: HeaderMap| {
+        let line = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        let lines = headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), line(value.as_bytes())));
+        Json(lines.collect::<Lines>())
+    };
+    serve(Router::new().route("/", get(show)))
 });
 
-async fn serve(router: Router) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+/// One service for all tests: it keeps nothing between requests.
+static SERVICE: LazyLock<SocketAddr> = LazyLock::new(|| {
+    // Dropped, it would shut down.
+    let provider = TracerProvider::builder().build().expect("defaults");
+    let provider = Box::leak(Box::new(provider));
+    let config = ClientConfig::default()
+        .tracer_provider(provider)
+        .propagator(CompositePropagator::default());
+    let client: TracedClient = config.build(reqwest::Client::new()).expect("defaults");
+    let layer = tracer_instrument::axum::config()
+        .tracer_provider(provider)
+        .propagator(CompositePropagator::default())
+        .build()
+        .expect("defaults");
+    let call = async move |Path(count): Path<usize>| {
+        let mut sent: Vec<Lines> = Vec::new();
+        for _ in 0..count {
+            let response = client.get(peer()).send().await;
+            sent.push(response.expect("the peer").json().await.expect("JSON"));
+        }
+        Json(sent)
+    };
+    let router = Router::new().route("/calls/{count}", get(call));
+    serve(router.layer(layer))
+});
+
+fn serve(router: Router) -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.set_nonblocking(true).expect("a socket");
     let address = listener.local_addr().expect("bound");
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    RUNTIME.spawn(async move {
+        let listener = TcpListener::from_std(listener).expect("a socket");
+        axum::serve(listener, router).await
+    });
     address
 }

@@ -32,7 +32,7 @@ pub(super) fn send(
     call: Call,
 ) -> impl Future<Output = Result<Response, Error>> + Send {
     // At the call: the future may be polled in a task that knows nothing of the caller's context.
-    let parent = Context::current();
+    let parent = tracer_core::current_context();
     async move {
         let mut request = request?;
         if parent.is_telemetry_suppressed() {

@@ -44,7 +44,7 @@ impl<S> TraceService<S> {
         if is_untraced {
             return None;
         }
-        let current = Context::current();
+        let current = tracer_core::current_context();
         let mut parent = extract(&config.propagator, &current, head.headers());
         let mut new = new_span(config, &head);
         let is_stranger = config.public_endpoint.as_ref();
