@@ -39,6 +39,18 @@ pub(crate) fn new_ids(trace_id: Option<TraceId>) -> (TraceId, SpanId) {
     })
 }
 
+/// The id of a new span in a trace that goes on.
+#[inline]
+pub(crate) fn new_span_id() -> SpanId {
+    GENERATOR.with(|generator| {
+        SpanId::from(match generator.try_borrow_mut() {
+            Ok(mut generator) => non_zero(generator.get_or_insert_with(seeded)),
+            // As above.
+            Err(_) => non_zero(&mut seeded()),
+        })
+    })
+}
+
 /// Whether the trace ids of an application's own generator are random, which sets the W3C level 2
 /// `random` flag on roots (trace/sdk.md "IdGenerator randomness"): others may then sample by the id.
 /// Complete: it is known or it is not.

@@ -108,7 +108,7 @@
 //! | path | what |
 //! | --- | --- |
 //! | `provider/` | [`TracerProvider`], its builder, what all parts share |
-//! | `tracer.rs`, `native.rs` | starting spans by OpenTelemetry's interface, and by macros |
+//! | `tracer.rs`, `macros.rs`, `native.rs` | starting spans by OpenTelemetry's interface, and by macros |
 //! | `start.rs`, `span/` | what both do; what a span records, and how that is laid out |
 //! | `traced/`, `macros/` | `#[traced]`: what its code calls; the crate that writes it |
 //! | [`business`] | work in a span with its error, and events with typed data |
@@ -146,6 +146,7 @@ mod start;
 mod tracer;
 
 mod context;
+mod macros;
 mod native;
 mod traced;
 

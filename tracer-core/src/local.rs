@@ -17,7 +17,10 @@ use crate::{
     fork,
     provider::{Engine, Shared},
     ring::byte_ring::{Counters, Producer, PushError, Pushed},
-    span::recording::Recording,
+    span::{
+        record::{HEAD_BYTES, Head, len_u32},
+        recording::Recording,
+    },
     sync::thread_local,
 };
 
@@ -145,6 +148,16 @@ pub(crate) fn end(recording: &mut Recording) {
         let shared = Arc::clone(&recording.shared);
         shared.end_elsewhere(recording);
     }
+}
+
+/// Ends a span that is nothing but a head and a name. False on a thread that has no ring.
+#[inline(always)]
+pub(crate) fn end_bare(shared: &Arc<Shared>, head: &mut Head, name: &str) -> bool {
+    with(|local| {
+        local.outlet(shared)?.end_bare(shared, head, name);
+        Some(())
+    })
+    .is_some()
 }
 
 /// Takes back the recording of an ended span whose handle is dropped.
@@ -292,20 +305,22 @@ impl Outlet {
         } else if recording.shared.is_closed() {
             Counters::bump(&self.producer.counters().late);
         } else {
-            match self.producer.push(recording.finish()) {
-                Ok(Pushed::Quiet) => {}
-                Ok(Pushed::HalfFull) => self.wake(),
-                Err(PushError::Full) => Counters::bump(&self.producer.counters().full),
-                Err(PushError::TooLarge) => Counters::bump(&self.producer.counters().oversized),
-            }
+            let pushed = self.producer.push(recording.finish());
+            count(pushed, &self.producer, &self.engine);
         }
     }
 
-    #[cold]
-    fn wake(&self) {
-        if let Some(engine) = self.engine.upgrade() {
-            engine.control.wake();
+    #[inline(always)]
+    fn end_bare(&mut self, shared: &Shared, head: &mut Head, name: &str) {
+        Counters::bump(&self.producer.counters().ended);
+        if shared.is_closed() {
+            Counters::bump(&self.producer.counters().late);
+            return;
         }
+        head.name_len = len_u32(name.len());
+        head.len = len_u32(HEAD_BYTES + name.len());
+        let pushed = self.producer.push_words(head.words(), name.as_bytes());
+        count(pushed, &self.producer, &self.engine);
     }
 
     /// Keeps a recording for a later span, if there is room.
@@ -319,5 +334,23 @@ impl Outlet {
             self.spare_bytes += bytes;
             self.spare.push(recording);
         }
+    }
+}
+
+/// Counts a record that was not taken, and wakes the worker where it is time.
+#[inline(always)]
+fn count(pushed: Result<Pushed, PushError>, producer: &Producer, engine: &Weak<Engine>) {
+    match pushed {
+        Ok(Pushed::Quiet) => {}
+        Ok(Pushed::HalfFull) => wake(engine),
+        Err(PushError::Full) => Counters::bump(&producer.counters().full),
+        Err(PushError::TooLarge) => Counters::bump(&producer.counters().oversized),
+    }
+}
+
+#[cold]
+fn wake(engine: &Weak<Engine>) {
+    if let Some(engine) = engine.upgrade() {
+        engine.control.wake();
     }
 }

@@ -1,4 +1,4 @@
-//! The macros that start native spans, and what they expand to.
+//! What the macros that start native spans expand to.
 
 use std::{
     borrow::Cow,
@@ -14,110 +14,13 @@ use opentelemetry::{
 use crate::{
     context::{
         LocalSpan,
-        slot::{self, Here, Home},
+        homes::Home,
+        slot::{self, Here},
     },
     provider::Shared,
     span::Span,
-    start::{Parent, Request, begin},
+    start::{Around as _, Request, begin, otlp_kind},
 };
-
-/// Starts a span that is current on this thread until its guard, a [`LocalSpan`](crate::LocalSpan),
-/// is dropped, which ends it.
-///
-/// ```text
-/// span!([kind: SpanKind,] [parent: &SpanContext | &Context | None,] name [, key = value]…)
-/// ```
-///
-/// - `name`: `&'static str` or `String`. Of low cardinality (trace/api.md "Span").
-/// - `key = value`: attributes. A key is a literal or the path of a constant, `&'static str` or
-///   [`Key`]; a value is what [`Value`] can be made from. Values are evaluated only if the span
-///   records, before it becomes current. So a sampler sees none of them: where one decides by
-///   attributes, give those to a [`Tracer`](crate::Tracer)'s builder.
-/// - `kind`: default [`SpanKind::Internal`].
-/// - `parent`: default the [current](crate::current()) span. `None` starts a root.
-///
-/// The instrumentation scope is the calling crate with its version. The provider is that of the
-/// current span if that is a native one and the parent; else the
-/// [thread's](crate::TracerProvider::set_thread_default), else the
-/// [global](crate::TracerProvider::set_global) one; where there is none, the span only carries its
-/// parent's context.
-///
-/// # Cost
-/// No allocation on a warm thread, a parent's `tracestate` apart, and no lock. Where the provider has
-/// processors or a sampler of its own, one or two allocations for the `Context` that they are given.
-///
-/// # Examples
-/// ```
-/// use opentelemetry::trace::{SpanContext, SpanKind};
-/// use tracer_core::{TracerProvider, span};
-///
-/// const ROUTE: &str = "http.route";
-///
-/// let provider = TracerProvider::builder().build()?;
-/// provider.set_global();
-///
-/// let _request = span!(kind: SpanKind::Server, "GET /orders/{id}", ROUTE = "/orders/{id}");
-/// {
-///     let _query = span!("query", "db.system.name" = "postgresql", "rows" = 3);
-/// }
-/// let job = span!(parent: None, "background job");
-/// let _step = span!(parent: &job.span_context(), format!("step {}", 1));
-/// # Ok::<(), tracer_core::ConfigError>(())
-/// ```
-#[macro_export]
-macro_rules! span {
-    ($($tokens:tt)+) => {
-        $crate::__start!([] $($tokens)+).enter()
-    };
-}
-
-/// Starts a span as [`span!`](crate::span) does, without making it current: a
-/// [`Span`](crate::Span), which may move to other threads.
-///
-/// # Examples
-/// ```
-/// use opentelemetry::trace::Span as _;
-/// use tracer_core::{TracerProvider, start_span};
-///
-/// let provider = TracerProvider::builder().build()?;
-/// provider.set_global();
-/// let mut span = start_span!("send", "bytes" = 512);
-/// std::thread::spawn(move || span.end()).join().expect("no panic");
-/// assert_eq!(provider.stats().ended, 1);
-/// # Ok::<(), tracer_core::ConfigError>(())
-/// ```
-#[macro_export]
-macro_rules! start_span {
-    ($($tokens:tt)+) => {
-        $crate::__start!([] $($tokens)+).finish()
-    };
-}
-
-/// Options first, each appended as a call, then name and attributes.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __start {
-    ([$($options:tt)*] kind: $kind:expr, $($rest:tt)+) => {
-        $crate::__start!([$($options)* .kind($kind)] $($rest)+)
-    };
-    ([$($options:tt)*] parent: $parent:expr, $($rest:tt)+) => {
-        $crate::__start!([$($options)* .parent($parent)] $($rest)+)
-    };
-    ([$($options:tt)*] $name:expr $(, $($key:tt)::+ = $value:expr)* $(,)?) => {{
-        static SITE: $crate::__private::Site = $crate::__private::Site::new(
-            ::core::env!("CARGO_PKG_NAME"),
-            ::core::env!("CARGO_PKG_VERSION"),
-        );
-        #[allow(unused_mut)]
-        let mut starting = SITE.start($name, $crate::__private::Options::new() $($options)*);
-        $(
-            if starting.is_recording() {
-                starting.set($($key)::+, $value);
-            }
-        )*
-        starting
-    }};
-}
 
 /// Runs `work` in a span that is a child of the [current](crate::current) one, as
 /// [`Tracer::in_span`](opentelemetry::trace::Tracer::in_span) does.
@@ -141,7 +44,7 @@ macro_rules! __start {
 /// ```
 pub fn in_span<T>(name: impl Into<Cow<'static, str>>, work: impl FnOnce(&LocalSpan) -> T) -> T {
     static SITE: Site = Site::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
-    let span = SITE.start(name, Options::new()).enter();
+    let span = SITE.enter_named(name);
     work(&span)
 }
 
@@ -187,6 +90,48 @@ impl Site {
         scope
     }
 
+    /// Starts a span with nothing but a name, and makes it current.
+    #[inline(always)]
+    pub fn enter_named(&'static self, name: impl Into<Cow<'static, str>>) -> LocalSpan {
+        match name.into() {
+            Cow::Borrowed(name) => self.enter_static(name),
+            name => self.start(name, Options::new()).enter(),
+        }
+    }
+
+    fn enter_static(&'static self, name: &'static str) -> LocalSpan {
+        match self.enter_light(name, otlp_kind(None)) {
+            Some(span) => span,
+            None => self.enter_slowly(name),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_slowly(&'static self, name: &'static str) -> LocalSpan {
+        self.start(name, Options::new()).enter()
+    }
+
+    /// Starts a span without attributes, and makes it current.
+    pub fn enter(
+        &'static self,
+        name: impl Into<Cow<'static, str>>,
+        options: Options<'_>,
+    ) -> LocalSpan {
+        let name = name.into();
+        if let (Cow::Borrowed(name), Choice::Current) = (&name, &options.parent)
+            && let Some(span) = self.enter_light(name, otlp_kind(options.kind.as_ref()))
+        {
+            return span;
+        }
+        self.start(name, options).enter()
+    }
+
+    #[inline(always)]
+    fn enter_light(&self, name: &'static str, kind: u8) -> Option<LocalSpan> {
+        LocalSpan::enter_light(name, kind, |shared| self.scope(shared))
+    }
+
     /// Starts a span.
     pub fn start(
         &'static self,
@@ -219,14 +164,11 @@ impl Site {
             kind: options.kind.as_ref(),
             ..Request::default()
         };
-        let parent = Parent {
-            span: &span,
-            context,
-        };
-        let started = begin(&home, self.scope(&home), &request, &parent);
+        let scope = self.scope(&home.shared);
+        let started = begin(&home.shared, scope, &request, &span, &context, false);
         let mut starting = Starting::of(started);
-        if !home.processors.is_empty() && starting.is_recording() {
-            starting.told = Some(parent.with_context(Context::clone));
+        if !home.shared.processors.is_empty() && starting.is_recording() {
+            starting.told = Some(context.with(&span, Context::clone));
         }
         starting.home = Some(home);
         starting
@@ -331,7 +273,7 @@ impl Starting {
     pub fn enter(mut self) -> LocalSpan {
         self.tell();
         let span = mem::replace(&mut self.span, Span::gone());
-        LocalSpan::enter(span, self.home.take())
+        LocalSpan::enter(span, self.home.as_ref().map(|home| &home.shared))
     }
 
     /// The span itself.
@@ -344,7 +286,7 @@ impl Starting {
         if let Some(context) = self.told.take()
             && let Some(home) = &self.home
         {
-            home.processors.on_start(&mut self.span, &context);
+            home.shared.processors.on_start(&mut self.span, &context);
         }
     }
 }

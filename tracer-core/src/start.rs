@@ -4,14 +4,13 @@ use std::{mem, sync::Arc, time::SystemTime};
 
 use opentelemetry::{
     Context, KeyValue, SpanId, TraceId,
-    trace::{
-        Event, Link, Span as _, SpanContext, SpanKind, TraceContextExt as _, TraceFlags, TraceState,
-    },
+    trace::{Event, Link, SpanContext, SpanKind, TraceContextExt as _, TraceFlags, TraceState},
 };
 use opentelemetry_sdk::trace::SamplingDecision;
 
 use crate::{
     clock::unix_nanos,
+    context::slot,
     ids::{RANDOM, new_ids},
     local, metrics,
     provider::{Sampler, Shared},
@@ -29,47 +28,63 @@ pub(crate) struct Request<'a> {
     pub(crate) links: &'a [Link],
 }
 
-/// What a new span is a child of.
-#[derive(Clone, Copy)]
-pub(crate) struct Parent<'a> {
-    /// Invalid for a root.
-    pub(crate) span: &'a SpanContext,
-    /// A `Context` in which that span is the active one. `None` where there is none yet: a native
-    /// span is in no `Context` before somebody asks for it.
-    pub(crate) context: Option<&'a Context>,
+/// Where samplers and processors find the parent of a span.
+pub(crate) trait Around {
+    /// Calls `work` with a `Context` whose active span is `parent`; with one that has none if that
+    /// is invalid, for a root.
+    fn with<T>(&self, parent: &SpanContext, work: impl FnOnce(&Context) -> T) -> T;
 }
 
-impl Parent<'_> {
-    /// The parent as samplers and processors are given it. A root, and the child of a native span,
-    /// are in the current `Context` but for its span; a root under an active span is in an empty
-    /// one, because the API has no way to take a span out.
-    pub(crate) fn with_context<T>(&self, work: impl FnOnce(&Context) -> T) -> T {
-        if let Some(context) = self.context {
-            return work(context);
-        }
-        let current = Context::current();
-        work(&match (self.span.is_valid(), current.has_active_span()) {
-            (true, _) => current.with_remote_span_context(self.span.clone()),
+/// In the `Context` that was given.
+impl Around for &Context {
+    #[inline(always)]
+    fn with<T>(&self, _parent: &SpanContext, work: impl FnOnce(&Context) -> T) -> T {
+        work(self)
+    }
+}
+
+/// Nowhere yet: a native span is in no `Context` before somebody asks for it.
+pub(crate) struct Native;
+
+impl Around for Native {
+    fn with<T>(&self, parent: &SpanContext, work: impl FnOnce(&Context) -> T) -> T {
+        let current = slot::context();
+        work(&match (parent.is_valid(), current.has_active_span()) {
+            (true, _) => current.with_remote_span_context(parent.clone()),
             (false, false) => current,
+            // The API has no way to take a span out, and keep the rest.
             (false, true) => Context::new(),
         })
     }
 }
 
-/// Starts a span that no processor has seen yet.
+/// One of both.
+impl Around for Option<&Context> {
+    fn with<T>(&self, parent: &SpanContext, work: impl FnOnce(&Context) -> T) -> T {
+        match self {
+            Some(context) => work(context),
+            None => Native.with(parent, work),
+        }
+    }
+}
+
+/// Starts a span of a parent, invalid for a root; tells the processors of it, or leaves that to the
+/// caller.
 // Inlined into the ways in, so that what a caller does not ask for costs nothing.
 #[inline(always)]
 pub(crate) fn begin(
     shared: &Arc<Shared>,
     scope: u32,
     request: &Request<'_>,
-    parent: &Parent<'_>,
+    parent: &SpanContext,
+    around: &impl Around,
+    tell: bool,
 ) -> Span {
     if shared.is_closed() || shared.processors.are_running() {
         // A process that is draining still passes its callers' context on.
-        return Span::non_recording(|context| context.clone_from(parent.span));
+        return Span::non_recording(|context| context.clone_from(parent));
     }
-    let known = Some(parent.span).filter(|span| span.is_valid());
+    let known = Some(parent).filter(|parent| parent.is_valid());
     let parent_trace_id = known.map(SpanContext::trace_id);
     let (trace_id, span_id, root_flags) = match &shared.custom_ids {
         None => {
@@ -95,12 +110,16 @@ pub(crate) fn begin(
             return Span::non_recording(|context| write(context, false));
         }
         count_start(shared, known, &SamplingDecision::RecordAndSample);
-        return record(shared, scope, request, known, &[], |context| {
+        let mut span = record(shared, scope, request, known, &[], |context| {
             write(context, true)
         });
+        if tell {
+            announce(shared, &mut span, parent, around);
+        }
+        return span;
     };
     let sampling = shared.sample(known, || {
-        parent.with_context(|context| {
+        around.with(parent, |context| {
             sampler.should_sample(
                 Some(context),
                 trace_id,
@@ -128,14 +147,18 @@ pub(crate) fn begin(
         }
         return span;
     }
-    record(shared, scope, request, known, &attributes, write)
+    let mut span = record(shared, scope, request, known, &attributes, write);
+    if tell {
+        announce(shared, &mut span, parent, around);
+    }
+    span
 }
 
-/// Shows a span that has started to the processors.
+/// Shows a span that records to the processors.
 #[inline(always)]
-pub(crate) fn announce(shared: &Shared, span: &mut Span, parent: &Parent<'_>) {
-    if !shared.processors.is_empty() && span.is_recording() {
-        parent.with_context(|context| shared.processors.on_start(span, context));
+fn announce(shared: &Shared, span: &mut Span, parent: &SpanContext, around: &impl Around) {
+    if !shared.processors.is_empty() {
+        around.with(parent, |context| shared.processors.on_start(span, context));
     }
 }
 

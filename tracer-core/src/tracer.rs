@@ -11,7 +11,7 @@ use crate::{
     context::slot,
     provider::Shared,
     span::Span,
-    start::{Parent, Request, announce, begin},
+    start::{Native, Request, begin},
 };
 
 /// Starts spans of one instrumentation scope: implements [`opentelemetry::trace::Tracer`].
@@ -68,32 +68,23 @@ impl Tracer {
             return Span::non_recording(|context| *context = SpanContext::NONE);
         }
         let active = context.span();
-        let parent = Parent {
-            span: active.span_context(),
-            context: Some(context),
-        };
-        let mut span = begin(&self.shared, self.scope, request, &parent);
-        announce(&self.shared, &mut span, &parent);
-        span
+        let parent = active.span_context();
+        begin(&self.shared, self.scope, request, parent, &context, true)
     }
 
     /// The same where a native span is newer, if the context is the current one itself: so do this
     /// trait's `start` and `build`, and a builder's `start`, ask for the current span.
     #[cold]
+    #[inline(never)]
     fn begin_inside(&self, request: &Request<'_>, context: &Context) -> Option<Span> {
         if context.is_telemetry_suppressed()
             || !Context::map_current(|current| ptr::eq(current, context))
         {
             return None;
         }
-        let native = slot::newest()?;
-        let parent = Parent {
-            span: &native,
-            context: None,
-        };
-        let mut span = begin(&self.shared, self.scope, request, &parent);
-        announce(&self.shared, &mut span, &parent);
-        Some(span)
+        let parent = slot::newest()?;
+        let (shared, scope) = (&self.shared, self.scope);
+        Some(begin(shared, scope, request, &parent, &Native, true))
     }
 }
 

@@ -6,7 +6,8 @@ use opentelemetry::{Context, ContextGuard, trace::TraceContextExt as _};
 
 use super::{
     current::current_context,
-    slot::{self, Held, Place},
+    frame::{Held, Place},
+    slot,
 };
 use crate::{provider::Shared, span::Span};
 
@@ -69,7 +70,7 @@ impl Carried {
         // In this order: the native one is to be the newer.
         let attached = self.context.clone().attach();
         Entered {
-            place: slot::enter_of(Held::Attached, self.provider.as_ref()).ok(),
+            place: slot::enter(Held::Attached, self.provider.as_ref()).ok(),
             _attached: attached,
         }
     }
@@ -84,7 +85,7 @@ pub(super) struct Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         if let Some(place) = self.place {
-            slot::leave(place);
+            drop(slot::leave(place));
         }
     }
 }

@@ -7,7 +7,7 @@ use opentelemetry::{
     trace::{Span as _, SpanContext, Status, TraceContextExt as _},
 };
 
-use super::slot::{self, Place};
+use super::{frame::Place, slot};
 use crate::span::exception;
 
 /// A handle on the span that is current now: the innermost native one, or the active span of
@@ -106,7 +106,7 @@ impl CurrentSpan {
     /// Whether the span takes what is set.
     pub fn is_recording(&self) -> bool {
         match &self.found {
-            Found::Native(place) => slot::change(*place, |span| span.is_recording()) == Some(true),
+            Found::Native(place) => slot::is_recording(*place),
             Found::Context(context) => context.span().is_recording(),
         }
     }

@@ -1,7 +1,8 @@
 //! Spans that are current until their guard is dropped.
 
 use std::{
-    borrow::Cow, cell::RefCell, error::Error, fmt, marker::PhantomData, mem, time::SystemTime,
+    borrow::Cow, cell::RefCell, error::Error, fmt, marker::PhantomData, mem, sync::Arc,
+    time::SystemTime,
 };
 
 use opentelemetry::{
@@ -11,9 +12,13 @@ use opentelemetry::{
 
 use super::{
     current::CurrentSpan,
-    slot::{self, Held, Home, Place},
+    frame::{Held, Place},
+    slot,
 };
-use crate::span::{Span, exception};
+use crate::{
+    provider::Shared,
+    span::{Span, exception},
+};
 
 /// A span that is current on this thread until this is dropped, which ends it. Made by
 /// [`span!`](crate::span) and [`Span::enter`].
@@ -56,19 +61,34 @@ pub struct LocalSpan {
 enum At {
     Slot(Place),
     /// A thread that is torn down has no slot: the span is not current.
-    Here(RefCell<Span>),
+    Here(Box<RefCell<Span>>),
 }
 
 impl LocalSpan {
-    pub(crate) fn enter(span: Span, home: Option<Home>) -> Self {
-        Self::new(slot::enter(Held::Span(span), home))
+    pub(crate) fn enter(span: Span, provider: Option<&Arc<Shared>>) -> Self {
+        Self::new(slot::enter(Held::Span(span), provider))
+    }
+
+    /// Starts a span on which nothing is set, as a child of what is current. `None` where it has to
+    /// be started in the usual way.
+    #[inline]
+    pub(crate) fn enter_light(
+        name: &'static str,
+        kind: u8,
+        scope: impl FnOnce(&Shared) -> u32,
+    ) -> Option<Self> {
+        let place = slot::enter_light(name, kind, scope)?;
+        Some(Self {
+            at: At::Slot(place),
+            _not_send: PhantomData,
+        })
     }
 
     fn new(entered: Result<Place, Held>) -> Self {
         let at = match entered {
             Ok(place) => At::Slot(place),
-            Err(Held::Span(span)) => At::Here(RefCell::new(span)),
-            Err(_) => At::Here(RefCell::new(Span::gone())),
+            Err(Held::Span(span)) => At::Here(Box::new(RefCell::new(span))),
+            Err(_) => At::Here(Box::new(RefCell::new(Span::gone()))),
         };
         Self {
             at,
@@ -85,7 +105,8 @@ impl LocalSpan {
         match &mut self.at {
             At::Slot(place) => match slot::leave(*place) {
                 Held::Span(span) => span,
-                _ => Span::gone(),
+                Held::Context(context) => Span::non_recording(|space| *space = *context),
+                Held::Light | Held::Attached | Held::Nothing => Span::gone(),
             },
             At::Here(span) => mem::replace(span.get_mut(), Span::gone()),
         }
@@ -110,9 +131,7 @@ impl LocalSpan {
     /// The same where processors are called, who may look at what is current.
     fn lend(&self, work: impl FnOnce(&mut Span)) {
         match &self.at {
-            At::Slot(place) => {
-                slot::lend(*place, work);
-            }
+            At::Slot(place) => slot::lend(*place, work),
             At::Here(span) => {
                 if let Ok(mut span) = span.try_borrow_mut() {
                     work(&mut span);
@@ -131,7 +150,10 @@ impl LocalSpan {
 
     /// Whether the span takes what is set: false once it has ended, and where the sampler refused it.
     pub fn is_recording(&self) -> bool {
-        self.change(|span| span.is_recording()) == Some(true)
+        match &self.at {
+            At::Slot(place) => slot::is_recording(*place),
+            At::Here(span) => span.borrow().is_recording(),
+        }
     }
 
     /// Sets an attribute; a key that was set before gets the new value.
@@ -218,8 +240,12 @@ impl LocalSpan {
 }
 
 impl Drop for LocalSpan {
+    #[inline]
     fn drop(&mut self) {
-        drop(self.take());
+        // One that is here ends with its own drop.
+        if let At::Slot(place) = &self.at {
+            slot::close(*place);
+        }
     }
 }
 
@@ -251,7 +277,7 @@ impl Span {
     /// ```
     pub fn enter(self) -> LocalSpan {
         let provider = self.shared().cloned();
-        LocalSpan::new(slot::enter_of(Held::Span(self), provider.as_ref()))
+        LocalSpan::enter(self, provider.as_ref())
     }
 
     /// Runs `work` while this span is current. If it panics, the span ends.

@@ -14,12 +14,24 @@
 //! stack that is addressed by position, as that of `Context` is: a guard that is dropped out of
 //! order takes its own span out of the middle, and those entered later stay current.
 //!
-//! No foreign code runs while the slot is borrowed: what is taken out is dropped after.
+//! ```text
+//! Slot: | frame | frame | frame |  kept for later, written in place
+//!          |       |       `- a Light: ids, name, start       the newest, so the parent of the next
+//!          |       `- a Span with its recording               something was set on it
+//!          `- Attached: the span is that of a `Context`       a future's
+//! ```
+//!
+//! No foreign code runs while the slot is borrowed, but for what is dropped with the last of a
+//! provider: for that code there is no slot, and it finds nothing current. What else is taken out is
+//! dropped after.
 
 mod carry;
 mod current;
+mod frame;
 mod future;
 mod guard;
+pub(crate) mod homes;
+mod light;
 pub(crate) mod slot;
 
 pub mod task;

@@ -3,7 +3,6 @@
 use std::{
     cell::{Cell, RefCell},
     mem,
-    rc::Rc,
     sync::Arc,
 };
 
@@ -12,11 +11,12 @@ use opentelemetry::{
     trace::{Span as _, SpanContext, TraceContextExt as _},
 };
 
-use crate::{
-    foreign::isolated,
-    provider::{Shared, global},
-    span::Span,
+use super::{
+    frame::{Frame, Held, Place},
+    homes::{Home, HomeAt, Homes},
+    light::Ids,
 };
+use crate::{foreign::isolated, provider::Shared, span::Span};
 
 thread_local! {
     /// How many places of the stack are taken. Has nothing to drop, so tracers may ask at every
@@ -32,40 +32,14 @@ pub(crate) fn is_in_use() -> bool {
 }
 
 struct Slot {
+    /// Those below `len` are the stack. The rest is kept to be written in place, which takes a third
+    /// of the time that moving a frame into a `Vec` does.
     frames: Vec<Frame>,
-    /// That of the latest frame. A handle on a frame tells by it whether the frame is still the one
-    /// that it was.
+    /// Invariant: at most `frames.len()`.
+    len: usize,
+    /// That of the latest frame.
     serial: u64,
-    /// The providers set for this thread, each by a guard with its position.
-    defaults: Vec<Option<Home>>,
-    /// The global one, as of this version.
-    global: Option<Home>,
-    global_version: u64,
-    /// All that were used here, so that frames count references without an atomic operation.
-    homes: Vec<Home>,
-}
-
-/// A provider, as this thread counts its users.
-pub(crate) type Home = Rc<Arc<Shared>>;
-
-struct Frame {
-    held: Held,
-    home: Option<Home>,
-    /// The active span of the current `Context` when this was entered.
-    seen: SpanId,
-    serial: u64,
-}
-
-/// What is at a place of the stack.
-pub(crate) enum Held {
-    /// The span.
-    Span(Span),
-    /// A span that is ending, which foreign code sees, or nothing more than a parent.
-    Context(SpanContext),
-    /// The span is the active one of the `Context` that was attached just before.
-    Attached,
-    /// Left out of order.
-    Nothing,
+    homes: Homes,
 }
 
 /// Where a new span finds itself.
@@ -76,17 +50,11 @@ pub(crate) struct Here {
     pub(crate) home: Option<Home>,
 }
 
-/// A place in the stack, and what was put there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    at: usize,
-    serial: u64,
-}
-
 /// Runs `work` with the slot. `None` while the thread is torn down, and while foreign code that is
 /// dropped with a provider runs inside.
-fn with<T>(work: impl FnOnce(&mut Slot) -> T) -> Option<T> {
-    SLOT.try_with(|slot| Some(work(&mut *slot.try_borrow_mut().ok()?)))
+#[inline(always)]
+fn with<T>(work: impl FnOnce(&mut Slot) -> Option<T>) -> Option<T> {
+    SLOT.try_with(|slot| work(&mut *slot.try_borrow_mut().ok()?))
         .ok()
         .flatten()
 }
@@ -94,14 +62,16 @@ fn with<T>(work: impl FnOnce(&mut Slot) -> T) -> Option<T> {
 /// What a span that starts now is a child of, and the provider that it belongs to.
 pub(crate) fn here() -> Here {
     with(|slot| {
-        Context::map_current(|context| Here {
+        Some(Context::map_current(|context| Here {
             is_suppressed: context.is_telemetry_suppressed(),
-            home: slot.home(context),
+            home: slot
+                .home(context)
+                .and_then(|at| slot.homes.get(at).cloned()),
             parent: match slot.newest(context) {
-                Some(native) => native.clone(),
+                Some(native) => native,
                 None => context.span().span_context().clone(),
             },
-        })
+        }))
     })
     // A thread that is torn down has no current span any more.
     .unwrap_or(Here {
@@ -113,138 +83,167 @@ pub(crate) fn here() -> Here {
 
 /// The current `Context` of the API.
 pub(crate) fn context() -> Context {
-    with(|_| Context::current()).unwrap_or_default()
+    with(|_| Some(Context::current())).unwrap_or_default()
 }
 
 /// The provider of spans whose parent was chosen.
 pub(crate) fn default_home() -> Option<Home> {
-    with(Slot::default_home).flatten()
+    with(|slot| {
+        let at = slot.homes.for_roots()?;
+        slot.homes.get(at).cloned()
+    })
 }
 
 /// The context of the innermost native span, if it is the current span.
 pub(crate) fn newest() -> Option<SpanContext> {
-    with(|slot| Context::map_current(|context| slot.newest(context).cloned())).flatten()
+    with(|slot| Context::map_current(|context| slot.newest(context)))
 }
 
 /// Where the innermost native span is, if it is the current span and is held here.
 pub(crate) fn newest_place() -> Option<Place> {
     with(|slot| {
         let frame = Context::map_current(|context| slot.newest_frame(context))?;
-        (!matches!(frame.held, Held::Attached)).then_some(Place {
-            at: slot.frames.len() - 1,
-            serial: frame.serial,
-        })
+        (!matches!(frame.held, Held::Attached)).then_some(frame.place)?
     })
-    .flatten()
 }
 
 /// The provider of the current span, if that is a native one.
 pub(crate) fn newest_home() -> Option<Arc<Shared>> {
     with(|slot| {
         let frame = Context::map_current(|context| slot.newest_frame(context))?;
-        Some(Arc::clone(frame.home.as_ref()?))
+        Some(Arc::clone(&slot.homes.get(frame.home?)?.shared))
     })
-    .flatten()
 }
 
 /// Makes a span current; gives it back where there is no slot.
-pub(crate) fn enter(held: Held, home: Option<Home>) -> Result<Place, Held> {
+pub(crate) fn enter(held: Held, provider: Option<&Arc<Shared>>) -> Result<Place, Held> {
     let mut held = Some(held);
     let place = with(|slot| {
-        let held = held.take().unwrap_or(Held::Nothing);
-        slot.push(held, home)
+        let is_unused = slot.len == 0;
+        let home = provider.map(|provider| slot.homes.of(provider, is_unused));
+        let seen = Context::map_current(|context| context.span().span_context().span_id());
+        let (place, frame, _) = slot.push(home, seen)?;
+        frame.held = held.take().unwrap_or(Held::Nothing);
+        Some(place)
     });
-    place.ok_or(held.unwrap_or(Held::Nothing))
+    place.ok_or_else(|| held.unwrap_or(Held::Nothing))
 }
 
-/// The same for a span, or one that a `Context` holds, of a provider that this thread may not know.
-pub(crate) fn enter_of(held: Held, provider: Option<&Arc<Shared>>) -> Result<Place, Held> {
-    let home = provider.and_then(|provider| with(|slot| slot.home_of(provider)));
-    enter(held, home)
+/// Starts a span on which nothing is set as a child of what is current, and makes it current. `None`
+/// where that takes a recording: see [`light`](super::light).
+pub(crate) fn enter_light(
+    name: &'static str,
+    kind: u8,
+    scope: impl FnOnce(&Shared) -> u32,
+) -> Option<Place> {
+    with(|slot| {
+        let (parent, home, seen) = Context::map_current(|context| slot.look(context))?;
+        let (place, frame, homes) = slot.push(Some(home), seen)?;
+        let provider = homes.get(home)?;
+        frame
+            .light
+            .start(&provider.shared, parent, name, kind, scope);
+        frame.held = Held::Light;
+        Some(place)
+    })
+}
+
+/// Takes what is at a place out of the stack, and ends it.
+#[inline]
+pub(crate) fn close(place: Place) {
+    let held = with(|slot| {
+        let Slot { frames, homes, .. } = slot;
+        let frame = frames.get_mut(place.at())?;
+        if frame.place != Some(place) {
+            return None;
+        }
+        let held = if let (Held::Light, Some(home)) = (&frame.held, frame.home) {
+            frame.held = Held::Nothing;
+            frame.light.end(&homes.get(home)?.shared);
+            None
+        } else {
+            Some(mem::replace(&mut frame.held, Held::Nothing))
+        };
+        slot.shrink();
+        held
+    });
+    // With it ends a span that has a recording, which foreign code may see.
+    drop(held);
 }
 
 /// Takes what is at a place out of the stack.
 pub(crate) fn leave(place: Place) -> Held {
-    let frame = with(|slot| {
-        let frame = slot.frames.get_mut(place.at)?;
-        let left = (
-            mem::replace(&mut frame.held, Held::Nothing),
-            frame.home.take(),
-        );
-        while let Some(Frame {
-            held: Held::Nothing,
-            ..
-        }) = slot.frames.last()
-        {
-            slot.frames.pop();
-        }
-        TAKEN.set(slot.frames.len());
-        Some(left)
+    let held = with(|slot| {
+        let held = slot.settled(place)?;
+        let held = mem::replace(held, Held::Nothing);
+        slot.shrink();
+        Some(held)
     });
-    // The last reference to a provider is never in a frame.
-    frame.flatten().map_or(Held::Nothing, |(held, _home)| held)
+    held.unwrap_or(Held::Nothing)
 }
 
-/// Works on the span at a place. `work` must call no foreign code. `None` if it is gone.
+/// Whether the span at a place takes what is set.
+pub(crate) fn is_recording(place: Place) -> bool {
+    let recording = with(|slot| {
+        let frame = slot.at(place)?;
+        Some(match &frame.held {
+            Held::Light => frame.light.is_sampled(),
+            Held::Span(span) => span.is_recording(),
+            Held::Context(_) | Held::Attached | Held::Nothing => false,
+        })
+    });
+    recording == Some(true)
+}
+
+/// Works on the span at a place. `work` must call no foreign code. `None` if it is gone, or does not
+/// record.
 pub(crate) fn change<T>(place: Place, work: impl FnOnce(&mut Span) -> T) -> Option<T> {
-    with(|slot| match slot.at(place) {
-        Some(Held::Span(span)) => Some(work(span)),
+    with(|slot| match slot.settled(place)? {
+        Held::Span(span) => Some(work(span)),
         _ => None,
     })
-    .flatten()
 }
 
 /// The context of the span at a place.
 pub(crate) fn span_context(place: Place) -> Option<SpanContext> {
-    with(|slot| match slot.at(place)? {
-        Held::Span(span) => Some(span.span_context().clone()),
-        Held::Context(context) => Some(context.clone()),
-        Held::Attached | Held::Nothing => None,
-    })
-    .flatten()
+    with(|slot| slot.at(place)?.span_context())
 }
 
 /// Lets foreign code see the span at a place, which is nowhere else meanwhile. It stays current as
 /// a parent.
-pub(crate) fn lend<T>(place: Place, work: impl FnOnce(&mut Span) -> T) -> Option<T> {
-    let mut span = swap(place, |held| match held {
-        Held::Span(span) => {
-            let context = span.span_context().clone();
-            Some(mem::replace(held, Held::Context(context)))
-        }
-        _ => None,
-    })?;
-    let Held::Span(lent) = &mut span else {
-        return None;
-    };
-    let result = work(lent);
-    // Where the slot is gone meanwhile, the span ends here.
-    drop(swap(place, |held| Some(mem::replace(held, span))));
-    Some(result)
-}
-
-fn swap(place: Place, exchange: impl FnOnce(&mut Held) -> Option<Held>) -> Option<Held> {
-    with(|slot| exchange(slot.at(place)?)).flatten()
+pub(crate) fn lend(place: Place, work: impl FnOnce(&mut Span)) {
+    let lent = with(|slot| {
+        let held = slot.settled(place)?;
+        let Held::Span(span) = held else { return None };
+        let context = Held::Context(Box::new(span.span_context().clone()));
+        Some(mem::replace(held, context))
+    });
+    if let Some(Held::Span(mut span)) = lent {
+        work(&mut span);
+        let mut span = Some(span);
+        with(|slot| {
+            let held = slot.settled(place)?;
+            *held = Held::Span(span.take()?);
+            Some(())
+        });
+        // Where the slot is gone meanwhile, it ends here.
+        drop(span);
+    }
 }
 
 /// Sets the provider of this thread, and returns its position.
 pub(crate) fn push_default(provider: &Arc<Shared>) -> Option<usize> {
     with(|slot| {
-        let home = slot.home_of(provider);
-        slot.defaults.push(Some(home));
-        slot.defaults.len() - 1
+        let home = slot.homes.of(provider, slot.len == 0);
+        Some(slot.homes.push_default(home))
     })
 }
 
 /// Takes a provider of this thread away; the one set before it applies again.
 pub(crate) fn remove_default(at: usize) {
     with(|slot| {
-        if let Some(default) = slot.defaults.get_mut(at) {
-            *default = None;
-        }
-        while let Some(None) = slot.defaults.last() {
-            slot.defaults.pop();
-        }
+        slot.homes.remove_default(at);
+        Some(())
     });
 }
 
@@ -255,102 +254,117 @@ impl Slot {
         isolated(|| Context::map_current(|_| ()));
         Self {
             frames: Vec::new(),
+            len: 0,
             serial: 0,
-            defaults: Vec::new(),
-            global: None,
-            global_version: 0,
-            homes: Vec::new(),
+            homes: Homes::default(),
         }
     }
 
     /// The innermost native span, if it is newer than the active one of the current `Context`.
+    #[inline]
     fn newest_frame(&self, context: &Context) -> Option<&Frame> {
-        let frame = self.frames.last()?;
+        let frame = self.frames.get(self.len.checked_sub(1)?)?;
         let is_newer =
             !context.has_active_span() || context.span().span_context().span_id() == frame.seen;
         is_newer.then_some(frame)
     }
 
     /// Its context, if it has a valid one and is not in the `Context` anyway.
-    fn newest(&self, context: &Context) -> Option<&SpanContext> {
-        let span = match &self.newest_frame(context)?.held {
-            Held::Span(span) => span.span_context(),
-            Held::Context(span) => span,
-            Held::Attached | Held::Nothing => return None,
-        };
+    fn newest(&self, context: &Context) -> Option<SpanContext> {
+        let span = self.newest_frame(context)?.span_context()?;
         span.is_valid().then_some(span)
     }
 
-    fn home(&mut self, context: &Context) -> Option<Home> {
-        match self.newest_frame(context) {
-            Some(Frame {
-                home: Some(home), ..
-            }) => Some(Rc::clone(home)),
-            _ => self.default_home(),
-        }
+    fn home(&mut self, context: &Context) -> Option<HomeAt> {
+        let native = self.newest_frame(context).and_then(|frame| frame.home);
+        native.or_else(|| self.homes.for_roots())
     }
 
-    fn default_home(&mut self) -> Option<Home> {
-        if let Some(Some(home)) = self.defaults.last() {
-            return Some(Rc::clone(home));
+    /// What a span on which nothing is set takes over from its parent, its provider, and the active
+    /// span of the current `Context`.
+    #[inline(always)]
+    fn look(&mut self, context: &Context) -> Option<(Ids, HomeAt, SpanId)> {
+        if context.is_telemetry_suppressed() {
+            return None;
         }
-        let version = global::version();
-        if version != self.global_version {
-            self.global = global::provider().map(|provider| self.home_of(&provider));
-            self.global_version = version;
-        }
-        self.global.clone()
+        let active = context.span();
+        let active = active.span_context();
+        let (parent, home) = match self.newest_frame(context) {
+            Some(frame) => (frame.ids(active)?, frame.home?),
+            None => (Ids::of(active)?, self.homes.for_roots()?),
+        };
+        let provider = self.homes.get(home)?;
+        let may_be = provider.is_plain && !provider.shared.is_closed();
+        may_be.then(|| (parent, home, active.span_id()))
     }
 
-    fn home_of(&mut self, provider: &Arc<Shared>) -> Home {
-        let known = self.homes.iter().find(|home| Arc::ptr_eq(home, provider));
-        if let Some(home) = known {
-            return Rc::clone(home);
+    /// The next frame, to be filled.
+    #[inline(always)]
+    fn push(&mut self, home: Option<HomeAt>, seen: SpanId) -> Option<(Place, &mut Frame, &Homes)> {
+        let at = self.len;
+        if at == self.frames.len() {
+            self.grow();
         }
-        // Those that are shut down, and of no use here any more.
-        let gone: Vec<_> = self
-            .homes
-            .extract_if(.., |home| home.is_closed() && Rc::strong_count(home) == 1)
-            .collect();
-        isolated(|| drop(gone));
-        let home = Rc::new(Arc::clone(provider));
-        self.homes.push(Rc::clone(&home));
-        home
+        let frame = self.frames.get_mut(at)?;
+        self.serial = self.serial.wrapping_add(1);
+        let place = Place::new(at, self.serial)?;
+        self.len += 1;
+        TAKEN.set(self.len);
+        frame.home = home;
+        frame.seen = seen;
+        frame.place = Some(place);
+        Some((place, frame, &self.homes))
     }
 
-    fn push(&mut self, held: Held, home: Option<Home>) -> Place {
-        let seen = Context::map_current(|context| context.span().span_context().span_id());
-        self.serial += 1;
-        self.frames.push(Frame {
-            held,
-            home,
-            seen,
-            serial: self.serial,
-        });
-        TAKEN.set(self.frames.len());
-        Place {
-            at: self.frames.len() - 1,
-            serial: self.serial,
-        }
+    #[cold]
+    fn grow(&mut self) {
+        self.frames.push(Frame::default());
     }
 
-    fn at(&mut self, place: Place) -> Option<&mut Held> {
-        let frame = self.frames.get_mut(place.at)?;
-        (frame.serial == place.serial).then_some(&mut frame.held)
+    /// Gives up the places above the last one that holds something.
+    #[inline(always)]
+    fn shrink(&mut self) {
+        while let Some(last) = self.len.checked_sub(1)
+            && matches!(self.frames.get(last), Some(frame) if matches!(frame.held, Held::Nothing))
+        {
+            self.len = last;
+        }
+        TAKEN.set(self.len);
+    }
+
+    #[inline]
+    fn at(&mut self, place: Place) -> Option<&mut Frame> {
+        let frame = self.frames.get_mut(place.at())?;
+        (frame.place == Some(place)).then_some(frame)
+    }
+
+    /// What is at a place, with a recording if it is a span that records.
+    #[inline]
+    fn settled(&mut self, place: Place) -> Option<&mut Held> {
+        let frame = self.frames.get_mut(place.at())?;
+        if frame.place != Some(place) {
+            return None;
+        }
+        if let Held::Light = frame.held {
+            frame.settle(&self.homes.get(frame.home?)?.shared);
+        }
+        Some(&mut frame.held)
     }
 }
 
+/// Guards that were leaked: their spans end with the thread.
 impl Drop for Slot {
     fn drop(&mut self) {
         TAKEN.set(0);
-        // Guards that were leaked: their spans end with the thread.
+        self.frames.truncate(self.len);
+        for frame in &mut self.frames {
+            if let (Held::Light, Some(home)) = (&frame.held, frame.home)
+                && let Some(home) = self.homes.get(home)
+            {
+                frame.light.end(&home.shared);
+            }
+        }
         let frames = mem::take(&mut self.frames);
         isolated(|| drop(frames));
-        let homes = (
-            mem::take(&mut self.defaults),
-            self.global.take(),
-            mem::take(&mut self.homes),
-        );
-        isolated(|| drop(homes));
     }
 }

@@ -160,6 +160,14 @@ impl Shared {
         engine
     }
 
+    /// Whether nobody sees a span at its start: no sampler, id generator, processor and no meter.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self.sampler, Sampler::ParentOrAlways)
+            && self.custom_ids.is_none()
+            && self.processors.is_empty()
+            && !self.is_metered
+    }
+
     /// Whether there is a processor or an exporter.
     pub(crate) fn has_audience(&self) -> bool {
         !self.processors.is_empty() || !self.exporters.is_empty()

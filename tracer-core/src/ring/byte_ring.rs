@@ -150,14 +150,55 @@ impl Producer {
     pub(crate) fn push(&mut self, pieces: [&[u8]; 2]) -> Result<Pushed, PushError> {
         let [first, second] = pieces;
         let bytes = first.len() + second.len();
-        let padded = (bytes as u64).next_multiple_of(8);
-        let capacity = self.ring.storage.capacity() as u64;
-        if padded > capacity {
-            return Err(PushError::TooLarge);
-        }
         // The consumer believes this length, so it is checked here, where it costs one compare.
         if u32::try_from(bytes).map(u32::to_le_bytes).ok().as_ref() != first.first_chunk() {
             debug_assert!(false, "a record starts with its length");
+            return Err(PushError::TooLarge);
+        }
+        let used = self.reserve(bytes)?;
+        // SAFETY: `reserve` found the bytes from `tail` on free, and this is the only producer.
+        unsafe { self.ring.storage.write(self.tail, first) };
+        if !second.is_empty() {
+            // SAFETY: as above; the second piece follows the first within the free bytes.
+            unsafe {
+                self.ring
+                    .storage
+                    .write(self.tail + first.len() as u64, second);
+            }
+        }
+        Ok(self.publish(bytes, used))
+    }
+
+    /// The same for a record whose first piece is words in registers. The low half of the first word
+    /// is the length.
+    #[inline(always)]
+    pub(crate) fn push_words<const N: usize>(
+        &mut self,
+        words: [u64; N],
+        rest: &[u8],
+    ) -> Result<Pushed, PushError> {
+        let bytes = N * 8 + rest.len();
+        let length = words.first().map(|word| word & u64::from(u32::MAX));
+        if length != Some(bytes as u64) {
+            debug_assert!(false, "a record starts with its length");
+            return Err(PushError::TooLarge);
+        }
+        let used = self.reserve(bytes)?;
+        // SAFETY: as in `push`; records begin at multiples of 8, because all positions are.
+        unsafe { self.ring.storage.write_words(self.tail, words) };
+        // SAFETY: as above; the rest follows the words within the free bytes.
+        unsafe { self.ring.storage.write(self.tail + 8 * N as u64, rest) };
+        Ok(self.publish(bytes, used))
+    }
+
+    /// Finds room for a record: `tail .. tail + bytes`, padded to words, then lies before
+    /// `head + capacity`, and the consumer reads only up to the published tail. Returns how much of
+    /// the ring is in use with it.
+    #[inline(always)]
+    fn reserve(&mut self, bytes: usize) -> Result<u64, PushError> {
+        let padded = (bytes as u64).next_multiple_of(8);
+        let capacity = self.ring.storage.capacity() as u64;
+        if padded > capacity {
             return Err(PushError::TooLarge);
         }
         let mut used = self.tail - self.head + padded;
@@ -170,26 +211,21 @@ impl Producer {
                 return Err(PushError::Full);
             }
         }
-        // SAFETY: `tail .. tail + padded` is free: it lies before `head + capacity`, the consumer
-        // reads only up to the published tail, and this is the only producer.
-        unsafe { self.ring.storage.write(self.tail, first) };
-        if !second.is_empty() {
-            // SAFETY: as above; the second piece follows the first within the free bytes.
-            unsafe {
-                self.ring
-                    .storage
-                    .write(self.tail + first.len() as u64, second);
-            }
-        }
-        self.tail += padded;
+        Ok(used)
+    }
+
+    /// Hands the bytes of a record to the consumer.
+    #[inline(always)]
+    fn publish(&mut self, bytes: usize, used: u64) -> Pushed {
+        self.tail += (bytes as u64).next_multiple_of(8);
         // Release: pairs with the Acquire load in `Consumer::available`, which makes the bytes
         // above visible to the consumer.
         self.ring.tail.0.store(self.tail, Ordering::Release);
-        if used > capacity / 2 && self.signalled_at != Some(self.head) {
+        if used > self.ring.storage.capacity() as u64 / 2 && self.signalled_at != Some(self.head) {
             self.signalled_at = Some(self.head);
-            return Ok(Pushed::HalfFull);
+            return Pushed::HalfFull;
         }
-        Ok(Pushed::Quiet)
+        Pushed::Quiet
     }
 
     /// What this thread counts.
@@ -284,97 +320,4 @@ impl Consumer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record(len: u32, fill: u8) -> Vec<u8> {
-        let mut bytes = len.to_le_bytes().to_vec();
-        bytes.resize(len as usize, fill);
-        bytes
-    }
-
-    fn drain(consumer: &mut Consumer) -> Vec<Vec<u8>> {
-        let until = consumer.available();
-        let mut records = Vec::new();
-        loop {
-            let mut out = Vec::new();
-            if !consumer.pop(until, &mut out) {
-                break;
-            }
-            records.push(out);
-        }
-        consumer.release();
-        records
-    }
-
-    #[test]
-    fn records_of_every_length_come_out_in_order_across_the_wrap() {
-        let (mut producer, mut consumer) = ring(64);
-        for round in 0..1000_u32 {
-            let len = 4 + round % 45;
-            let sent = record(len, round as u8);
-            let (first, second) = sent.split_at((len as usize / 2).max(4));
-            assert!(producer.push([first, second]).is_ok());
-            assert_eq!(drain(&mut consumer), [sent]);
-        }
-    }
-
-    #[test]
-    fn full_ring_refuses_and_takes_again_after_release() {
-        let (mut producer, mut consumer) = ring(32);
-        assert_eq!(producer.push([&record(16, 1), &[]]), Ok(Pushed::Quiet));
-        assert_eq!(producer.push([&record(9, 2), &[]]), Ok(Pushed::HalfFull));
-        assert_eq!(producer.push([&record(4, 3), &[]]), Err(PushError::Full));
-        assert_eq!(drain(&mut consumer), [record(16, 1), record(9, 2)]);
-        assert_eq!(producer.push([&record(32, 4), &[]]), Ok(Pushed::HalfFull));
-        assert_eq!(drain(&mut consumer), [record(32, 4)]);
-    }
-
-    #[test]
-    fn pop_goes_no_further_than_what_was_seen() {
-        let (mut producer, mut consumer) = ring(64);
-        assert!(producer.push([&record(8, 7), &[]]).is_ok());
-        let mut out = Vec::new();
-        assert!(!consumer.pop(u64::MAX, &mut out), "nothing seen yet");
-        consumer.available();
-        assert!(producer.push([&record(8, 8), &[]]).is_ok());
-        assert!(consumer.pop(u64::MAX, &mut out));
-        assert!(!consumer.pop(u64::MAX, &mut out), "the second was not seen");
-        assert_eq!(out, record(8, 7));
-    }
-
-    #[test]
-    fn record_larger_than_the_ring_is_refused_as_such() {
-        let (mut producer, _consumer) = ring(32);
-        assert_eq!(
-            producer.push([&record(33, 0), &[]]),
-            Err(PushError::TooLarge)
-        );
-    }
-
-    #[test]
-    fn half_full_is_reported_once_until_the_consumer_has_moved() {
-        let (mut producer, mut consumer) = ring(64);
-        let piece = record(16, 0);
-        assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::Quiet));
-        assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::Quiet));
-        assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::HalfFull));
-        assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::Quiet));
-        drain(&mut consumer);
-        for _ in 0..2 {
-            assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::Quiet));
-        }
-        assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::HalfFull));
-    }
-
-    #[test]
-    fn abandoned_ring_still_holds_its_records() {
-        let (mut producer, mut consumer) = ring(64);
-        assert!(producer.push([&record(8, 7), &[]]).is_ok());
-        assert!(!consumer.is_abandoned());
-        drop(producer);
-        assert!(consumer.is_abandoned());
-        assert_eq!(drain(&mut consumer), [record(8, 7)]);
-        assert_eq!(consumer.used(), 0);
-    }
-}
+mod tests;

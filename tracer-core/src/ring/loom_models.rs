@@ -25,7 +25,7 @@ fn drain(consumer: &mut Consumer, seen: &mut Vec<u8>) {
     }
 }
 
-/// Two records of capacity and four pushes, so that the ring wraps and fills while the consumer
+/// Two records of capacity and four pushes, by turns of bytes and of words, so that the ring wraps and fills while the consumer
 /// reads: nothing accepted is lost, torn or reordered, and nothing refused appears.
 #[test]
 fn accepted_records_come_out_once_whole_and_in_order() {
@@ -40,7 +40,12 @@ fn accepted_records_come_out_once_whole_and_in_order() {
         });
         let mut accepted = Vec::new();
         for value in 1..=4 {
-            match producer.push([&record(value), &[]]) {
+            let record = record(value);
+            let pushed = match (value % 2, record.split_first_chunk()) {
+                (0, Some((word, rest))) => producer.push_words([u64::from_le_bytes(*word)], rest),
+                _ => producer.push([&record, &[]]),
+            };
+            match pushed {
                 Ok(_) => accepted.push(value),
                 Err(error) => assert_eq!(error, PushError::Full),
             }

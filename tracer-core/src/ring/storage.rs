@@ -73,6 +73,26 @@ impl Storage {
         }
     }
 
+    /// Stores words from position `at` on, wrapping at the end: for values that are in registers.
+    /// Copied from memory that was just written by smaller pieces, they would wait for those.
+    ///
+    /// # Safety
+    /// - `at` is a multiple of 8, and `N` words are at most the capacity.
+    /// - No other thread reads or writes these bytes meanwhile.
+    #[inline(always)]
+    pub(crate) unsafe fn write_words<const N: usize>(&self, at: u64, words: [u64; N]) {
+        debug_assert!(at.is_multiple_of(8) && N * 8 <= self.capacity());
+        let base = UnsafeCell::raw_get(self.words.as_ptr());
+        let mask = self.words.len() - 1;
+        for (offset, word) in words.into_iter().enumerate() {
+            #[expect(clippy::cast_possible_truncation, reason = "masked to the capacity")]
+            let place = (at / 8) as usize + offset & mask;
+            // SAFETY: `place` is below the number of cells, and the caller says that nobody else
+            // touches them. `base` comes from the whole slice of cells.
+            unsafe { base.wrapping_add(place).write(word.to_le()) };
+        }
+    }
+
     /// Fills `out` from position `at`, wrapping at the end.
     ///
     /// # Safety
@@ -110,6 +130,16 @@ impl Storage {
             self.words[at / 8].with_mut(|word| {
                 // SAFETY: a byte of the word; loom fails the model if another thread touches it.
                 unsafe { word.cast::<u8>().wrapping_add(at % 8).write(*byte) }
+            });
+        }
+    }
+
+    pub(crate) unsafe fn write_words<const N: usize>(&self, at: u64, words: [u64; N]) {
+        for (offset, word) in words.into_iter().enumerate() {
+            let (at, _) = self.place(at + 8 * offset as u64, 8);
+            self.words[at / 8].with_mut(|cell| {
+                // SAFETY: loom fails the model if another thread touches the word.
+                unsafe { cell.write(word.to_le()) }
             });
         }
     }

@@ -6,8 +6,9 @@ use opentelemetry::{
 };
 
 use super::{
+    record::len_u32,
     record::{HEAD_BYTES, Head, KIND_AT},
-    recording::{Recording, len_u32},
+    recording::Recording,
 };
 
 impl Recording {

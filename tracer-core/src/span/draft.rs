@@ -83,7 +83,8 @@ impl DefaultTracer {
     /// ```
     pub fn draft(&self, name: &str) -> Option<Span> {
         let home = slot::default_home()?;
-        Some(draft(&home, self.0.scope(&home), name))
+        let shared = &home.shared;
+        Some(draft(shared, self.0.scope(shared), name))
     }
 }
 

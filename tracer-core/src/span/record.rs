@@ -8,7 +8,7 @@
 //! events and links are encoded once, by the caller, as they are set. One copy takes both into the
 //! ring.
 
-use opentelemetry::{SpanId, TraceId};
+use opentelemetry::{SpanId, TraceId, trace::Status};
 
 /// The size of a head in bytes.
 pub(crate) const HEAD_BYTES: usize = 72;
@@ -108,6 +108,29 @@ impl Head {
         put(&mut rest, &self.end_unix_nanos.to_le_bytes());
     }
 
+    /// The same bytes as words, each little-endian in the ring.
+    #[inline(always)]
+    pub(crate) fn words(&self) -> [u64; HEAD_BYTES / 8] {
+        let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
+        let [low, high] = [0, 64].map(|shift| {
+            #[expect(clippy::cast_possible_truncation, reason = "one half, then the other")]
+            let half = (u128::from_be_bytes(self.trace_id.to_bytes()) >> shift) as u64;
+            half
+        });
+        let small = [self.flags, self.kind, self.status_code, self.bits];
+        [
+            pair(self.len, self.name_len),
+            pair(self.trace_state_len, self.status_len),
+            pair(self.scope, u32::from_le_bytes(small)),
+            low,
+            high,
+            u64::from_be_bytes(self.span_id.to_bytes()),
+            u64::from_be_bytes(self.parent_span_id.to_bytes()),
+            self.start_unix_nanos,
+            self.end_unix_nanos,
+        ]
+    }
+
     pub(crate) fn parent_is_remote(&self) -> bool {
         self.bits & PARENT_IS_REMOTE != 0
     }
@@ -140,6 +163,21 @@ impl End {
         skip(&mut rest, 41);
         put(&mut rest, &self.end_unix_nanos.to_le_bytes());
     }
+}
+
+/// The number of trace.proto's `StatusCode`, and the description.
+#[inline]
+pub(crate) fn otlp_status(status: &Status) -> (u8, &str) {
+    match status {
+        Status::Unset => (0, ""),
+        Status::Ok => (1, ""),
+        Status::Error { description } => (2, description.as_ref()),
+    }
+}
+
+/// Lengths of what fits in memory; a record over 4 GiB is refused by the ring anyway.
+pub(crate) fn len_u32(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
 }
 
 /// Writes the next bytes. The lengths are constants, so this is a move.
@@ -193,6 +231,7 @@ mod tests {
         head.write(&mut bytes);
         assert_eq!(Head::read(&bytes), Some(head));
         assert!(head.parent_is_remote());
+        assert_eq!(head.words().map(u64::to_le_bytes).as_flattened(), bytes);
         assert_eq!(bytes.get(KIND_AT), Some(&head.kind));
         let end = End {
             len: 90,

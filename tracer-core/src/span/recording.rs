@@ -22,7 +22,7 @@ use super::{
     event::put_event,
     link::{is_empty, put_link},
     over_limit::{Kind, Limits},
-    record::{End, HEAD_BYTES, Head},
+    record::{End, HEAD_BYTES, Head, len_u32, otlp_status},
     wire::{BYTES, VARINT, tag},
 };
 use crate::{clock::Anchor, fork, live::Watch, pipeline::SpanRecord, provider::Shared};
@@ -115,7 +115,6 @@ impl Recording {
                 (parent.span_id(), parent.is_remote())
             });
         let mut head = Head {
-            name_len: len_u32(birth.name.len()),
             scope: birth.scope,
             flags: context.trace_flags().to_u8(),
             kind: birth.kind,
@@ -126,7 +125,16 @@ impl Recording {
             ..Head::default()
         };
         head.set_parent_is_remote(parent_is_remote);
-        let name = birth.name.as_bytes();
+        self.begin_with(head, birth.name, birth.anchor);
+    }
+
+    /// The same with a head that is complete but for the lengths. Its ids are those of the context,
+    /// which is set before.
+    #[inline(always)]
+    pub(crate) fn begin_with(&mut self, mut head: Head, name: &str, anchor: Anchor) {
+        let context = &self.context;
+        head.name_len = len_u32(name.len());
+        let name = name.as_bytes();
         let space = self.buffer.restart(HEAD_BYTES + name.len());
         if let Some((head_space, name_space)) = space.split_first_chunk_mut() {
             head.write(head_space);
@@ -141,8 +149,8 @@ impl Recording {
             }
         }
         self.name_len = head.name_len;
-        self.anchor = birth.anchor;
-        self.start_unix_nanos = birth.start_unix_nanos;
+        self.anchor = anchor;
+        self.start_unix_nanos = head.start_unix_nanos;
         self.end_unix_nanos = 0;
         self.state = State::Live;
         self.index.clear();
@@ -370,16 +378,6 @@ impl fmt::Debug for Recording {
     }
 }
 
-/// The number of trace.proto's `StatusCode`, and the description.
-#[inline]
-fn otlp_status(status: &Status) -> (u8, &str) {
-    match status {
-        Status::Unset => (0, ""),
-        Status::Ok => (1, ""),
-        Status::Error { description } => (2, description.as_ref()),
-    }
-}
-
 /// Zero is protobuf's default and is left out.
 #[inline]
 pub(super) fn put_count(out: &mut Buffer, tag: u8, count: u32) {
@@ -387,9 +385,4 @@ pub(super) fn put_count(out: &mut Buffer, tag: u8, count: u32) {
         out.push(tag);
         out.put_varint(u64::from(count));
     }
-}
-
-/// Lengths of what fits in memory; a record over 4 GiB is refused by the ring anyway.
-pub(super) fn len_u32(len: usize) -> u32 {
-    u32::try_from(len).unwrap_or(u32::MAX)
 }
