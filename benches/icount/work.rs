@@ -55,7 +55,7 @@ impl Figure {
     /// How many operations one more time adds.
     pub fn operations(self) -> usize {
         match self {
-            Self::Case(Case::Tree) => OPERATIONS / 10,
+            Self::Case(Case::Tree | Case::NativeTree) => OPERATIONS / 10,
             Self::Case(_) => OPERATIONS,
             Self::Encode => encode::SPANS,
             Self::Attribute => OPERATIONS * ATTRIBUTES_PER_SPAN,

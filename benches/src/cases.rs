@@ -26,11 +26,21 @@ pub enum Case {
     UnsampledActivated,
     /// A root where nobody records: of a provider that is shut down, or of none at all.
     NoProvider,
+    /// As `Root`, by the native API of those that have one.
+    NativeRoot,
+    /// As `Attributes`.
+    NativeAttributes,
+    /// A child of a span that is current, started and ended while it is current itself.
+    NativeChild,
+    /// As `Tree`.
+    NativeTree,
+    /// A child of a span that is current and not sampled, current itself.
+    NativeUnsampledChild,
 }
 
 impl Case {
     /// All cases, in the order of the table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::Root,
         Self::Attributes,
         Self::Child,
@@ -40,6 +50,11 @@ impl Case {
         Self::UnsampledRemoteChild,
         Self::UnsampledActivated,
         Self::NoProvider,
+        Self::NativeRoot,
+        Self::NativeAttributes,
+        Self::NativeChild,
+        Self::NativeTree,
+        Self::NativeUnsampledChild,
     ];
 
     /// The name in the table.
@@ -54,6 +69,11 @@ impl Case {
             Self::UnsampledRemoteChild => "unsampled_remote_child",
             Self::UnsampledActivated => "unsampled_activated",
             Self::NoProvider => "no_provider",
+            Self::NativeRoot => "native_root",
+            Self::NativeAttributes => "native_attributes",
+            Self::NativeChild => "native_child",
+            Self::NativeTree => "native_tree",
+            Self::NativeUnsampledChild => "native_unsampled_child",
         }
     }
 
@@ -62,10 +82,22 @@ impl Case {
         Self::ALL.into_iter().find(|case| case.name() == name)
     }
 
+    /// The same work without a native API, in the place of which a peer has a `Context`.
+    pub fn in_context(self) -> Self {
+        match self {
+            Self::NativeRoot => Self::Root,
+            Self::NativeAttributes => Self::Attributes,
+            Self::NativeChild => Self::Child,
+            Self::NativeTree => Self::Tree,
+            Self::NativeUnsampledChild => Self::UnsampledChild,
+            other => other,
+        }
+    }
+
     /// How many operations make a burst.
     pub fn operations(self) -> usize {
         match self {
-            Self::Tree => SPANS_PER_BURST / 10,
+            Self::Tree | Self::NativeTree => SPANS_PER_BURST / 10,
             _ => SPANS_PER_BURST,
         }
     }
@@ -73,7 +105,14 @@ impl Case {
     /// How many spans of a burst reach the sink.
     pub fn spans(self) -> usize {
         match self {
-            Self::Root | Self::Attributes | Self::Child | Self::Tree => SPANS_PER_BURST,
+            Self::Root
+            | Self::Attributes
+            | Self::Child
+            | Self::Tree
+            | Self::NativeRoot
+            | Self::NativeAttributes
+            | Self::NativeChild
+            | Self::NativeTree => SPANS_PER_BURST,
             _ => 0,
         }
     }

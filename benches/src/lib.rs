@@ -47,6 +47,7 @@ mod memory;
 mod fastrace_system;
 pub mod http_sink;
 pub mod machine;
+mod native_system;
 mod otel_systems;
 mod tracing_system;
 

@@ -25,7 +25,7 @@ use opentelemetry_sdk::{
 use tracer_core::{ExportFuture, ExportSuccess, SpanBatch, TracerProvider};
 use tracer_export::OtlpHttpConfig;
 
-use crate::{Case, System, TIMEOUT, Target};
+use crate::{Case, System, TIMEOUT, Target, native_system::NativeSystem};
 
 /// Counts spans and forgets them.
 #[derive(Clone, Debug, Default)]
@@ -89,7 +89,8 @@ pub(crate) fn ours(target: &Target) -> impl System + use<> {
         }
     };
     let provider = builder.build().expect("provider");
-    OtelSystem {
+    provider.set_global();
+    NativeSystem(OtelSystem {
         tracer: provider.tracer("bench"),
         refused: LazyLock::new(refused),
         unrecorded: LazyLock::new(closed),
@@ -99,7 +100,7 @@ pub(crate) fn ours(target: &Target) -> impl System + use<> {
         sink,
         sampled: remote(TraceFlags::SAMPLED),
         unsampled: remote(TraceFlags::NOT_SAMPLED),
-    }
+    })
 }
 
 /// `opentelemetry_sdk` with its batch processor and that one's defaults; where nothing is recorded,
@@ -237,7 +238,7 @@ where
             unsampled,
             ..
         } = self;
-        match case {
+        match case.in_context() {
             Case::Root => repeat(operations, || tracer.start(black_box("root")).end()),
             Case::Attributes => repeat(operations, || attributes(tracer)),
             Case::Child => repeat(operations, || activated(tracer, sampled)),
@@ -255,6 +256,7 @@ where
             }
             Case::UnsampledActivated => repeat(operations, || activated(tracer, unsampled)),
             Case::NoProvider => repeat(operations, || unrecorded.start(black_box("root")).end()),
+            native => panic!("{native:?} is none in a context"),
         }
     }
 
