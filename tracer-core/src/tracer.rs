@@ -56,14 +56,20 @@ impl Tracer {
             && !Context::is_current_telemetry_suppressed()
     }
 
-    // Inlined into the ways in, so that what a caller does not ask for costs nothing.
     #[inline(always)]
-    fn begin(&self, request: &Request<'_>, context: &Context) -> Span {
+    fn start_in(&self, name: &str, context: &Context) -> Span {
         if slot::is_in_use()
-            && let Some(span) = self.begin_inside(request, context)
+            && let Some(span) = self.start_inside(name, context)
         {
             return span;
         }
+        self.begin(&named(name), context)
+    }
+
+    // Inlined into the ways in, so that what a caller does not ask for costs nothing. For the same
+    // reason the request goes to no function that is not: it would have to be in memory.
+    #[inline(always)]
+    fn begin(&self, request: &Request<'_>, context: &Context) -> Span {
         if context.is_telemetry_suppressed() {
             return Span::non_recording(|context| *context = SpanContext::NONE);
         }
@@ -72,10 +78,21 @@ impl Tracer {
         begin(&self.shared, self.scope, request, parent, &context, true)
     }
 
-    /// The same where a native span is newer, if the context is the current one itself: so do this
-    /// trait's `start` and `build`, and a builder's `start`, ask for the current span.
     #[cold]
     #[inline(never)]
+    fn start_inside(&self, name: &str, context: &Context) -> Option<Span> {
+        self.begin_inside(&named(name), context)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn build_inside(&self, builder: &SpanBuilder, context: &Context) -> Option<Span> {
+        self.begin_inside(&built(builder), context)
+    }
+
+    /// Starts a span where a native span is newer, if the context is the current one itself: so do
+    /// this trait's `start` and `build`, and a builder's `start`, ask for the current span.
+    #[inline(always)]
     fn begin_inside(&self, request: &Request<'_>, context: &Context) -> Option<Span> {
         if context.is_telemetry_suppressed()
             || !Context::map_current(|current| ptr::eq(current, context))
@@ -94,26 +111,36 @@ impl opentelemetry::trace::Tracer for Tracer {
     // The trait's own two go through a builder, which costs more than starting the span.
     fn start<T: Into<Cow<'static, str>>>(&self, name: T) -> Span {
         let name = name.into();
-        Context::map_current(|current| self.begin(&named(&name), current))
+        Context::map_current(|current| self.start_in(&name, current))
     }
 
     fn start_with_context<T: Into<Cow<'static, str>>>(&self, name: T, parent_cx: &Context) -> Span {
-        self.begin(&named(&name.into()), parent_cx)
+        self.start_in(&name.into(), parent_cx)
     }
 
     fn build_with_context(&self, builder: SpanBuilder, parent_cx: &Context) -> Span {
-        let request = Request {
-            name: &builder.name,
-            kind: builder.span_kind.as_ref(),
-            start_time: builder.start_time,
-            attributes: builder.attributes.as_deref().unwrap_or_default(),
-            events: builder.events.as_deref().unwrap_or_default(),
-            links: builder.links.as_deref().unwrap_or_default(),
-        };
-        self.begin(&request, parent_cx)
+        if slot::is_in_use()
+            && let Some(span) = self.build_inside(&builder, parent_cx)
+        {
+            return span;
+        }
+        self.begin(&built(&builder), parent_cx)
     }
 }
 
+#[inline(always)]
+fn built(builder: &SpanBuilder) -> Request<'_> {
+    Request {
+        name: &builder.name,
+        kind: builder.span_kind.as_ref(),
+        start_time: builder.start_time,
+        attributes: builder.attributes.as_deref().unwrap_or_default(),
+        events: builder.events.as_deref().unwrap_or_default(),
+        links: builder.links.as_deref().unwrap_or_default(),
+    }
+}
+
+#[inline(always)]
 fn named(name: &str) -> Request<'_> {
     Request {
         name,

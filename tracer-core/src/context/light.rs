@@ -9,7 +9,8 @@
 //! Only a provider whose spans nobody sees at their start has such ones, and only a parent without
 //! `tracestate` has them as children: see [`Shared::is_plain`].
 //!
-//! Measured (tree of ten, instructions a span): 1250 with recordings, see `cost` for what is left.
+//! Measured on a tree of ten: 1258 instructions and 117 ns a span with recordings, 559 and 43 ns like
+//! this, of which two readings of the clock take 19.
 
 use std::sync::Arc;
 
