@@ -85,8 +85,7 @@ impl Storage {
         let base = UnsafeCell::raw_get(self.words.as_ptr());
         let mask = self.words.len() - 1;
         for (offset, word) in words.into_iter().enumerate() {
-            #[expect(clippy::cast_possible_truncation, reason = "masked to the capacity")]
-            let place = (at / 8) as usize + offset & mask;
+            let place = ((at / 8) as usize + offset) & mask;
             // SAFETY: `place` is below the number of cells, and the caller says that nobody else
             // touches them. `base` comes from the whole slice of cells.
             unsafe { base.wrapping_add(place).write(word.to_le()) };
