@@ -4,7 +4,7 @@ use opentelemetry::{
     KeyValue,
     trace::{Span as _, Tracer as _, TracerProvider as _},
 };
-use tracer_benches::{Case, Sink, TIMEOUT, Target, encode, system};
+use tracer_benches::{Carry, Case, Sink, TIMEOUT, Target, encode, system};
 use tracer_core::{BatchConfig, TracerProvider};
 use tracer_export::OtlpEncoder;
 
@@ -24,6 +24,8 @@ pub const TOGGLE: &str = "*::work::counted*";
 pub enum Figure {
     /// A case that is also timed.
     Case(Case),
+    /// One message with W3C headers.
+    Carry(Carry),
     /// Setting one attribute of a few on a span, numbers and text by turns.
     Attribute,
     /// One root span from the ring to the exporter.
@@ -35,12 +37,17 @@ pub enum Figure {
 impl Figure {
     pub fn all() -> impl Iterator<Item = Self> {
         let rest = [Self::Attribute, Self::Pipeline, Self::Encode];
-        Case::ALL.into_iter().map(Self::Case).chain(rest)
+        // Without baggage, whose map has another order in every process.
+        let steady = |work: &Carry| !work.name().ends_with("baggage");
+        let carried = Carry::ALL.into_iter().filter(steady).map(Self::Carry);
+        let cases = Case::ALL.into_iter().map(Self::Case);
+        cases.chain(carried).chain(rest)
     }
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Case(case) => case.name(),
+            Self::Carry(work) => work.name(),
             Self::Attribute => "attribute",
             Self::Pipeline => "pipeline",
             Self::Encode => "encode",
@@ -56,7 +63,7 @@ impl Figure {
     pub fn operations(self) -> usize {
         match self {
             Self::Case(Case::Tree | Case::NativeTree) => OPERATIONS / 10,
-            Self::Case(_) => OPERATIONS,
+            Self::Case(_) | Self::Carry(_) => OPERATIONS,
             Self::Encode => encode::SPANS,
             Self::Attribute => OPERATIONS * ATTRIBUTES_PER_SPAN,
             Self::Pipeline => PIPELINE_SPANS,
@@ -77,6 +84,8 @@ impl Figure {
                 ours.run(case, 1);
                 counted(|| ours.run(case, self.operations() * times));
             }
+            // What stands around the operations is the same each time.
+            Self::Carry(work) => counted(|| work.run(true, self.operations() * times)),
             Self::Attribute => attributes(ATTRIBUTES_PER_SPAN * times),
             Self::Pipeline => pipeline(PIPELINE_SPANS * times),
             Self::Encode => encode(times),
