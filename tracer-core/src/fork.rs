@@ -21,6 +21,8 @@
 //! whole state is in the lock. `parking_lot` keeps its waiting threads in one table of the
 //! process, which a fork may leave locked, or pointing at threads that are gone. (Tokio's
 //! feature `parking_lot` brings that back for the exporters' runtimes; the crate's docs say so.)
+//! One lock of the standard library cannot be avoided: on Linux each thread that starts or ends
+//! takes one for its stack guard, and a child forked at that moment can start no thread.
 
 use std::{
     cell::Cell,

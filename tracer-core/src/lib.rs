@@ -77,7 +77,8 @@
 //!   parent stay the parent's; one that ends in the child is counted there as
 //!   [`forked`](Dropped::forked). A child that makes no span starts no thread. What foreign code
 //!   leaves behind in a fork we cannot mend: where tokio's feature `parking_lot` is on (`full` has
-//!   it) and its runtimes run, fork before they start.
+//!   it) and its runtimes run, fork before they start; and a fork at the very moment at which
+//!   another thread starts or ends may copy a lock of std that starting a thread takes.
 //!
 //! Not promised: spans in memory when the process is killed, aborts, or exits without
 //! [`shutdown`](TracerProvider::shutdown).
