@@ -50,8 +50,8 @@
 //! ```
 //!
 //! [`span!`] and [`start_span!`] start spans, [`LocalSpan`] is the guard of one, [`Span`] one that
-//! moves between threads, [`InSpan`] is for futures and streams, [`carry`] and [`task`] for threads
-//! and tasks. Both APIs see each other's spans: whichever span is newer is the [`current()`] one,
+//! moves between threads, [`InSpan`] is for futures, [`WithSpan`] for streams and sinks, [`carry`] and
+//! [`task`] for threads and tasks. Both APIs see each other's spans: whichever span is newer is the [`current()`] one,
 //! and the parent of the next, for both. Only code that reads `Context::current()` itself does not
 //! see a guard's span: attach [`current_context()`] before calling it. A future's it does see.
 //!

@@ -24,7 +24,7 @@ use opentelemetry::{
 };
 use support::{balanced, quiet_panic};
 use tracer_core::{
-    InSpan as _, carry, current, span, start_span, task as tracer_task,
+    InSpan as _, WithSpan, carry, current, span, start_span, task as tracer_task,
     testing::{TestProvider, assert_trace},
 };
 
@@ -157,6 +157,18 @@ fn future_ends_its_span_when_ready_dropped_or_panicked_and_only_then() {
     trace.balance();
 }
 
+/// The two traits are in scope above.
+#[test]
+fn futures_method_does_not_hide_that_of_tracers() {
+    let trace = TestProvider::new();
+    let tracer = trace.tracer("t");
+    tracer.in_span("by value", |_| ());
+    let borrowed = &tracer;
+    borrowed.in_span("by reference", |_| ());
+    assert_trace!(trace, "\"by value\"\n\"by reference\"\n");
+    trace.balance();
+}
+
 #[test]
 fn span_whose_context_others_keep_ends_with_its_future() {
     let trace = TestProvider::new();
@@ -176,7 +188,7 @@ fn streams_and_sinks_end_with_their_last_item_and_their_close() {
             drop(span!("item"));
             n
         });
-        let mut numbers = numbers.in_span(start_span!("stream"));
+        let mut numbers = WithSpan::new(numbers, start_span!("stream"));
         assert_eq!(numbers.size_hint(), (3, Some(3)));
         for n in 0..3 {
             assert_eq!(numbers.next().await, Some(n));
@@ -189,13 +201,13 @@ fn streams_and_sinks_end_with_their_last_item_and_their_close() {
             drop(span!("taken"));
             (n >= 0).then_some(()).ok_or(n)
         });
-        let mut taken = Box::pin(taken.in_span(start_span!("sink")));
+        let mut taken = Box::pin(WithSpan::new(taken, start_span!("sink")));
         taken.send(1).await.expect("taken");
         assert_eq!(taken.send(-1).await, Err(-1));
         assert_eq!(ended(), 6);
     })
     .expect("ready");
-    let mut closed = sink::drain::<i32>().in_span(start_span!("closed"));
+    let mut closed = WithSpan::new(sink::drain::<i32>(), start_span!("closed"));
     futures_util::FutureExt::now_or_never(closed.close())
         .expect("ready")
         .expect("closed");

@@ -19,7 +19,8 @@ use crate::{
     span::Span,
 };
 
-/// Lets futures, streams and sinks carry a span.
+/// Lets futures carry a span. Streams and sinks do with [`WithSpan::new`]: a method for them too would
+/// be one of every type, and hide [`Tracer::in_span`](opentelemetry::trace::Tracer::in_span).
 ///
 /// # Cost
 /// The two allocations of `Context` when the future is made, none at a poll.
@@ -42,32 +43,19 @@ use crate::{
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub trait InSpan: Sized {
-    /// Makes the span current at each poll, for the native API and in `opentelemetry::Context`, with
-    /// the rest of the `Context` that is current now. The span ends when the future is ready, the
-    /// stream or sink ends, a poll panics, or this is dropped, whichever comes first. What is inside
-    /// is dropped while the span is current.
+pub trait InSpan: Future + Sized {
+    /// As [`WithSpan::new`].
     fn in_span(self, span: Span) -> WithSpan<Self> {
-        let end = span.clock().map(|(shared, anchor)| End { shared, anchor });
-        WithSpan {
-            inner: Some(self),
-            carried: Carried::of(span),
-            end,
-        }
+        WithSpan::new(self, span)
     }
 
-    /// Makes what is current now current at each poll: the span as a parent, and the rest of the
-    /// `Context`. It neither ends the span nor can it change one that a guard holds.
+    /// As [`WithSpan::current`].
     fn with_current_span(self) -> WithSpan<Self> {
-        WithSpan {
-            inner: Some(self),
-            carried: Carried::current(),
-            end: None,
-        }
+        WithSpan::current(self)
     }
 }
 
-impl<T> InSpan for T {}
+impl<T: Future> InSpan for T {}
 
 /// How a span ends that is the `Context`'s: with a time, because the API would read the wall clock.
 #[derive(Debug)]
@@ -87,7 +75,24 @@ impl End {
 }
 
 pin_project! {
-    /// A future, stream or sink with a span; see [`InSpan`].
+    /// A future, stream or sink with a span.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures_util::{StreamExt as _, stream};
+    /// use tracer_core::{TracerProvider, WithSpan, span, start_span};
+    ///
+    /// # futures_util::FutureExt::now_or_never(async {
+    /// let provider = TracerProvider::builder().build()?;
+    /// provider.set_global();
+    /// let rows = stream::iter(1..=3).inspect(|_| drop(span!("row")));
+    /// let rows = WithSpan::new(rows, start_span!("query"));
+    /// assert_eq!(rows.count().await, 3);
+    /// assert_eq!(provider.stats().ended, 4);
+    /// # Ok::<(), tracer_core::ConfigError>(())
+    /// # }).ok_or("not ready")??;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct WithSpan<T> {
@@ -132,6 +137,29 @@ impl Drop for EndAtDrop<'_> {
 }
 
 impl<T> WithSpan<T> {
+    /// Makes the span current at each poll, for the native API and in `opentelemetry::Context`, with
+    /// the rest of the `Context` that is current now. The span ends when the future is ready, the
+    /// stream or sink ends, a poll panics, or this is dropped, whichever comes first. What is inside
+    /// is dropped while the span is current.
+    pub fn new(inner: T, span: Span) -> Self {
+        let end = span.clock().map(|(shared, anchor)| End { shared, anchor });
+        Self {
+            inner: Some(inner),
+            carried: Carried::of(span),
+            end,
+        }
+    }
+
+    /// Makes what is current now current at each poll: the span as a parent, and the rest of the
+    /// `Context`. It neither ends the span nor can it change one that a guard holds.
+    pub fn current(inner: T) -> Self {
+        Self {
+            inner: Some(inner),
+            carried: Carried::current(),
+            end: None,
+        }
+    }
+
     /// Polls what is inside while the span is current, and ends the span if that `is_last`, or
     /// panics. `None` where nothing is inside any more.
     fn poll_inside<R>(

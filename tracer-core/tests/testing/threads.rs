@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use opentelemetry::{KeyValue, trace::Tracer};
+use opentelemetry::{KeyValue, trace::Tracer as _};
 use tracer_core::{
     InSpan as _, SpanLimits, carry, current, span, start_span, task,
     testing::{TestProvider, assert_trace},
@@ -112,8 +112,7 @@ fn native_spans_and_those_of_tracers_are_one_trace() {
     let trace =
         TestProvider::with(|builder| builder.span_limits(SpanLimits::default().max_attributes(1)));
     let outer = span!("outer", "kept" = true, "over" = true);
-    // The method of that name would be the one of futures.
-    Tracer::in_span(&trace.tracer("library"), "middle", |_context| {
+    trace.tracer("library").in_span("middle", |_context| {
         drop(span!("inner"));
     });
     thread::spawn(carry(|| drop(span!("on a thread"))))
