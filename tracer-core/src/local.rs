@@ -214,6 +214,7 @@ impl Local {
 
     /// The way out to a provider. Registers a ring with the thread's first span, unless the
     /// provider is closed: nobody would read it.
+    #[inline]
     fn outlet(&mut self, shared: &Arc<Shared>) -> Option<&mut Outlet> {
         if !matches!(self.slots.first(), Some(slot) if Arc::ptr_eq(&slot.shared, shared)) {
             self.bring_forward(shared)?;

@@ -56,7 +56,7 @@ impl Tracer {
             && !Context::is_current_telemetry_suppressed()
     }
 
-    #[inline(always)]
+    // Of its own: the trait's two ways in are generic, so they are compiled in their callers' crates.
     fn start_in(&self, name: &str, context: &Context) -> Span {
         if slot::is_in_use()
             && let Some(span) = self.start_inside(name, context)

@@ -25,24 +25,24 @@ impl Span {
         let Some(recording) = self.live() else {
             return;
         };
-        if recording.state == State::Draft {
-            // It was never there.
-            recording.state = State::Refused;
-            return;
-        }
-        if !recording.shared.processors.is_empty() {
-            return self.process(end);
+        if recording.state != State::Live || !recording.shared.processors.is_empty() {
+            return self.finish_slowly(end);
         }
         set_end(recording, end);
         local::end(recording);
     }
 
-    /// The same with processors, which see the span first.
+    /// The same for drafts, and with processors, which see the span first.
     #[cold]
-    fn process(&mut self, end: Option<SystemTime>) {
+    fn finish_slowly(&mut self, end: Option<SystemTime>) {
         let Some(recording) = self.live() else {
             return;
         };
+        if recording.state == State::Draft {
+            // It was never there.
+            recording.state = State::Refused;
+            return;
+        }
         if recording.state == State::Ending {
             // A processor ends the span that is ending.
             return;

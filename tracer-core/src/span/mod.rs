@@ -66,7 +66,7 @@ enum Inner {
 
 impl Span {
     /// A span that only carries a context.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn non_recording(write_context: impl FnOnce(&mut SpanContext)) -> Self {
         let mut context = local::context();
         write_context(&mut context);
