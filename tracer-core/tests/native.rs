@@ -227,6 +227,25 @@ fn current_context_has_the_native_span_and_keeps_baggage() {
     assert!(!Context::current().has_active_span(), "as documented");
 }
 
+/// What is attached for code that reads `Context` does not come between a guard and `current()`.
+#[test]
+fn span_is_reached_and_passes_its_provider_on_where_its_own_context_is_attached() {
+    let other = TestProvider::new();
+    let default = TestProvider::new();
+    let mut span = other.tracer("t").start("of the other provider");
+    span.in_scope(|| {
+        let _attached = current_context().attach();
+        current().set_attribute(KeyValue::new("reached", true));
+        drop(span!("child"));
+    });
+    drop(span);
+    assert_trace!(
+        other,
+        "\"of the other provider\"\n  reached = true\n  \"child\"\n"
+    );
+    assert_trace!(default, "");
+}
+
 #[test]
 fn chosen_parents_are_taken_whatever_is_current() {
     let trace = TestProvider::new();

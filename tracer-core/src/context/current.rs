@@ -49,7 +49,7 @@ pub fn current() -> CurrentSpan {
 /// guard. Baggage and other values are kept.
 ///
 /// Where the current span is a native one, it is there as a parent only: the span that `Context`
-/// shows takes no attributes.
+/// shows takes no attributes. What [`current()`] gives still does while that context is attached.
 ///
 /// # Cost
 /// Under a native guard one allocation, of the API; else a reference count or two.

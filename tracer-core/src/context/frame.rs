@@ -86,6 +86,16 @@ impl Frame {
         }
     }
 
+    /// Whether it holds the span with this id.
+    pub(super) fn is(&self, id: SpanId) -> bool {
+        match &self.held {
+            Held::Light => self.light.span_id() == id,
+            Held::Span(span) => span.span_context().span_id() == id,
+            Held::Context(span) => span.span_id() == id,
+            Held::Attached | Held::Nothing => false,
+        }
+    }
+
     /// What a child takes over; `active` is the active span of the current `Context`.
     #[inline]
     pub(super) fn ids(&self, active: &SpanContext) -> Option<Ids> {

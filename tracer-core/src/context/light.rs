@@ -152,6 +152,11 @@ impl Light {
         )
     }
 
+    #[inline]
+    pub(super) fn span_id(&self) -> SpanId {
+        self.head.span_id
+    }
+
     /// What its children take over.
     #[inline]
     pub(super) fn ids(&self) -> Ids {

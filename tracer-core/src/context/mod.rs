@@ -6,7 +6,8 @@
 //! > The active span of the current `Context` is the newer one if it is another one than was active
 //! > there when the innermost native span was entered. Else the native span is.
 //!
-//! A `Context` without an active span hides no native span. Its span id is what tells two active
+//! A `Context` without an active span hides no native span, nor does one that has that very span, as
+//! [`current_context`] makes it: so what is attached for others changes nothing here. Its span id is what tells two active
 //! spans apart, because the API shows nothing else of a `Context`: one that is attached again while
 //! native spans are open that were entered under it does not hide them.
 //!

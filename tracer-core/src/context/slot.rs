@@ -264,8 +264,8 @@ impl Slot {
     #[inline]
     fn newest_frame(&self, context: &Context) -> Option<&Frame> {
         let frame = self.frames.get(self.len.checked_sub(1)?)?;
-        let is_newer =
-            !context.has_active_span() || context.span().span_context().span_id() == frame.seen;
+        let active = context.span().span_context().span_id();
+        let is_newer = !context.has_active_span() || active == frame.seen || frame.is(active);
         is_newer.then_some(frame)
     }
 
