@@ -51,9 +51,12 @@
 //!
 //! [`span!`] and [`start_span!`] start spans, [`LocalSpan`] is the guard of one, [`Span`] one that
 //! moves between threads, [`InSpan`] is for futures, [`WithSpan`] for streams and sinks, [`carry`] and
-//! [`task`] for threads and tasks. Both APIs see each other's spans: whichever span is newer is the [`current()`] one,
-//! and the parent of the next, for both. Only code that reads `Context::current()` itself does not
-//! see a guard's span: attach [`current_context()`] before calling it. A future's it does see.
+//! [`task`] for threads and tasks. Both APIs see each other's spans: whichever span is newer is the
+//! [`current()`] one, and the parent of the next, for both. Only code that reads `Context::current()`
+//! itself does not see a guard's span: attach [`current_context()`] before calling it. A future's it
+//! does see.
+//!
+//! [`#[traced]`](macro@traced) puts a function into a span, [`business`] an operation that may fail.
 //!
 //! # Guarantees
 //! - The caller's path (start, attribute, event, end) takes no lock, makes no system call, wakes no

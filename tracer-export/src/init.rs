@@ -29,11 +29,11 @@ const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// # Examples
 /// ```no_run
-/// use opentelemetry::{global, trace::Tracer as _};
+/// use tracer_core::span;
 ///
 /// fn main() -> Result<(), tracer_export::Error> {
 ///     let _guard = tracer_export::init()?;
-///     global::tracer("shop").in_span("checkout", |_context| { /* work */ });
+///     let _span = span!("checkout", "cart.items" = 3);
 ///     Ok(())
 /// }
 /// ```
@@ -59,7 +59,7 @@ pub fn builder() -> Builder {
 /// | `OTEL_EXPORTER_OTLP_COMPRESSION`, `..._TRACES_COMPRESSION` | `none`; `gzip`, `zstd` |
 /// | `OTEL_EXPORTER_OTLP_TIMEOUT`, `..._TRACES_TIMEOUT` | 10000 ms |
 /// | `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | `parentbased_always_on` |
-/// | `OTEL_PROPAGATORS` | `tracecontext,baggage` |
+/// | `OTEL_PROPAGATORS` | `tracecontext,baggage`; the names in [`tracer_propagation::env`] |
 /// | `OTEL_BSP_SCHEDULE_DELAY`, `OTEL_BSP_EXPORT_TIMEOUT` | 5000 ms, 30000 ms |
 /// | `OTEL_BSP_MAX_QUEUE_SIZE`, `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | 2048, 512 |
 /// | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, else `OTEL_ATTRIBUTE_COUNT_LIMIT` | 128 |

@@ -3,14 +3,17 @@
 //!
 //! # Quick start
 //! ```no_run
-//! use opentelemetry::{global, trace::Tracer as _};
+//! use tracer_core::span;
 //!
 //! fn main() -> Result<(), tracer_export::Error> {
 //!     let _guard = tracer_export::init()?;
-//!     global::tracer("shop").in_span("checkout", |_context| { /* work */ });
+//!     let _span = span!("checkout", "cart.items" = 3);
 //!     Ok(())
 //! }
 //! ```
+//! Code that is written for the `opentelemetry` crate takes part: the provider and the propagators
+//! are also its global ones. For code with `tracing` there is a layer in `tracer-instrument`.
+//!
 //! Spans go to `http://localhost:4318`, or where `OTEL_EXPORTER_OTLP_ENDPOINT` says. When the guard
 //! is dropped, what is left is sent. [`builder`] sets parts from code, and lists all variables.
 //!

@@ -1,8 +1,9 @@
-//! HTTP servers and clients with OpenTelemetry spans by the stable semantic conventions (1.44.0), and logs that lead to
-//! them.
+//! What makes spans around a service's code, and what leads to them: HTTP servers and clients by the stable semantic
+//! conventions (1.44.0), a layer for `tracing`, log lines with trace ids, and a page of what runs now.
 //!
-//! Works with any provider of the `opentelemetry` 0.33 API. By default it is the global provider and the global
-//! propagator, as an application's set-up leaves them; both can be given instead.
+//! Servers, clients and logs work with any provider of the `opentelemetry` 0.33 API, by default the global provider and
+//! the global propagator, as an application's set-up leaves them; both can be given instead. The layer and the page work
+//! with the provider of `tracer-core`.
 //!
 //! A server (feature `axum`) and a client (feature `reqwest`):
 //!

@@ -43,8 +43,8 @@ use super::{SERVICE_NAME, SPAN_ID, TRACE_FLAGS, TRACE_ID, TraceFields};
 /// # Cost
 ///
 /// Some 480 ns for a line of three fields in JSON, half of what `tracing-subscriber` takes without ids, and 450 ns in
-/// text, as much as it takes. No lock, and no allocation once a thread has written a line, but for lines over 16 KiB and for the copy of a span's
-/// `tracestate`.
+/// text, as much as it takes. No lock, and no allocation once a thread has written a line, but for lines over 16 KiB and
+/// for the copy of a span's `tracestate`.
 ///
 /// # Panics
 ///

@@ -8,8 +8,24 @@
 //! | `service.name` | the name in the spans' resource: `TracerProvider::service_name` of `tracer-core` | semantic conventions |
 //!
 //! The ids are those of the innermost current span, of whatever API it comes from. Outside of all spans the line has
-//! none, never zeros. An event of `tracing` with a `parent:` of its own has the ids of the current span too. A span that is not sampled gives ids too, with flags that say so: other services may log for the
-//! same trace.
+//! none, never zeros. An event of `tracing` with a `parent:` of its own has the ids of the current span too. A span that
+//! is not sampled gives ids too, with flags that say so: other services may log for the same trace.
+//!
+//! ```
+//! use tracer_instrument::log::LineFormat;
+//! use tracing_subscriber::filter::LevelFilter;
+//! use tracing_subscriber::layer::SubscriberExt as _;
+//! use tracing_subscriber::util::SubscriberInitExt as _;
+//!
+//! # let provider = tracer_core::TracerProvider::builder().build()?;
+//! // let guard = tracer_export::init()?;
+//! // let provider = guard.provider();
+//! let lines = tracing_subscriber::fmt::layer()
+//!     .event_format(LineFormat::json(provider.service_name()));
+//! tracing_subscriber::registry().with(lines).with(LevelFilter::INFO).init();
+//! tracing::info!(cents = 1200, "order priced");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! - Lines of `tracing-subscriber` (feature `log-fmt`): [`LineFormat`] writes JSON or text that nothing in an event can
 //!   break; [`CorrelatedFormat`] puts the ids into the lines of any other format.

@@ -4,13 +4,21 @@
 //!
 //! ```text
 //! - let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
+//! - global::set_tracer_provider(provider.clone());
+//! - global::set_text_map_propagator(TraceContextPropagator::new());
 //! - let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("shop"));
-//! + let guard = tracer_export::init()?;               // exporter, sampler, propagators from OTEL_*
-//! + let layer = tracer_instrument::tracing::layer();  // or layer_with(provider.tracer("shop"))
+//! + let guard = tracer_export::init()?;               // all of that, from OTEL_*
+//! + let layer = tracer_instrument::tracing::layer();  // or layer_with(guard.provider().tracer("shop"))
 //!
 //! - use tracing_opentelemetry::OpenTelemetrySpanExt;
 //! + use tracer_instrument::tracing::OpenTelemetrySpanExt;
+//!
+//! - provider.shutdown()?;
+//! + guard.shutdown(Duration::from_secs(5))?;          // or let it drop at the end of main
 //! ```
+//!
+//! An exporter written for the stock SDK goes on: `tracer_export::builder().exporter(SdkExporter::new(yours))`,
+//! with `tracer_core::sdk::SdkExporter`; a processor with `SdkProcessor`.
 //!
 //! # The same
 //! Special fields `otel.name`, `otel.kind`, `otel.status_code`, `otel.status_description`; names and
@@ -39,6 +47,7 @@
 //! | sampler, processor | see fields as `String`s, run when the span is entered first or closed | the same moment; the fields are decoded for a custom sampler only | cost |
 //! | two layers on one registry | panic | the first records, the second does not | |
 //! | counts of events that were filtered (`with_counting_event_filter`) | on request | not there | a filter on the layer does the rest |
+//! | `get_otel_context(id, dispatch)` | there | not there | [`context()`](super::OpenTelemetrySpanExt::context) needs no dispatcher |
 //! | `MetricsLayer` | there | not there | metrics are not ours |
 //!
 //! `set_parent` inside a span cannot know who only looked at `Context::current()` before: a log line
