@@ -125,11 +125,13 @@ impl Running {
     /// Looks at every entry once. One that starts or ends meanwhile may be missed.
     pub(super) fn each(&self, mut look: impl FnMut(&Entry)) {
         for part in &self.parts {
-            let mut after = Bound::Unbounded;
+            let (mut after, mut end) = (Bound::Unbounded, None);
             loop {
                 let part = part.lock();
+                // Not after those that start meanwhile: there may be no end of them.
+                let end = Bound::Excluded(*end.get_or_insert(part.next));
                 let mut last = None;
-                for (number, entry) in part.spans.range((after, Bound::Unbounded)).take(STEP) {
+                for (number, entry) in part.spans.range((after, end)).take(STEP) {
                     look(entry);
                     last = Some(*number);
                 }
