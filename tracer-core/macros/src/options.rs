@@ -124,7 +124,7 @@ impl Options {
                 let why = match other {
                     "level" => "spans of OpenTelemetry have no level, samplers decide; ",
                     "target" => "the instrumentation scope is the crate; ",
-                    "follows_from" => "use a link: `current().add_link(..)` in the function; ",
+                    "follows_from" => "use a link: `add_link(..)` on a span of `start_span!`; ",
                     _ => "",
                 };
                 let said = format!("unknown option `{other}`: {why}known are {KNOWN}");
