@@ -12,6 +12,7 @@ mod support;
 
 use std::{
     borrow::Cow,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -310,9 +311,11 @@ fn exception_keeps_type_message_chain_and_the_callers_attributes() {
         let error = "x".parse::<u8>().expect_err("no number");
         span.record_exception(&error, &[KeyValue::new("exception.message", "mine")]);
         span.record_error(&error);
+        let hidden: Arc<dyn std::error::Error> = Arc::new(error);
+        span.record_exception(&hidden, &[]);
     });
-    let [rich, plain] = &spans[0].events.events[..] else {
-        panic!("two events")
+    let [rich, plain, hidden] = &spans[0].events.events[..] else {
+        panic!("three events")
     };
     assert_eq!(rich.name, "exception");
     assert_eq!(
@@ -322,13 +325,16 @@ fn exception_keeps_type_message_chain_and_the_callers_attributes() {
             KeyValue::new("exception.message", "mine"),
         ]
     );
-    assert_eq!(
-        plain.attributes,
-        [KeyValue::new(
-            "exception.message",
-            "invalid digit found in string"
-        )]
-    );
+    // The type behind a pointer is as unknown as that behind a reference.
+    for unknown in [plain, hidden] {
+        assert_eq!(
+            unknown.attributes,
+            [KeyValue::new(
+                "exception.message",
+                "invalid digit found in string"
+            )]
+        );
+    }
 }
 
 #[test]

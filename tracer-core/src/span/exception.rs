@@ -53,13 +53,16 @@ impl Span {
 /// The name of the event.
 pub(crate) const EVENT: &str = "exception";
 
+/// Rust's name of an error's type; none where that is a `dyn Error`, behind a pointer or not, which
+/// does not tell.
+pub(crate) fn kind<E: ?Sized>() -> Option<&'static str> {
+    Some(type_name::<E>()).filter(|name| !name.contains("dyn "))
+}
+
 /// The attributes of the event: those of the error, and those that are given.
 pub(crate) fn attributes<E: Error + ?Sized>(error: &E, given: &[KeyValue]) -> Vec<KeyValue> {
     let mut all = Vec::new();
-    let kind = type_name::<E>();
-    if !kind.starts_with("dyn ") {
-        all.push(KeyValue::new("exception.type", kind));
-    }
+    all.extend(kind::<E>().map(|kind| KeyValue::new("exception.type", kind)));
     let mut message = String::new();
     // Not `to_string`, which panics when a `Display` fails.
     let _ = write!(message, "{error}");

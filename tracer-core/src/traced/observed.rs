@@ -1,7 +1,6 @@
 //! How the work of a span ends: with a result, an error or a panic.
 
 use std::{
-    any::type_name,
     fmt,
     future::Future,
     pin::Pin,
@@ -50,8 +49,7 @@ impl<S: Reach> Observed<S> {
         if let Err(error) = result
             && let Some(span) = self.span.reach()
         {
-            let kind = Some(type_name::<E>()).filter(|kind| !kind.contains("dyn "));
-            fail(&span, kind, Some(value(error)));
+            fail(&span, exception::kind::<E>(), Some(value(error)));
         }
     }
 
