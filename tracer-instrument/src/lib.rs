@@ -92,6 +92,8 @@ mod redact;
 mod semconv;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 mod status;
+#[cfg(any(feature = "tracing", feature = "zpages"))]
+mod thread;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 mod tracer;
 

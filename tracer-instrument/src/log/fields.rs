@@ -1,15 +1,10 @@
 //! The ids of a span as a log line has them.
 
+use std::ops::Range;
 use std::{fmt, str};
 
 use opentelemetry::trace::SpanContext;
-
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
-/// Where the parts begin and end in the digits.
-const TRACE_ID_END: usize = 32;
-const SPAN_ID_END: usize = 48;
-const FLAGS_END: usize = 50;
+use tracer_propagation::Traceparent;
 
 /// The trace context fields of a log record as text (Trace Context in non-OTLP Log Formats).
 ///
@@ -44,8 +39,8 @@ const FLAGS_END: usize = 50;
 /// ```
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct TraceFields {
-    // Invariant: hexadecimal digits, so always UTF-8.
-    digits: [u8; FLAGS_END],
+    // Has the same digits. ASCII, so always UTF-8.
+    traceparent: [u8; Traceparent::LEN],
 }
 
 impl TraceFields {
@@ -57,36 +52,27 @@ impl TraceFields {
 
     /// Those of a span; `None` if its context is not valid.
     pub fn of(span_context: &SpanContext) -> Option<Self> {
-        span_context.is_valid().then(|| {
-            let mut digits = [0; FLAGS_END];
-            let trace_id = span_context.trace_id().to_bytes();
-            let span_id = span_context.span_id().to_bytes();
-            let flags = [span_context.trace_flags().to_u8()];
-            let bytes = trace_id.iter().chain(&span_id).chain(&flags);
-            for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
-                pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xf)]);
-            }
-            Self { digits }
-        })
+        let traceparent = Traceparent::new(span_context).ok()?.to_bytes();
+        Some(Self { traceparent })
     }
 
     /// The trace id: 32 lower-case hexadecimal digits.
     pub fn trace_id(&self) -> &str {
-        self.part(0, TRACE_ID_END)
+        self.part(3..35)
     }
 
     /// The span id: 16 lower-case hexadecimal digits.
     pub fn span_id(&self) -> &str {
-        self.part(TRACE_ID_END, SPAN_ID_END)
+        self.part(36..52)
     }
 
     /// The flags: 2 lower-case hexadecimal digits, as in `traceparent`.
     pub fn trace_flags(&self) -> &str {
-        self.part(SPAN_ID_END, FLAGS_END)
+        self.part(53..55)
     }
 
-    fn part(&self, start: usize, end: usize) -> &str {
-        let part = self.digits.get(start..end).unwrap_or_default();
+    fn part(&self, place: Range<usize>) -> &str {
+        let part = self.traceparent.get(place).unwrap_or_default();
         str::from_utf8(part).unwrap_or_default()
     }
 }
@@ -99,10 +85,6 @@ impl fmt::Debug for TraceFields {
             .field(super::TRACE_FLAGS, &self.trace_flags())
             .finish()
     }
-}
-
-fn digit(half: u8) -> u8 {
-    DIGITS.get(usize::from(half)).copied().unwrap_or(b'0')
 }
 
 #[cfg(test)]

@@ -6,14 +6,10 @@ use ::tracing::Metadata;
 use tracer_core::{AttributeRef, Span, ValueRef};
 
 use super::{fields::Fields, layer::Options};
+use crate::thread::number;
 
 thread_local! {
-    /// The number in `ThreadId`'s `Debug`: the only way to it that is stable.
-    static THREAD_ID: i64 = {
-        let id = format!("{:?}", thread::current().id());
-        let digits = id.trim_matches(|c: char| !c.is_ascii_digit());
-        digits.parse().unwrap_or_default()
-    };
+    static THREAD_ID: i64 = number(thread::current().id());
 }
 
 /// Sets the attributes that the options ask for (semantic conventions "Source code attributes" and

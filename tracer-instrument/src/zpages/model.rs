@@ -8,6 +8,7 @@ use serde::Serialize;
 use tracer_core::SpanRecord;
 use tracer_core::live::{Bucket, FinishedSpan, LiveView, NameSummary, RunningSpan};
 
+use crate::thread::number;
 use crate::zpages::query::{BUCKETS, Query, bucket_name};
 
 /// How many spans one answer shows at most.
@@ -202,9 +203,7 @@ impl Shown {
         let mut shown = Self::of(&span.record(), span.scope(), shows);
         shown.duration = span.age();
         shown.thread = span.thread_id().map(|id| {
-            // The number is all that tells: `ThreadId(7)`.
-            let id = format!("{id:?}");
-            let number = id.trim_matches(|c: char| !c.is_ascii_digit());
+            let number = number(id);
             match span.thread_name() {
                 Some(name) => format!("{} #{number}", cut(name)),
                 None => format!("#{number}"),
