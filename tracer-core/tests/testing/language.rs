@@ -67,6 +67,18 @@ fn trees_that_cannot_be_read_say_where_and_why() {
             "expected the name of a span, in quotes; is it \"checkout\"?",
         ),
         ("\"a\" sever", 1, 5, "unknown word `sever`"),
+        (
+            "\"a\" Server",
+            1,
+            5,
+            "unknown word `Server`; is it `server`?",
+        ),
+        (
+            "\"a\"\n  k: 1",
+            2,
+            3,
+            "expected the name of a span, in quotes; an attribute is `k = value`",
+        ),
         ("\"a\" \"b\"", 1, 5, "\"b\" is too much"),
         ("\"a", 1, 1, "text has no end"),
         ("\"a\\q\"", 1, 3, "unknown escape"),

@@ -13,6 +13,8 @@ use super::{
 pub(super) const KINDS: [&str; 5] = ["internal", "server", "client", "producer", "consumer"];
 const STATUSES: [&str; 3] = ["unset", "ok", "error"];
 const PARENTS: [&str; 2] = ["remote", "orphan"];
+const OPTIONS: [&str; 2] = ["exactly", "unordered"];
+const WORDS: [&[&str]; 4] = [&KINDS, &STATUSES, &PARENTS, &OPTIONS];
 
 /// Where a tree cannot be read, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,7 +179,7 @@ impl Words {
 
     /// `exactly` and `unordered`; whether there was one.
     fn options(&mut self, node: &mut Node) -> bool {
-        match self.one_of(&["exactly", "unordered"]) {
+        match self.one_of(&OPTIONS) {
             Some("exactly") => node.exactly = true,
             Some(_) => node.unordered = true,
             None => return false,
@@ -189,7 +191,16 @@ impl Words {
     fn finish(&self) -> Result<(), Error> {
         match self.peek() {
             None => Ok(()),
-            Some(Token::Word(word)) => error(self.column(), format!("unknown word `{word}`")),
+            Some(Token::Word(word)) => {
+                let known = word.to_ascii_lowercase();
+                let is_known = WORDS.iter().any(|words| words.contains(&known.as_str()));
+                let hint = if is_known && known != *word {
+                    format!("; is it `{known}`?")
+                } else {
+                    String::new()
+                };
+                error(self.column(), format!("unknown word `{word}`{hint}"))
+            }
             Some(Token::Equals) => error(self.column(), "`=` without a key before it"),
             Some(Token::Quoted(value)) => error(self.column(), format!("{value} is too much")),
         }
@@ -231,7 +242,10 @@ impl Words {
         };
         let Some(found) = found else {
             let hint = match self.peek() {
-                Some(Token::Word(word)) => format!("; is it \"{word}\"?"),
+                Some(Token::Word(word)) => match word.strip_suffix(':') {
+                    Some(key) => format!("; an attribute is `{key} = value`"),
+                    None => format!("; is it \"{word}\"?"),
+                },
                 _ => String::new(),
             };
             return error(self.column(), format!("expected {what}{hint}"));
