@@ -9,9 +9,11 @@
 ///
 /// - `name`: `&'static str` or `String`. Of low cardinality (trace/api.md "Span").
 /// - `key = value`: attributes. A key is a literal or the path of a constant, `&'static str` or
-///   [`Key`](opentelemetry::Key); a value is what [`Value`](opentelemetry::Value) can be made from. Values are evaluated only if the span
-///   records, before it becomes current. So a sampler sees none of them: where one decides by
-///   attributes, give those to a [`Tracer`](crate::Tracer)'s builder.
+///   [`Key`](opentelemetry::Key); a value is what [`Value`](opentelemetry::Value) can be made from:
+///   `bool`, `i64`, `f64`, `&'static str`, `String`, arrays of them; other integers are converted
+///   (`i64::from(count)`, `len as i64`). Values are evaluated only if the span records, before it
+///   becomes current. So a sampler sees none of them: where one decides by attributes, give those to
+///   a [`Tracer`](crate::Tracer)'s builder.
 /// - `kind`: default [`SpanKind::Internal`](opentelemetry::trace::SpanKind::Internal).
 /// - `parent`: default the [current](crate::current()) span. `None` starts a root.
 ///
@@ -99,6 +101,11 @@ macro_rules! __start {
         )*
         starting.$how()
     }};
+    ($how:ident [$($options:tt)*] $($rest:tt)*) => {
+        ::core::compile_error!(
+            "expected options, name, attributes: span!(kind: …, parent: …, \"name\", \"key\" = value)"
+        )
+    };
 }
 
 /// The place in the program, which knows the crate.
