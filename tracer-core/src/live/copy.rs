@@ -124,12 +124,12 @@ impl RunningSpan {
 
 /// A span that has ended, as the view has kept it.
 #[derive(Clone)]
-pub struct FinishedSpan {
+pub struct EndedSpan {
     pub(super) copy: RecordCopy,
     pub(super) scope: InstrumentationScope,
 }
 
-impl FinishedSpan {
+impl EndedSpan {
     /// What it held, but for its tracestate. One that was [discarded](crate::Span::discard) is
     /// marked as not sampled.
     pub fn record(&self) -> SpanRecord<'_> {
@@ -162,9 +162,9 @@ impl fmt::Debug for RunningSpan {
     }
 }
 
-impl fmt::Debug for FinishedSpan {
+impl fmt::Debug for EndedSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FinishedSpan")
+        f.debug_struct("EndedSpan")
             .field("record", &self.record())
             .finish_non_exhaustive()
     }

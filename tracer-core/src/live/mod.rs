@@ -2,7 +2,7 @@
 
 mod bucket;
 mod copy;
-mod finished;
+mod ended;
 mod running;
 mod thread;
 mod watcher;
@@ -18,9 +18,9 @@ use opentelemetry::InstrumentationScope;
 
 pub use self::{
     bucket::Bucket,
-    copy::{FinishedSpan, RunningSpan},
+    copy::{EndedSpan, RunningSpan},
 };
-use self::{copy::RecordCopy, finished::Finished, running::Running, thread::ThreadTag};
+use self::{copy::RecordCopy, ended::Ended, running::Running, thread::ThreadTag};
 pub(crate) use self::{running::Watch, watcher::Watcher};
 use crate::{
     fork::{self, PerProcess},
@@ -134,14 +134,14 @@ struct Inner {
 /// What every process has anew.
 struct Board {
     running: Running,
-    finished: Finished,
+    ended: Ended,
 }
 
 impl Board {
     fn new() -> Self {
         Self {
             running: Running::new(),
-            finished: Finished::default(),
+            ended: Ended::default(),
         }
     }
 }
@@ -208,7 +208,7 @@ impl LiveView {
                     }
                 }
             });
-            let other = board.finished.each(|name, counts| {
+            let other = board.ended.each(|name, counts| {
                 let running = names.get(name).map_or(0, |summary| summary.running);
                 names.insert(name.to_owned(), NameSummary::new(name, running, counts));
             });
@@ -222,8 +222,8 @@ impl LiveView {
 
     /// The last spans that ended with this name in this bucket, the newest first. Names are cut to
     /// 256 bytes, here as in the [summary](Self::summary).
-    pub fn recent(&self, name: &str, bucket: Bucket) -> Vec<FinishedSpan> {
-        self.with_board(|board| board.finished.recent(name, bucket))
+    pub fn recent(&self, name: &str, bucket: Bucket) -> Vec<EndedSpan> {
+        self.with_board(|board| board.ended.recent(name, bucket))
     }
 
     /// Shows the spans of one more provider.
@@ -254,7 +254,7 @@ impl LiveView {
     /// Counts a span that has ended.
     fn end(&self, record: &SpanRecord<'_>, scope: &InstrumentationScope) {
         let limits = &self.inner.limits;
-        self.with_board(|board| board.finished.add(record, scope, limits));
+        self.with_board(|board| board.ended.add(record, scope, limits));
     }
 
     fn with_board<T>(&self, look: impl FnOnce(&Board) -> T) -> T {

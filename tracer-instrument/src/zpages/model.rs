@@ -6,7 +6,7 @@ use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry::{InstrumentationScope, KeyValue, SpanId};
 use serde::Serialize;
 use tracer_core::SpanRecord;
-use tracer_core::live::{Bucket, FinishedSpan, LiveView, NameSummary, RunningSpan};
+use tracer_core::live::{Bucket, EndedSpan, LiveView, NameSummary, RunningSpan};
 
 use crate::thread::number;
 use crate::zpages::query::{BUCKETS, Query, bucket_name};
@@ -213,7 +213,7 @@ impl Shown {
         shown
     }
 
-    fn ended(span: &FinishedSpan, shows: &Shows<'_>) -> Self {
+    fn ended(span: &EndedSpan, shows: &Shows<'_>) -> Self {
         let mut shown = Self::of(&span.record(), Some(span.scope()), shows);
         shown.duration = span.latency();
         shown.truncated = span.is_truncated();

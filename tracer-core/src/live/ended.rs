@@ -4,11 +4,11 @@ use std::collections::{HashMap, VecDeque};
 
 use opentelemetry::InstrumentationScope;
 
-use super::{Bucket, Counts, FinishedSpan, LiveLimits, RecordCopy, copy::cut};
+use super::{Bucket, Counts, EndedSpan, LiveLimits, RecordCopy, copy::cut};
 use crate::{pipeline::SpanRecord, sync::Mutex};
 
 #[derive(Default)]
-pub(super) struct Finished {
+pub(super) struct Ended {
     state: Mutex<State>,
 }
 
@@ -22,10 +22,10 @@ struct State {
 struct Name {
     counts: Counts,
     /// The oldest first.
-    samples: [VecDeque<FinishedSpan>; Bucket::ALL.len()],
+    samples: [VecDeque<EndedSpan>; Bucket::ALL.len()],
 }
 
-impl Finished {
+impl Ended {
     pub(super) fn add(
         &self,
         record: &SpanRecord<'_>,
@@ -53,14 +53,14 @@ impl Finished {
             // Its memory is used again.
             let mut copy = oldest.copy;
             copy.fill(record, limits.max_field_bytes);
-            samples.push_back(FinishedSpan {
+            samples.push_back(EndedSpan {
                 copy,
                 scope: scope.clone(),
             });
         } else if samples.len() < limits.max_samples {
             let mut copy = RecordCopy::default();
             copy.fill(record, limits.max_field_bytes);
-            samples.push_back(FinishedSpan {
+            samples.push_back(EndedSpan {
                 copy,
                 scope: scope.clone(),
             });
@@ -76,7 +76,7 @@ impl Finished {
         state.other
     }
 
-    pub(super) fn recent(&self, name: &str, bucket: Bucket) -> Vec<FinishedSpan> {
+    pub(super) fn recent(&self, name: &str, bucket: Bucket) -> Vec<EndedSpan> {
         let state = self.state.lock();
         let found = state.names.get(cut(name));
         let samples = found.and_then(|found| found.samples.get(bucket as usize));
