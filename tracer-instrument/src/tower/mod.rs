@@ -18,6 +18,11 @@
 //! Each of them sets the span's status to error; a status code that was sent is kept. Everything else, `4xx` too,
 //! leaves the status unset.
 //!
+//! # In tests
+//!
+//! Give [`TraceConfig::tracer_provider`] the provider of the test, as `TestProvider::provider` of `tracer-core`, and read
+//! the body of the response to its end, as a client does: one that is dropped unread is `cancelled`.
+//!
 //! [tower]: https://docs.rs/tower
 
 mod body;
