@@ -209,8 +209,8 @@ pub mod __private {
     pub use crate::native::{IntoParent, Options, Site, Starting};
     pub mod traced {
         pub use crate::traced::{
-            Carried, Observed, Observing, Reach, SpanKind, Typed, call, debug, display, observe,
-            typed,
+            Carried, Observed, Observing, Reach, Recorded, SpanKind, Typed, call, debug, display,
+            observe, typed,
         };
     }
 }

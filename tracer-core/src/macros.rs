@@ -9,11 +9,11 @@
 ///
 /// - `name`: `&'static str` or `String`. Of low cardinality (trace/api.md "Span").
 /// - `key = value`: attributes. A key is a literal or the path of a constant, `&'static str` or
-///   [`Key`](opentelemetry::Key); a value is what [`Value`](opentelemetry::Value) can be made from:
-///   `bool`, `i64`, `f64`, `&'static str`, `String`, arrays of them; other integers are converted
-///   (`i64::from(count)`, `len as i64`). Values are evaluated only if the span records, before it
-///   becomes current. So a sampler sees none of them: where one decides by attributes, give those to
-///   a [`Tracer`](crate::Tracer)'s builder.
+///   [`Key`](opentelemetry::Key). A value is a boolean, a number, a text, a
+///   [`Value`](opentelemetry::Value) or an array of the API, or a pointer to one. It is borrowed, so
+///   text of any lifetime does, and evaluated only if the span records, before that becomes current.
+///   So a sampler sees none of them: where one decides by attributes, give those to a
+///   [`Tracer`](crate::Tracer)'s builder.
 /// - `kind`: default [`SpanKind::Internal`](opentelemetry::trace::SpanKind::Internal).
 /// - `parent`: default the [current](crate::current()) span. `None` starts a root.
 ///
@@ -96,7 +96,7 @@ macro_rules! __start {
             $crate::__site!().start($name, $crate::__private::Options::new() $($options)*);
         $(
             if starting.is_recording() {
-                starting.set($($key)::+, $value);
+                starting.set($($key)::+, &$value);
             }
         )*
         starting.$how()

@@ -7,7 +7,7 @@ use std::{
 };
 
 use opentelemetry::{
-    Context, InstrumentationScope, Key, KeyValue, Value,
+    Context, InstrumentationScope, Key,
     trace::{Span as _, SpanContext, SpanKind, TraceContextExt as _},
 };
 
@@ -18,8 +18,9 @@ use crate::{
         slot::{self, Here},
     },
     provider::Shared,
-    span::Span,
+    span::{AttributeRef, Span},
     start::{Around as _, Request, begin, otlp_kind},
+    traced::Typed,
 };
 
 /// Runs `work` in a span that is a child of the [current](crate::current) one, as
@@ -265,8 +266,10 @@ impl Starting {
     }
 
     /// Sets an attribute.
-    pub fn set(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
-        self.span.set_attribute(KeyValue::new(key, value));
+    pub fn set(&mut self, key: impl Into<Key>, value: &(impl Typed + ?Sized)) {
+        let (key, value) = (key.into(), value.value());
+        let attribute = AttributeRef::new(key.as_str(), value.as_ref());
+        self.span.set_attribute_ref(attribute);
     }
 
     /// Makes the span current.

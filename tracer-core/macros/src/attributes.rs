@@ -3,8 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::quote_spanned;
 use syn::{
-    Error, Expr, ExprLit, FnArg, Ident, Lit, Pat, Path, Result, Signature, Type,
-    ext::IdentExt as _, spanned::Spanned as _,
+    Error, Expr, FnArg, Ident, Pat, Path, Result, Signature, Type, ext::IdentExt as _,
+    spanned::Spanned as _,
 };
 
 use crate::{
@@ -88,17 +88,6 @@ pub(crate) fn converter(krate: &Path, format: Format, at: proc_macro2::Span) -> 
 }
 
 fn value(krate: &Path, format: Format, value: &Expr) -> TokenStream {
-    let is_text = matches!(
-        value,
-        Expr::Lit(ExprLit {
-            lit: Lit::Str(_),
-            ..
-        })
-    );
-    if is_text && format != Format::Debug {
-        // Static text needs no copy.
-        return quote_spanned!(hidden(value.span())=> #value);
-    }
     let convert = converter(krate, format, value.span());
     quote_spanned!(value.span().resolved_at(hidden(value.span()))=> #convert(&(#value)))
 }

@@ -254,7 +254,7 @@ mod tests {
                     "order" = ::tracer_core::__private::traced::debug(&(order)),
                     "size" = ::tracer_core::__private::traced::typed(&(size)),
                     "order.id" = ::tracer_core::__private::traced::typed(&(order.id)),
-                    HTTP_ROUTE = "/x"
+                    HTTP_ROUTE = ::tracer_core::__private::traced::typed(&("/x"))
                 );
                 let _observed = ::tracer_core::__private::traced::Observed::new(&span);
                 { self.0 }

@@ -53,8 +53,8 @@ pub use opentelemetry::trace::SpanKind;
 ///
 /// Fields and `parent` may use the arguments. They are evaluated before the body, fields only if the
 /// span records; they borrow, so the body still owns what they name. An integer beyond 64 bits with a
-/// sign is recorded in decimals; text ends at 16 KiB, or at the provider's limit (4096 characters)
-/// if that is less.
+/// sign is recorded in decimals; text ends at the provider's limit (4096 characters), and what is
+/// formatted at 16 KiB if that is less.
 ///
 /// # When the span starts and ends
 /// - `fn`: with the call and the return, an early one too.
@@ -77,8 +77,8 @@ pub use opentelemetry::trace::SpanKind;
 ///
 /// # Cost
 /// That of [`span!`](crate::span) in a function, of [`InSpan`](crate::InSpan) in a future: for
-/// arguments and fields that are numbers or booleans, and static text, no allocation; one for other
-/// text, and what `Debug` or `Display` take. If the span does not record, nothing is formatted.
+/// arguments and fields that are numbers, booleans or text no allocation; what `Debug` and `Display`
+/// take for the others. A result that is text takes one. If the span does not record, nothing is formatted.
 ///
 /// # From tracing's `#[instrument]`
 /// Most attributes work when the name is changed. What is different:
@@ -102,7 +102,7 @@ pub use tracer_core_macros::traced;
 
 pub use self::{
     observed::{Carried, Observed, Observing, Reach, observe},
-    value::{Typed, debug, display, typed},
+    value::{Recorded, Typed, debug, display, typed},
 };
 
 /// Calls a closure once. The bound tells the compiler that it is called once, so that it may return

@@ -14,6 +14,7 @@ use opentelemetry::{
 };
 use pin_project_lite::pin_project;
 
+use super::value::Recorded;
 use crate::{
     context::{CurrentSpan, LocalSpan, current},
     span::{Span, exception},
@@ -45,23 +46,23 @@ impl<S: Reach> Observed<S> {
     }
 
     /// Records the error, if it is one.
-    pub fn err<T, E>(&self, result: &Result<T, E>, value: impl FnOnce(&E) -> Value) {
+    pub fn err<T, E>(&self, result: &Result<T, E>, value: impl FnOnce(&E) -> Recorded<'_>) {
         if let Err(error) = result
             && let Some(span) = self.span.reach()
         {
-            fail(&span, exception::kind::<E>(), Some(value(error)));
+            fail(&span, exception::kind::<E>(), Some(value(error).into()));
         }
     }
 
     /// Records what is in `Ok`.
-    pub fn ok<T, E>(&self, result: &Result<T, E>, value: impl FnOnce(&T) -> Value) {
+    pub fn ok<T, E>(&self, result: &Result<T, E>, value: impl FnOnce(&T) -> Recorded<'_>) {
         if let Ok(result) = result {
             self.ret(result, value);
         }
     }
 
     /// Records the result.
-    pub fn ret<T>(&self, result: &T, value: impl FnOnce(&T) -> Value) {
+    pub fn ret<T>(&self, result: &T, value: impl FnOnce(&T) -> Recorded<'_>) {
         if let Some(span) = self.span.reach() {
             span.set_attribute(KeyValue::new("return", value(result)));
         }

@@ -4,41 +4,83 @@ use std::{borrow::Cow, fmt, rc::Rc, sync::Arc};
 
 use opentelemetry::{Array, StringValue, Value};
 
-/// Text of an attribute ends here, in bytes: a character more than the 4096 that a span keeps by
+use self::Recorded::{Borrowed, Made};
+use crate::span::ValueRef;
+
+/// Text that is formatted ends here, in bytes: a character more than the 4096 that a span keeps by
 /// default, four bytes each. So a large argument is neither written nor copied in full to be cut,
 /// and the span still sees, and counts, that it was too long.
 const MAX_TEXT_BYTES: usize = 4 * 4097;
 
+/// The value of an attribute as the macros record it: a span copies what it keeps, so that what is
+/// there already need not be owned.
+pub enum Recorded<'a> {
+    /// As it is.
+    Borrowed(ValueRef<'a>),
+    /// Made for it.
+    Made(Value),
+}
+
+impl Recorded<'_> {
+    /// To be given to a span.
+    pub(crate) fn as_ref(&self) -> ValueRef<'_> {
+        match self {
+            Self::Borrowed(value) => *value,
+            Self::Made(value) => value.into(),
+        }
+    }
+}
+
+impl From<Recorded<'_>> for Value {
+    fn from(value: Recorded<'_>) -> Self {
+        match value {
+            Recorded::Borrowed(ValueRef::Bool(bool)) => Self::Bool(bool),
+            Recorded::Borrowed(ValueRef::F64(double)) => Self::F64(double),
+            Recorded::Borrowed(ValueRef::I64(int)) => Self::I64(int),
+            Recorded::Borrowed(ValueRef::Other(other)) => other.clone(),
+            Recorded::Borrowed(ValueRef::Str(text)) => cut(text, MAX_TEXT_BYTES).to_owned().into(),
+            Recorded::Made(value) => value,
+        }
+    }
+}
+
 /// A value of a type that attributes have, or that fits one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no value of an attribute",
-    note = "`?value` records it by `Debug`, `%value` by `Display`"
+    note = "in `#[traced]`, `?value` records it by `Debug`, `%value` by `Display`"
 )]
 pub trait Typed {
     /// The value.
-    fn value(&self) -> Value;
+    fn value(&self) -> Recorded<'_>;
 }
 
 /// By its own type.
-pub fn typed<T: Typed + ?Sized>(value: &T) -> Value {
+pub fn typed<T: Typed + ?Sized>(value: &T) -> Recorded<'_> {
     value.value()
 }
 
 /// By `Debug`.
-pub fn debug<T: fmt::Debug + ?Sized>(value: &T) -> Value {
-    text(format_args!("{value:?}")).into()
+pub fn debug<T: fmt::Debug + ?Sized>(value: &T) -> Recorded<'_> {
+    Recorded::Made(text(format_args!("{value:?}")).into())
 }
 
 /// By `Display`.
-pub fn display<T: fmt::Display + ?Sized>(value: &T) -> Value {
-    text(format_args!("{value}")).into()
+pub fn display<T: fmt::Display + ?Sized>(value: &T) -> Recorded<'_> {
+    Recorded::Made(text(format_args!("{value}")).into())
+}
+
+impl Typed for Recorded<'_> {
+    fn value(&self) -> Recorded<'_> {
+        Recorded::Borrowed(self.as_ref())
+    }
 }
 
 macro_rules! typed {
     ($($type:ty: $value:expr;)*) => {
         $(impl Typed for $type {
-            fn value(&self) -> Value {
-                let value: fn(&$type) -> Value = $value;
+            #[inline]
+            fn value(&self) -> Recorded<'_> {
+                let value: fn(&$type) -> Recorded<'_> = $value;
                 value(self)
             }
         })*
@@ -46,48 +88,53 @@ macro_rules! typed {
 }
 
 typed! {
-    bool: |value| Value::Bool(*value);
-    f32: |value| Value::F64(f64::from(*value));
-    f64: |value| Value::F64(*value);
-    i8: |value| Value::I64(i64::from(*value));
-    i16: |value| Value::I64(i64::from(*value));
-    i32: |value| Value::I64(i64::from(*value));
-    i64: |value| Value::I64(*value);
+    bool: |value| Borrowed(ValueRef::Bool(*value));
+    f32: |value| Borrowed(ValueRef::F64(f64::from(*value)));
+    f64: |value| Borrowed(ValueRef::F64(*value));
+    i8: |value| Borrowed(ValueRef::I64(i64::from(*value)));
+    i16: |value| Borrowed(ValueRef::I64(i64::from(*value)));
+    i32: |value| Borrowed(ValueRef::I64(i64::from(*value)));
+    i64: |value| Borrowed(ValueRef::I64(*value));
     i128: |value| integer(*value);
     isize: |value| integer(*value);
-    u8: |value| Value::I64(i64::from(*value));
-    u16: |value| Value::I64(i64::from(*value));
-    u32: |value| Value::I64(i64::from(*value));
+    u8: |value| Borrowed(ValueRef::I64(i64::from(*value)));
+    u16: |value| Borrowed(ValueRef::I64(i64::from(*value)));
+    u32: |value| Borrowed(ValueRef::I64(i64::from(*value)));
     u64: |value| integer(*value);
     u128: |value| integer(*value);
     usize: |value| integer(*value);
-    char: |value| String::from(*value).into();
-    str: |value| String::from(cut(value, MAX_TEXT_BYTES)).into();
-    String: |value| value.as_str().value();
-    StringValue: |value| Value::String(value.clone());
-    Array: |value| Value::Array(value.clone());
-    Value: Value::clone;
+    char: |value| Made(String::from(*value).into());
+    str: |value| Borrowed(ValueRef::Str(value));
+    String: |value| Borrowed(ValueRef::Str(value));
+    StringValue: |value| Borrowed(ValueRef::Str(value.as_str()));
+    Value: |value| Borrowed(value.into());
+    Array: |value| Made(Value::Array(value.clone()));
+    Vec<bool>: |value| Made(Value::Array(value.clone().into()));
+    Vec<f64>: |value| Made(Value::Array(value.clone().into()));
+    Vec<i64>: |value| Made(Value::Array(value.clone().into()));
+    Vec<StringValue>: |value| Made(Value::Array(value.clone().into()));
 }
 
 /// What does not fit 64 bits with a sign is written in decimals (common/README.md "Mapping to
 /// AnyValue": "Integer values").
-fn integer<N: TryInto<i64> + Copy + fmt::Display>(value: N) -> Value {
+fn integer<N: TryInto<i64> + Copy + fmt::Display>(value: N) -> Recorded<'static> {
     match value.try_into() {
-        Ok(value) => Value::I64(value),
-        Err(_) => value.to_string().into(),
+        Ok(value) => Borrowed(ValueRef::I64(value)),
+        Err(_) => Made(value.to_string().into()),
     }
 }
 
 impl<T: Typed + ToOwned + ?Sized> Typed for Cow<'_, T> {
-    fn value(&self) -> Value {
-        self.as_ref().value()
+    fn value(&self) -> Recorded<'_> {
+        T::value(self)
     }
 }
 
 macro_rules! typed_behind {
     ($($pointer:ty),*) => {
         $(impl<T: Typed + ?Sized> Typed for $pointer {
-            fn value(&self) -> Value {
+            #[inline]
+            fn value(&self) -> Recorded<'_> {
                 T::value(self)
             }
         })*

@@ -1,6 +1,7 @@
 //! What the attribute adds to the span itself.
 
 use allocation_counter::measure;
+use opentelemetry::KeyValue;
 use tracer_core::{span, traced};
 
 use crate::support::{Recorder, TIMEOUT, balanced, provider};
@@ -46,6 +47,43 @@ fn a_large_text_is_not_copied_in_full_and_counted_as_cut() {
         .chars()
         .count();
     assert_eq!(kept, 4096, "what a span keeps of a text by default");
+}
+
+#[traced(fields(user = &user[1..]))]
+fn texts(text: &str, owned: String, user: &str) -> usize {
+    text.len() + owned.len() + user.len()
+}
+
+#[test]
+fn text_is_recorded_where_it_is() {
+    let recorder = Recorder::default();
+    let provider = provider(&recorder);
+    let default = provider.set_thread_default();
+    let user = String::from("user-7");
+    let native = || {
+        drop(span!(
+            "x",
+            "user" = user,
+            "part" = &user[..4],
+            "n" = user.len()
+        ))
+    };
+    assert_eq!(warm(native), 0);
+    // The one for the argument.
+    assert_eq!(warm(|| assert_eq!(texts("a", user.clone(), &user), 13)), 1);
+    drop(default);
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    balanced(&provider);
+    let spans = recorder.spans();
+    let last = spans.last().expect("recorded").attributes.clone();
+    let expected = [("text", "a"), ("owned", "user-7"), ("user", "ser-7")];
+    assert_eq!(last, expected.map(|(key, value)| KeyValue::new(key, value)));
+    let first = [
+        KeyValue::new("user", "user-7"),
+        KeyValue::new("part", "user"),
+        KeyValue::new("n", 6),
+    ];
+    assert_eq!(spans[0].attributes, first);
 }
 
 #[test]
