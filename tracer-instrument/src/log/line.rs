@@ -14,6 +14,9 @@ pub(super) const MAX_LINE_BYTES: usize = 256 * 1024;
 /// The longest buffer that a thread keeps for its next line.
 const MAX_KEPT_BYTES: usize = 16 * 1024;
 
+/// In bytes: `\u001b`.
+const LONGEST_ESCAPE: usize = 6;
+
 /// Stands for a value whose `Debug` or `Display` panics or fails.
 const UNPRINTABLE: &str = "<unprintable>";
 
@@ -169,6 +172,15 @@ impl Escaping<'_> {
         self.line.is_cut = true;
         Err(fmt::Error)
     }
+
+    /// Appends an escape, as a whole: half of one would escape what comes after it.
+    fn push_escape(&mut self, escape: Arguments<'_>) -> fmt::Result {
+        if self.line.text.len() + LONGEST_ESCAPE > MAX_LINE_BYTES {
+            self.line.is_cut = true;
+            return Err(fmt::Error);
+        }
+        self.line.text.write_fmt(escape)
+    }
 }
 
 impl fmt::Write for Escaping<'_> {
@@ -186,15 +198,13 @@ impl fmt::Write for Escaping<'_> {
             let (plain, after) = rest.split_at(at);
             self.push(plain)?;
             match c {
-                '"' => self.push("\\\"")?,
-                '\\' => self.push("\\\\")?,
-                '\n' => self.push("\\n")?,
-                '\r' => self.push("\\r")?,
-                '\t' => self.push("\\t")?,
+                '"' => self.push_escape(format_args!("\\\""))?,
+                '\\' => self.push_escape(format_args!("\\\\"))?,
+                '\n' => self.push_escape(format_args!("\\n"))?,
+                '\r' => self.push_escape(format_args!("\\r"))?,
+                '\t' => self.push_escape(format_args!("\\t"))?,
                 // As JSON has it (RFC 8259 section 7): all of them are in the basic plane.
-                _ => {
-                    let _ = write!(self.line.text, "\\u{:04x}", u32::from(c));
-                }
+                _ => self.push_escape(format_args!("\\u{:04x}", u32::from(c)))?,
             }
             rest = after.get(c.len_utf8()..).unwrap_or_default();
         }

@@ -149,6 +149,24 @@ fn endless_value_is_cut_and_the_line_says_so() {
     assert!(in_text.ends_with("…\" truncated=true"));
 }
 
+#[test]
+fn line_that_is_full_at_an_escape_is_cut_before_it() {
+    // An odd and an even length: of escapes of two bytes, one of them would be halved.
+    for length in 0..2 {
+        for escaped in ["\n", "\"", "\\", "\u{1b}", "\u{85}"] {
+            let value = format!("{}{}", "x".repeat(length), escaped.repeat(1 << 17));
+            let in_fields = || info!(value, "kept");
+            let in_message = || info!(lost = 1, "{value}");
+            for log in [&in_fields as &dyn Fn(), &in_message] {
+                let line = lines(LineFormat::json("orders"), log);
+                assert!(line.len() <= MAX_LINE_BYTES, "{escaped:?}");
+                assert_eq!(parse(&line)["truncated"], true, "{escaped:?}");
+            }
+            assert!(text(in_fields).ends_with(" truncated=true"), "{escaped:?}");
+        }
+    }
+}
+
 struct Refuses;
 
 impl Write for Refuses {
