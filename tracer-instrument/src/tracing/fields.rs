@@ -7,6 +7,7 @@ use std::{
     cell::Cell,
     error::Error,
     fmt::{self, Write as _},
+    mem,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
 };
@@ -17,6 +18,9 @@ use tracer_core::{AttributeRef, ValueRef};
 
 /// Sources of an error that are followed: one that is its own source has no last one.
 const MAX_CAUSES: usize = 32;
+
+/// What one `Debug` or `Display` may write: the rest is cut, so that one without an end ends.
+const MAX_TEXT_BYTES: usize = 256 * 1024;
 
 /// More than that is not kept for the next span: one long field must not hold memory for good.
 const KEPT_BYTES: usize = 16 * 1024;
@@ -39,6 +43,44 @@ pub(super) fn with<T>(work: impl FnOnce(&mut Fields) -> T) -> T {
         let _ = SPARE.try_with(|spare| spare.set(Some(fields)));
     }
     result
+}
+
+/// Calls foreign code; `None` if it panics.
+fn isolated<T>(call: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(call))
+        // What a panic carries may panic again when it is dropped.
+        .map_err(mem::forget)
+        .ok()
+}
+
+/// Appends what foreign code says, at most [`MAX_TEXT_BYTES`]; whether it succeeds or is cut.
+fn write(text: &mut String, value: fmt::Arguments<'_>) -> bool {
+    let end = text.len() + MAX_TEXT_BYTES;
+    let mut limited = Limited {
+        text,
+        end,
+        is_full: false,
+    };
+    matches!(isolated(|| limited.write_fmt(value)), Some(Ok(()))) || limited.is_full
+}
+
+struct Limited<'t> {
+    text: &'t mut String,
+    end: usize,
+    is_full: bool,
+}
+
+impl fmt::Write for Limited<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.end.saturating_sub(self.text.len());
+        let fits = text.get(..text.floor_char_boundary(room));
+        self.text.push_str(fits.unwrap_or_default());
+        self.is_full |= text.len() > room;
+        match self.is_full {
+            true => Err(fmt::Error),
+            false => Ok(()),
+        }
+    }
 }
 
 /// What the fields said.
@@ -77,10 +119,8 @@ enum Item {
 
 impl Fields {
     fn clear(&mut self) {
-        let (mut text, mut attributes) = (
-            std::mem::take(&mut self.text),
-            std::mem::take(&mut self.attributes),
-        );
+        let (mut text, mut attributes) =
+            (mem::take(&mut self.text), mem::take(&mut self.attributes));
         text.clear();
         attributes.clear();
         *self = Self {
@@ -140,9 +180,7 @@ impl Fields {
     /// Writes what foreign code says. `None` if it panics or fails, which then costs this field.
     fn write(&mut self, value: fmt::Arguments<'_>) -> Option<Range<usize>> {
         let start = self.text.len();
-        let text = &mut self.text;
-        let written = catch_unwind(AssertUnwindSafe(|| text.write_fmt(value)));
-        if matches!(written, Ok(Ok(()))) {
+        if write(&mut self.text, value) {
             return Some(start..self.text.len());
         }
         self.text.truncate(start);
@@ -154,15 +192,17 @@ impl Fields {
         let Some(message) = self.write(format_args!("{error}")) else {
             return;
         };
-        let causes = catch_unwind(AssertUnwindSafe(|| {
+        let causes = isolated(|| {
             let mut causes = Vec::new();
             let mut source = error.source();
             while let Some(cause) = source.filter(|_| causes.len() < MAX_CAUSES) {
-                causes.push(StringValue::from(cause.to_string()));
+                let mut text = String::new();
+                let _ = write(&mut text, format_args!("{cause}"));
+                causes.push(StringValue::from(text));
                 source = cause.source();
             }
             causes
-        }));
+        });
         let causes = Value::Array(causes.unwrap_or_default().into());
         self.push(field, Item::Text(message.clone()));
         let start = self.text.len();

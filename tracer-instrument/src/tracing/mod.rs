@@ -30,7 +30,7 @@
 //! - Events become events of the span that they are in, with `level` and `target`; one of the level
 //!   `ERROR` sets an error status. `follows_from` makes links.
 //! - [`OpenTelemetrySpanExt`] sets parents from headers, adds links, attributes and events.
-//! - A field whose `Debug` panics is left out. One whose `Debug` logs or makes spans may do so.
+//! - A field whose `Debug` panics is left out; one that writes more than 256 KiB is cut. One whose `Debug` logs or makes spans may do so.
 //! - A span that a filter keeps from the layer is passed over: its children have its parent.
 //!
 //! One layer of ours on a registry; a second one finds the spans taken. [`migration`] tells what is

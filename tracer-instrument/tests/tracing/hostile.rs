@@ -1,6 +1,6 @@
 //! Fields that panic, and orders that nobody expects.
 
-use std::fmt;
+use std::{fmt, panic::resume_unwind};
 
 use opentelemetry::{Context, trace::TraceContextExt as _};
 use tracing::{info, info_span};
@@ -114,4 +114,72 @@ fn second_layer_on_a_registry_leaves_the_spans_to_the_first() {
         1
     );
     assert_eq!((one.spans().len(), two.spans().len()), (2, 0));
+}
+
+struct PanicsAtDrop;
+
+impl Drop for PanicsAtDrop {
+    fn drop(&mut self) {
+        resume_unwind(Box::new("dropped"));
+    }
+}
+
+/// Panics with what panics when it is dropped.
+struct PanicsTwice;
+
+impl fmt::Debug for PanicsTwice {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        resume_unwind(Box::new(PanicsAtDrop))
+    }
+}
+
+impl fmt::Display for PanicsTwice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("twice")
+    }
+}
+
+impl std::error::Error for PanicsTwice {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        resume_unwind(Box::new(PanicsAtDrop))
+    }
+}
+
+#[test]
+fn payload_that_panics_costs_the_field_too() {
+    let spans = ours(|| {
+        let error: &(dyn std::error::Error + 'static) = &PanicsTwice;
+        let _span = info_span!("work", bad = ?PanicsTwice, error, after = "2").entered();
+        info!("{:?}", PanicsTwice);
+    });
+    let [span] = spans.try_into().expect("one span");
+    let attributes = map(&span.attributes);
+    assert_eq!(attributes.get("bad"), None);
+    assert_eq!(attributes["error"], "twice".into());
+    assert_eq!(attributes["after"], "2".into());
+}
+
+/// Never ends by itself.
+struct Endless;
+
+impl fmt::Debug for Endless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for _ in 0..100_000_000 {
+            f.write_str("again ")?;
+        }
+        panic!("nobody stopped it")
+    }
+}
+
+#[test]
+fn endless_field_is_cut() {
+    let spans = ours(|| {
+        let _span = info_span!("work", endless = ?Endless, after = "2").entered();
+        info!("{:?}", Endless);
+    });
+    let [span] = spans.try_into().expect("one span");
+    let attributes = map(&span.attributes);
+    assert!(attributes["endless"].as_str().starts_with("again again"));
+    assert_eq!(attributes["after"], "2".into());
+    assert!(span.events[0].name.starts_with("again again"));
 }
