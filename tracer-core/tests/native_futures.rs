@@ -170,6 +170,15 @@ fn futures_method_does_not_hide_that_of_tracers() {
 }
 
 #[test]
+fn what_is_inside_is_not_printed() {
+    let trace = TestProvider::new();
+    let stream = WithSpan::new(stream::iter(["secret"]), start_span!("x"));
+    assert_eq!(format!("{stream:?}"), "WithSpan { .. }");
+    drop(stream);
+    trace.balance();
+}
+
+#[test]
 fn span_whose_context_others_keep_ends_with_its_future() {
     let trace = TestProvider::new();
     let kept = runtime().block_on(async { Context::current() }.in_span(start_span!("x")));

@@ -37,7 +37,6 @@ where
 }
 
 /// A `Context`, and the provider of its span.
-#[derive(Clone, Debug)]
 pub(super) struct Carried {
     context: Context,
     provider: Option<Arc<Shared>>,

@@ -1,6 +1,7 @@
 //! Futures, streams and sinks that carry a span.
 
 use std::{
+    fmt,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -58,7 +59,6 @@ pub trait InSpan: Future + Sized {
 impl<T: Future> InSpan for T {}
 
 /// How a span ends that is the `Context`'s: with a time, because the API would read the wall clock.
-#[derive(Debug)]
 struct End {
     shared: Arc<Shared>,
     anchor: Anchor,
@@ -93,7 +93,6 @@ pin_project! {
     /// # }).ok_or("not ready")??;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct WithSpan<T> {
         // `None` while it is dropped.
@@ -116,6 +115,13 @@ pin_project! {
             let _entered = this.carried.enter();
             this.inner.set(None);
         }
+    }
+}
+
+// What is inside may hold secrets, and a tracestate is a stranger's.
+impl<T> fmt::Debug for WithSpan<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WithSpan").finish_non_exhaustive()
     }
 }
 
