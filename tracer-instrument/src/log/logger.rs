@@ -8,7 +8,7 @@ use super::{SERVICE_NAME, SPAN_ID, TRACE_FLAGS, TRACE_ID, TraceFields};
 /// Adds the ids of the trace and the service's name to the key-values of every record, for the logger inside.
 ///
 /// They come after the record's own, so a logger that makes a map of them keeps ours. Loggers that print no key-values
-/// print nothing new.
+/// print nothing new: `env_logger` prints them with its feature `kv` only.
 ///
 /// # Cost
 ///
