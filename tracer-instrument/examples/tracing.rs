@@ -5,14 +5,14 @@
 //! Applications call `tracer_export::init()`, which makes the provider and sets it; here spans are kept
 //! in memory and printed as a tree.
 
-use std::time::Duration;
-
 use opentelemetry::{
     Context,
     trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState},
 };
-use opentelemetry_sdk::trace::{InMemorySpanExporter, SpanData};
-use tracer_core::{TracerProvider, sdk::SdkExporter};
+use tracer_core::{
+    TracerProvider,
+    testing::{InMemoryExporter, tree},
+};
 use tracer_instrument::tracing::{OpenTelemetrySpanExt, SetParentError, layer};
 use tracing::{info, instrument, level_filters::LevelFilter};
 use tracing_subscriber::{Layer, layer::SubscriberExt};
@@ -34,10 +34,8 @@ fn charge(order: u64) -> Result<u64, std::num::TryFromIntError> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let memory = InMemorySpanExporter::default();
-    let provider = TracerProvider::builder()
-        .exporter(SdkExporter::new(memory.clone()))
-        .build()?;
+    let memory = InMemoryExporter::new();
+    let provider = TracerProvider::builder().exporter(memory.clone()).build()?;
     provider.set_global();
 
     // Beside other layers, with a level of its own.
@@ -53,28 +51,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
     handle(Context::new().with_remote_span_context(caller), 1000)?;
 
-    provider.force_flush(Duration::from_secs(5))?;
-    let spans = memory.get_finished_spans()?;
-    for root in spans.iter().filter(|span| span.parent_span_is_remote) {
-        print(&spans, root, 0);
-    }
+    print!("{}", tree(&memory.spans_of(&provider)));
     Ok(())
-}
-
-fn print(spans: &[SpanData], span: &SpanData, depth: usize) {
-    let indent = "  ".repeat(depth);
-    println!(
-        "{indent}{} {:?} {:?}",
-        span.name, span.span_kind, span.status
-    );
-    for attribute in &span.attributes {
-        println!("{indent}  {} = {}", attribute.key, attribute.value);
-    }
-    for event in span.events.iter() {
-        println!("{indent}  event {:?}", event.name);
-    }
-    let id = span.span_context.span_id();
-    for child in spans.iter().filter(|child| child.parent_span_id == id) {
-        print(spans, child, depth + 1);
-    }
 }

@@ -20,8 +20,38 @@
 //!
 //! # In tests
 //!
-//! Give [`TraceConfig::tracer_provider`] the provider of the test, as `TestProvider::provider` of `tracer-core`, and read
-//! the body of the response to its end, as a client does: one that is dropped unread is `cancelled`.
+//! Give the layer the provider of the test, and read the body of the response to its end, as a client does: one that is
+//! dropped unread is `cancelled`.
+//!
+//! ```
+//! use axum::body::{Body, to_bytes};
+//! use axum::http::Request;
+//! use axum::{Router, routing::get};
+//! use tower::ServiceExt as _;
+//! use tracer_core::span;
+//! use tracer_core::testing::{TestProvider, assert_trace};
+//!
+//! // #[tokio::test]
+//! async fn stock_is_looked_up() -> Result<(), Box<dyn std::error::Error>> {
+//!     let trace = TestProvider::new();
+//!     let layer = tracer_instrument::axum::config().tracer_provider(trace.provider()).build()?;
+//!     let look_up = async || {
+//!         let _span = span!("look up");
+//!         "12"
+//!     };
+//!     let app = Router::new().route("/stock/{sku}", get(look_up)).layer(layer);
+//!     let response = app.oneshot(Request::get("/stock/tea").body(Body::empty())?).await?;
+//!     assert_eq!(to_bytes(response.into_body(), 100).await?, "12");
+//!     assert_trace!(trace, r#"
+//!         "GET /stock/{sku}" server
+//!             http.response.status_code = 200
+//!             "look up"
+//!     "#);
+//!     Ok(())
+//! }
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(stock_is_looked_up())?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! [tower]: https://docs.rs/tower
 
