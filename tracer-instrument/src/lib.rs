@@ -80,6 +80,8 @@ pub mod tracing;
 pub mod zpages;
 
 mod error;
+#[cfg(any(feature = "log-fmt", feature = "tracing"))]
+mod foreign;
 #[cfg(feature = "tower")]
 mod forwarded;
 #[cfg(any(feature = "reqwest", feature = "tower"))]

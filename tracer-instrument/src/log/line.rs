@@ -2,11 +2,11 @@
 
 use std::cell::Cell;
 use std::fmt::{self, Arguments, Write as _};
-use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
+
+use crate::foreign::isolated;
 
 /// A line gets no longer, but for what closes it. What collects logs takes 256 KiB a line at most.
 pub(super) const MAX_LINE_BYTES: usize = 256 * 1024;
@@ -128,11 +128,7 @@ impl Line {
         let written = if let Some(text) = value.as_str() {
             escaping.write_str(text)
         } else {
-            catch_unwind(AssertUnwindSafe(|| escaping.write_fmt(value))).unwrap_or_else(|payload| {
-                // What a panic carries may panic again when it is dropped.
-                mem::forget(payload);
-                Err(fmt::Error)
-            })
+            isolated(|| escaping.write_fmt(value)).unwrap_or(Err(fmt::Error))
         };
         if self.is_cut {
             self.text.push('…');

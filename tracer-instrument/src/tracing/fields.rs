@@ -9,12 +9,13 @@ use std::{
     fmt::{self, Write as _},
     mem,
     ops::Range,
-    panic::{AssertUnwindSafe, catch_unwind},
 };
 
 use ::tracing::field::{Field, Visit};
 use opentelemetry::{StringValue, Value, trace::SpanKind};
 use tracer_core::{AttributeRef, ValueRef};
+
+use crate::foreign::isolated;
 
 /// Sources of an error that are followed: one that is its own source has no last one.
 const MAX_CAUSES: usize = 32;
@@ -43,14 +44,6 @@ pub(super) fn with<T>(work: impl FnOnce(&mut Fields) -> T) -> T {
         let _ = SPARE.try_with(|spare| spare.set(Some(fields)));
     }
     result
-}
-
-/// Calls foreign code; `None` if it panics.
-fn isolated<T>(call: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(call))
-        // What a panic carries may panic again when it is dropped.
-        .map_err(mem::forget)
-        .ok()
 }
 
 /// Appends what foreign code says, at most [`MAX_TEXT_BYTES`]; whether it succeeds or is cut.
