@@ -1,6 +1,7 @@
 //! Which hosts are told what.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use opentelemetry::baggage::{BaggageExt, BaggageMetadata, KeyValueMetadata};
 use opentelemetry::{Context, Key, StringValue};
@@ -14,7 +15,7 @@ use crate::error::Error;
 ///
 /// A pattern is a host name or address (`api.example.com`, `10.0.0.7`, `::1`), or `*.` and a domain
 /// for every name below it, at any depth and without the domain itself; `*` alone is every host.
-/// Case, a dot at the end and the port of a URL do not matter. No pattern at all is no host.
+/// Case, a dot at the end and the spelling of an address do not matter. No pattern at all is no host.
 ///
 /// # Examples
 ///
@@ -147,6 +148,8 @@ impl Hosts {
 #[derive(Clone, Debug)]
 enum Pattern {
     Any,
+    /// One address has many spellings.
+    Address(IpAddr),
     Exact(String),
     /// With the dot in front.
     Below(String),
@@ -164,9 +167,11 @@ impl Pattern {
         let name = plain(name);
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         let is_host = name.bytes().all(is_name) && !name.starts_with('.') && !name.is_empty();
-        let is_address = !below && name.parse::<std::net::IpAddr>().is_ok();
+        if !below && let Ok(address) = name.parse() {
+            return Some(Self::Address(address));
+        }
         match below {
-            _ if !is_host && !is_address => None,
+            _ if !is_host => None,
             true => Some(Self::Below(format!(".{name}"))),
             false => Some(Self::Exact(name.to_owned())),
         }
@@ -175,6 +180,7 @@ impl Pattern {
     fn matches(&self, host: &str) -> bool {
         match self {
             Self::Any => true,
+            Self::Address(address) => host.parse() == Ok(*address),
             Self::Exact(name) => host.eq_ignore_ascii_case(name),
             Self::Below(domain) => {
                 let start = host.len().checked_sub(domain.len());
@@ -242,6 +248,14 @@ mod tests {
         check("10.0.0.7", &["10.0.0.7"], &["10.0.0.70", "110.0.0.7"]);
         check("[::1]", &["::1", "[::1]"], &["::2"]);
         check("::1", &["[::1]"], &[]);
+        // RFC 5952: one address, written in other ways.
+        check(
+            "[2001:0DB8:0:0:0:0:0:1]",
+            &["2001:db8::1", "[2001:db8::0001]"],
+            &["2001:db8::2"],
+        );
+        // As a URL has it, and as people write it.
+        check("::ffff:10.0.0.7", &["[::ffff:a00:7]"], &["10.0.0.7"]);
     }
 
     #[test]
