@@ -45,6 +45,8 @@
 //! | a field whose `Debug` panics | the panic reaches the caller | the field is left out | tracing must not end a request |
 //! | `parent: None` where telemetry is suppressed | a root, which is exported | not recorded | exporters must not trace themselves |
 //! | sampler, processor | see fields as `String`s, run when the span is entered first or closed | the same moment; the fields are decoded for a custom sampler only | cost |
+//! | `follows_from` the span itself | waits for ever | a link | |
+//! | an event in a span that is entered again inside another | goes to the other, whereas spans are children of the first | goes to the first | it is where spans go |
 //! | two layers on one registry | panic | the first records, the second does not | |
 //! | counts of events that were filtered (`with_counting_event_filter`) | on request | not there | a filter on the layer does the rest |
 //! | `get_otel_context(id, dispatch)` | there | not there | [`context()`](super::OpenTelemetrySpanExt::context) needs no dispatcher |

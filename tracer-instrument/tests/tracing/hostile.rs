@@ -183,3 +183,30 @@ fn endless_field_is_cut() {
     assert_eq!(attributes["after"], "2".into());
     assert!(span.events[0].name.starts_with("again again"));
 }
+
+/// The peer waits for ever.
+#[test]
+fn span_that_follows_from_itself_has_a_link() {
+    let spans = ours(|| {
+        let span = info_span!("work");
+        span.follows_from(&span);
+    });
+    let [span] = spans.try_into().expect("one span");
+    assert_eq!(span.links[0].span_context, span.span_context);
+}
+
+/// The peer makes spans in the one that is entered again, and adds events to the one between.
+#[test]
+fn span_that_is_entered_again_has_what_happens_in_it() {
+    let ours = Ours::new();
+    ours.run(|| {
+        let (outer, inner) = (info_span!("outer"), info_span!("inner"));
+        let (_outer, _inner, _again) = (outer.enter(), inner.enter(), outer.enter());
+        info!("event");
+        drop(info_span!("child"));
+    });
+    let outer = ours.span("outer");
+    assert_eq!(outer.events[0].name, "event");
+    let child = ours.span("child");
+    assert_eq!(child.parent_span_id, outer.span_context.span_id());
+}
