@@ -30,8 +30,9 @@ use super::{SERVICE_NAME, SPAN_ID, TRACE_FLAGS, TRACE_ID, TraceFields};
 ///
 /// - The names are those that collectors and log stores look for: `severity` (with the short names of OpenTelemetry's
 ///   log data model) and not `level`, `timestamp` in UTC (RFC 3339, microseconds), `message`. What the service knows
-///   stands before what an event brings, and an event's fields stand apart, so none can pose as an id. Fields of spans
-///   are in the trace and not repeated.
+///   stands before what an event brings, and in JSON an event's fields stand apart, so none can pose as an id. In text
+///   they can, in a line without a span: ids stand before the target, and what comes after it is the event's. Names that
+///   an event has twice are there twice. Fields of spans are in the trace and not repeated.
 /// - An event is one line and JSON is valid, whatever the event holds: line breaks, controls and terminal sequences are
 ///   escaped. A value whose `Debug` panics or fails is `<unprintable>`; NaN and infinities are strings; integers of
 ///   128 bits are, too.
