@@ -94,11 +94,9 @@ macro_rules! __start {
         #[allow(unused_mut)]
         let mut starting =
             $crate::__site!().start($name, $crate::__private::Options::new() $($options)*);
-        $(
-            if starting.is_recording() {
-                starting.set($($key)::+, &$value);
-            }
-        )*
+        if starting.is_recording() {
+            $(starting.set($($key)::+, &$value);)*
+        }
         starting.$how()
     }};
     ($how:ident [$($options:tt)*] $($rest:tt)*) => {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use opentelemetry::{
-    Context, InstrumentationScope, Key,
+    Context, InstrumentationScope,
     trace::{Span as _, SpanContext, SpanKind, TraceContextExt as _},
 };
 
@@ -139,18 +139,34 @@ impl Site {
         name: impl Into<Cow<'static, str>>,
         options: Options<'_>,
     ) -> Starting {
+        let name = name.into();
+        if let (Cow::Borrowed(name), Choice::Current) = (&name, &options.parent) {
+            let kind = otlp_kind(options.kind.as_ref());
+            if let Some((span, home)) = slot::start(name, kind, |shared| self.scope(shared)) {
+                return Starting {
+                    span,
+                    home,
+                    told: None,
+                };
+            }
+        }
+        self.start_slowly(&name, &options)
+    }
+
+    #[cold]
+    fn start_slowly(&self, name: &str, options: &Options<'_>) -> Starting {
         let Here {
             is_suppressed,
             parent: current,
             home,
         } = slot::here();
-        let (span, context, home) = match options.parent {
+        let (span, context, home) = match &options.parent {
             Choice::Current => (current, None, home),
             Choice::Root => (SpanContext::NONE, None, slot::default_home()),
-            Choice::Span(span) => (span.clone(), None, slot::default_home()),
+            Choice::Span(span) => (SpanContext::clone(span), None, slot::default_home()),
             Choice::Context(context) => {
                 let span = context.span().span_context().clone();
-                (span, Some(context), slot::default_home())
+                (span, Some(*context), slot::default_home())
             }
         };
         if is_suppressed || context.is_some_and(Context::is_telemetry_suppressed) {
@@ -159,9 +175,8 @@ impl Site {
         let Some(home) = home else {
             return Starting::of(Span::non_recording(|context| *context = span));
         };
-        let name = name.into();
         let request = Request {
-            name: &name,
+            name,
             kind: options.kind.as_ref(),
             ..Request::default()
         };
@@ -246,6 +261,7 @@ impl<'a> IntoParent<'a> for Option<&'a SpanContext> {
 #[derive(Debug)]
 pub struct Starting {
     span: Span,
+    /// The provider, if the span does not record or processors are to see it.
     home: Option<Home>,
     /// What processors are given as its parent; `None` once they were, and where there are none.
     told: Option<Context>,
@@ -266,9 +282,10 @@ impl Starting {
     }
 
     /// Sets an attribute.
-    pub fn set(&mut self, key: impl Into<Key>, value: &(impl Typed + ?Sized)) {
-        let (key, value) = (key.into(), value.value());
-        let attribute = AttributeRef::new(key.as_str(), value.as_ref());
+    #[inline]
+    pub fn set(&mut self, key: impl AsRef<str>, value: &(impl Typed + ?Sized)) {
+        let value = value.value();
+        let attribute = AttributeRef::new(key.as_ref(), value.as_ref());
         self.span.set_attribute_ref(attribute);
     }
 
@@ -276,7 +293,10 @@ impl Starting {
     pub fn enter(mut self) -> LocalSpan {
         self.tell();
         let span = mem::replace(&mut self.span, Span::gone());
-        LocalSpan::enter(span, self.home.as_ref().map(|home| &home.shared))
+        let home = self.home.take();
+        // Nothing is left in it, which its drop takes a while to find out.
+        mem::forget(self);
+        LocalSpan::enter(span, home.as_ref().map(|home| &home.shared))
     }
 
     /// The span itself.
@@ -285,7 +305,15 @@ impl Starting {
         mem::replace(&mut self.span, Span::gone())
     }
 
+    #[inline]
     fn tell(&mut self) {
+        if self.told.is_some() {
+            self.tell_slowly();
+        }
+    }
+
+    #[cold]
+    fn tell_slowly(&mut self) {
         if let Some(context) = self.told.take()
             && let Some(home) = &self.home
         {

@@ -1,6 +1,6 @@
 //! One place of the stack.
 
-use std::{num::NonZeroU64, sync::Arc};
+use std::{mem, num::NonZeroU64, sync::Arc};
 
 use opentelemetry::{
     SpanId,
@@ -21,7 +21,7 @@ pub(super) struct Frame {
     pub(super) seen: SpanId,
     /// `None` before it was ever used.
     pub(super) place: Option<Place>,
-    /// That of `Held::Light`; else of some earlier one.
+    /// That of `Held::Light`, the ids of `Held::Parent`; else of some earlier one.
     pub(super) light: Light,
 }
 
@@ -53,6 +53,8 @@ impl Place {
 pub(crate) enum Held {
     /// The span, as long as it is nothing but a name and two times.
     Light,
+    /// A span of nobody, which passes its parent on.
+    Parent,
     /// The span.
     Span(Span),
     /// A span that is ending, which foreign code sees, or nothing more than a parent.
@@ -76,10 +78,19 @@ impl Default for Frame {
 }
 
 impl Frame {
+    /// Fills a frame that holds nothing.
+    #[inline(always)]
+    pub(super) fn hold(&mut self, held: Held) {
+        debug_assert!(matches!(self.held, Held::Nothing));
+        // So there is nothing to drop, which an assignment takes a tenth of a start to find out.
+        mem::forget(mem::replace(&mut self.held, held));
+    }
+
     /// The context of a span that is held here.
     pub(super) fn span_context(&self) -> Option<SpanContext> {
         match &self.held {
             Held::Light => Some(self.light.span_context()),
+            Held::Parent => Some(self.light.parent().span_context()),
             Held::Span(span) => Some(span.span_context().clone()),
             Held::Context(span) => Some(SpanContext::clone(span)),
             Held::Attached | Held::Nothing => None,
@@ -90,6 +101,7 @@ impl Frame {
     pub(super) fn is(&self, id: SpanId) -> bool {
         match &self.held {
             Held::Light => self.light.span_id() == id,
+            Held::Parent => self.light.parent_id() == id,
             Held::Span(span) => span.span_context().span_id() == id,
             Held::Context(span) => span.span_id() == id,
             Held::Attached | Held::Nothing => false,
@@ -101,6 +113,7 @@ impl Frame {
     pub(super) fn ids(&self, active: &SpanContext) -> Option<Ids> {
         match &self.held {
             Held::Light => Some(self.light.ids()),
+            Held::Parent => Some(self.light.parent()),
             Held::Span(span) => Ids::of(span.span_context()),
             Held::Context(span) => Ids::of(span),
             Held::Attached => Ids::of(active),

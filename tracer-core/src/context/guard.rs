@@ -106,7 +106,7 @@ impl LocalSpan {
             At::Slot(place) => match slot::leave(*place) {
                 Held::Span(span) => span,
                 Held::Context(context) => Span::non_recording(|space| *space = *context),
-                Held::Light | Held::Attached | Held::Nothing => Span::gone(),
+                Held::Light | Held::Parent | Held::Attached | Held::Nothing => Span::gone(),
             },
             At::Here(span) => mem::replace(span.get_mut(), Span::gone()),
         }
@@ -121,6 +121,7 @@ impl LocalSpan {
     }
 
     /// Works on the span. `work` must call no foreign code.
+    #[inline]
     fn change<T>(&self, work: impl FnOnce(&mut Span) -> T) -> Option<T> {
         match &self.at {
             At::Slot(place) => slot::change(*place, work),
@@ -276,8 +277,7 @@ impl Span {
     /// # Ok::<(), tracer_core::ConfigError>(())
     /// ```
     pub fn enter(self) -> LocalSpan {
-        let provider = self.shared().cloned();
-        LocalSpan::enter(self, provider.as_ref())
+        LocalSpan::enter(self, None)
     }
 
     /// Runs `work` while this span is current. If it panics, the span ends.

@@ -25,7 +25,7 @@ use crate::{
     ids::{RANDOM, new_ids, new_span_id},
     local,
     provider::Shared,
-    span::{Span, record::Head},
+    span::{Span, record::Head, recording::Recording},
 };
 
 /// What a child takes over from its parent.
@@ -53,6 +53,16 @@ impl Ids {
             is_remote: parent.is_remote(),
         })
     }
+
+    pub(super) fn span_context(&self) -> SpanContext {
+        let Self {
+            trace_id,
+            span_id,
+            flags,
+            is_remote,
+        } = *self;
+        SpanContext::new(trace_id, span_id, flags, is_remote, TraceState::NONE)
+    }
 }
 
 /// The span.
@@ -70,6 +80,40 @@ impl Light {
     /// Starts a span, counted if it is sampled. Writes it in place, over an earlier one.
     #[inline(always)]
     pub(super) fn start(
+        &mut self,
+        shared: &Arc<Shared>,
+        parent: Ids,
+        name: &'static str,
+        kind: u8,
+        scope: impl FnOnce(&Shared) -> u32,
+    ) {
+        self.begin(shared, parent, name, kind, scope);
+        if self.is_sampled() {
+            local::count_start(shared);
+        }
+    }
+
+    /// Starts a span that is to have more than a name, for whoever takes it.
+    #[inline(always)]
+    pub(super) fn start_span(
+        shared: &Arc<Shared>,
+        parent: Ids,
+        name: &'static str,
+        kind: u8,
+        scope: impl FnOnce(&Shared) -> u32,
+    ) -> Span {
+        let mut light = Self::default();
+        light.begin(shared, parent, name, kind, scope);
+        if light.is_sampled() {
+            light.recorded(local::start(shared))
+        } else {
+            Span::non_recording(|context| *context = light.span_context())
+        }
+    }
+
+    /// The same without counting it.
+    #[inline(always)]
+    fn begin(
         &mut self,
         shared: &Arc<Shared>,
         parent: Ids,
@@ -97,8 +141,32 @@ impl Light {
         self.name = name;
         self.anchor = shared.clock.anchor();
         self.born = fork::generation();
-        local::count_start(shared);
         head.start_unix_nanos = self.anchor.wall(shared.clock.monotonic_nanos());
+    }
+
+    /// Starts nothing: keeps what is passed on from the parent, to be found by `parent`.
+    #[inline]
+    pub(super) fn pass_on(&mut self, parent: Ids) {
+        let head = &mut self.head;
+        head.trace_id = parent.trace_id;
+        head.parent_span_id = parent.span_id;
+        head.flags = parent.flags.to_u8();
+        head.set_parent_is_remote(parent.is_remote);
+    }
+
+    #[inline]
+    pub(super) fn parent_id(&self) -> SpanId {
+        self.head.parent_span_id
+    }
+
+    /// The ids of the parent.
+    #[inline]
+    pub(super) fn parent(&self) -> Ids {
+        Ids {
+            span_id: self.head.parent_span_id,
+            is_remote: self.head.parent_is_remote(),
+            ..self.ids()
+        }
     }
 
     /// Ends the span: hands it to the worker if it is sampled.
@@ -130,26 +198,18 @@ impl Light {
             shared.count_forked();
             return None;
         }
-        let mut recording = local::spare(shared);
+        Some(self.recorded(local::spare(shared)))
+    }
+
+    #[inline(always)]
+    fn recorded(&self, mut recording: Box<Recording>) -> Span {
         *recording.context_mut() = self.span_context();
         recording.begin_with(self.head, self.name, self.anchor);
-        Some(Span::recording(recording))
+        Span::recording(recording)
     }
 
     pub(super) fn span_context(&self) -> SpanContext {
-        let Head {
-            trace_id,
-            span_id,
-            flags,
-            ..
-        } = self.head;
-        SpanContext::new(
-            trace_id,
-            span_id,
-            TraceFlags::new(flags),
-            false,
-            TraceState::NONE,
-        )
+        self.ids().span_context()
     }
 
     #[inline]

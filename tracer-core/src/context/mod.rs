@@ -34,6 +34,7 @@ mod guard;
 pub(crate) mod homes;
 mod light;
 pub(crate) mod slot;
+mod stack;
 
 pub mod task;
 

@@ -1,45 +1,24 @@
 //! The spans that are entered on this thread, and the provider for new ones.
 
-use std::{
-    cell::{Cell, RefCell},
-    mem,
-    sync::Arc,
-};
+use std::{cell::RefCell, mem, sync::Arc};
 
 use opentelemetry::{
-    Context, SpanId,
+    Context,
     trace::{Span as _, SpanContext, TraceContextExt as _},
 };
 
 use super::{
-    frame::{Frame, Held, Place},
-    homes::{Home, HomeAt, Homes},
-    light::Ids,
+    frame::{Held, Place},
+    homes::Home,
+    light::Light,
+    stack::Stack,
 };
-use crate::{foreign::isolated, provider::Shared, span::Span};
+use crate::{provider::Shared, span::Span};
+
+pub(crate) use super::stack::is_in_use;
 
 thread_local! {
-    /// How many places of the stack are taken. Has nothing to drop, so tracers may ask at every
-    /// moment.
-    static TAKEN: Cell<usize> = const { Cell::new(0) };
-    static SLOT: RefCell<Slot> = RefCell::new(Slot::new());
-}
-
-/// Whether a span was entered on this thread.
-#[inline]
-pub(crate) fn is_in_use() -> bool {
-    TAKEN.get() > 0
-}
-
-struct Slot {
-    /// Those below `len` are the stack. The rest is kept to be written in place, which takes a third
-    /// of the time that moving a frame into a `Vec` does.
-    frames: Vec<Frame>,
-    /// Invariant: at most `frames.len()`.
-    len: usize,
-    /// That of the latest frame.
-    serial: u64,
-    homes: Homes,
+    static SLOT: RefCell<Stack> = RefCell::new(Stack::new());
 }
 
 /// Where a new span finds itself.
@@ -53,7 +32,7 @@ pub(crate) struct Here {
 /// Runs `work` with the slot. `None` while the thread is torn down, and while foreign code that is
 /// dropped with a provider runs inside.
 #[inline(always)]
-fn with<T>(work: impl FnOnce(&mut Slot) -> Option<T>) -> Option<T> {
+fn with<T>(work: impl FnOnce(&mut Stack) -> Option<T>) -> Option<T> {
     SLOT.try_with(|slot| work(&mut *slot.try_borrow_mut().ok()?))
         .ok()
         .flatten()
@@ -115,15 +94,20 @@ pub(crate) fn newest_home() -> Option<Arc<Shared>> {
     })
 }
 
-/// Makes a span current; gives it back where there is no slot.
+/// Makes a span current, of this provider if it does not record; gives it back where there is no
+/// slot.
 pub(crate) fn enter(held: Held, provider: Option<&Arc<Shared>>) -> Result<Place, Held> {
     let mut held = Some(held);
     let place = with(|slot| {
         let is_unused = slot.len == 0;
+        let provider = match &held {
+            Some(Held::Span(span)) => span.shared().or(provider),
+            _ => provider,
+        };
         let home = provider.map(|provider| slot.homes.of(provider, is_unused));
         let seen = Context::map_current(|context| context.span().span_context().span_id());
         let (place, frame, _) = slot.push(home, seen)?;
-        frame.held = held.take().unwrap_or(Held::Nothing);
+        frame.hold(held.take().unwrap_or(Held::Nothing));
         Some(place)
     });
     place.ok_or_else(|| held.unwrap_or(Held::Nothing))
@@ -138,34 +122,76 @@ pub(crate) fn enter_light(
 ) -> Option<Place> {
     with(|slot| {
         let (parent, home, seen) = Context::map_current(|context| slot.look(context))?;
-        let (place, frame, homes) = slot.push(Some(home), seen)?;
-        let provider = homes.get(home)?;
-        frame
-            .light
-            .start(&provider.shared, parent, name, kind, scope);
-        frame.held = Held::Light;
+        let (place, frame, homes) = slot.push(home, seen)?;
+        match home.and_then(|home| homes.get(home)) {
+            Some(provider) if !provider.shared.is_closed() => {
+                let shared = &provider.shared;
+                frame.light.start(shared, parent, name, kind, scope);
+                frame.hold(Held::Light);
+            }
+            _ => {
+                frame.light.pass_on(parent);
+                frame.hold(Held::Parent);
+            }
+        }
         Some(place)
+    })
+}
+
+/// Starts a span as a child of what is current, which is not made current. `None` in the same cases,
+/// and where no provider records it.
+pub(crate) fn start(
+    name: &'static str,
+    kind: u8,
+    scope: impl FnOnce(&Shared) -> u32,
+) -> Option<(Span, Option<Home>)> {
+    with(|slot| {
+        let (parent, home, _) = Context::map_current(|context| slot.look(context))?;
+        let home = slot.homes.get(home?)?;
+        if home.shared.is_closed() {
+            return None;
+        }
+        let span = Light::start_span(&home.shared, parent, name, kind, scope);
+        // One that records knows its provider.
+        let home = (!span.is_recording()).then(|| Home::clone(home));
+        Some((span, home))
     })
 }
 
 /// Takes what is at a place out of the stack, and ends it.
 #[inline]
 pub(crate) fn close(place: Place) {
-    let held = with(|slot| {
-        let Slot { frames, homes, .. } = slot;
+    let closed = with(|slot| {
+        let Stack { frames, homes, .. } = slot;
         let frame = frames.get_mut(place.at())?;
         if frame.place != Some(place) {
             return None;
         }
-        let held = if let (Held::Light, Some(home)) = (&frame.held, frame.home) {
-            frame.held = Held::Nothing;
-            frame.light.end(&homes.get(home)?.shared);
-            None
-        } else {
-            Some(mem::replace(&mut frame.held, Held::Nothing))
-        };
+        match (&frame.held, frame.home) {
+            (Held::Light, Some(home)) => {
+                frame.held = Held::Nothing;
+                frame.light.end(&homes.get(home)?.shared);
+            }
+            (Held::Parent, _) => frame.held = Held::Nothing,
+            _ => return None,
+        }
         slot.shrink();
-        held
+        Some(())
+    });
+    if closed.is_none() {
+        close_others(place);
+    }
+}
+
+/// The same for what has something to drop.
+// Of its own: what may have to be dropped costs the others a tenth of their instructions.
+#[inline(never)]
+fn close_others(place: Place) {
+    let held = with(|slot| {
+        let frame = slot.at(place)?;
+        let held = mem::replace(&mut frame.held, Held::Nothing);
+        slot.shrink();
+        Some(held)
     });
     // With it ends a span that has a recording, which foreign code may see.
     drop(held);
@@ -174,8 +200,10 @@ pub(crate) fn close(place: Place) {
 /// Takes what is at a place out of the stack.
 pub(crate) fn leave(place: Place) -> Held {
     let held = with(|slot| {
-        let held = slot.settled(place)?;
-        let held = mem::replace(held, Held::Nothing);
+        let held = match mem::replace(slot.settled(place)?, Held::Nothing) {
+            Held::Parent => Held::Context(Box::new(slot.at(place)?.light.parent().span_context())),
+            held => held,
+        };
         slot.shrink();
         Some(held)
     });
@@ -189,7 +217,7 @@ pub(crate) fn is_recording(place: Place) -> bool {
         Some(match &frame.held {
             Held::Light => frame.light.is_sampled(),
             Held::Span(span) => span.is_recording(),
-            Held::Context(_) | Held::Attached | Held::Nothing => false,
+            Held::Parent | Held::Context(_) | Held::Attached | Held::Nothing => false,
         })
     });
     recording == Some(true)
@@ -197,6 +225,7 @@ pub(crate) fn is_recording(place: Place) -> bool {
 
 /// Works on the span at a place. `work` must call no foreign code. `None` if it is gone, or does not
 /// record.
+#[inline]
 pub(crate) fn change<T>(place: Place, work: impl FnOnce(&mut Span) -> T) -> Option<T> {
     with(|slot| match slot.settled(place)? {
         Held::Span(span) => Some(work(span)),
@@ -245,126 +274,4 @@ pub(crate) fn remove_default(at: usize) {
         slot.homes.remove_default(at);
         Some(())
     });
-}
-
-impl Slot {
-    fn new() -> Self {
-        // The API's own local is made before this one, so it is dropped after it: while there is a
-        // slot, `Context` may be asked. Where it is gone already, asking panics.
-        isolated(|| Context::map_current(|_| ()));
-        Self {
-            frames: Vec::new(),
-            len: 0,
-            serial: 0,
-            homes: Homes::default(),
-        }
-    }
-
-    /// The innermost native span, if it is newer than the active one of the current `Context`.
-    #[inline]
-    fn newest_frame(&self, context: &Context) -> Option<&Frame> {
-        let frame = self.frames.get(self.len.checked_sub(1)?)?;
-        let active = context.span().span_context().span_id();
-        let is_newer = !context.has_active_span() || active == frame.seen || frame.is(active);
-        is_newer.then_some(frame)
-    }
-
-    /// Its context, if it has a valid one and is not in the `Context` anyway.
-    fn newest(&self, context: &Context) -> Option<SpanContext> {
-        let span = self.newest_frame(context)?.span_context()?;
-        span.is_valid().then_some(span)
-    }
-
-    fn home(&mut self, context: &Context) -> Option<HomeAt> {
-        let native = self.newest_frame(context).and_then(|frame| frame.home);
-        native.or_else(|| self.homes.for_roots())
-    }
-
-    /// What a span on which nothing is set takes over from its parent, its provider, and the active
-    /// span of the current `Context`.
-    #[inline(always)]
-    fn look(&mut self, context: &Context) -> Option<(Ids, HomeAt, SpanId)> {
-        if context.is_telemetry_suppressed() {
-            return None;
-        }
-        let active = context.span();
-        let active = active.span_context();
-        let (parent, home) = match self.newest_frame(context) {
-            Some(frame) => (frame.ids(active)?, frame.home?),
-            None => (Ids::of(active)?, self.homes.for_roots()?),
-        };
-        let provider = self.homes.get(home)?;
-        let may_be = provider.is_plain && !provider.shared.is_closed();
-        may_be.then(|| (parent, home, active.span_id()))
-    }
-
-    /// The next frame, to be filled.
-    #[inline(always)]
-    fn push(&mut self, home: Option<HomeAt>, seen: SpanId) -> Option<(Place, &mut Frame, &Homes)> {
-        let at = self.len;
-        if at == self.frames.len() {
-            self.grow();
-        }
-        let frame = self.frames.get_mut(at)?;
-        self.serial = self.serial.wrapping_add(1);
-        let place = Place::new(at, self.serial)?;
-        self.len += 1;
-        TAKEN.set(self.len);
-        frame.home = home;
-        frame.seen = seen;
-        frame.place = Some(place);
-        Some((place, frame, &self.homes))
-    }
-
-    #[cold]
-    fn grow(&mut self) {
-        self.frames.push(Frame::default());
-    }
-
-    /// Gives up the places above the last one that holds something.
-    #[inline(always)]
-    fn shrink(&mut self) {
-        while let Some(last) = self.len.checked_sub(1)
-            && matches!(self.frames.get(last), Some(frame) if matches!(frame.held, Held::Nothing))
-        {
-            self.len = last;
-        }
-        TAKEN.set(self.len);
-    }
-
-    #[inline]
-    fn at(&mut self, place: Place) -> Option<&mut Frame> {
-        let frame = self.frames.get_mut(place.at())?;
-        (frame.place == Some(place)).then_some(frame)
-    }
-
-    /// What is at a place, with a recording if it is a span that records.
-    #[inline]
-    fn settled(&mut self, place: Place) -> Option<&mut Held> {
-        let frame = self.frames.get_mut(place.at())?;
-        if frame.place != Some(place) {
-            return None;
-        }
-        if let Held::Light = frame.held {
-            frame.settle(&self.homes.get(frame.home?)?.shared);
-        }
-        Some(&mut frame.held)
-    }
-}
-
-/// Guards that were leaked: their spans end with the thread.
-impl Drop for Slot {
-    fn drop(&mut self) {
-        TAKEN.set(0);
-        self.frames.truncate(self.len);
-        for frame in &mut self.frames {
-            if let (Held::Light, Some(home)) = (&frame.held, frame.home)
-                && let Some(home) = self.homes.get(home)
-            {
-                frame.light.end(&home.shared);
-            }
-        }
-        let frames = mem::take(&mut self.frames);
-        isolated(|| drop(frames));
-    }
 }

@@ -83,11 +83,20 @@ impl Storage {
     pub(crate) unsafe fn write_words<const N: usize>(&self, at: u64, words: [u64; N]) {
         debug_assert!(at.is_multiple_of(8) && N * 8 <= self.capacity());
         let base = UnsafeCell::raw_get(self.words.as_ptr());
+        let (at, before) = self.place(at, N * 8);
+        if before == N * 8 {
+            for (offset, word) in words.into_iter().enumerate() {
+                let place = base.wrapping_add(at / 8 + offset);
+                // SAFETY: all `N` words lie before the wrap, and the caller says that nobody else
+                // touches them. `base` comes from the whole slice of cells.
+                unsafe { place.write(word.to_le()) };
+            }
+            return;
+        }
         let mask = self.words.len() - 1;
         for (offset, word) in words.into_iter().enumerate() {
-            let place = ((at / 8) as usize + offset) & mask;
-            // SAFETY: `place` is below the number of cells, and the caller says that nobody else
-            // touches them. `base` comes from the whole slice of cells.
+            let place = (at / 8 + offset) & mask;
+            // SAFETY: `place` is below the number of cells; as above.
             unsafe { base.wrapping_add(place).write(word.to_le()) };
         }
     }

@@ -83,11 +83,13 @@ impl Span {
     }
 
     /// What is left in the place of a span that was taken out.
+    #[inline]
     pub(crate) fn gone() -> Self {
         Self { inner: Inner::Gone }
     }
 
     /// The provider of a span that records, or did before it ended.
+    #[inline]
     pub(crate) fn shared(&self) -> Option<&Arc<Shared>> {
         match &self.inner {
             Inner::Recording(recording) => Some(&recording.shared),

@@ -23,6 +23,7 @@ pub enum Recorded<'a> {
 
 impl Recorded<'_> {
     /// To be given to a span.
+    #[inline]
     pub(crate) fn as_ref(&self) -> ValueRef<'_> {
         match self {
             Self::Borrowed(value) => *value,

@@ -1,0 +1,168 @@
+//! The spans that are entered on a thread, one on the other.
+
+use std::{cell::Cell, mem};
+
+use opentelemetry::{
+    Context, SpanId,
+    trace::{SpanContext, TraceContextExt as _},
+};
+
+use super::{
+    frame::{Frame, Held, Place},
+    homes::{HomeAt, Homes},
+    light::Ids,
+};
+use crate::foreign::isolated;
+
+thread_local! {
+    /// How many places of the stack are taken. Has nothing to drop, so tracers may ask at every
+    /// moment.
+    static TAKEN: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Whether a span was entered on this thread.
+#[inline]
+pub(crate) fn is_in_use() -> bool {
+    TAKEN.get() > 0
+}
+
+/// The spans of one thread, the innermost last, and the providers it uses for them.
+pub(super) struct Stack {
+    /// Those below `len` are the stack. The rest is kept to be written in place, which takes a third
+    /// of the time that moving a frame into a `Vec` does.
+    pub(super) frames: Vec<Frame>,
+    /// Invariant: at most `frames.len()`.
+    pub(super) len: usize,
+    /// That of the latest frame.
+    serial: u64,
+    pub(super) homes: Homes,
+}
+
+impl Stack {
+    pub(super) fn new() -> Self {
+        // The API's own local is made before this one, so it is dropped after it: while there is a
+        // slot, `Context` may be asked. Where it is gone already, asking panics.
+        isolated(|| Context::map_current(|_| ()));
+        Self {
+            frames: Vec::new(),
+            len: 0,
+            serial: 0,
+            homes: Homes::default(),
+        }
+    }
+
+    /// The innermost native span, if it is newer than the active one of the current `Context`.
+    #[inline]
+    pub(super) fn newest_frame(&self, context: &Context) -> Option<&Frame> {
+        let frame = self.frames.get(self.len.checked_sub(1)?)?;
+        let active = context.span().span_context().span_id();
+        let is_newer = !context.has_active_span() || active == frame.seen || frame.is(active);
+        is_newer.then_some(frame)
+    }
+
+    /// Its context, if it has a valid one and is not in the `Context` anyway.
+    pub(super) fn newest(&self, context: &Context) -> Option<SpanContext> {
+        let span = self.newest_frame(context)?.span_context()?;
+        span.is_valid().then_some(span)
+    }
+
+    pub(super) fn home(&mut self, context: &Context) -> Option<HomeAt> {
+        let native = self.newest_frame(context).and_then(|frame| frame.home);
+        native.or_else(|| self.homes.for_roots())
+    }
+
+    /// What a span on which nothing is set takes over from its parent, its provider, and the active
+    /// span of the current `Context`.
+    #[inline(always)]
+    pub(super) fn look(&mut self, context: &Context) -> Option<(Ids, Option<HomeAt>, SpanId)> {
+        if context.is_telemetry_suppressed() {
+            return None;
+        }
+        let active = context.span();
+        let active = active.span_context();
+        let (parent, home) = match self.newest_frame(context) {
+            Some(frame) => (frame.ids(active)?, frame.home),
+            None => (Ids::of(active)?, None),
+        };
+        let home = home.or_else(|| self.homes.for_roots());
+        let is_plain = match home {
+            Some(home) => self.homes.get(home)?.is_plain,
+            None => true,
+        };
+        is_plain.then(|| (parent, home, active.span_id()))
+    }
+
+    /// The next frame, to be filled.
+    #[inline(always)]
+    pub(super) fn push(
+        &mut self,
+        home: Option<HomeAt>,
+        seen: SpanId,
+    ) -> Option<(Place, &mut Frame, &Homes)> {
+        let at = self.len;
+        if at == self.frames.len() {
+            self.grow();
+        }
+        let frame = self.frames.get_mut(at)?;
+        self.serial = self.serial.wrapping_add(1);
+        let place = Place::new(at, self.serial)?;
+        self.len += 1;
+        TAKEN.set(self.len);
+        frame.home = home;
+        frame.seen = seen;
+        frame.place = Some(place);
+        Some((place, frame, &self.homes))
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        self.frames.push(Frame::default());
+    }
+
+    /// Gives up the places above the last one that holds something.
+    #[inline(always)]
+    pub(super) fn shrink(&mut self) {
+        while let Some(last) = self.len.checked_sub(1)
+            && matches!(self.frames.get(last), Some(frame) if matches!(frame.held, Held::Nothing))
+        {
+            self.len = last;
+        }
+        TAKEN.set(self.len);
+    }
+
+    #[inline]
+    pub(super) fn at(&mut self, place: Place) -> Option<&mut Frame> {
+        let frame = self.frames.get_mut(place.at())?;
+        (frame.place == Some(place)).then_some(frame)
+    }
+
+    /// What is at a place, with a recording if it is a span that records.
+    #[inline]
+    pub(super) fn settled(&mut self, place: Place) -> Option<&mut Held> {
+        let frame = self.frames.get_mut(place.at())?;
+        if frame.place != Some(place) {
+            return None;
+        }
+        if let Held::Light = frame.held {
+            frame.settle(&self.homes.get(frame.home?)?.shared);
+        }
+        Some(&mut frame.held)
+    }
+}
+
+/// Guards that were leaked: their spans end with the thread.
+impl Drop for Stack {
+    fn drop(&mut self) {
+        TAKEN.set(0);
+        self.frames.truncate(self.len);
+        for frame in &mut self.frames {
+            if let (Held::Light, Some(home)) = (&frame.held, frame.home)
+                && let Some(home) = self.homes.get(home)
+            {
+                frame.settle(&home.shared);
+            }
+        }
+        let frames = mem::take(&mut self.frames);
+        isolated(|| drop(frames));
+    }
+}
