@@ -67,8 +67,8 @@ pub fn current() -> CurrentSpan {
 /// # Ok::<(), tracer_core::ConfigError>(())
 /// ```
 pub fn current_context() -> Context {
-    let current = slot::context();
-    match slot::newest() {
+    let (current, native) = slot::context_and_newest();
+    match native {
         Some(native) => current.with_remote_span_context(native),
         None => current,
     }

@@ -65,6 +65,20 @@ pub(crate) fn context() -> Context {
     with(|_| Some(Context::current())).unwrap_or_default()
 }
 
+/// The same, and the context of the innermost native span if that is the current one.
+#[inline]
+pub(crate) fn context_and_newest() -> (Context, Option<SpanContext>) {
+    if !is_in_use() {
+        return (context(), None);
+    }
+    let both = with(|slot| {
+        Some(Context::map_current(|context| {
+            (context.clone(), slot.newest(context))
+        }))
+    });
+    both.unwrap_or_default()
+}
+
 /// The provider of spans whose parent was chosen.
 pub(crate) fn default_home() -> Option<Home> {
     with(|slot| {

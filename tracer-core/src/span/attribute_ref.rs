@@ -21,8 +21,8 @@ use opentelemetry::{KeyValue, Value};
 /// ```
 #[derive(Clone, Copy)]
 pub struct AttributeRef<'a> {
-    key: &'a str,
-    value: ValueRef<'a>,
+    pub(super) key: &'a str,
+    pub(super) value: ValueRef<'a>,
 }
 
 impl<'a> AttributeRef<'a> {
@@ -114,8 +114,15 @@ impl Attribute for AttributeRef<'_> {
         self.key
     }
 
+    // Case by case: a copy of the whole, right after its parts were written, waits for those.
     #[inline]
     fn value(&self) -> ValueRef<'_> {
-        self.value
+        match self.value {
+            ValueRef::Bool(bool) => ValueRef::Bool(bool),
+            ValueRef::F64(double) => ValueRef::F64(double),
+            ValueRef::I64(int) => ValueRef::I64(int),
+            ValueRef::Other(value) => ValueRef::Other(value),
+            ValueRef::Str(string) => ValueRef::Str(string),
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! What a span can change of that with which it was born: it stands at the front of its buffer.
+//! What a span can change of that with which it was born: it stands at the front of its buffer. And
+//! attributes that are borrowed.
 
 use opentelemetry::{
     SpanId,
@@ -6,8 +7,8 @@ use opentelemetry::{
 };
 
 use super::{
-    record::len_u32,
-    record::{HEAD_BYTES, Head, KIND_AT},
+    attribute_ref::{AttributeRef, ValueRef},
+    record::{HEAD_BYTES, Head, KIND_AT, len_u32},
     recording::Recording,
 };
 
@@ -34,6 +35,25 @@ impl Recording {
         if let Some(space) = self.buffer.as_mut_slice().first_chunk_mut() {
             head.write(space);
         }
+    }
+
+    /// Sets a borrowed attribute. The two most usual types travel in registers: through memory, their
+    /// parts would be read as a whole before they are there.
+    #[inline(always)]
+    pub(super) fn set_attribute_ref(&mut self, attribute: AttributeRef<'_>) {
+        match attribute.value {
+            ValueRef::I64(int) => self.set_i64(attribute.key, int),
+            ValueRef::Str(string) => self.set_str(attribute.key, string),
+            _ => self.set_attribute(&attribute),
+        }
+    }
+
+    fn set_i64(&mut self, key: &str, int: i64) {
+        self.put(&AttributeRef::new(key, ValueRef::I64(int)));
+    }
+
+    fn set_str(&mut self, key: &str, string: &str) {
+        self.put(&AttributeRef::new(key, ValueRef::Str(string)));
     }
 
     pub(crate) fn set_kind(&mut self, kind: u8) {

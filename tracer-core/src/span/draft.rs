@@ -135,9 +135,12 @@ impl Span {
         if recording.is_the_parents() {
             return false;
         }
-        let kept = recording.decide(parent);
-        if before == State::Draft {
-            count_birth(recording, parent, kept.is_some());
+        let parent_span = parent.span();
+        let parent_context = parent_span.span_context();
+        let known = Some(parent_context).filter(|parent| parent.is_valid());
+        let kept = recording.decide(parent, parent_context, known);
+        if before == State::Draft && recording.shared.is_metered {
+            count_birth(recording, known, kept.is_some());
         }
         let Some(attributes) = kept else {
             if before == State::Live {
@@ -153,10 +156,8 @@ impl Span {
             local::count_start(&recording.shared);
         }
         recording.state = State::Live;
-        let parent_span = parent.span();
-        let parent_context = parent_span.span_context();
-        recording.take_place(Some(parent_context).filter(|parent| parent.is_valid()));
-        for attribute in &attributes {
+        recording.take_place(known);
+        for attribute in attributes.iter().flatten() {
             recording.set_attribute(attribute);
         }
         if !recording.shared.processors.is_empty() {
@@ -167,34 +168,35 @@ impl Span {
     }
 }
 
-fn count_birth(recording: &Recording, parent: &Context, records: bool) {
-    if recording.shared.is_metered {
-        let parent = parent.span();
-        let parent = Some(parent.span_context()).filter(|parent| parent.is_valid());
-        let decision = match (records, recording.is_sampled()) {
-            (false, _) => SamplingDecision::Drop,
-            (true, false) => SamplingDecision::RecordOnly,
-            (true, true) => SamplingDecision::RecordAndSample,
-        };
-        local::count_birth(&recording.shared, metrics::birth(parent, &decision));
-    }
+#[cold]
+fn count_birth(recording: &Recording, parent: Option<&SpanContext>, records: bool) {
+    let decision = match (records, recording.is_sampled()) {
+        (false, _) => SamplingDecision::Drop,
+        (true, false) => SamplingDecision::RecordOnly,
+        (true, true) => SamplingDecision::RecordAndSample,
+    };
+    local::count_birth(&recording.shared, metrics::birth(parent, &decision));
 }
 
 impl Recording {
     /// Writes the context that a child of this parent has, as [`Tracer`] does for a span that is
-    /// started at once, and returns the sampler's attributes if the span is to record.
-    fn decide(&mut self, parent_cx: &Context) -> Option<Vec<KeyValue>> {
+    /// started at once, and returns the sampler's attributes, if it gave any, if the span is to
+    /// record. `parent` is the active span of the context if it is valid.
+    #[inline]
+    fn decide(
+        &mut self,
+        parent_cx: &Context,
+        active: &SpanContext,
+        parent: Option<&SpanContext>,
+    ) -> Option<Option<Vec<KeyValue>>> {
         if parent_cx.is_telemetry_suppressed() {
             self.context = SpanContext::NONE;
             return None;
         }
-        let parent_span = parent_cx.span();
-        let parent = parent_span.span_context();
         if self.shared.is_closed() || self.shared.processors.are_running() {
-            self.context.clone_from(parent);
+            self.context.clone_from(active);
             return None;
         }
-        let parent = Some(parent).filter(|parent| parent.is_valid());
         let parent_trace_id = parent.map(SpanContext::trace_id);
         let (trace_id, span_id, root_flags) = match &self.shared.custom_ids {
             None => {
@@ -214,7 +216,7 @@ impl Recording {
             let is_sampled = parent.is_none_or(SpanContext::is_sampled);
             let state = state.map(|state| || state.clone());
             identity.write(&mut self.context, is_sampled, state);
-            return is_sampled.then(Vec::new);
+            return is_sampled.then_some(None);
         };
         let record = self.record()?;
         let (name, kind) = (record.name(), record.kind());
@@ -227,6 +229,6 @@ impl Recording {
         let state = Some(sampling.trace_state).filter(|state| *state != TraceState::NONE);
         let state = state.map(|state| || state);
         identity.write(&mut self.context, is_sampled, state);
-        (sampling.decision != SamplingDecision::Drop).then_some(sampling.attributes)
+        (sampling.decision != SamplingDecision::Drop).then_some(Some(sampling.attributes))
     }
 }

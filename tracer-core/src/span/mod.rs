@@ -145,7 +145,7 @@ impl Span {
     #[inline]
     pub fn set_attribute_ref(&mut self, attribute: AttributeRef<'_>) {
         if let Some(recording) = self.live() {
-            recording.set_attribute(&attribute);
+            recording.set_attribute_ref(attribute);
         }
     }
 

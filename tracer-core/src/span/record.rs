@@ -67,7 +67,8 @@ impl Head {
 
     /// The head of a record that is being written: its length is not known yet.
     pub(super) fn written(bytes: &[u8]) -> Option<Self> {
-        let mut bytes = Cursor(bytes);
+        // Of a length that is known, so that nothing is checked further on.
+        let mut bytes = Cursor(bytes.first_chunk::<HEAD_BYTES>()?);
         Some(Self {
             len: u32::from_le_bytes(bytes.take()?),
             name_len: u32::from_le_bytes(bytes.take()?),

@@ -161,6 +161,11 @@ impl Recording {
     /// Collections": keys are unique, the last value wins).
     #[inline]
     pub(crate) fn set_attribute<A: Attribute>(&mut self, attribute: &A) {
+        self.put(attribute);
+    }
+
+    #[inline(always)]
+    pub(super) fn put<A: Attribute>(&mut self, attribute: &A) {
         let key = attribute.key();
         // common/README.md "Attribute": the key must be a non-empty string.
         let Some(mark) = Mark::of(key) else {
