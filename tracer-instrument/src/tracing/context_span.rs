@@ -16,8 +16,11 @@ pub(super) struct ContextSpan {
 }
 
 impl ContextSpan {
-    pub(super) fn new(node: Arc<Node>, context: SpanContext) -> Self {
-        Self { node, context }
+    pub(super) fn new(node: &Arc<Node>, context: &SpanContext) -> Self {
+        Self {
+            node: Arc::clone(node),
+            context: context.clone(),
+        }
     }
 }
 
@@ -54,7 +57,7 @@ impl Span for ContextSpan {
     }
 
     fn is_recording(&self) -> bool {
-        self.node.with(|span| span.is_recording()) == Some(true)
+        self.node.is_recording()
     }
 
     fn set_attribute(&mut self, attribute: KeyValue) {

@@ -68,6 +68,7 @@ impl Drop for Local {
 }
 
 /// `None` in a thread that is torn down. `work` runs no foreign code.
+#[inline(always)]
 fn with<T>(work: impl FnOnce(&mut Local) -> T) -> Option<T> {
     LOCAL
         .try_with(|local| Some(work(&mut *local.try_borrow_mut().ok()?)))
@@ -75,10 +76,15 @@ fn with<T>(work: impl FnOnce(&mut Local) -> T) -> Option<T> {
         .flatten()
 }
 
-/// A node for a new span.
-pub(super) fn spare() -> Arc<Node> {
-    let spare = with(|local| local.spare.pop()).flatten();
-    spare.unwrap_or_default()
+/// A node for a new span, and whether that is a child of what is innermost on this thread.
+pub(super) fn spare(is_child: bool) -> Arc<Node> {
+    let spare = with(|local| {
+        if let Some(entered) = local.entered.last().filter(|_| is_child) {
+            entered.node.see();
+        }
+        local.spare.pop()
+    });
+    spare.flatten().unwrap_or_default()
 }
 
 /// Takes the node of a closed span.
@@ -108,41 +114,54 @@ pub(super) fn take_recent(key: Key) -> Option<Arc<Node>> {
     .flatten()
 }
 
+/// The node of the span, if it was made or left last.
+pub(super) fn recent(key: Key) -> Option<Arc<Node>> {
+    with(|local| {
+        let (recent, node) = local.recent.as_ref()?;
+        (*recent == key && !node.is_closed()).then(|| Arc::clone(node))
+    })
+    .flatten()
+}
+
 /// Makes a span the innermost one of this thread, and its context the current one.
 pub(super) fn push(key: Key, node: Arc<Node>, context: Option<Context>) {
-    let is_alive = with(|_| ()).is_some();
     // Attaching to a thread that is torn down would panic.
-    let guard = context.filter(|_| is_alive).map(Context::attach);
+    let is_alive = LOCAL.try_with(|_| ()).is_ok();
+    let guard = match context {
+        Some(context) if is_alive => Some(context.attach()),
+        _ => None,
+    };
     with(move |local| local.entered.push(Entered { key, node, guard }));
 }
 
-/// Takes the innermost entry of a span out, and its context with it. `find` is asked for the node if
-/// the span is not known by its key: another layer was there when it was entered.
-pub(super) fn pop(key: Key, find: impl FnOnce() -> Option<Arc<Node>>) -> Option<Arc<Node>> {
+/// Takes the innermost entry of a span out, and its context with it, and calls `left` with its node.
+/// `find` is asked for that if the span is not known by its key: another layer was there when it was
+/// entered.
+pub(super) fn pop(key: Key, find: impl FnOnce() -> Option<Arc<Node>>, left: impl FnOnce(&Node)) {
     let known = with(|local| {
-        let at = local
-            .entered
-            .iter()
-            .rposition(|entered| entered.key == key)?;
-        Some(local.entered.remove(at))
-    });
-    let entered = match known.flatten() {
-        Some(entered) => entered,
-        None => {
-            let node = find()?;
-            with(|local| {
-                let mut entered = local.entered.iter();
-                let at = entered.rposition(|entered| Arc::ptr_eq(&entered.node, &node))?;
-                Some(local.entered.remove(at))
-            })
-            .flatten()?
+        let entered = &mut local.entered;
+        if let Some(last) = entered.pop_if(|last| last.key == key) {
+            return Some(last);
         }
+        let at = entered.iter().rposition(|entered| entered.key == key)?;
+        Some(entered.remove(at))
+    });
+    let entered = known.flatten().or_else(|| {
+        let node = find()?;
+        with(|local| {
+            let mut entered = local.entered.iter();
+            let at = entered.rposition(|entered| Arc::ptr_eq(&entered.node, &node))?;
+            Some(local.entered.remove(at))
+        })
+        .flatten()
+    });
+    let Some(Entered { node, guard, .. }) = entered else {
+        return;
     };
-    let Entered { node, guard, .. } = entered;
     drop(guard);
-    let again = with(|local| local.recent.replace((key, Arc::clone(&node))));
-    drop(again);
-    Some(node)
+    left(&node);
+    let before = with(move |local| local.recent.replace((key, node)));
+    drop(before);
 }
 
 /// The innermost span of a layer on this thread.
@@ -153,15 +172,6 @@ pub(super) fn innermost(layer: u64) -> Option<Arc<Node>> {
         Some(Arc::clone(&found.node))
     })
     .flatten()
-}
-
-/// Notes that the innermost span of this thread may get a child.
-pub(super) fn see_innermost() {
-    with(|local| {
-        if let Some(entered) = local.entered.last() {
-            entered.node.see();
-        }
-    });
 }
 
 /// Whether the span is the innermost one of this thread, and its context the current one.

@@ -2,18 +2,13 @@
 
 use ::tracing::{Event, Level};
 use opentelemetry::trace::Status;
-use tracer_core::AttributeRef;
+use tracer_core::{AttributeRef, ValueRef};
 use tracing_log::NormalizeEvent;
 
-use super::{
-    fields::{self, OfEvent},
-    layer::Options,
-    metadata,
-    node::Node,
-};
+use super::{fields, layer::Options, metadata, node::Node, visit::OfEvent};
 
 /// Up to this many attributes of an event are collected without an allocation.
-const FEW: usize = 16;
+const FEW: usize = 8;
 
 /// Adds the event to its span.
 pub(super) fn add(node: &Node, event: &Event<'_>, options: &Options) {
@@ -24,8 +19,6 @@ pub(super) fn add(node: &Node, event: &Event<'_>, options: &Options) {
     let normalized = event.normalized_metadata();
     let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
     fields::with(|fields| {
-        fields.push_str("level", metadata.level().as_str());
-        fields.push_str("target", metadata.target());
         event.record(&mut OfEvent(fields));
         if options.error_fields_to_exceptions {
             fields.push_exception();
@@ -59,7 +52,11 @@ pub(super) fn add(node: &Node, event: &Event<'_>, options: &Options) {
         };
         let mut few = [const { AttributeRef::EMPTY }; FEW];
         let mut count = 0;
-        let mut all = fields.attributes();
+        let place = [
+            AttributeRef::new("level", ValueRef::Str(metadata.level().as_str())),
+            AttributeRef::new("target", ValueRef::Str(metadata.target())),
+        ];
+        let mut all = place.into_iter().chain(fields.attributes());
         for (place, attribute) in few.iter_mut().zip(&mut all) {
             *place = attribute;
             count += 1;

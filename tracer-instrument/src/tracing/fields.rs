@@ -7,11 +7,9 @@ use std::{
     cell::Cell,
     error::Error,
     fmt::{self, Write as _},
-    mem,
     ops::Range,
 };
 
-use ::tracing::field::{Field, Visit};
 use opentelemetry::{StringValue, Value, trace::SpanKind};
 use tracer_core::{AttributeRef, ValueRef};
 
@@ -102,7 +100,7 @@ enum Name {
     Text(Range<usize>),
 }
 
-enum Item {
+pub(super) enum Item {
     Bool(bool),
     F64(f64),
     I64(i64),
@@ -111,16 +109,30 @@ enum Item {
 }
 
 impl Fields {
+    /// Drops the attributes alone.
+    pub(super) fn clear_attributes(&mut self) {
+        self.attributes.clear();
+    }
+
     fn clear(&mut self) {
-        let (mut text, mut attributes) =
-            (mem::take(&mut self.text), mem::take(&mut self.attributes));
-        text.clear();
-        attributes.clear();
-        *self = Self {
+        let Self {
             text,
             attributes,
-            ..Self::default()
-        };
+            name,
+            kind,
+            is_ok,
+            description,
+            message,
+            error,
+            exception,
+        } = self;
+        text.clear();
+        attributes.clear();
+        (*kind, *is_ok) = (None, None);
+        for range in [name, description, message, error] {
+            *range = None;
+        }
+        *exception = None;
     }
 
     pub(super) fn text(&self, range: &Range<usize>) -> &str {
@@ -134,17 +146,19 @@ impl Fields {
                 Name::Static(name) => name,
                 Name::Text(range) => self.text(range),
             };
-            AttributeRef::new(
-                name,
-                match item {
-                    Item::Bool(bool) => ValueRef::Bool(*bool),
-                    Item::F64(double) => ValueRef::F64(*double),
-                    Item::I64(int) => ValueRef::I64(*int),
-                    Item::Other(value) => ValueRef::Other(value),
-                    Item::Text(range) => ValueRef::Str(self.text(range)),
-                },
-            )
+            AttributeRef::new(name, self.value(item))
         })
+    }
+
+    #[inline]
+    pub(super) fn value<'a>(&'a self, item: &'a Item) -> ValueRef<'a> {
+        match item {
+            Item::Bool(bool) => ValueRef::Bool(*bool),
+            Item::F64(double) => ValueRef::F64(*double),
+            Item::I64(int) => ValueRef::I64(*int),
+            Item::Other(value) => ValueRef::Other(value),
+            Item::Text(range) => ValueRef::Str(self.text(range)),
+        }
     }
 
     pub(super) fn push_str(&mut self, name: &'static str, value: &str) {
@@ -160,18 +174,18 @@ impl Fields {
         self.push(name, Item::Text(text));
     }
 
-    fn push(&mut self, name: &'static str, item: Item) {
+    pub(super) fn push(&mut self, name: &'static str, item: Item) {
         self.attributes.push((Name::Static(name), item));
     }
 
-    fn put(&mut self, text: &str) -> Range<usize> {
+    pub(super) fn put(&mut self, text: &str) -> Range<usize> {
         let start = self.text.len();
         self.text.push_str(text);
         start..self.text.len()
     }
 
     /// Writes what foreign code says. `None` if it panics or fails, which then costs this field.
-    fn write(&mut self, value: fmt::Arguments<'_>) -> Option<Range<usize>> {
+    pub(super) fn write(&mut self, value: fmt::Arguments<'_>) -> Option<Range<usize>> {
         let start = self.text.len();
         if write(&mut self.text, value) {
             return Some(start..self.text.len());
@@ -181,7 +195,7 @@ impl Fields {
     }
 
     /// The exception attributes of an error value, and the error itself under its field's name.
-    fn push_error(&mut self, field: &'static str, error: &(dyn Error + 'static)) {
+    pub(super) fn push_error(&mut self, field: &'static str, error: &(dyn Error + 'static)) {
         let Some(message) = self.write(format_args!("{error}")) else {
             return;
         };
@@ -225,159 +239,4 @@ impl Fields {
             ]
         })
     }
-
-    fn set_kind(&mut self, kind: &str) {
-        self.kind = [
-            SpanKind::Client,
-            SpanKind::Consumer,
-            SpanKind::Internal,
-            SpanKind::Producer,
-            SpanKind::Server,
-        ]
-        .into_iter()
-        .find(|known| {
-            let known = match known {
-                SpanKind::Client => "client",
-                SpanKind::Consumer => "consumer",
-                SpanKind::Internal => "internal",
-                SpanKind::Producer => "producer",
-                SpanKind::Server => "server",
-            };
-            kind.eq_ignore_ascii_case(known)
-        });
-    }
-
-    fn set_code(&mut self, code: &str) {
-        self.is_ok = if code.eq_ignore_ascii_case("ok") {
-            Some(true)
-        } else if code.eq_ignore_ascii_case("error") {
-            Some(false)
-        } else {
-            None
-        };
-    }
 }
-
-/// Collects the fields of a span.
-pub(super) struct OfSpan<'a>(pub(super) &'a mut Fields);
-
-/// Collects the fields of an event.
-pub(super) struct OfEvent<'a>(pub(super) &'a mut Fields);
-
-impl OfSpan<'_> {
-    /// Those that are text are special only, as in `tracing-opentelemetry`.
-    fn is_special(_: &str) -> bool {
-        false
-    }
-
-    /// A text of one of the fields that say something of the span itself.
-    fn special(&mut self, name: &str, text: &Range<usize>) -> bool {
-        let Some(special) = name.strip_prefix("otel.") else {
-            return false;
-        };
-        match special {
-            "name" => self.0.name = Some(text.clone()),
-            "status_description" => self.0.description = Some(text.clone()),
-            "kind" => {
-                let kind = self.0.text(text).to_owned();
-                self.0.set_kind(&kind);
-            }
-            "status_code" => {
-                let code = self.0.text(text).to_owned();
-                self.0.set_code(&code);
-            }
-            _ => return false,
-        }
-        true
-    }
-}
-
-impl OfEvent<'_> {
-    /// Whether a number or a `bool` is taken as its text.
-    fn is_special(name: &str) -> bool {
-        name == "message" || name.starts_with("log.")
-    }
-
-    /// A text of one of the fields that say something of the event itself.
-    fn special(&mut self, name: &str, text: &Range<usize>) -> bool {
-        match name {
-            "message" => self.0.message = Some(text.clone()),
-            "error" if self.0.message.is_none() => self.0.error = Some(text.clone()),
-            // What `tracing-log` says of a record's place: the event's metadata has it.
-            name => return name.starts_with("log."),
-        }
-        true
-    }
-}
-
-/// Whole numbers that fit the 64 bits with sign of an attribute are numbers, others text.
-macro_rules! visit {
-    ($visitor:ident) => {
-        impl Visit for $visitor<'_> {
-            fn record_f64(&mut self, field: &Field, value: f64) {
-                if Self::is_special(field.name()) {
-                    return self.record_debug(field, &value);
-                }
-                self.0.push(field.name(), Item::F64(value));
-            }
-
-            fn record_i64(&mut self, field: &Field, value: i64) {
-                if Self::is_special(field.name()) {
-                    return self.record_debug(field, &value);
-                }
-                self.0.push(field.name(), Item::I64(value));
-            }
-
-            fn record_u64(&mut self, field: &Field, value: u64) {
-                match i64::try_from(value) {
-                    Ok(value) => self.record_i64(field, value),
-                    Err(_) => self.record_debug(field, &value),
-                }
-            }
-
-            fn record_i128(&mut self, field: &Field, value: i128) {
-                match i64::try_from(value) {
-                    Ok(value) => self.record_i64(field, value),
-                    Err(_) => self.record_debug(field, &value),
-                }
-            }
-
-            fn record_u128(&mut self, field: &Field, value: u128) {
-                match i64::try_from(value) {
-                    Ok(value) => self.record_i64(field, value),
-                    Err(_) => self.record_debug(field, &value),
-                }
-            }
-
-            fn record_bool(&mut self, field: &Field, value: bool) {
-                if Self::is_special(field.name()) {
-                    return self.record_debug(field, &value);
-                }
-                self.0.push(field.name(), Item::Bool(value));
-            }
-
-            fn record_str(&mut self, field: &Field, value: &str) {
-                let text = self.0.put(value);
-                if !self.special(field.name(), &text) {
-                    self.0.push(field.name(), Item::Text(text));
-                }
-            }
-
-            fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-                self.0.push_error(field.name(), value);
-            }
-
-            fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-                let Some(text) = self.0.write(format_args!("{value:?}")) else {
-                    return;
-                };
-                if !self.special(field.name(), &text) {
-                    self.0.push(field.name(), Item::Text(text));
-                }
-            }
-        }
-    };
-}
-
-visit!(OfEvent);
-visit!(OfSpan);

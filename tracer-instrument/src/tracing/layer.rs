@@ -22,10 +22,9 @@ use tracing_subscriber::{
 
 use super::{
     entered::{self, Key},
-    event,
-    fields::{self, OfSpan},
-    metadata,
+    event, fields, metadata,
     node::{self, Node, describe},
+    visit::OfSpan,
 };
 
 /// Where spans begin if no tracer is given.
@@ -121,14 +120,18 @@ impl TracingLayer {
         }
     }
 
+    /// Whether a new span is a child of the current context, whatever is in it.
+    fn is_in_context(&self, attributes: &Attributes<'_>) -> bool {
+        attributes.is_contextual() && self.options.context_activation
+    }
+
     /// What a new span is a child of.
     fn parent<S>(&self, attributes: &Attributes<'_>, span: &SpanRef<'_, S>) -> Context
     where
         S: for<'a> LookupSpan<'a>,
     {
-        if attributes.is_contextual() && self.options.context_activation {
+        if self.is_in_context(attributes) {
             // Spans that are entered are in the context, so that is where the newest one is.
-            entered::see_innermost();
             return tracer_core::current_context();
         }
         let parent = match attributes.is_root() {
@@ -195,7 +198,7 @@ where
         metadata::describe(&mut draft, metadata, &self.options);
         if !attributes.is_empty() {
             fields::with(|fields| {
-                attributes.record(&mut OfSpan(fields));
+                attributes.record(&mut OfSpan::new(fields, &mut draft));
                 if self.options.error_fields_to_exceptions {
                     fields.push_exception();
                 }
@@ -203,13 +206,16 @@ where
             });
         }
         let parent = self.parent(attributes, &span);
-        let mut node = entered::spare();
-        if Arc::get_mut(&mut node).is_none() {
-            // A `Context` of the span before is still somewhere.
-            node = Arc::default();
-        }
-        if let Some(node) = Arc::get_mut(&mut node) {
-            node.renew(draft, parent, has_status, self.options.tracked_inactivity);
+        let mut node = entered::spare(self.is_in_context(attributes));
+        let is_timed = self.options.tracked_inactivity;
+        match Arc::get_mut(&mut node) {
+            Some(node) => node.renew(draft, parent, has_status, is_timed),
+            None => {
+                // A `Context` of the span before is still somewhere.
+                let mut new = Node::default();
+                new.renew(draft, parent, has_status, is_timed);
+                node = Arc::new(new);
+            }
         }
         let mut extensions = span.extensions_mut();
         if extensions.get_mut::<Handle>().is_some() {
@@ -228,7 +234,7 @@ where
             return;
         };
         fields::with(|fields| {
-            values.record(&mut OfSpan(fields));
+            values.record(&mut OfSpan::known(fields));
             if self.options.error_fields_to_exceptions {
                 fields.push_exception();
             }
@@ -257,7 +263,8 @@ where
         }
         let node = if !event.is_contextual() {
             // An explicit parent.
-            event.parent().and_then(|parent| find(parent, &context))
+            let parent = event.parent();
+            parent.and_then(|id| entered::recent(self.key(id)).or_else(|| find(id, &context)))
         } else if self.options.context_activation {
             entered::innermost(self.id)
         } else {
@@ -282,9 +289,7 @@ where
         if self.is_second() {
             return;
         }
-        if let Some(node) = entered::pop(self.key(id), || find(id, &context)) {
-            node.exit();
-        }
+        entered::pop(self.key(id), || find(id, &context), Node::exit);
     }
 
     fn on_close(&self, id: Id, context: LayerContext<'_, S>) {

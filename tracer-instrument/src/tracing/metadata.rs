@@ -14,7 +14,14 @@ thread_local! {
 
 /// Sets the attributes that the options ask for (semantic conventions "Source code attributes" and
 /// "General thread attributes"; `level` and `target` are those of `tracing-opentelemetry`).
+#[inline]
 pub(super) fn describe(span: &mut Span, metadata: &Metadata<'_>, options: &Options) {
+    if options.location | options.threads | options.level | options.target {
+        describe_more(span, metadata, options);
+    }
+}
+
+fn describe_more(span: &mut Span, metadata: &Metadata<'_>, options: &Options) {
     let thread = options.threads.then(thread::current);
     let mut set = |key, value| span.set_attribute_ref(AttributeRef::new(key, value));
     if options.location {

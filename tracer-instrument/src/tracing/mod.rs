@@ -48,6 +48,7 @@ mod event;
 mod fields;
 mod metadata;
 mod node;
+mod visit;
 
 pub mod migration;
 

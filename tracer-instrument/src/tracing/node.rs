@@ -32,6 +32,8 @@ pub(super) struct Node {
     is_seen: AtomicBool,
     /// Set once, under the lock.
     is_closed: AtomicBool,
+    /// Whether the span takes what is recorded, as far as is known without the lock.
+    is_recording: AtomicBool,
 }
 
 #[derive(Default)]
@@ -104,6 +106,8 @@ impl Node {
             idle_nanos: 0,
         });
         *self.is_closed.get_mut() = false;
+        // A draft does.
+        *self.is_recording.get_mut() = true;
         *self.is_seen.get_mut() = false;
     }
 
@@ -145,7 +149,14 @@ impl Node {
     }
 
     pub(super) fn is_recording(&self) -> bool {
-        self.with(|span| span.is_recording()) == Some(true)
+        // Relaxed: a hint, which spares the work for a span that takes nothing.
+        self.is_recording.load(Ordering::Relaxed) && !ASKING.get()
+    }
+
+    /// Notes what is known under the lock.
+    fn note(&self, span: &Span) {
+        self.is_recording
+            .store(span.is_recording(), Ordering::Relaxed);
     }
 
     /// Sets the exception attributes of an error value of an event.
@@ -164,6 +175,7 @@ impl Node {
         // Not below the lock: processors look at the span.
         let span = self.lock().and_then(|mut state| state.span.take());
         if let Some(mut span) = span {
+            self.is_recording.store(false, Ordering::Relaxed);
             span.end_with_timestamp(at);
         }
     }
@@ -194,7 +206,7 @@ impl Node {
     pub(super) fn context(self: &Arc<Self>) -> Option<Context> {
         self.see();
         let mut state = self.lock()?;
-        state.start();
+        state.start(self);
         state.context(self)
     }
 
@@ -211,7 +223,7 @@ impl Node {
         if !activate {
             return None;
         }
-        state.start();
+        state.start(self);
         state.context(self)
     }
 
@@ -254,6 +266,7 @@ impl Node {
             if !asking(|| span.adopt(&parent)) {
                 return Err(SetParentError::AlreadySeen);
             }
+            self.note(span);
         }
         _old = (
             mem::replace(&mut state.parent, parent),
@@ -269,24 +282,21 @@ impl Node {
 
     /// Ends the span. Once.
     pub(super) fn close(&self) {
-        let taken = {
-            // Also below another lock: nothing else would end the span. Not below its own, as who
-            // has that one has a handle of the span too.
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            self.is_closed.store(true, Ordering::Relaxed);
-            mem::take(&mut *state)
-        };
-        let State {
-            span: Some(mut span),
-            is_started,
-            parent,
-            timings,
-            context,
-            ..
-        } = taken
-        else {
-            return;
-        };
+        // Also below another lock: nothing else would end the span. Not below its own, as who has
+        // that one has a handle of the span too.
+        let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_closed.store(true, Ordering::Relaxed);
+        self.is_recording.store(false, Ordering::Relaxed);
+        // Part by part: as a whole it would be moved through memory twice.
+        let state = &mut *guard;
+        (state.entered, state.has_status) = (0, false);
+        let is_started = mem::take(&mut state.is_started);
+        let timings = state.timings.take();
+        let _context = state.context.take();
+        let parent = mem::take(&mut state.parent);
+        let mut span = state.span.take();
+        drop(guard);
+        let Some(span) = &mut span else { return };
         if !is_started {
             asking(|| span.adopt(&parent));
         }
@@ -298,27 +308,25 @@ impl Node {
                 span.set_attribute(KeyValue::new(key, i64::try_from(nanos).unwrap_or(i64::MAX)));
             }
         }
-        // Ends it.
-        drop(span);
-        drop((parent, context));
+        // The span ends where it is dropped: here, before its parent and its context.
     }
 }
 
 impl State {
     /// Settles whose child the span is.
-    fn start(&mut self) {
+    fn start(&mut self, node: &Node) {
         if !self.is_started
             && let Some(span) = &mut self.span
         {
             self.is_started = true;
             asking(|| span.adopt(&self.parent));
+            node.note(span);
         }
     }
 
     fn context(&mut self, node: &Arc<Node>) -> Option<Context> {
         if self.context.is_none() {
-            let context = self.span.as_ref()?.span_context().clone();
-            let span = ContextSpan::new(Arc::clone(node), context);
+            let span = ContextSpan::new(node, self.span.as_ref()?.span_context());
             self.context = Some(self.parent.with_span(span));
         }
         self.context.clone()
