@@ -165,8 +165,7 @@ impl Pattern {
             None => (text, false),
         };
         let name = plain(name);
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        let is_host = name.bytes().all(is_name) && !name.starts_with('.') && !name.is_empty();
+        let is_host = is_name(name) && !name.starts_with('.') && !name.is_empty();
         if !below && let Ok(address) = name.parse() {
             return Some(Self::Address(address));
         }
@@ -187,10 +186,16 @@ impl Pattern {
                 let end = start
                     .filter(|start| *start > 0)
                     .and_then(|start| host.get(start..));
-                end.is_some_and(|end| end.eq_ignore_ascii_case(domain))
+                // What is no host may only look like one at its end.
+                is_name(host) && end.is_some_and(|end| end.eq_ignore_ascii_case(domain))
             }
         }
     }
+}
+
+fn is_name(host: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    host.bytes().all(is_part)
 }
 
 /// Without the brackets of an IPv6 address in a URL, or the dot that ends a full name.
@@ -241,6 +246,9 @@ mod tests {
                 ".example.com",
                 "evilexample.com",
                 "a.example.com.evil.net",
+                "evil.net#.example.com",
+                "evil.net/.example.com",
+                "evil.net\\.example.com",
                 "é",
             ],
         );
