@@ -150,6 +150,12 @@ impl Escaping<'_> {
             '"' | '\\' => self.escape == Escape::Quoted,
             // C0, DEL and C1: what ends a line or speaks to a terminal. And what Unicode has as line breaks.
             '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{2028}' | '\u{2029}' => true,
+            // What shows a line in another order than it has (UTS #55, "bidi format characters").
+            '\u{61c}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => true,
             _ => false,
         }
     }

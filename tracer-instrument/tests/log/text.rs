@@ -23,10 +23,9 @@ fn outside_of_spans_there_are_no_ids() {
 #[test]
 fn no_text_makes_a_line_of_its_own() {
     let line = text(
-        || info!(target: "shop", name = "\n2026 INFO forged", "a\r\nb\u{1b}[2Jc\u{9b}\u{2028}"),
+        || info!(target: "shop", name = "\n2026 INFO forged", "a\r\nb\u{1b}[2Jc\u{9b}\u{2028}\u{202e}\u{2066}"),
     );
-    let expected =
-        r#"INFO service.name=orders shop: a\r\nb\u001b[2Jc\u009b\u2028 name="\n2026 INFO forged""#;
+    let expected = r#"INFO service.name=orders shop: a\r\nb\u001b[2Jc\u009b\u2028\u202e\u2066 name="\n2026 INFO forged""#;
     assert_eq!(line, expected);
 }
 
