@@ -36,7 +36,8 @@
 //! [`show_values`](DebugSpans::show_values) lets it.
 //!
 //! Every byte of a span is escaped, and the answers forbid scripts, foreign content, frames, guesses at their type and
-//! caches. Other sites' pages cannot read them.
+//! caches. Pages of other sites cannot read them, unless their name is made to point here (DNS rebinding): where browsers
+//! reach the port, let what is in front of it check `Host`.
 //!
 //! # Limits
 //!
