@@ -100,18 +100,16 @@ pub(crate) fn begin(
         flags: known.map_or(root_flags, SpanContext::trace_flags),
     };
     let Sampler::Custom(sampler) = &shared.sampler else {
-        let write = |context: &mut SpanContext, sampled| {
-            let state = known.map(SpanContext::trace_state);
-            let state = state.filter(|state| **state != TraceState::NONE);
-            identity.write(context, sampled, state.map(|state| || state.clone()));
-        };
         if known.is_some_and(|parent| !parent.is_sampled()) {
             count_start(shared, known, &SamplingDecision::Drop);
-            return Span::non_recording(|context| write(context, false));
+            // In one piece: a closure that several ways in share would be a call.
+            let mut context = local::context();
+            identity.write_under(&mut context, false, known);
+            return Span::of_context(context);
         }
         count_start(shared, known, &SamplingDecision::RecordAndSample);
         let mut span = record(shared, scope, request, known, &[], |context| {
-            write(context, true)
+            identity.write_under(context, true, known);
         });
         if tell {
             announce(shared, &mut span, parent, around);
@@ -221,7 +219,7 @@ pub(crate) struct Identity {
 impl Identity {
     /// Writes a whole span context in its place, where it stays: most have no tracestate, and
     /// moving one that may have costs more than all the rest.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write(
         self,
         context: &mut SpanContext,
@@ -234,6 +232,14 @@ impl Identity {
         if let Some(state) = state {
             *context = SpanContext::new(trace_id, span_id, flags, false, state());
         }
+    }
+
+    /// The same with the parent's tracestate.
+    #[inline(always)]
+    fn write_under(self, context: &mut SpanContext, sampled: bool, parent: Option<&SpanContext>) {
+        let state = parent.map(SpanContext::trace_state);
+        let state = state.filter(|state| **state != TraceState::NONE);
+        self.write(context, sampled, state.map(|state| || state.clone()));
     }
 }
 

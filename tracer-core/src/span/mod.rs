@@ -70,6 +70,11 @@ impl Span {
     pub(crate) fn non_recording(write_context: impl FnOnce(&mut SpanContext)) -> Self {
         let mut context = local::context();
         write_context(&mut context);
+        Self::of_context(context)
+    }
+
+    #[inline]
+    pub(crate) fn of_context(context: Box<SpanContext>) -> Self {
         Self {
             inner: Inner::Context(context),
         }
