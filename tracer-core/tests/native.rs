@@ -119,6 +119,25 @@ fn attributes_are_evaluated_only_for_spans_that_record() {
 }
 
 #[test]
+fn span_without_a_provider_passes_its_parent_on() {
+    let parent = remote(0x83);
+    let context = Context::new().with_remote_span_context(parent.clone());
+    let _attached = context.attach();
+    let span = span!("no provider");
+    assert_eq!(span.span_context(), parent);
+    assert_eq!(span!("its child").span_context(), parent);
+    assert!(!span.is_recording());
+    let trace = TestProvider::new();
+    drop(span!("child of nobody's"));
+    assert_eq!(
+        trace.span("child of nobody's").parent_span_id,
+        parent.span_id()
+    );
+    assert_eq!(span.exit().span_context(), &parent);
+    trace.balance();
+}
+
+#[test]
 fn whichever_of_the_native_and_the_context_span_is_newer_is_the_parent() {
     let trace = TestProvider::new();
     let tracer = trace.tracer("t");
