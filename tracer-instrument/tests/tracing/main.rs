@@ -11,7 +11,6 @@ mod fields;
 mod hostile;
 mod lifecycle;
 mod parents;
-mod random;
 mod set_parent;
 mod special;
 mod support;

@@ -1,4 +1,16 @@
-//! Programs that nobody would write, on our layer and on the peer's.
+//! Programs that nobody would write, on our layer and on the peer's. Alone in its process: what
+//! callsites remember of their subscribers is the process's, and the peer loses parents where other
+//! tests come and go beside it.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may fail"
+)]
+
+#[allow(dead_code, reason = "other tests need more of it")]
+#[path = "tracing/support.rs"]
+mod support;
 
 use std::{sync::mpsc, thread};
 
@@ -11,7 +23,7 @@ use proptest::prelude::*;
 use tracing::{Span, field::Empty, info, info_span, span::EnteredSpan};
 use tracing_subscriber::{Layer as _, filter::filter_fn, layer::SubscriberExt as _};
 
-use super::support::{Ours, Told, remote, told};
+use self::support::{Ours, Told, remote, told};
 
 const SLOTS: usize = 5;
 const THREADS: usize = 2;
