@@ -50,7 +50,7 @@
 //! ```
 //!
 //! [`span!`] and [`start_span!`] start spans, [`LocalSpan`] is the guard of one, [`Span`] one that
-//! moves between threads, [`InSpan`] is for futures, [`WithSpan`] for streams and sinks, [`carry`] and
+//! moves between threads, [`InSpan`] is for futures, [`StreamInSpan`] for streams, [`carry`] and
 //! [`task`] for threads and tasks. Both APIs see each other's spans: whichever span is newer is the
 //! [`current()`] one, and the parent of the next, for both. Only code that reads `Context::current()`
 //! itself does not see a guard's span: attach [`current_context()`] before calling it. A future's it
@@ -189,7 +189,10 @@ mod ring;
 mod sync;
 
 pub use crate::{
-    context::{CurrentSpan, InSpan, LocalSpan, WithSpan, carry, current, current_context, task},
+    context::{
+        CurrentSpan, InSpan, LocalSpan, StreamInSpan, WithSpan, carry, current, current_context,
+        task,
+    },
     error::{ConfigError, FlushError, ShutdownError},
     exporter::{ExportError, ExportFuture, ExportResult, ExportSuccess, SpanExporter, Status},
     ids::TraceIdRandomness,

@@ -24,7 +24,8 @@ use opentelemetry::{
 };
 use support::{balanced, quiet_panic};
 use tracer_core::{
-    InSpan as _, WithSpan, carry, current, span, start_span, task as tracer_task,
+    InSpan as _, StreamInSpan as _, WithSpan, carry, current, span, start_span,
+    task as tracer_task,
     testing::{TestProvider, assert_trace},
 };
 
@@ -197,7 +198,7 @@ fn streams_and_sinks_end_with_their_last_item_and_their_close() {
             drop(span!("item"));
             n
         });
-        let mut numbers = WithSpan::new(numbers, start_span!("stream"));
+        let mut numbers = numbers.in_span(start_span!("stream"));
         assert_eq!(numbers.size_hint(), (3, Some(3)));
         for n in 0..3 {
             assert_eq!(numbers.next().await, Some(n));

@@ -20,8 +20,10 @@ use crate::{
     span::Span,
 };
 
-/// Lets futures carry a span. Streams and sinks do with [`WithSpan::new`]: a method for them too would
-/// be one of every type, and hide [`Tracer::in_span`](opentelemetry::trace::Tracer::in_span).
+/// Lets futures carry a span, as [`StreamInSpan`] lets streams. Two traits, because the method of one
+/// for both would be a method of every type, and hide
+/// [`Tracer::in_span`](opentelemetry::trace::Tracer::in_span). What is a sink only takes
+/// [`WithSpan::new`].
 ///
 /// # Cost
 /// The two allocations of `Context` when the future is made, none at a poll.
@@ -58,6 +60,38 @@ pub trait InSpan: Future + Sized {
 
 impl<T: Future> InSpan for T {}
 
+/// Lets streams carry a span; costs what [`InSpan`] does.
+///
+/// # Examples
+/// ```
+/// use futures_util::{StreamExt as _, stream};
+/// use tracer_core::{StreamInSpan as _, TracerProvider, span, start_span};
+///
+/// # futures_util::FutureExt::now_or_never(async {
+/// let provider = TracerProvider::builder().build()?;
+/// provider.set_global();
+/// let rows = stream::iter(1..=3).inspect(|_| drop(span!("row")));
+/// let rows = rows.in_span(start_span!("query"));
+/// assert_eq!(rows.count().await, 3);
+/// assert_eq!(provider.stats().ended, 4);
+/// # Ok::<(), tracer_core::ConfigError>(())
+/// # }).ok_or("not ready")??;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait StreamInSpan: Stream + Sized {
+    /// As [`WithSpan::new`].
+    fn in_span(self, span: Span) -> WithSpan<Self> {
+        WithSpan::new(self, span)
+    }
+
+    /// As [`WithSpan::current`].
+    fn with_current_span(self) -> WithSpan<Self> {
+        WithSpan::current(self)
+    }
+}
+
+impl<T: Stream> StreamInSpan for T {}
+
 /// How a span ends that is the `Context`'s: with a time, because the API would read the wall clock.
 struct End {
     shared: Arc<Shared>,
@@ -76,23 +110,6 @@ impl End {
 
 pin_project! {
     /// A future, stream or sink with a span.
-    ///
-    /// # Examples
-    /// ```
-    /// use futures_util::{StreamExt as _, stream};
-    /// use tracer_core::{TracerProvider, WithSpan, span, start_span};
-    ///
-    /// # futures_util::FutureExt::now_or_never(async {
-    /// let provider = TracerProvider::builder().build()?;
-    /// provider.set_global();
-    /// let rows = stream::iter(1..=3).inspect(|_| drop(span!("row")));
-    /// let rows = WithSpan::new(rows, start_span!("query"));
-    /// assert_eq!(rows.count().await, 3);
-    /// assert_eq!(provider.stats().ended, 4);
-    /// # Ok::<(), tracer_core::ConfigError>(())
-    /// # }).ok_or("not ready")??;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct WithSpan<T> {
         // `None` while it is dropped.

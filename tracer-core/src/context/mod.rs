@@ -41,6 +41,6 @@ pub mod task;
 pub use self::{
     carry::carry,
     current::{CurrentSpan, current, current_context},
-    future::{InSpan, WithSpan},
+    future::{InSpan, StreamInSpan, WithSpan},
     guard::LocalSpan,
 };
