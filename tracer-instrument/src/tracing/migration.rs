@@ -58,13 +58,14 @@
 //!
 //! # Cost
 //! `cargo bench -p tracer-benches --bench compare` times the same code on both, the extra attributes off;
-//! its lines are `tracing_layer_*`. Nanoseconds of one run of 31 rounds, on two busy cores:
+//! its lines are `tracing_layer_*`. Nanoseconds, medians of three runs of 15 rounds
+//! (`benches/record/2026-11-21-native.txt`):
 //!
 //! | case | theirs | here | ratio |
 //! | --- | --- | --- | --- |
-//! | a root span | 367 | 168 | 0.46 |
-//! | with five attributes, an event and a status | 921 | 455 | 0.49 |
-//! | a child, entered | 569 | 336 | 0.59 |
-//! | ten spans, each entered in the one before | 5765 | 3181 | 0.55 |
+//! | a root span | 370 | 163 | 0.44 |
+//! | with five attributes, an event and a status | 878 | 461 | 0.53 |
+//! | a child, entered | 593 | 315 | 0.53 |
+//! | ten spans, each entered in the one before | 6189 | 3256 | 0.53 |
 //!
 //! A span that is never entered takes one allocation here, an entered one three.
