@@ -85,20 +85,7 @@ pub(crate) fn begin(
         return Span::non_recording(|context| context.clone_from(parent));
     }
     let known = Some(parent).filter(|parent| parent.is_valid());
-    let parent_trace_id = known.map(SpanContext::trace_id);
-    let (trace_id, span_id, root_flags) = match &shared.custom_ids {
-        None => {
-            let (trace_id, span_id) = new_ids(parent_trace_id);
-            (trace_id, span_id, RANDOM)
-        }
-        Some(custom) => custom.new_ids(parent_trace_id),
-    };
-    let identity = Identity {
-        trace_id,
-        span_id,
-        // All eight flags of the parent are passed on.
-        flags: known.map_or(root_flags, SpanContext::trace_flags),
-    };
+    let identity = Identity::of(shared, known);
     let Sampler::Custom(sampler) = &shared.sampler else {
         if known.is_some_and(|parent| !parent.is_sampled()) {
             count_start(shared, known, &SamplingDecision::Drop);
@@ -120,7 +107,7 @@ pub(crate) fn begin(
         around.with(parent, |context| {
             sampler.should_sample(
                 Some(context),
-                trace_id,
+                identity.trace_id,
                 request.name,
                 request.kind.unwrap_or(&SpanKind::Internal),
                 request.attributes,
@@ -217,6 +204,25 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// That of a new span.
+    #[inline(always)]
+    pub(crate) fn of(shared: &Shared, parent: Option<&SpanContext>) -> Self {
+        let parent_trace_id = parent.map(SpanContext::trace_id);
+        let (trace_id, span_id, root_flags) = match &shared.custom_ids {
+            None => {
+                let (trace_id, span_id) = new_ids(parent_trace_id);
+                (trace_id, span_id, RANDOM)
+            }
+            Some(custom) => custom.new_ids(parent_trace_id),
+        };
+        Self {
+            trace_id,
+            span_id,
+            // All eight flags of the parent are passed on.
+            flags: parent.map_or(root_flags, SpanContext::trace_flags),
+        }
+    }
+
     /// Writes a whole span context in its place, where it stays: most have no tracestate, and
     /// moving one that may have costs more than all the rest.
     #[inline(always)]
@@ -236,7 +242,12 @@ impl Identity {
 
     /// The same with the parent's tracestate.
     #[inline(always)]
-    fn write_under(self, context: &mut SpanContext, sampled: bool, parent: Option<&SpanContext>) {
+    pub(crate) fn write_under(
+        self,
+        context: &mut SpanContext,
+        sampled: bool,
+        parent: Option<&SpanContext>,
+    ) {
         let state = parent.map(SpanContext::trace_state);
         let state = state.filter(|state| **state != TraceState::NONE);
         self.write(context, sampled, state.map(|state| || state.clone()));

@@ -21,7 +21,6 @@ use super::{
 use crate::{
     Tracer,
     context::slot,
-    ids::{RANDOM, new_ids},
     local, metrics,
     native::Site,
     provider::{Sampler, Shared},
@@ -197,25 +196,10 @@ impl Recording {
             self.context.clone_from(active);
             return None;
         }
-        let parent_trace_id = parent.map(SpanContext::trace_id);
-        let (trace_id, span_id, root_flags) = match &self.shared.custom_ids {
-            None => {
-                let (trace_id, span_id) = new_ids(parent_trace_id);
-                (trace_id, span_id, RANDOM)
-            }
-            Some(custom) => custom.new_ids(parent_trace_id),
-        };
-        let identity = Identity {
-            trace_id,
-            span_id,
-            flags: parent.map_or(root_flags, SpanContext::trace_flags),
-        };
+        let identity = Identity::of(&self.shared, parent);
         let Sampler::Custom(sampler) = &self.shared.sampler else {
-            let state = parent.map(SpanContext::trace_state);
-            let state = state.filter(|state| **state != TraceState::NONE);
             let is_sampled = parent.is_none_or(SpanContext::is_sampled);
-            let state = state.map(|state| || state.clone());
-            identity.write(&mut self.context, is_sampled, state);
+            identity.write_under(&mut self.context, is_sampled, parent);
             return is_sampled.then_some(None);
         };
         let record = self.record()?;
@@ -223,7 +207,14 @@ impl Recording {
         let attributes: Vec<_> = record.attributes().collect();
         let links: Vec<_> = record.links().collect();
         let sampling = self.shared.sample(parent, || {
-            sampler.should_sample(Some(parent_cx), trace_id, name, &kind, &attributes, &links)
+            sampler.should_sample(
+                Some(parent_cx),
+                identity.trace_id,
+                name,
+                &kind,
+                &attributes,
+                &links,
+            )
         });
         let is_sampled = sampling.decision == SamplingDecision::RecordAndSample;
         let state = Some(sampling.trace_state).filter(|state| *state != TraceState::NONE);
