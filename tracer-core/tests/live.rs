@@ -6,6 +6,8 @@
     reason = "a test may fail"
 )]
 
+#[path = "support/live.rs"]
+mod live_support;
 mod support;
 
 use std::{
@@ -15,41 +17,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use live_support::{names, only, viewed};
 use opentelemetry::{
     Context, InstrumentationScope, KeyValue,
     trace::{
         Link, Span as _, SpanKind, Status, TraceContextExt as _, Tracer as _, TracerProvider as _,
     },
 };
-use support::{Recorder, remote};
-use tracer_core::{
-    Span, Tracer, TracerProvider,
-    live::{Bucket, LiveView, RunningSpan},
-};
-
-fn viewed() -> (LiveView, TracerProvider, Tracer) {
-    let live = LiveView::default();
-    let provider = TracerProvider::builder()
-        .exporter(Recorder::default())
-        .live_view(&live)
-        .build()
-        .expect("provider");
-    let tracer = provider.tracer("shop");
-    (live, provider, tracer)
-}
-
-#[track_caller]
-fn only(live: &LiveView) -> RunningSpan {
-    let mut running = live.running();
-    assert_eq!(running.len(), 1);
-    running.remove(0)
-}
-
-fn names(live: &LiveView) -> Vec<String> {
-    let running = live.running();
-    let names = running.iter().map(|span| span.record().name().to_owned());
-    names.collect()
-}
+use support::remote;
+use tracer_core::{Span, live::Bucket};
 
 #[test]
 fn running_span_is_listed_as_it_is_now() {

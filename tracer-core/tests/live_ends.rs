@@ -6,6 +6,8 @@
     reason = "a test may fail"
 )]
 
+#[path = "support/live.rs"]
+mod live_support;
 mod support;
 
 use std::{
@@ -13,6 +15,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use live_support::{names, only, viewed};
 use opentelemetry::{
     Context, KeyValue,
     trace::{
@@ -21,35 +24,11 @@ use opentelemetry::{
     },
 };
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
-use support::{Recorder, TIMEOUT, balanced, remote};
+use support::{TIMEOUT, balanced, remote};
 use tracer_core::{
-    Span, SpanProcessor, Tracer, TracerProvider,
+    Span, SpanProcessor, TracerProvider,
     live::{Bucket, LiveView, RunningSpan},
 };
-
-fn viewed() -> (LiveView, TracerProvider, Tracer) {
-    let live = LiveView::default();
-    let provider = TracerProvider::builder()
-        .exporter(Recorder::default())
-        .live_view(&live)
-        .build()
-        .expect("provider");
-    let tracer = provider.tracer("shop");
-    (live, provider, tracer)
-}
-
-#[track_caller]
-fn only(live: &LiveView) -> RunningSpan {
-    let mut running = live.running();
-    assert_eq!(running.len(), 1);
-    running.remove(0)
-}
-
-fn names(live: &LiveView) -> Vec<String> {
-    let running = live.running();
-    let names = running.iter().map(|span| span.record().name().to_owned());
-    names.collect()
-}
 
 #[derive(Clone, Debug)]
 struct Only(SamplingDecision);
