@@ -1,7 +1,8 @@
-//! Defects of `opentelemetry_sdk` and `opentelemetry-otlp` 0.33.1 that ours must not have. Each test
-//! runs one body on both, through the API's traits. Where it asserts what the stock one does today,
-//! a failure there means that it was mended: change the assertion, and the table in the docs of
-//! `tracer-core`.
+//! Defects of `opentelemetry_sdk` and `opentelemetry-otlp` 0.33.1, and of the propagators of
+//! `opentelemetry-zipkin` 0.33.0, `opentelemetry-aws` 0.21.0 and `opentelemetry-jaeger-propagator`
+//! 0.32.0, that ours must not have. Each test runs one body on both, through the API's traits. Where
+//! it asserts what the stock one does today, a failure there means that it was mended: change the
+//! assertion, and the table in the docs of `tracer-core`.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -10,11 +11,15 @@
     reason = "a test that meets the unexpected fails"
 )]
 
+mod b3;
 mod baggage;
 mod exporting;
+mod jaeger;
 mod resource;
 mod spans;
 mod trace_context;
+mod version_0_32;
+mod xray;
 
 use std::{
     collections::HashMap,
@@ -27,6 +32,7 @@ use std::{
 use opentelemetry::{
     Context,
     propagation::{Extractor, TextMapPropagator},
+    trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId},
 };
 use opentelemetry_sdk::{
     error::OTelSdkResult,
@@ -130,4 +136,24 @@ fn inject(propagator: &dyn TextMapPropagator, context: &Context) -> HashMap<Stri
     let mut carrier = HashMap::new();
     propagator.inject_context(context, &mut carrier);
     carrier
+}
+
+/// What goes out to the next service after one hop.
+fn one_hop(
+    propagator: &dyn TextMapPropagator,
+    headers: &[(&'static str, &'static str)],
+) -> HashMap<String, String> {
+    inject(propagator, &extract(propagator, headers))
+}
+
+/// A context whose span is in another process.
+fn remote(flags: u8, state: &str) -> Context {
+    let span = SpanContext::new(
+        TraceId::from(0x80f1_98ee_5634_3ba8_64fe_8b2a_57d3_eff7),
+        SpanId::from(0xe457_b5a2_e4d8_6bd1),
+        TraceFlags::new(flags),
+        true,
+        state.parse().unwrap(),
+    );
+    Context::new().with_remote_span_context(span)
 }

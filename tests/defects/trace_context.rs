@@ -1,7 +1,5 @@
 //! `traceparent` and `tracestate`.
 
-use std::collections::HashMap;
-
 use opentelemetry::{
     Context,
     propagation::TextMapPropagator,
@@ -10,7 +8,7 @@ use opentelemetry::{
 use opentelemetry_sdk::propagation::TraceContextPropagator as Stock;
 use tracer_propagation::TraceContextPropagator as Ours;
 
-use crate::{extract, inject};
+use crate::{extract, inject, one_hop};
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -144,12 +142,4 @@ fn a_repeated_traceparent_gives_no_parent() {
     assert!(!ours.is_valid());
     // Stock today: the first.
     assert!(stock.is_valid());
-}
-
-/// What goes out to the next service after one hop.
-fn one_hop(
-    propagator: &dyn TextMapPropagator,
-    headers: &[(&'static str, &'static str)],
-) -> HashMap<String, String> {
-    inject(propagator, &extract(propagator, headers))
 }
