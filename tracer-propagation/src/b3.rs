@@ -5,11 +5,8 @@ mod single;
 
 use std::sync::LazyLock;
 
-use opentelemetry::Context;
-
 use crate::carrier::{Carrier, CarrierMut};
-use crate::parent::{self, Parent};
-use crate::propagator::{Propagator, text_map};
+use crate::parent::{self, Parent, parent_format};
 use crate::sampling_state::SamplingState;
 
 /// Carries the span context in the headers of B3 (openzipkin `b3-propagation`; OpenTelemetry,
@@ -102,6 +99,19 @@ impl B3Propagator {
         let inject = Encoding::Both;
         Self { inject }
     }
+
+    fn read(&self, carrier: &dyn Carrier) -> Option<Parent> {
+        parent::either(single::read(carrier), || multi::read(carrier))
+    }
+
+    fn write(&self, parent: &Parent, carrier: &mut dyn CarrierMut) {
+        if matches!(self.inject, Encoding::Single | Encoding::Both) {
+            single::write(parent, carrier);
+        }
+        if matches!(self.inject, Encoding::Multi | Encoding::Both) {
+            multi::write(parent, carrier);
+        }
+    }
 }
 
 /// [`B3Propagator::single`].
@@ -111,42 +121,11 @@ impl Default for B3Propagator {
     }
 }
 
-impl Propagator for B3Propagator {
-    fn extract_from(&self, cx: &Context, carrier: &dyn Carrier) -> Context {
-        parent::add(read(carrier), cx)
-    }
-
-    fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
-        let Some(parent) = Parent::current(cx) else {
-            return;
-        };
-        if matches!(self.inject, Encoding::Single | Encoding::Both) {
-            single::write(&parent, carrier);
-        }
-        if matches!(self.inject, Encoding::Multi | Encoding::Both) {
-            multi::write(&parent, carrier);
-        }
-    }
-}
-
-text_map!(B3Propagator, |this| match this.inject {
+parent_format!(B3Propagator, None, |this| match this.inject {
     Encoding::Both => FIELDS.as_slice(),
     Encoding::Multi => FIELDS.get(1..).unwrap_or_default(),
     Encoding::Single => FIELDS.get(..1).unwrap_or_default(),
 });
-
-fn read(carrier: &dyn Carrier) -> Option<Parent> {
-    let single = single::read(carrier);
-    if single.is_some_and(|parent| parent.has_ids()) {
-        return single;
-    }
-    let multi = multi::read(carrier);
-    if multi.is_some_and(|parent| parent.has_ids()) {
-        return multi;
-    }
-    // Neither names a span: of two states alone, too, the single header's wins.
-    single.or(multi)
-}
 
 /// The letter of a state; none for a deferred decision.
 fn letter(state: SamplingState) -> Option<&'static str> {

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use opentelemetry::Context;
 use opentelemetry::baggage::{Baggage, BaggageExt};
+use opentelemetry::trace::SpanContext;
 
 pub(crate) use self::decode::Plus;
 pub(crate) use self::prefixed::Prefixed;
@@ -208,9 +209,17 @@ impl Propagator for BaggagePropagator {
         }
     }
 
+    /// Always `None`: the format says nothing of a span.
+    fn extract_span_context(&self, _carrier: &dyn Carrier) -> Option<SpanContext> {
+        None
+    }
+
     fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
         self.inject_baggage(cx.baggage(), carrier);
     }
+
+    /// Writes nothing.
+    fn inject_span_context(&self, _span_context: &SpanContext, _carrier: &mut dyn CarrierMut) {}
 }
 
 text_map!(BaggagePropagator, |_this| FIELDS.as_slice());

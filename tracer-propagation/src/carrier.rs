@@ -103,8 +103,8 @@ pub trait CarrierMut {
 ///
 /// ```
 /// use std::collections::HashMap;
-/// use tracer_propagation::TraceContextPropagator;
 /// use tracer_propagation::carrier::ExtractorCarrier;
+/// use tracer_propagation::{Propagator as _, TraceContextPropagator};
 ///
 /// let map = HashMap::from([(
 ///     "traceparent".to_owned(),

@@ -6,7 +6,7 @@ use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry::trace::TraceContextExt;
+use opentelemetry::trace::{SpanContext, TraceContextExt};
 
 use crate::baggage::{self, BaggagePropagator};
 use crate::carrier::{Carrier, CarrierMut};
@@ -133,9 +133,20 @@ impl Propagator for CompositePropagator {
         self.fold(cx, |propagator, cx| propagator.extract_from(cx, carrier))
     }
 
+    fn extract_span_context(&self, carrier: &dyn Carrier) -> Option<SpanContext> {
+        let mut propagators = self.propagators.iter();
+        propagators.find_map(|propagator| propagator.extract_span_context(carrier))
+    }
+
     fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
         for propagator in self.propagators.iter() {
             propagator.inject_into(cx, carrier);
+        }
+    }
+
+    fn inject_span_context(&self, span_context: &SpanContext, carrier: &mut dyn CarrierMut) {
+        for propagator in self.propagators.iter() {
+            propagator.inject_span_context(span_context, carrier);
         }
     }
 }
@@ -163,7 +174,7 @@ impl TextMapPropagator for CompositePropagator {
 mod tests {
     use std::collections::HashMap;
 
-    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+    use opentelemetry::trace::{SpanId, TraceFlags, TraceId, TraceState};
 
     use super::*;
     use crate::b3::B3Propagator;
@@ -292,9 +303,6 @@ mod tests {
                 ("uber-trace-id", format!("{JAEGER}{jaeger}")),
                 ("x-cloud-trace-context", GCP.to_owned()),
             ];
-            let headers = headers
-                .each_ref()
-                .map(|(name, value)| (*name, value.as_str()));
             let cx = propagator.extract_from(&Context::new(), &headers.as_slice());
             assert_eq!(SamplingState::of(&cx), expected, "{b3} {jaeger}");
             let sampled = cx.span().span_context().is_sampled();

@@ -3,13 +3,10 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use opentelemetry::Context;
-
 use crate::carrier::{Carrier, CarrierMut};
 use crate::header::Line;
 use crate::hex;
-use crate::parent::{self, Parent};
-use crate::propagator::{Propagator, text_map};
+use crate::parent::{self, Parent, parent_format};
 use crate::sampling_state::SamplingState;
 
 /// Carries the span context in `x-cloud-trace-context` (Google Cloud, *Trace context*, legacy
@@ -64,17 +61,15 @@ impl GcpPropagator {
     pub const fn new() -> Self {
         Self { _private: () }
     }
-}
 
-impl Propagator for GcpPropagator {
-    fn extract_from(&self, cx: &Context, carrier: &dyn Carrier) -> Context {
-        parent::add(parent::read(carrier, X_CLOUD_TRACE_CONTEXT, parse), cx)
+    fn read(&self, carrier: &dyn Carrier) -> Option<Parent> {
+        parent::read(carrier, X_CLOUD_TRACE_CONTEXT, parse)
     }
 
-    fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
-        let Some(parent) = Parent::current(cx).filter(Parent::has_ids) else {
+    fn write(&self, parent: &Parent, carrier: &mut dyn CarrierMut) {
+        if !parent.has_ids() {
             return;
-        };
+        }
         let mut line = Line::new();
         line.hex(&parent.trace_id.to_bytes()).text("/");
         line.decimal(u64::from_be_bytes(parent.span_id.to_bytes()));
@@ -87,7 +82,7 @@ impl Propagator for GcpPropagator {
     }
 }
 
-text_map!(GcpPropagator, |_this| FIELDS.as_slice());
+parent_format!(GcpPropagator, None, |_this| FIELDS.as_slice());
 
 fn parse(value: &[u8]) -> Option<Parent> {
     let (ids, options) = halves(value, b';');
@@ -132,6 +127,8 @@ static FIELDS: LazyLock<[String; 1]> = LazyLock::new(|| [X_CLOUD_TRACE_CONTEXT.t
 /// Values from the documents of Google's `TraceContextHelper` and `TraceHeaderContext`.
 #[cfg(test)]
 mod tests {
+    use opentelemetry::Context;
+
     use super::*;
     use crate::SamplingState::{Accept, Defer, Deny};
     use crate::testing::{Expected, check_extract, check_inject, context, extract};

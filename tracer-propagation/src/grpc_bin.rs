@@ -6,11 +6,9 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use opentelemetry::Context;
 
 use crate::carrier::{Carrier, CarrierMut};
-use crate::parent::{self, Parent};
-use crate::propagator::{Propagator, text_map};
+use crate::parent::{self, Parent, parent_format};
 use crate::sampling_state::SamplingState;
 
 /// Carries the span context in `grpc-trace-bin` (OpenCensus, *Binary Encoding*, Trace Context),
@@ -68,17 +66,15 @@ impl GrpcTraceBinPropagator {
     pub const fn new() -> Self {
         Self { _private: () }
     }
-}
 
-impl Propagator for GrpcTraceBinPropagator {
-    fn extract_from(&self, cx: &Context, carrier: &dyn Carrier) -> Context {
-        parent::add(parent::read(carrier, GRPC_TRACE_BIN, parse), cx)
+    fn read(&self, carrier: &dyn Carrier) -> Option<Parent> {
+        parent::read(carrier, GRPC_TRACE_BIN, parse)
     }
 
-    fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
-        let Some(parent) = Parent::current(cx).filter(Parent::has_ids) else {
+    fn write(&self, parent: &Parent, carrier: &mut dyn CarrierMut) {
+        if !parent.has_ids() {
             return;
-        };
+        }
         let sampled = u8::from(parent.state.is_sampled());
         let all = [VERSION, TRACE_ID]
             .into_iter()
@@ -104,7 +100,7 @@ impl Propagator for GrpcTraceBinPropagator {
     }
 }
 
-text_map!(GrpcTraceBinPropagator, |_this| FIELDS.as_slice());
+parent_format!(GrpcTraceBinPropagator, None, |_this| FIELDS.as_slice());
 
 fn parse(value: &[u8]) -> Option<Parent> {
     // No base64 starts with the version byte.
@@ -179,10 +175,12 @@ static FIELDS: LazyLock<[String; 1]> = LazyLock::new(|| [GRPC_TRACE_BIN.to_owned
 /// (`propagators/opencensus`). The base64 was made by `base64` of GNU coreutils.
 #[cfg(test)]
 mod tests {
+    use opentelemetry::Context;
     use opentelemetry::trace::TraceContextExt;
 
     use super::*;
     use crate::SamplingState::{Accept, Defer, Deny};
+    use crate::propagator::Propagator;
     use crate::testing::{Expected, check_extract, check_inject, context, extract};
 
     const EXAMPLE: [u8; LEN] = [

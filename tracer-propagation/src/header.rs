@@ -1,8 +1,9 @@
 //! One header: its value as it is read, and a short value as it is written.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
-use crate::carrier::Carrier;
+use crate::carrier::{Carrier, CarrierMut};
 use crate::hex;
 use crate::ows::trim;
 
@@ -32,6 +33,11 @@ pub(crate) fn only<'a>(carrier: &'a dyn Carrier, name: &str) -> Result<Option<&'
         }
     });
     found
+}
+
+/// Sets a header to the hex digits of an id.
+pub(crate) fn set_hex(carrier: &mut dyn CarrierMut, name: &str, id: &[u8]) {
+    carrier.set(name, Cow::Borrowed(Line::new().hex(id).as_str()));
 }
 
 /// A header value on the stack, for the formats whose longest one is known.

@@ -3,15 +3,11 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use opentelemetry::Context;
-use opentelemetry::baggage::BaggageExt;
-
 use crate::baggage::{Plus, Prefixed};
 use crate::carrier::{Carrier, CarrierMut};
 use crate::header::Line;
 use crate::hex;
-use crate::parent::{self, Parent};
-use crate::propagator::{Propagator, text_map};
+use crate::parent::{self, Parent, parent_format};
 use crate::sampling_state::SamplingState;
 
 /// Carries the span context in `uber-trace-id` and baggage in `uberctx-*` (Jaeger, *Propagation
@@ -71,34 +67,28 @@ impl JaegerPropagator {
     pub const fn new() -> Self {
         Self { _private: () }
     }
-}
 
-impl Propagator for JaegerPropagator {
-    fn extract_from(&self, cx: &Context, carrier: &dyn Carrier) -> Context {
-        let cx = parent::add(parent::read(carrier, UBER_TRACE_ID, parse), cx);
-        match BAGGAGE.read(carrier) {
-            Some(baggage) => cx.with_baggage(baggage),
-            None => cx,
-        }
+    fn read(&self, carrier: &dyn Carrier) -> Option<Parent> {
+        parent::read(carrier, UBER_TRACE_ID, parse)
     }
 
-    fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
-        if let Some(parent) = Parent::current(cx).filter(Parent::has_ids) {
-            let mut line = Line::new();
-            line.hex(&parent.trace_id.to_bytes()).text(":");
-            line.hex(&parent.span_id.to_bytes()).text(":0:");
-            line.text(match parent.state {
-                SamplingState::Accept => "1",
-                SamplingState::Debug => "3",
-                SamplingState::Defer | SamplingState::Deny => "0",
-            });
-            carrier.set(UBER_TRACE_ID, Cow::Borrowed(line.as_str()));
+    fn write(&self, parent: &Parent, carrier: &mut dyn CarrierMut) {
+        if !parent.has_ids() {
+            return;
         }
-        BAGGAGE.write(cx.baggage(), carrier);
+        let mut line = Line::new();
+        line.hex(&parent.trace_id.to_bytes()).text(":");
+        line.hex(&parent.span_id.to_bytes()).text(":0:");
+        line.text(match parent.state {
+            SamplingState::Accept => "1",
+            SamplingState::Debug => "3",
+            SamplingState::Defer | SamplingState::Deny => "0",
+        });
+        carrier.set(UBER_TRACE_ID, Cow::Borrowed(line.as_str()));
     }
 }
 
-text_map!(JaegerPropagator, |_this| FIELDS.as_slice());
+parent_format!(JaegerPropagator, Some(BAGGAGE), |_this| FIELDS.as_slice());
 
 fn parse(value: &[u8]) -> Option<Parent> {
     let (trace_id, rest) = split(value)?;

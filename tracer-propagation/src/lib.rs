@@ -60,7 +60,9 @@
 //! - Every bound is a constant in [`limits`]; what is refused or left out is counted in [`stats`].
 //! - No error and no `Debug` output holds a byte that came in a header.
 //! - Reading a trace header allocates nothing but the context that takes the result, nor does
-//!   looking for headers that are not there.
+//!   looking for headers that are not there. Without a context nothing is allocated at all, in and
+//!   out: [`Propagator::extract_span_context`], which names the two exceptions, and
+//!   [`Propagator::inject_span_context`].
 //!
 //! # Trust
 //!

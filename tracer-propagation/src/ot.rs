@@ -3,15 +3,11 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use opentelemetry::Context;
-use opentelemetry::baggage::BaggageExt;
-
 use crate::baggage::{Plus, Prefixed};
 use crate::carrier::{Carrier, CarrierMut};
-use crate::header::{self, Line, Repeated};
+use crate::header::{self, Repeated};
 use crate::hex;
-use crate::parent::{self, Parent, counted};
-use crate::propagator::{Propagator, text_map};
+use crate::parent::{Parent, counted, parent_format};
 use crate::sampling_state::SamplingState;
 
 /// Carries the span context in `ot-tracer-traceid`, `-spanid` and `-sampled`, and baggage in
@@ -66,57 +62,39 @@ impl OtTracePropagator {
     pub const fn new() -> Self {
         Self { _private: () }
     }
-}
 
-impl Propagator for OtTracePropagator {
-    fn extract_from(&self, cx: &Context, carrier: &dyn Carrier) -> Context {
-        let cx = parent::add(read(carrier), cx);
-        match BAGGAGE.read(carrier) {
-            Some(baggage) => cx.with_baggage(baggage),
-            None => cx,
+    fn read(&self, carrier: &dyn Carrier) -> Option<Parent> {
+        let ids = (
+            header::only(carrier, TRACE_ID),
+            header::only(carrier, SPAN_ID),
+        );
+        match ids {
+            (Ok(None), Ok(None)) => None,
+            (trace_id, span_id) => {
+                counted(parse(trace_id, span_id, header::only(carrier, SAMPLED)))
+            }
         }
     }
 
-    fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
-        if let Some(parent) = Parent::current(cx) {
-            write(&parent, carrier);
+    fn write(&self, parent: &Parent, carrier: &mut dyn CarrierMut) {
+        let [.., a, b, c, d, e, f, g, h] = parent.trace_id.to_bytes();
+        let half = [a, b, c, d, e, f, g, h];
+        if half == [0; 8] {
+            return;
         }
-        BAGGAGE.write(cx.baggage(), carrier);
-    }
-}
-
-text_map!(OtTracePropagator, |_this| FIELDS.as_slice());
-
-fn read(carrier: &dyn Carrier) -> Option<Parent> {
-    let ids = (
-        header::only(carrier, TRACE_ID),
-        header::only(carrier, SPAN_ID),
-    );
-    match ids {
-        (Ok(None), Ok(None)) => None,
-        (trace_id, span_id) => counted(parse(trace_id, span_id, header::only(carrier, SAMPLED))),
-    }
-}
-
-fn write(parent: &Parent, carrier: &mut dyn CarrierMut) {
-    let [.., a, b, c, d, e, f, g, h] = parent.trace_id.to_bytes();
-    let half = [a, b, c, d, e, f, g, h];
-    if half == [0; 8] {
-        return;
-    }
-    let mut line = Line::new();
-    carrier.set(TRACE_ID, Cow::Borrowed(line.hex(&half).as_str()));
-    let mut line = Line::new();
-    line.hex(&parent.span_id.to_bytes());
-    carrier.set(SPAN_ID, Cow::Borrowed(line.as_str()));
-    match parent.state {
-        SamplingState::Accept | SamplingState::Debug => {
-            carrier.set(SAMPLED, Cow::Borrowed("true"));
+        header::set_hex(carrier, TRACE_ID, &half);
+        header::set_hex(carrier, SPAN_ID, &parent.span_id.to_bytes());
+        match parent.state {
+            SamplingState::Accept | SamplingState::Debug => {
+                carrier.set(SAMPLED, Cow::Borrowed("true"));
+            }
+            SamplingState::Defer => carrier.remove(SAMPLED),
+            SamplingState::Deny => carrier.set(SAMPLED, Cow::Borrowed("false")),
         }
-        SamplingState::Defer => carrier.remove(SAMPLED),
-        SamplingState::Deny => carrier.set(SAMPLED, Cow::Borrowed("false")),
     }
 }
+
+parent_format!(OtTracePropagator, Some(BAGGAGE), |_this| FIELDS.as_slice());
 
 type Value<'a> = Result<Option<&'a [u8]>, Repeated>;
 

@@ -1,9 +1,11 @@
 //! What the formats beside the W3C's say of a caller: two ids and a sampling state.
 
 use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 
-use crate::carrier::Carrier;
+use crate::baggage::Prefixed;
+use crate::carrier::{Carrier, CarrierMut};
 use crate::header;
 use crate::sampling_state::SamplingState;
 use crate::stats;
@@ -38,19 +40,26 @@ impl Parent {
         }
     }
 
+    /// A span as it is to be told to a receiver, its state the sampled flag; `None` if not valid.
+    pub(crate) fn of(span: &SpanContext) -> Option<Self> {
+        let state = if span.is_sampled() {
+            SamplingState::Accept
+        } else {
+            SamplingState::Deny
+        };
+        span.is_valid().then(|| Self {
+            trace_id: span.trace_id(),
+            span_id: span.span_id(),
+            state,
+        })
+    }
+
     /// What a message sent from this context is to say; `None` if that is nothing.
     pub(crate) fn current(cx: &Context) -> Option<Self> {
-        let span = cx.span();
-        let span = span.span_context();
         let state = SamplingState::of(cx);
-        if span.is_valid() {
-            Some(Self {
-                trace_id: span.trace_id(),
-                span_id: span.span_id(),
-                state,
-            })
-        } else {
-            (state != SamplingState::Defer).then(|| Self::state_alone(state))
+        match Self::of(cx.span().span_context()) {
+            Some(parent) => Some(Self { state, ..parent }),
+            None => (state != SamplingState::Defer).then(|| Self::state_alone(state)),
         }
     }
 
@@ -58,11 +67,9 @@ impl Parent {
         self.trace_id != TraceId::INVALID
     }
 
-    /// The context with the caller's span, or with the state alone.
-    pub(crate) fn add_to(self, cx: &Context) -> Context {
-        use SamplingState::{Accept, Debug, Defer, Deny};
-
-        let span_context = || {
+    /// The caller's span; `None` for a state alone.
+    pub(crate) fn span_context(&self) -> Option<SpanContext> {
+        self.has_ids().then(|| {
             SpanContext::new(
                 self.trace_id,
                 self.span_id,
@@ -70,12 +77,18 @@ impl Parent {
                 true,
                 TraceState::NONE,
             )
-        };
-        match (self.has_ids(), self.state) {
-            (true, Accept | Deny) => cx.with_remote_span_context(span_context()),
-            (true, Debug | Defer) => cx.with_value(self).with_remote_span_context(span_context()),
-            (false, Defer) => cx.clone(),
-            (false, Accept | Debug | Deny) => cx.with_value(self),
+        })
+    }
+
+    /// The context with the caller's span, or with the state alone.
+    pub(crate) fn add_to(self, cx: &Context) -> Context {
+        use SamplingState::{Accept, Debug, Defer, Deny};
+
+        match (self.span_context(), self.state) {
+            (Some(span), Accept | Deny) => cx.with_remote_span_context(span),
+            (Some(span), Debug | Defer) => cx.with_value(self).with_remote_span_context(span),
+            (None, Defer) => cx.clone(),
+            (None, Accept | Debug | Deny) => cx.with_value(self),
         }
     }
 
@@ -102,6 +115,21 @@ impl Parent {
             next.with_value(kept.unwrap_or(Self::state_alone(SamplingState::Defer)))
         }
     }
+}
+
+/// The first of two places in a message that names a span, or else one that has a state alone.
+pub(crate) fn either(
+    first: Option<Parent>,
+    second: impl FnOnce() -> Option<Parent>,
+) -> Option<Parent> {
+    if first.is_some_and(|parent| parent.has_ids()) {
+        return first;
+    }
+    let second = second();
+    if second.is_some_and(|parent| parent.has_ids()) {
+        return second;
+    }
+    first.or(second)
 }
 
 /// Reads a header that holds all there is and may come once.
@@ -131,3 +159,66 @@ pub(crate) fn counted(parsed: Option<Parent>) -> Option<Parent> {
 pub(crate) fn add(parent: Option<Parent>, cx: &Context) -> Context {
     parent.map_or_else(|| cx.clone(), |parent| parent.add_to(cx))
 }
+
+/// The context with the baggage of a message too, if its format carries any.
+pub(crate) fn add_baggage(form: Option<Prefixed>, carrier: &dyn Carrier, cx: Context) -> Context {
+    match form.and_then(|form| form.read(carrier)) {
+        Some(baggage) => cx.with_baggage(baggage),
+        None => cx,
+    }
+}
+
+/// Writes the baggage of a context, if the format carries any.
+pub(crate) fn write_baggage(form: Option<Prefixed>, cx: &Context, carrier: &mut dyn CarrierMut) {
+    if let Some(form) = form {
+        form.write(cx.baggage(), carrier);
+    }
+}
+
+/// Implements [`Propagator`](crate::Propagator) for a format that says what a [`Parent`] holds, by
+/// its `read` and `write`, and by how it carries baggage, if it does.
+macro_rules! parent_format {
+    ($propagator:ty, $baggage:expr, |$this:ident| $fields:expr) => {
+        impl $crate::propagator::Propagator for $propagator {
+            fn extract_from(
+                &self,
+                cx: &::opentelemetry::Context,
+                carrier: &dyn $crate::carrier::Carrier,
+            ) -> ::opentelemetry::Context {
+                let cx = $crate::parent::add(self.read(carrier), cx);
+                $crate::parent::add_baggage($baggage, carrier, cx)
+            }
+
+            fn extract_span_context(
+                &self,
+                carrier: &dyn $crate::carrier::Carrier,
+            ) -> Option<::opentelemetry::trace::SpanContext> {
+                self.read(carrier)?.span_context()
+            }
+
+            fn inject_into(
+                &self,
+                cx: &::opentelemetry::Context,
+                carrier: &mut dyn $crate::carrier::CarrierMut,
+            ) {
+                if let Some(parent) = $crate::parent::Parent::current(cx) {
+                    self.write(&parent, carrier);
+                }
+                $crate::parent::write_baggage($baggage, cx, carrier);
+            }
+
+            fn inject_span_context(
+                &self,
+                span_context: &::opentelemetry::trace::SpanContext,
+                carrier: &mut dyn $crate::carrier::CarrierMut,
+            ) {
+                if let Some(parent) = $crate::parent::Parent::of(span_context) {
+                    self.write(&parent, carrier);
+                }
+            }
+        }
+
+        $crate::propagator::text_map!($propagator, |$this| $fields);
+    };
+}
+pub(crate) use parent_format;

@@ -1,17 +1,12 @@
 //! The plain headers `x-trace-id`, `x-span-id` and `x-baggage-*`, of no standard.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
-
-use opentelemetry::Context;
-use opentelemetry::baggage::BaggageExt;
 
 use crate::baggage::{Plus, Prefixed};
 use crate::carrier::{Carrier, CarrierMut};
-use crate::header::{self, Line, Repeated};
+use crate::header::{self, Repeated};
 use crate::hex;
-use crate::parent::{self, Parent, counted};
-use crate::propagator::{Propagator, text_map};
+use crate::parent::{Parent, counted, parent_format};
 use crate::sampling_state::SamplingState;
 
 /// Carries the ids in `x-trace-id` and `x-span-id` and baggage in `x-baggage-*`, for systems built
@@ -69,44 +64,28 @@ impl PlainPropagator {
     pub const fn new() -> Self {
         Self { _private: () }
     }
-}
 
-impl Propagator for PlainPropagator {
-    fn extract_from(&self, cx: &Context, carrier: &dyn Carrier) -> Context {
-        let cx = parent::add(read(carrier), cx);
-        match BAGGAGE.read(carrier) {
-            Some(baggage) => cx.with_baggage(baggage),
-            None => cx,
+    fn read(&self, carrier: &dyn Carrier) -> Option<Parent> {
+        match (
+            header::only(carrier, TRACE_ID),
+            header::only(carrier, SPAN_ID),
+        ) {
+            // Either name alone is common for something else, and then no mistake.
+            (Ok(None), _) | (_, Ok(None)) => None,
+            (Ok(Some(trace_id)), Ok(Some(span_id))) => counted(parse(trace_id, span_id)),
+            (Err(Repeated), _) | (_, Err(Repeated)) => counted(None),
         }
     }
 
-    fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
-        let sampled = |parent: &Parent| parent.has_ids() && parent.state.is_sampled();
-        if let Some(parent) = Parent::current(cx).filter(sampled) {
-            let mut line = Line::new();
-            line.hex(&parent.trace_id.to_bytes());
-            carrier.set(TRACE_ID, Cow::Borrowed(line.as_str()));
-            let mut line = Line::new();
-            line.hex(&parent.span_id.to_bytes());
-            carrier.set(SPAN_ID, Cow::Borrowed(line.as_str()));
+    fn write(&self, parent: &Parent, carrier: &mut dyn CarrierMut) {
+        if parent.has_ids() && parent.state.is_sampled() {
+            header::set_hex(carrier, TRACE_ID, &parent.trace_id.to_bytes());
+            header::set_hex(carrier, SPAN_ID, &parent.span_id.to_bytes());
         }
-        BAGGAGE.write(cx.baggage(), carrier);
     }
 }
 
-text_map!(PlainPropagator, |_this| FIELDS.as_slice());
-
-fn read(carrier: &dyn Carrier) -> Option<Parent> {
-    match (
-        header::only(carrier, TRACE_ID),
-        header::only(carrier, SPAN_ID),
-    ) {
-        // Either name alone is common for something else, and then no mistake.
-        (Ok(None), _) | (_, Ok(None)) => None,
-        (Ok(Some(trace_id)), Ok(Some(span_id))) => counted(parse(trace_id, span_id)),
-        (Err(Repeated), _) | (_, Err(Repeated)) => counted(None),
-    }
-}
+parent_format!(PlainPropagator, Some(BAGGAGE), |_this| FIELDS.as_slice());
 
 fn parse(trace_id: &[u8], span_id: &[u8]) -> Option<Parent> {
     let (trace_id, span_id) = (hex::trace_id(trace_id)?, hex::span_id(span_id)?);
@@ -124,6 +103,9 @@ static FIELDS: LazyLock<[String; 2]> = LazyLock::new(|| [TRACE_ID, SPAN_ID].map(
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry::Context;
+    use opentelemetry::baggage::BaggageExt;
+
     use super::*;
     use crate::SamplingState::Accept;
     use crate::testing::{Expected, check_extract, check_inject, context, extract};

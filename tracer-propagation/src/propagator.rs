@@ -5,14 +5,18 @@ use std::fmt;
 use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::trace::{SpanContext, TraceContextExt};
 
 use crate::carrier::{Carrier, CarrierExtractor, CarrierInjector, CarrierMut};
 
 /// A propagator that works on a [`Carrier`] directly.
 ///
-/// Both methods have a default that goes through [`TextMapPropagator`], so a propagator of your
-/// own joins a [`CompositePropagator`](crate::CompositePropagator) with an empty `impl`. One from
-/// another crate is wrapped in [`TextMap`].
+/// There are two ways. That of a [`Context`] carries all that a format says. That of a
+/// [`SpanContext`] carries the ids, the flags and the trace state, and needs no context at all.
+///
+/// All methods have defaults that end at [`TextMapPropagator`], so a propagator of your own joins a
+/// [`CompositePropagator`](crate::CompositePropagator) with an empty `impl`. One from another crate
+/// is wrapped in [`TextMap`].
 ///
 /// # Examples
 ///
@@ -33,6 +37,9 @@ use crate::carrier::{Carrier, CarrierExtractor, CarrierInjector, CarrierMut};
 /// let mut outgoing = http::HeaderMap::new();
 /// propagator.inject_into(&context, &mut outgoing);
 /// assert_eq!(outgoing["traceparent"], traceparent);
+///
+/// let parent = propagator.extract_span_context(&incoming).unwrap();
+/// assert_eq!(&parent, context.span().span_context());
 /// # }
 /// ```
 pub trait Propagator: TextMapPropagator + Send + Sync {
@@ -43,9 +50,76 @@ pub trait Propagator: TextMapPropagator + Send + Sync {
         self.extract_with_context(cx, &CarrierExtractor(carrier))
     }
 
+    /// Reads the caller's span context, marked remote; `None` if there is no valid one.
+    ///
+    /// It is the one that [`extract_from`](Self::extract_from) puts into an empty context. What
+    /// only a context can hold is not read: baggage, a [`SamplingState`](crate::SamplingState)
+    /// beyond the sampled flag, and the members of a `tracestate` that a `TraceState` cannot hold.
+    ///
+    /// # Cost
+    ///
+    /// The formats of this crate allocate nothing, nor do several in a
+    /// [`CompositePropagator`](crate::CompositePropagator). There are two exceptions: a
+    /// `tracestate` costs what `TraceState` is made of (a deque, and two strings a member) and may
+    /// cost one list to check the members in; and [`XrayPropagator::lambda`] copies a variable of
+    /// the process. The default extracts a context.
+    ///
+    /// [`XrayPropagator::lambda`]: crate::XrayPropagator::lambda
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tracer_propagation::{B3Propagator, Propagator as _};
+    ///
+    /// let headers = [("b3", "80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1")];
+    /// let propagator = B3Propagator::single();
+    /// let parent = propagator.extract_span_context(&headers.as_slice()).unwrap();
+    /// assert!(parent.is_remote() && parent.is_sampled());
+    ///
+    /// let decision_alone = [("b3", "1")];
+    /// assert_eq!(propagator.extract_span_context(&decision_alone.as_slice()), None);
+    /// ```
+    fn extract_span_context(&self, carrier: &dyn Carrier) -> Option<SpanContext> {
+        let cx = self.extract_from(&Context::new(), carrier);
+        let span = cx.span();
+        let span_context = span.span_context();
+        span_context.is_valid().then(|| span_context.clone())
+    }
+
     /// Writes what `cx` has to the carrier.
     fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
         self.inject_context(cx, &mut CarrierInjector(carrier));
+    }
+
+    /// Writes the span context, if it is valid; otherwise leaves the carrier as it is.
+    ///
+    /// It is written as [`inject_into`](Self::inject_into) writes it out of a context that has
+    /// nothing else: of sampling the flag is all there is.
+    ///
+    /// # Cost
+    ///
+    /// The formats of this crate allocate nothing beyond what the carrier keeps, except one list to
+    /// check the members of a trace state in. The default makes a context.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "http")] {
+    /// use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+    /// use tracer_propagation::{Propagator as _, TraceContextPropagator};
+    ///
+    /// let (trace_id, span_id) = (TraceId::from(1), SpanId::from(2));
+    /// let sampled = TraceFlags::SAMPLED;
+    /// let span_context = SpanContext::new(trace_id, span_id, sampled, false, TraceState::NONE);
+    /// let mut headers = http::HeaderMap::new();
+    /// TraceContextPropagator::new().inject_span_context(&span_context, &mut headers);
+    /// let traceparent = &headers["traceparent"];
+    /// assert_eq!(traceparent, "00-00000000000000000000000000000001-0000000000000002-01");
+    /// # }
+    /// ```
+    fn inject_span_context(&self, span_context: &SpanContext, carrier: &mut dyn CarrierMut) {
+        let cx = Context::new().with_remote_span_context(span_context.clone());
+        self.inject_into(&cx, carrier);
     }
 }
 

@@ -75,15 +75,10 @@ impl SamplingState {
     pub fn of(cx: &Context) -> Self {
         let span = cx.span();
         let span = span.span_context();
-        if let Some(state) = cx.get::<Parent>().and_then(|parent| parent.state_for(span)) {
-            state
-        } else if !span.is_valid() {
-            Self::Defer
-        } else if span.is_sampled() {
-            Self::Accept
-        } else {
-            Self::Deny
-        }
+        let kept = cx.get::<Parent>();
+        kept.and_then(|parent| parent.state_for(span))
+            .or_else(|| Parent::of(span).map(|parent| parent.state))
+            .unwrap_or(Self::Defer)
     }
 
     /// What of it the sampled flag holds.

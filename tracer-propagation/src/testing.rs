@@ -39,6 +39,8 @@ pub(crate) fn check_extract(
     });
     let expected = expected.map(|(trace, span, state)| (trace.to_owned(), span.to_owned(), state));
     assert_eq!(found, expected, "{headers:?}");
+    let direct = propagator.extract_span_context(&headers);
+    assert_eq!(direct.as_ref(), found.map(|_| span), "{headers:?}");
 }
 
 /// A context whose span is this process's own.

@@ -28,7 +28,7 @@ use crate::tracestate::{self, Kept, List};
 ///
 /// ```
 /// # #[cfg(feature = "http")] {
-/// use tracer_propagation::TraceContextPropagator;
+/// use tracer_propagation::{Propagator as _, TraceContextPropagator};
 ///
 /// let mut headers = http::HeaderMap::new();
 /// let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03";
@@ -67,60 +67,6 @@ impl TraceContextPropagator {
     pub const fn new() -> Self {
         Self { _private: () }
     }
-
-    /// Reads the caller's span context, marked remote; `None` if there is no valid one.
-    ///
-    /// [`tracestate::parse`] names the members that a span context cannot hold.
-    /// [`Propagator::extract_from`] keeps those too, in the context.
-    ///
-    /// # Cost
-    ///
-    /// Without a `tracestate` nothing is allocated. With one, what `TraceState` is made of (a
-    /// deque, and two strings a member) and one list to check the members in.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # #[cfg(feature = "http")] {
-    /// let headers = http::HeaderMap::new();
-    /// let propagator = tracer_propagation::TraceContextPropagator::new();
-    /// assert_eq!(propagator.extract_span_context(&headers), None);
-    /// # }
-    /// ```
-    pub fn extract_span_context<C: Carrier + ?Sized>(&self, carrier: &C) -> Option<SpanContext> {
-        read(carrier).map(|(span_context, _)| span_context)
-    }
-
-    /// Writes the span context, if it is valid; otherwise leaves the carrier as it is.
-    ///
-    /// # Cost
-    ///
-    /// With `http::HeaderMap` one allocation for each header, the value that the map then owns, and
-    /// one for a list to check the members of a `tracestate` in.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # #[cfg(feature = "http")] {
-    /// use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
-    ///
-    /// let (trace_id, span_id) = (TraceId::from(1), SpanId::from(2));
-    /// let sampled = TraceFlags::SAMPLED;
-    /// let span_context = SpanContext::new(trace_id, span_id, sampled, false, TraceState::NONE);
-    /// let mut headers = http::HeaderMap::new();
-    /// tracer_propagation::TraceContextPropagator::new()
-    ///     .inject_span_context(&span_context, &mut headers);
-    /// let traceparent = &headers["traceparent"];
-    /// assert_eq!(traceparent, "00-00000000000000000000000000000001-0000000000000002-01");
-    /// # }
-    /// ```
-    pub fn inject_span_context<C: CarrierMut + ?Sized>(
-        &self,
-        span_context: &SpanContext,
-        carrier: &mut C,
-    ) {
-        write(span_context, None, carrier);
-    }
 }
 
 impl Propagator for TraceContextPropagator {
@@ -128,8 +74,16 @@ impl Propagator for TraceContextPropagator {
         extract(cx, carrier)
     }
 
+    fn extract_span_context(&self, carrier: &dyn Carrier) -> Option<SpanContext> {
+        read(carrier).map(|(span_context, _)| span_context)
+    }
+
     fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
         inject(cx, carrier);
+    }
+
+    fn inject_span_context(&self, span_context: &SpanContext, carrier: &mut dyn CarrierMut) {
+        write(span_context, None, carrier);
     }
 }
 

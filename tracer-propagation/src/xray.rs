@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::sync::LazyLock;
 
 use opentelemetry::Context;
-use opentelemetry::trace::TraceContextExt;
+use opentelemetry::trace::{SpanContext, TraceContextExt};
 
 use crate::carrier::{Carrier, CarrierMut};
 use crate::header::Line;
@@ -48,8 +48,10 @@ use crate::sampling_state::SamplingState;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct XrayPropagator {
     /// Reads a variable of the process, if those are asked.
-    environment: Option<fn(&str) -> Option<OsString>>,
+    environment: Option<Variables>,
 }
+
+type Variables = fn(&str) -> Option<OsString>;
 
 impl XrayPropagator {
     /// Makes a propagator of the header.
@@ -94,36 +96,53 @@ impl XrayPropagator {
 
 impl Propagator for XrayPropagator {
     fn extract_from(&self, cx: &Context, carrier: &dyn Carrier) -> Context {
-        let extracted = parent::add(parent::read(carrier, X_AMZN_TRACE_ID, parse), cx);
-        match self.environment {
-            Some(environment) if !cx.span().span_context().is_valid() => {
-                let value = environment(VARIABLE);
-                let parent = value.and_then(|value| counted(parse(value.as_encoded_bytes())));
-                parent::add(parent, &extracted)
-            }
-            _ => extracted,
-        }
+        let has_span = cx.span().span_context().is_valid();
+        let environment = self.environment.filter(|_| !has_span);
+        parent::add(read(environment, carrier), cx)
+    }
+
+    fn extract_span_context(&self, carrier: &dyn Carrier) -> Option<SpanContext> {
+        read(self.environment, carrier)?.span_context()
     }
 
     fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
-        let Some(parent) = Parent::current(cx).filter(Parent::has_ids) else {
-            return;
-        };
-        let trace_id = parent.trace_id.to_bytes();
-        let (time, rest) = trace_id.split_at(4);
-        let mut line = Line::new();
-        line.text("Root=1-").hex(time).text("-").hex(rest);
-        line.text(";Parent=").hex(&parent.span_id.to_bytes());
-        line.text(match parent.state {
-            SamplingState::Accept | SamplingState::Debug => ";Sampled=1",
-            SamplingState::Defer => "",
-            SamplingState::Deny => ";Sampled=0",
-        });
-        carrier.set(X_AMZN_TRACE_ID, Cow::Borrowed(line.as_str()));
+        if let Some(parent) = Parent::current(cx) {
+            write(&parent, carrier);
+        }
+    }
+
+    fn inject_span_context(&self, span_context: &SpanContext, carrier: &mut dyn CarrierMut) {
+        if let Some(parent) = Parent::of(span_context) {
+            write(&parent, carrier);
+        }
     }
 }
 
 text_map!(XrayPropagator, |_this| FIELDS.as_slice());
+
+/// The variable, if it is asked, or the header; a state alone only where neither names a span.
+fn read(environment: Option<Variables>, carrier: &dyn Carrier) -> Option<Parent> {
+    let value = environment.and_then(|environment| environment(VARIABLE));
+    let variable = value.and_then(|value| counted(parse(value.as_encoded_bytes())));
+    parent::either(variable, || parent::read(carrier, X_AMZN_TRACE_ID, parse))
+}
+
+fn write(parent: &Parent, carrier: &mut dyn CarrierMut) {
+    if !parent.has_ids() {
+        return;
+    }
+    let trace_id = parent.trace_id.to_bytes();
+    let (time, rest) = trace_id.split_at(4);
+    let mut line = Line::new();
+    line.text("Root=1-").hex(time).text("-").hex(rest);
+    line.text(";Parent=").hex(&parent.span_id.to_bytes());
+    line.text(match parent.state {
+        SamplingState::Accept | SamplingState::Debug => ";Sampled=1",
+        SamplingState::Defer => "",
+        SamplingState::Deny => ";Sampled=0",
+    });
+    carrier.set(X_AMZN_TRACE_ID, Cow::Borrowed(line.as_str()));
+}
 
 fn parse(value: &[u8]) -> Option<Parent> {
     let (mut root, mut parent, mut sampled) = (None, None, None);

@@ -51,7 +51,7 @@ fn all() -> Vec<(&'static str, Box<dyn Propagator>)> {
     all
 }
 
-const SAMPLED: [(&str, &str); 12] = [
+const SAMPLED: [(&str, &str); 14] = [
     (
         "traceparent",
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
@@ -76,6 +76,8 @@ const SAMPLED: [(&str, &str); 12] = [
     ("ot-tracer-traceid", "4bf92f3577b34da6a3ce929d0e0e4736"),
     ("ot-tracer-spanid", "00f067aa0ba902b7"),
     ("ot-tracer-sampled", "true"),
+    ("x-trace-id", "4bf92f3577b34da6a3ce929d0e0e4736"),
+    ("x-span-id", "00f067aa0ba902b7"),
 ];
 
 #[test]
@@ -89,23 +91,58 @@ fn nothing_is_allocated_for_headers_that_are_not_there() {
     for (format, propagator) in all() {
         let counted = measure(|| {
             black_box(propagator.extract_from(&cx, &headers));
+            black_box(propagator.extract_span_context(&headers));
         });
         assert_eq!(counted.count_total, 0, "{format}");
     }
 }
 
+/// The direct way: from a carrier to a span context and from there to a carrier, each format from
+/// its own headers alone, and the composite from those of the last one too.
+#[test]
+fn a_span_context_is_read_and_written_without_any_allocation() {
+    let of = |names: &[&str]| {
+        let lines = SAMPLED.iter().filter(|(name, _)| names.contains(name));
+        headers(&lines.copied().collect::<Vec<_>>())
+    };
+    let b3_multi = ["x-b3-traceid", "x-b3-spanid", "x-b3-sampled"];
+    let plain = ["x-trace-id", "x-span-id"];
+    let mut seen = 0;
+    for (format, propagator) in all() {
+        let own: Vec<Headers> = match format {
+            "b3" | "b3multi" | "b3both" => vec![of(&["b3"]), of(&b3_multi)],
+            "composite" => vec![of(&["traceparent"]), of(&["uber-trace-id"]), of(&plain)],
+            "gcp" => vec![of(&["x-cloud-trace-context"])],
+            "grpc_bin" => vec![of(&["grpc-trace-bin"])],
+            "jaeger" => vec![of(&["uber-trace-id"])],
+            "ottrace" => vec![of(&[
+                "ot-tracer-traceid",
+                "ot-tracer-spanid",
+                "ot-tracer-sampled",
+            ])],
+            "plain" => vec![of(&plain)],
+            "tracecontext" => vec![of(&["traceparent"])],
+            "xray" => vec![of(&["x-amzn-trace-id"])],
+            other => panic!("no headers for {other}"),
+        };
+        for headers in own {
+            let mut found = None;
+            let read = measure(|| found = black_box(propagator.extract_span_context(&headers)));
+            assert_eq!(read.count_total, 0, "{format}");
+            let found = found.expect(format);
+            assert!(found.is_sampled() && found.is_remote(), "{format}");
+            let written = measure(|| propagator.inject_span_context(&found, &mut Nowhere));
+            assert_eq!(written.count_total, 0, "{format}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 16);
+}
+
 #[test]
 fn a_parent_costs_what_the_context_costs() {
     let cx = Context::new();
-    let with_plain = [
-        &SAMPLED[..],
-        &[
-            ("x-trace-id", "4bf92f3577b34da6a3ce929d0e0e4736"),
-            ("x-span-id", "00f067aa0ba902b7"),
-        ],
-    ]
-    .concat();
-    let headers = headers(&with_plain);
+    let headers = headers(&SAMPLED);
     for (format, propagator, _) in propagators() {
         let extracted = propagator.extract_from(&cx, &headers);
         let span_context = extracted.span().span_context().clone();

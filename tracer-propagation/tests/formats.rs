@@ -16,7 +16,9 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, Tra
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
-use tracer_propagation::{B3Propagator, Propagator, SamplingState, env, limits};
+use tracer_propagation::{
+    B3Propagator, CompositePropagator, Propagator, SamplingState, env, limits,
+};
 
 use support::{Headers, propagators};
 
@@ -165,6 +167,53 @@ fn fields_name_every_header_but_those_of_baggage() {
     });
 }
 
+/// The direct way is the other one without a context.
+#[test]
+fn a_span_context_goes_the_same_way_without_a_context() {
+    let span_contexts = (1..=u128::MAX, 1..=u64::MAX, any::<u8>());
+    run(span_contexts, |(trace_id, span_id, flags)| {
+        let sent = SpanContext::new(
+            TraceId::from(trace_id),
+            SpanId::from(span_id),
+            TraceFlags::new(flags),
+            false,
+            TraceState::from_key_value([("a", "1")]).unwrap(),
+        );
+        let cx = Context::new().with_remote_span_context(sent.clone());
+        for (format, propagator, _) in with_composite() {
+            let (mut with, mut without) = (Headers::new(), Headers::new());
+            propagator.inject_into(&cx, &mut with);
+            propagator.inject_span_context(&sent, &mut without);
+            prop_assert_eq!(&with, &without, "{}", format);
+            let received = propagator.extract_from(&Context::new(), &with);
+            prop_assert_eq!(direct(&*propagator, &with), span_context(&received));
+            let nothing = SpanContext::empty_context();
+            propagator.inject_span_context(&nothing, &mut without);
+            prop_assert_eq!(with, without, "{}", format);
+        }
+        Ok(())
+    });
+}
+
+/// All formats, and one after the other in a composite.
+fn with_composite() -> Vec<(&'static str, Box<dyn Propagator>, bool)> {
+    let parts = propagators().into_iter().map(|(_, part, _)| part);
+    let composite = Box::new(CompositePropagator::new(parts.collect()));
+    let mut all = propagators();
+    all.push(("composite", composite, true));
+    all
+}
+
+fn span_context(cx: &Context) -> Option<SpanContext> {
+    let span = cx.span();
+    let found = span.span_context().is_valid();
+    found.then(|| span.span_context().clone())
+}
+
+fn direct(propagator: &dyn Propagator, headers: &Headers) -> Option<SpanContext> {
+    propagator.extract_span_context(headers)
+}
+
 const NAMES: [&str; 20] = [
     "b3",
     "x-b3-traceid",
@@ -211,9 +260,13 @@ fn hostile_headers_cost_only_themselves() {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value));
         let headers: Headers = list.collect();
-        for (format, propagator, _) in propagators() {
+        for (format, propagator, _) in with_composite() {
             let received = propagator.extract_from(&Context::new(), &headers);
             prop_assert!(received.baggage().len() <= limits::BAGGAGE_MEMBERS);
+            prop_assert_eq!(direct(&*propagator, &headers), span_context(&received));
+            if format == "composite" {
+                continue;
+            }
             let mut sent = Headers::new();
             propagator.inject_into(&received, &mut sent);
             for (name, value) in &sent {

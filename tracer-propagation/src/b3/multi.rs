@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::b3::{FLAGS, PARENT_SPAN_ID, SAMPLED, SPAN_ID, TRACE_ID, letter};
 use crate::carrier::{Carrier, CarrierMut};
-use crate::header::{self, Line};
+use crate::header;
 use crate::hex;
 use crate::parent::{Parent, counted};
 use crate::sampling_state::SamplingState;
@@ -27,12 +27,8 @@ pub(crate) fn read(carrier: &dyn Carrier) -> Option<Parent> {
 
 pub(crate) fn write(parent: &Parent, carrier: &mut dyn CarrierMut) {
     if parent.has_ids() {
-        let mut line = Line::new();
-        line.hex(&parent.trace_id.to_bytes());
-        carrier.set(TRACE_ID, Cow::Borrowed(line.as_str()));
-        let mut line = Line::new();
-        line.hex(&parent.span_id.to_bytes());
-        carrier.set(SPAN_ID, Cow::Borrowed(line.as_str()));
+        header::set_hex(carrier, TRACE_ID, &parent.trace_id.to_bytes());
+        header::set_hex(carrier, SPAN_ID, &parent.span_id.to_bytes());
     } else {
         carrier.remove(TRACE_ID);
         carrier.remove(SPAN_ID);

@@ -1,9 +1,11 @@
 //! Values from the specification, and those of the tests of OpenTelemetry Go (`propagators/b3`).
 
+use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator;
 
 use super::*;
 use crate::SamplingState::{Accept, Debug, Defer, Deny};
+use crate::propagator::Propagator;
 use crate::testing::{Expected, check_extract, check_inject, context, extract};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";

@@ -1,6 +1,9 @@
 //! Values from the tests of OpenTelemetry Go (`propagators/jaeger`) and Java
 //! (`JaegerPropagatorTest`), and what OpenTelemetry Python 1.45.1 sends.
 
+use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt;
+
 use super::*;
 use crate::SamplingState::{Accept, Debug, Deny};
 use crate::testing::{Expected, check_extract, check_inject, context, extract};

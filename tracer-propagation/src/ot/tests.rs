@@ -1,8 +1,12 @@
 //! Values from the tests of OpenTelemetry Go (`propagators/ot`), and what OpenTelemetry Python
 //! 0.66b1 sends.
 
+use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt;
+
 use super::*;
 use crate::SamplingState::{Accept, Defer, Deny};
+use crate::propagator::Propagator;
 use crate::testing::{Expected, check_extract, check_inject, context, extract};
 
 const HALF: &str = "a3ce929d0e0e4736";
