@@ -42,7 +42,7 @@ use crate::stats;
 /// # Ok::<(), tracer_propagation::Error>(())
 /// ```
 ///
-/// [`extract_span_context`]: crate::TraceContextPropagator::extract_span_context
+/// [`extract_span_context`]: crate::Propagator::extract_span_context
 /// [`extract_from`]: crate::Propagator::extract_from
 /// [`inject_into`]: crate::Propagator::inject_into
 pub fn parse<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<TraceState, Error> {
