@@ -17,7 +17,7 @@ use tracer_propagation::{
     BaggagePropagator, CompositePropagator, Propagator, SamplingState, TraceContextPropagator,
 };
 
-use support::{Headers, propagators};
+use support::{Headers, NAMES, propagators};
 
 /// Takes what it is given and keeps none of it.
 struct Nowhere;
@@ -226,14 +226,7 @@ fn memory_is_bounded_by_the_input() {
         "a", "a=1,", "a=%41,", ",", ";", "=", "a=1;b;", " ", "%", "0", "-", ":", "\u{e9}",
     ] {
         let value = unit.repeat(LEN / unit.len());
-        for name in [
-            "traceparent",
-            "tracestate",
-            "baggage",
-            "b3",
-            "uber-trace-id",
-            "uberctx-a",
-        ] {
+        for name in NAMES {
             let lines = [(name, value.as_str()), SAMPLED[0]];
             let headers = headers(&lines);
             let baggage: Box<dyn Propagator> = Box::new(BaggagePropagator::new());

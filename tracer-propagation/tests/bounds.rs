@@ -14,31 +14,7 @@ use opentelemetry::baggage::BaggageExt;
 use tracer_propagation::carrier::Carrier;
 use tracer_propagation::limits;
 
-use support::{Headers, propagators};
-
-const NAMES: [&str; 21] = [
-    "traceparent",
-    "tracestate",
-    "baggage",
-    "b3",
-    "x-b3-traceid",
-    "x-b3-spanid",
-    "x-b3-sampled",
-    "x-b3-flags",
-    "grpc-trace-bin",
-    "ot-tracer-traceid",
-    "ot-tracer-spanid",
-    "ot-tracer-sampled",
-    "ot-baggage-a",
-    "uber-trace-id",
-    "uberctx-a",
-    "jaeger-baggage",
-    "x-amzn-trace-id",
-    "x-cloud-trace-context",
-    "x-trace-id",
-    "x-span-id",
-    "x-baggage-a",
-];
+use support::{Headers, NAMES, propagators};
 
 /// Quadratic work on 64 KiB takes seconds; linear work less than a millisecond when optimised.
 /// The bound is between the two, and the best of several runs counts, for a busy machine.

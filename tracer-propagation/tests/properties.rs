@@ -6,6 +6,9 @@
 // Helpers of tests are tests to the reader, though not to the lint.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+#[path = "support/random.rs"]
+mod random;
+
 use std::collections::HashMap;
 
 use opentelemetry::Context;
@@ -14,8 +17,9 @@ use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{RngSeed, TestRunner};
 use tracer_propagation::{CompositePropagator, Error, Traceparent, baggage, limits, tracestate};
+
+use random::{ids, is_header_safe, run};
 
 /// Members of the grammar of W3C Trace Context 2 §3.3.1.3 that `TraceState` can hold.
 fn trace_states() -> impl Strategy<Value = TraceState> {
@@ -35,17 +39,15 @@ fn trace_states() -> impl Strategy<Value = TraceState> {
 }
 
 fn span_contexts() -> impl Strategy<Value = SpanContext> {
-    (1..=u128::MAX, 1..=u64::MAX, any::<u8>(), trace_states()).prop_map(
-        |(trace_id, span_id, flags, state)| {
-            SpanContext::new(
-                TraceId::from(trace_id),
-                SpanId::from(span_id),
-                TraceFlags::new(flags),
-                true,
-                state,
-            )
-        },
-    )
+    (ids(), any::<u8>(), trace_states()).prop_map(|((trace_id, span_id), flags, state)| {
+        SpanContext::new(
+            TraceId::from(trace_id),
+            SpanId::from(span_id),
+            TraceFlags::new(flags),
+            true,
+            state,
+        )
+    })
 }
 
 /// Keys are tokens, values any text, properties in the form they have in a header.
@@ -75,12 +77,6 @@ fn sorted(baggage: &Baggage) -> Vec<(String, String, String)> {
     members
 }
 
-fn is_header_safe(value: &str) -> bool {
-    value.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
-        && !value.starts_with(' ')
-        && !value.ends_with(' ')
-}
-
 /// Bytes that look like a header now and then, and any bytes.
 fn hostile() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
@@ -90,28 +86,6 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
         "([a-c]{1,2}=[%a-fA-F0-9=]{1,6}(;p=[%a-fA-F0-9,]{1,6})?[,;]){0,90}"
             .prop_map(String::into_bytes),
     ]
-}
-
-#[track_caller]
-fn run<S: Strategy>(strategy: S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
-    if let Err(failure) = TestRunner::new(config(512)).run(&strategy, test) {
-        panic!("{failure}");
-    }
-}
-
-/// A seed of its own in each run, printed when a test fails; `TRACER_SEED` brings one back.
-fn config(cases: u32) -> ProptestConfig {
-    let seed: u64 = match std::env::var("TRACER_SEED") {
-        Ok(text) => text.parse().expect("TRACER_SEED is a number"),
-        Err(_) => std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), cases),
-    };
-    eprintln!("TRACER_SEED={seed}");
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        rng_seed: RngSeed::Fixed(seed),
-        ..Default::default()
-    }
 }
 
 #[test]
