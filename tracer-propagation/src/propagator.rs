@@ -86,7 +86,22 @@ pub trait Propagator: TextMapPropagator + Send + Sync {
         span_context.is_valid().then(|| span_context.clone())
     }
 
-    /// Writes what `cx` has to the carrier.
+    /// Writes what `cx` has to the carrier, each header in place of all it had.
+    ///
+    /// # A carrier that is used again
+    ///
+    /// What `cx` has nothing to say about is left as it is: with no valid span in it (and for
+    /// [`PlainPropagator`](crate::PlainPropagator) with one that is not sampled) the ids of an
+    /// earlier message would go out once more, and with no baggage that of an earlier one. So a
+    /// carrier that is used again, or starts as a copy of the headers that came in, is first to be
+    /// emptied of
+    ///
+    /// - the propagator's `fields()`, which are the headers that it writes as it is configured
+    ///   (OpenTelemetry, *Propagators API*, Fields);
+    /// - headers that are named after the keys of baggage and that `fields()` cannot name:
+    ///   `uberctx-*`, `ot-baggage-*`, `x-baggage-*`;
+    /// - `x-b3-parentspanid`, which is never written, if the carrier is an [`Injector`]: from others
+    ///   [`B3Propagator::multi`](crate::B3Propagator::multi) removes it.
     fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
         self.inject_context(cx, &mut CarrierInjector(carrier));
     }

@@ -10,7 +10,7 @@
 mod random;
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use opentelemetry::Context;
 use opentelemetry::baggage::{Baggage, BaggageExt};
@@ -110,32 +110,6 @@ fn what_is_injected_is_extracted_equal() {
                 BTreeMap::new()
             };
             prop_assert_eq!(members(&received), expected, "{}", format);
-        }
-        Ok(())
-    });
-}
-
-/// `fields()` is what a carrier that is used again must be emptied of.
-#[test]
-fn fields_name_every_header_but_those_of_baggage() {
-    run((states(), any::<u8>()), |(state, flags)| {
-        let cx = context(1, 2, state, Baggage::new());
-        let span_context = SpanContext::new(
-            TraceId::from(1),
-            SpanId::from(2),
-            TraceFlags::new(flags),
-            true,
-            TraceState::from_key_value([("a", "1")]).unwrap(),
-        );
-        for cx in [cx, Context::new().with_remote_span_context(span_context)] {
-            for (format, propagator, _) in propagators() {
-                let mut headers = Headers::new();
-                propagator.inject_into(&cx, &mut headers);
-                let fields: BTreeSet<_> = propagator.fields().collect();
-                for (name, _) in &headers {
-                    prop_assert!(fields.contains(name.as_str()), "{format}: {name}");
-                }
-            }
         }
         Ok(())
     });
