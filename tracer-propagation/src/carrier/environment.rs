@@ -14,8 +14,14 @@ use crate::carrier::{Carrier, CarrierMut};
 /// uppercase, with `_` for all that is no letter or digit and before a digit in front. Variables of
 /// other names are not seen.
 ///
-/// Baggage in headers of its own (`uberctx-*`) is not found: its keys cannot be told from the name
-/// of a variable. That of W3C Baggage is.
+/// # Baggage
+///
+/// That of W3C Baggage is found, and the list in `jaeger-baggage`. Baggage whose keys are in the
+/// names of headers (`uberctx-*`, `ot-baggage-*`, `x-baggage-*`) is written to a [`Command`] as to
+/// any carrier, but none of it is read: the specification has the names that a carrier lists in
+/// their normal form too, and that of `uberctx-build-id` and of `uberctx-build_id` is
+/// `UBERCTX_BUILD_ID`. Each guess at the key would be right for some and wrong for others. Put a
+/// [`BaggagePropagator`](crate::BaggagePropagator) beside such a format, on both sides.
 ///
 /// A child process is told by [`CarrierMut`] of [`Command`]. Other users of the machine may be able
 /// to read variables: they are no place for secrets.
@@ -123,7 +129,11 @@ fn normalized(name: &str) -> impl Iterator<Item = char> {
 mod tests {
     use std::ffi::OsStr;
 
+    use opentelemetry::baggage::BaggageExt;
+    use opentelemetry::{Context, KeyValue};
+
     use super::*;
+    use crate::propagator::Propagator;
 
     /// The rules and the example of the specification, *Key Name Normalization*.
     #[test]
@@ -169,6 +179,42 @@ mod tests {
             assert_eq!(values, [expected.as_bytes()]);
         }
         assert_eq!(format!("{environment:?}"), "Environment { len: 2, .. }");
+    }
+
+    /// *Key Name Normalization*: names are listed in their normal form, so keys cannot be told.
+    #[test]
+    fn baggage_is_found_whole_in_a_header_of_one_name_and_not_at_all_in_names() {
+        let baggage = ["build", "build-id", "build_id", "Tenant"];
+        let cx = Context::new().with_baggage(baggage.map(|key| KeyValue::new(key, "1")));
+        let after = |names: &str| {
+            let propagator = crate::env::propagators(Some(names)).propagator;
+            let mut command = Command::new("true");
+            propagator.inject_into(&cx, &mut command);
+            let variables = command.get_envs().filter_map(|(name, value)| {
+                let name = name.to_str()?.to_owned();
+                Some((name, value?.as_encoded_bytes().to_vec()))
+            });
+            let environment: Environment = variables.collect();
+            let cx = propagator.extract_from(&Context::new(), &environment);
+            let mut keys: Vec<String> = cx.baggage().iter().map(|(k, _)| k.to_string()).collect();
+            keys.sort();
+            (environment.variables.len(), keys)
+        };
+        for names in ["jaeger", "ottrace", "tracer_plain"] {
+            // The two keys that differ in one sign have one variable.
+            assert_eq!(after(names), (3, Vec::<String>::new()), "{names}");
+            let (_, found) = after(&format!("{names},baggage"));
+            assert_eq!(
+                found,
+                ["Tenant", "build", "build-id", "build_id"],
+                "{names}"
+            );
+        }
+
+        let list = [("JAEGER_BAGGAGE".to_owned(), b"build-id=1".to_vec())];
+        let environment: Environment = list.into_iter().collect();
+        let cx = crate::JaegerPropagator::new().extract_from(&Context::new(), &environment);
+        assert!(cx.baggage().get("build-id").is_some());
     }
 
     #[test]
