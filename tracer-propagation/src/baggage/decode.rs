@@ -57,8 +57,14 @@ impl Reader {
             }
             match member(text, start) {
                 Ok((key, value, metadata)) => {
-                    self.charge(text.len());
-                    self.baggage.insert_with_metadata(key, value, metadata);
+                    // Longer than it was, if a stray `%` of a property had to be encoded. What
+                    // `Baggage` has no room for it leaves out without a word.
+                    let kept = key.as_str().len() + 1 + value.len() + metadata.as_str().len();
+                    let len = text.len().max(kept);
+                    if self.fits(len, refused) {
+                        self.charge(len);
+                        self.baggage.insert_with_metadata(key, value, metadata);
+                    }
                 }
                 Err(error) => refused(error),
             }
@@ -127,11 +133,16 @@ impl Reader {
             refused(Error::BaggageLimit);
             return ControlFlow::Break(());
         }
+        ControlFlow::Continue(self.fits(len, refused))
+    }
+
+    /// Whether a member, and the comma before it, fits the bytes left.
+    fn fits(&self, len: usize, refused: &mut dyn FnMut(Error)) -> bool {
         let fits = self.bytes + usize::from(self.bytes > 0) + len <= BAGGAGE_BYTES;
         if !fits {
             refused(Error::BaggageLimit);
         }
-        ControlFlow::Continue(fits)
+        fits
     }
 
     /// Takes the bytes of a valid member, and the comma before it, out of the budget.

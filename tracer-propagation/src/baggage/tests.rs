@@ -197,6 +197,22 @@ fn one_budget_of_bytes_covers_all_headers() {
     assert_eq!(parse(four.iter().map(|value| value.as_bytes())).0.len(), 3);
 }
 
+/// Each `%` of a property that starts no escape takes three bytes from then on. `Baggage` dropped
+/// such a member in silence, and of two with one key kept the first.
+#[test]
+fn a_member_that_grows_when_it_is_read_is_refused_if_it_no_longer_fits() {
+    let stray = |n| "%".repeat(n);
+    // 5 + 3 x 2,729 = 8,192.
+    let fitting = format!("a=;p={}", stray(2729));
+    let metadata = format!("p={}", "%25".repeat(2729));
+    check(&[&fitting], &[("a", "", &metadata)], &[]);
+    check(
+        &["a=1", &format!("a=2;p={}", stray(2730)), "b=3"],
+        &[("a", "1", ""), ("b", "3", "")],
+        &[Error::BaggageLimit],
+    );
+}
+
 #[test]
 fn at_least_64_members_and_8192_bytes_go_out_and_no_partial_ones() {
     // 64 members of 127 bytes and 63 commas: 8,191 bytes (`test_serialize_many_entries`).
