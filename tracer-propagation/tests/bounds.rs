@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
+use opentelemetry::propagation::Extractor;
 use tracer_propagation::carrier::Carrier;
 use tracer_propagation::limits;
 
@@ -102,6 +103,39 @@ fn a_thousand_headers_are_searched_a_bounded_number_of_times() {
             // One search a header of the format, at most seven, and one a member.
             let searches = 7 + limits::BAGGAGE_MEMBERS;
             assert!(carrier.names.get() <= searches * COUNT, "{format}");
+        }
+    }
+}
+
+/// As a `HashMap` of names with capitals in them, which it shows and does not find.
+struct Mute {
+    names: Vec<String>,
+    asked: Cell<usize>,
+}
+
+impl Extractor for Mute {
+    fn get(&self, _: &str) -> Option<&str> {
+        self.asked.set(self.asked.get() + 1);
+        None
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.names.iter().map(String::as_str).collect()
+    }
+}
+
+#[test]
+fn names_without_values_are_asked_for_a_bounded_number_of_times() {
+    for prefix in ["uberctx", "ot-baggage", "x-baggage"] {
+        let carrier = Mute {
+            names: (0..1000).map(|n| format!("{prefix}-{n}")).collect(),
+            asked: Cell::new(0),
+        };
+        for (format, propagator, _) in propagators() {
+            carrier.asked.set(0);
+            propagator.extract_with_context(&Context::new(), &carrier);
+            let asked = carrier.asked.get();
+            assert!(asked <= 7 + limits::BAGGAGE_MEMBERS, "{format}: {asked}");
         }
     }
 }

@@ -8,7 +8,7 @@ use opentelemetry::baggage::Baggage;
 use crate::baggage::decode::{Plus, Reader};
 use crate::baggage::encode;
 use crate::carrier::{Carrier, CarrierMut};
-use crate::limits::BAGGAGE_BYTES;
+use crate::limits::{BAGGAGE_BYTES, BAGGAGE_MEMBERS};
 use crate::ows::trim;
 use crate::stats;
 
@@ -26,8 +26,8 @@ impl Prefixed {
     ///
     /// Keys become lowercase, and values are percent-decoded.
     ///
-    /// Each matching name takes at least one member out of the budget, so a carrier that searches
-    /// its names for each value is searched at most 64 times.
+    /// No more names are asked for than there may be members, so a carrier that searches its names
+    /// for each value is searched at most 64 times: an `Extractor` may show a name and no value.
     pub(crate) fn read(&self, carrier: &dyn Carrier) -> Option<Baggage> {
         let mut reader = Reader::new();
         let mut dropped = 0;
@@ -44,6 +44,10 @@ impl Prefixed {
             };
             if seen.iter().any(|seen| seen.eq_ignore_ascii_case(name)) {
                 return ControlFlow::Continue(());
+            }
+            if seen.len() == BAGGAGE_MEMBERS {
+                dropped += 1;
+                return ControlFlow::Break(());
             }
             seen.push(name);
             let mut flow = ControlFlow::Continue(());
