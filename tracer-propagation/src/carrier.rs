@@ -178,7 +178,12 @@ impl fmt::Debug for InjectorCarrier<'_> {
 }
 
 /// Makes an [`Extractor`] of a [`Carrier`], for propagators that know only the traits of
-/// `opentelemetry`. Values that are not UTF-8 are invisible through it.
+/// `opentelemetry`.
+///
+/// An extractor hands out text, so a value that is not UTF-8 is shown as U+FFFD, the replacement
+/// character: no format allows that, and a header that is there must not look as if it were not.
+/// What was valid in such a value is lost; a [`Propagator`](crate::Propagator) that reads the
+/// carrier itself keeps it.
 ///
 /// # Examples
 ///
@@ -205,7 +210,7 @@ impl Extractor for CarrierExtractor<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         let mut first = None;
         self.0.each_value(key, &mut |value| {
-            first = std::str::from_utf8(value).ok();
+            first = Some(text(value));
             ControlFlow::Break(())
         });
         first
@@ -223,7 +228,7 @@ impl Extractor for CarrierExtractor<'_> {
     fn get_all(&self, key: &str) -> Option<Vec<&str>> {
         let mut values = Vec::new();
         self.0.each_value(key, &mut |value| {
-            values.extend(std::str::from_utf8(value));
+            values.push(text(value));
             ControlFlow::Continue(())
         });
         (!values.is_empty()).then_some(values)
@@ -234,6 +239,10 @@ impl fmt::Debug for CarrierExtractor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("CarrierExtractor").finish_non_exhaustive()
     }
+}
+
+fn text(value: &[u8]) -> &str {
+    std::str::from_utf8(value).unwrap_or("\u{fffd}")
 }
 
 /// Makes an [`Injector`] of a [`CarrierMut`].
@@ -271,7 +280,12 @@ impl fmt::Debug for CarrierInjector<'_> {
 mod tests {
     use std::collections::HashMap;
 
+    use opentelemetry::Context;
+    use opentelemetry::propagation::TextMapPropagator;
+    use opentelemetry::trace::TraceContextExt;
+
     use super::*;
+    use crate::{CompositePropagator, Propagator};
 
     #[test]
     fn a_map_is_a_carrier_through_the_traits_of_opentelemetry() {
@@ -288,5 +302,33 @@ mod tests {
         assert_eq!(seen, [b"x"]);
         assert_eq!(CarrierExtractor(&carrier).keys(), ["traceparent"]);
         assert_eq!(CarrierExtractor(&carrier).get_all("tracestate"), None);
+    }
+
+    /// Two `traceparent` headers are refused and a bad `tracestate` spoils the list, whichever way
+    /// they are read. One that is not text was invisible through the traits.
+    #[test]
+    fn a_value_that_is_no_text_counts_through_the_traits_too() {
+        let parent: &[u8] = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let has_parent = |cx: &Context| cx.span().span_context().is_valid();
+        let state = |cx: &Context| cx.span().span_context().trace_state().header();
+        let propagator = CompositePropagator::default();
+        let both_ways = |more: &[(&str, &[u8])]| {
+            let headers = [&[("traceparent", parent)], more].concat();
+            let direct = propagator.extract_from(&Context::new(), &headers);
+            let extractor = CarrierExtractor(&headers);
+            [
+                direct,
+                propagator.extract_with_context(&Context::new(), &extractor),
+            ]
+        };
+        for cx in both_ways(&[("tracestate", b"a=1"), ("other", b"\xff")]) {
+            assert_eq!((has_parent(&cx), state(&cx)), (true, "a=1".to_owned()));
+        }
+        for cx in both_ways(&[("traceparent", b"\xff")]) {
+            assert!(!has_parent(&cx));
+        }
+        for cx in both_ways(&[("tracestate", b"a=1"), ("tracestate", b"b=\xff")]) {
+            assert_eq!((has_parent(&cx), state(&cx)), (true, String::new()));
+        }
     }
 }

@@ -9,6 +9,7 @@ use opentelemetry::Context;
 use opentelemetry::baggage::Baggage;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::TraceState;
+use tracer_propagation::carrier::CarrierExtractor;
 use tracer_propagation::{
     CompositePropagator, PlainPropagator, Propagator, baggage, env, stats, tracestate,
 };
@@ -106,6 +107,13 @@ fn everything_refused_or_left_out_is_counted_once() {
         ("ot-baggage-", "no key"),
     ]);
     expected.baggage_members_dropped += 2;
+    assert_eq!(stats(), expected);
+
+    // Through the traits what is no text is a header all the same.
+    let bytes: Vec<(&str, &[u8])> = vec![("traceparent", b"\xff"), ("baggage", b"a=1,b=\xff")];
+    CompositePropagator::default().extract_with_context(&Context::new(), &CarrierExtractor(&bytes));
+    expected.traceparent_refused += 1;
+    expected.baggage_members_dropped += 1;
     assert_eq!(stats(), expected);
 
     extract(&[("traceparent", VALID), ("tracestate", "A=1,b=2")]);
