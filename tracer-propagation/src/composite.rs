@@ -89,12 +89,9 @@ impl CompositePropagator {
         let (mut found, mut found_baggage) = (false, false);
         for propagator in self.propagators.iter() {
             let mut next = extract(propagator.as_ref(), &current);
-            let changed = {
-                let (next, current) = (next.span(), current.span());
-                let (next, current) = (next.span_context(), current.span_context());
-                // A context derived from another shares its span, so most comparisons end here.
-                !std::ptr::eq(next, current) && next != current
-            };
+            // A context derived from another shares its span. One that was found may be equal to
+            // what the context had before, and is found all the same.
+            let changed = !std::ptr::eq(next.span().span_context(), current.span().span_context());
             if found {
                 if changed {
                     let first = current.span().span_context().clone();

@@ -202,6 +202,16 @@ fn a_span_of_the_given_context_does_not_count_as_found() {
 }
 
 #[test]
+fn a_span_context_that_the_given_context_has_already_is_found_too() {
+    let propagator =
+        CompositePropagator::new(vec![Box::new(TraceContextPropagator::new()), Plain::new()]);
+    let map = headers(&[("traceparent", W3C), ("x-id", "7")]);
+    let once = both_ways(&propagator, &Context::new(), &map);
+    let twice = both_ways(&propagator, &once, &map);
+    assert_eq!(twice.span().span_context().trace_id(), TraceId::from(0xff));
+}
+
+#[test]
 fn fields_are_listed_once_in_order() {
     let propagator = CompositePropagator::new(vec![
         Plain::new(),
