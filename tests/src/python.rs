@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::program::profile_folder;
 
 /// Setting up: packages are downloaded.
@@ -67,6 +69,7 @@ impl Python {
         create
             .args(["-m", "venv", "--clear"])
             .arg(&python.folder)
+            .stdin(Stdio::null())
             .stdout(File::create(&log)?);
         run(create, &log, INSTALL_LIMIT)?;
         let mut install = Command::new(python.path());
@@ -75,6 +78,7 @@ impl Python {
             .args(["--disable-pip-version-check", "--no-deps"])
             .args(["--retries", "1", "--timeout", "30", "-r"])
             .arg(requirements)
+            .stdin(Stdio::null())
             .stdout(Stdio::null());
         run(install, &log, INSTALL_LIMIT)?;
         fs::write(&stamp, wanted)?;
@@ -97,8 +101,45 @@ impl Python {
             .arg(program)
             .args(arguments)
             .env_clear()
+            .stdin(Stdio::null())
             .stdout(Stdio::null());
         run(command, &output.path().join("stderr"), RUN_LIMIT)
+    }
+
+    /// Runs a program that answers each line of JSON on its standard input with one on its standard
+    /// output.
+    ///
+    /// # Errors
+    ///
+    /// As [`Python::run`], and if there is not one answer to each question.
+    pub fn ask(&self, program: &Path, questions: &[Value]) -> io::Result<Vec<Value>> {
+        let folder = tempfile::tempdir()?;
+        let [asked, answered] = ["questions", "answers"].map(|name| folder.path().join(name));
+        // Files, so that neither side waits for the other.
+        let lines: String = questions.iter().map(|line| format!("{line}\n")).collect();
+        fs::write(&asked, lines)?;
+        let mut command = Command::new(self.path());
+        command
+            .arg("-B")
+            .arg(program)
+            .env_clear()
+            .stdin(File::open(&asked)?)
+            .stdout(File::create(&answered)?);
+        run(command, &folder.path().join("stderr"), RUN_LIMIT)?;
+        let answers = fs::read_to_string(&answered)?;
+        let answers: Vec<Value> = answers
+            .lines()
+            .map(serde_json::from_str)
+            .collect::<Result<_, _>>()?;
+        if answers.len() == questions.len() {
+            Ok(answers)
+        } else {
+            Err(io::Error::other(format!(
+                "{} answers to {} questions",
+                answers.len(),
+                questions.len()
+            )))
+        }
     }
 
     fn path(&self) -> PathBuf {
@@ -108,10 +149,7 @@ impl Python {
 
 /// Runs a command to its end, its standard error in `log`.
 fn run(mut command: Command, log: &Path, limit: Duration) -> io::Result<()> {
-    let mut process = command
-        .stdin(Stdio::null())
-        .stderr(File::create(log)?)
-        .spawn()?;
+    let mut process = command.stderr(File::create(log)?).spawn()?;
     let deadline = Instant::now() + limit;
     let status = loop {
         if let Some(status) = process.try_wait()? {
