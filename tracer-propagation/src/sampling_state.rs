@@ -11,10 +11,68 @@ use crate::parent::Parent;
 /// without any ids: the propagators keep those in the [`Context`] beside the span, so that the
 /// bits of the flags stay what the W3C says they are.
 ///
-/// A custom sampler sees the parent's context and can ask for the state: of a span whose caller
-/// deferred the decision the flag only says "not sampled".
-///
 /// The four are all there are (B3, *Sampling State*).
+///
+/// # When the caller left the decision to this service
+///
+/// Of a span with [`SamplingState::Defer`] the flag says "not sampled", and OpenTelemetry's
+/// `ParentBased` sampler asks the flag: unless told otherwise, it drops what follows, as it does
+/// with the B3 propagators of OpenTelemetry for Go, Java and JavaScript. Nothing that a propagator
+/// could do would be right. With the flag set, a decision would be made that the caller did not
+/// make, of all traces or none; without a parent, the ids would be lost.
+///
+/// To decide is a sampler's work, and it is shown the parent's context. `ParentBased` has a place
+/// for one that is asked about callers which are not sampled, and this one asks for the state:
+///
+/// ```
+/// # #[cfg(feature = "http")] {
+/// use opentelemetry::trace::{Link, SpanKind, TraceId};
+/// use opentelemetry::{Context, KeyValue};
+/// use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+/// use tracer_propagation::{B3Propagator, Propagator as _, SamplingState};
+/// use tracer_sampling::{AlwaysOff, ParentBased, Probability};
+///
+/// /// Decides in place of a caller that did not.
+/// #[derive(Clone, Debug)]
+/// struct Undecided<S>(S);
+///
+/// impl<S: ShouldSample + Clone + 'static> ShouldSample for Undecided<S> {
+///     fn should_sample(
+///         &self,
+///         parent: Option<&Context>,
+///         trace_id: TraceId,
+///         name: &str,
+///         kind: &SpanKind,
+///         attributes: &[KeyValue],
+///         links: &[Link],
+///     ) -> SamplingResult {
+///         let decided = parent.is_some_and(|cx| SamplingState::of(cx) != SamplingState::Defer);
+///         let sampler: &dyn ShouldSample = if decided { &AlwaysOff } else { &self.0 };
+///         sampler.should_sample(parent, trace_id, name, kind, attributes, links)
+///     }
+/// }
+///
+/// // One trace in ten, of those that begin here and of those that nobody decided about.
+/// let root = Probability::new(0.1)?;
+/// let sampler = ParentBased::new(root.clone()).remote_parent_not_sampled(Undecided(root));
+///
+/// let decide = |b3: &str| {
+///     let mut headers = http::HeaderMap::new();
+///     headers.insert("b3", b3.parse().unwrap());
+///     let parent = B3Propagator::single().extract_from(&Context::new(), &headers);
+///     let trace_id = TraceId::from_hex(&b3[..32]).unwrap();
+///     sampler.should_sample(Some(&parent), trace_id, "GET", &SpanKind::Server, &[], &[]).decision
+/// };
+/// let (sampled, dropped) = (SamplingDecision::RecordAndSample, SamplingDecision::Drop);
+/// // By their last 14 digits the first id is one of the tenth, and the second is not.
+/// assert_eq!(decide("00000000000000000fffffffffffffff-00f067aa0ba902b7"), sampled);
+/// assert_eq!(decide("00000000000000000f0fffffffffffff-00f067aa0ba902b7"), dropped);
+/// // What the caller decided stands.
+/// assert_eq!(decide("00000000000000000fffffffffffffff-00f067aa0ba902b7-0"), dropped);
+/// assert_eq!(decide("00000000000000000f0fffffffffffff-00f067aa0ba902b7-1"), sampled);
+/// # }
+/// # Ok::<(), tracer_sampling::Error>(())
+/// ```
 ///
 /// # Examples
 ///
