@@ -3,16 +3,35 @@
 /// Reads exactly the given digits; `None` unless all are lowercase hex and they fit 64 bits.
 #[inline]
 pub(crate) fn decode(digits: &[u8]) -> Option<u64> {
-    let (mut value, mut is_hex, mut rest) = (0, digits.len() <= 16, digits);
+    let (mut value, mut wrong, mut rest) = (0, digits.len() > 16, digits);
     while let Some((eight, tail)) = rest.split_first_chunk::<8>() {
-        let (part, is_part) = decode_eight(*eight);
-        (value, is_hex, rest) = ((value << 32) | u64::from(part), is_hex & is_part, tail);
+        let (part, wrong_part) = decode_eight(*eight);
+        (value, wrong, rest) = ((value << 32) | part, wrong | (wrong_part != 0), tail);
     }
     for &byte in rest {
-        let (digit, is_digit) = decode_eight([b'0', b'0', b'0', b'0', b'0', b'0', b'0', byte]);
-        (value, is_hex) = ((value << 4) | u64::from(digit), is_hex & is_digit);
+        let digit = decode_digit(byte);
+        (value, wrong) = (
+            (value << 4) | u64::from(digit & 0x0f),
+            wrong | (digit > 0x0f),
+        );
     }
-    is_hex.then_some(value)
+    (!wrong).then_some(value)
+}
+
+/// The same for the 16 digits of an id, or of half of one.
+#[inline]
+pub(crate) fn decode_id(digits: &[u8; 16]) -> Option<u64> {
+    let (high, low) = digits.split_first_chunk::<8>()?;
+    let (high, wrong_high) = decode_eight(*high);
+    let (low, wrong_low) = decode_eight(*low.first_chunk()?);
+    (wrong_high | wrong_low == 0).then_some((high << 32) | low)
+}
+
+/// The same for the two digits of a byte.
+#[inline]
+pub(crate) fn decode_byte([high, low]: [u8; 2]) -> Option<u8> {
+    let (high, low) = (decode_digit(high), decode_digit(low));
+    (high | low <= 0x0f).then_some((high << 4) | low)
 }
 
 /// Reads up to 32 digits in the same way.
@@ -42,6 +61,7 @@ pub(crate) fn encode(value: &[u8], out: &mut [u8]) {
 }
 
 /// The 16 digits of an id, or of half of one.
+#[inline]
 pub(crate) fn encode_id(value: u64) -> [u8; 16] {
     let [a, b, c, d, e, f, g, h] = value.to_be_bytes();
     let mut digits = [0; 16];
@@ -53,18 +73,31 @@ pub(crate) fn encode_id(value: u64) -> [u8; 16] {
 
 // Eight digits at a time, a byte of a word each, instead of a table or a branch for every one.
 
-fn decode_eight(digits: [u8; 8]) -> (u32, bool) {
+/// The value, and something other than zero if a byte is no digit.
+#[inline(always)]
+fn decode_eight(digits: [u8; 8]) -> (u64, u64) {
     let digits = u64::from_be_bytes(digits);
     // Bit 6 tells letters from digits; `a` ends in 1 and means 10.
     let letters = (digits >> 6) & ONES;
     let nibbles = (digits & (0x0f * ONES)) + letters * 9;
     // Right if nothing went beyond 15 and writing it gives the same again.
-    let is_hex = nibbles & (0xf0 * ONES) == 0 && to_letters(nibbles) == digits;
+    let wrong = (nibbles & (0xf0 * ONES)) | (to_letters(nibbles) ^ digits);
     let pairs = (nibbles | (nibbles >> 4)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs | (pairs >> 8)) & 0x0000_ffff_0000_ffff;
-    ((fours | (fours >> 16)) as u32, is_hex)
+    ((fours | (fours >> 16)) & 0xffff_ffff, wrong)
 }
 
+/// More than 15 for what is no digit.
+#[inline(always)]
+fn decode_digit(byte: u8) -> u8 {
+    match byte {
+        b'0'..=b'9' => byte - b'0',
+        b'a'..=b'f' => byte - b'a' + 10,
+        _ => u8::MAX,
+    }
+}
+
+#[inline(always)]
 fn encode_four(value: [u8; 4]) -> [u8; 8] {
     let value = u64::from(u32::from_be_bytes(value));
     let fours = (value | (value << 16)) & 0x0000_ffff_0000_ffff;
@@ -74,6 +107,7 @@ fn encode_four(value: [u8; 4]) -> [u8; 8] {
 }
 
 /// A nibble in each byte to its digit; above 9 adding 6 carries.
+#[inline(always)]
 fn to_letters(nibbles: u64) -> u64 {
     let above_nine = ((nibbles + 6 * ONES) >> 4) & ONES;
     nibbles + 0x30 * ONES + above_nine * u64::from(b'a' - b'9' - 1)

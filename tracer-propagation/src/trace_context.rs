@@ -141,25 +141,22 @@ fn read_tracestate<C: Carrier + ?Sized>(
     carrier: &C,
     traceparent: &Traceparent,
 ) -> (TraceState, Option<Kept>) {
-    let mut list: Option<List<'_>> = None;
+    let mut list = List::default();
     let mut refused = false;
-    carrier.each_value(
-        TRACESTATE,
-        &mut |value| match list.get_or_insert_default().extend(value) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => {
-                refused = true;
-                ControlFlow::Break(())
-            }
-        },
-    );
+    carrier.each_value(TRACESTATE, &mut |value| match list.extend(value) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => {
+            refused = true;
+            ControlFlow::Break(())
+        }
+    });
     if refused {
         stats::add(&stats::TRACESTATE_REFUSED, 1);
         return (TraceState::NONE, None);
     }
-    let Some(mut list) = list else {
+    if list.members().is_empty() {
         return (TraceState::NONE, None);
-    };
+    }
     list.fit(TRACESTATE_BYTES);
     let (trace_state, complete) = tracestate::to_trace_state(&list);
     let kept = (!complete).then(|| Kept::new(traceparent.trace_id(), &list));
@@ -181,7 +178,7 @@ fn write<C: CarrierMut + ?Sized>(span_context: &SpanContext, kept: Option<&Kept>
     let header = if kept.is_none() && *span_context.trace_state() == TraceState::NONE {
         None
     } else {
-        tracestate::to_list(span_context.trace_state(), kept).to_header()
+        tracestate::to_header(span_context.trace_state(), kept)
     };
     match header {
         Some(header) => carrier.set(TRACESTATE, Cow::Owned(header)),

@@ -82,6 +82,38 @@ impl Traceparent {
     /// ```
     pub fn parse(value: &[u8]) -> Result<Self, Error> {
         let value = trim(value);
+        let usual = value.try_into().ok().and_then(Self::parse_usual);
+        usual.map_or_else(|| Self::parse_any(value), Ok)
+    }
+
+    /// Reads nearly all that are valid, at a third of the cost: version 00, every field at its place.
+    #[inline(always)]
+    fn parse_usual(value: &[u8; Self::LEN]) -> Option<Self> {
+        let (b"00-", rest) = value.split_first_chunk()? else {
+            return None;
+        };
+        let (high, rest) = rest.split_first_chunk()?;
+        let (low, rest) = rest.split_first_chunk()?;
+        let (b"-", rest) = rest.split_first_chunk()? else {
+            return None;
+        };
+        let (span_id, rest) = rest.split_first_chunk()?;
+        let &[b'-', high_flags, low_flags] = rest else {
+            return None;
+        };
+        let (high, low) = (hex::decode_id(high)?, hex::decode_id(low)?);
+        let (span_id, flags) = (
+            hex::decode_id(span_id)?,
+            hex::decode_byte([high_flags, low_flags])?,
+        );
+        let trace_id = (u128::from(high) << 64) | u128::from(low);
+        let (trace_id, span_id) = (TraceId::from(trace_id), SpanId::from(span_id));
+        Self::checked(trace_id, span_id, TraceFlags::new(flags)).ok()
+    }
+
+    /// Reads any, and says what is wrong.
+    #[cold]
+    fn parse_any(value: &[u8]) -> Result<Self, Error> {
         if value.len() < Self::LEN {
             return Err(Error::TraceparentLength { len: value.len() });
         }

@@ -71,11 +71,48 @@ pub fn parse<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<TraceStat
 /// assert_eq!(tracestate::header(&TraceState::NONE), None);
 /// ```
 pub fn header(state: &TraceState) -> Option<String> {
-    to_list(state, None).to_header()
+    to_header(state, None)
+}
+
+/// The same with the members that `state` could not hold at their places.
+pub(crate) fn to_header(state: &TraceState, kept: Option<&Kept>) -> Option<String> {
+    let whole = if kept.is_none() { whole(state) } else { None };
+    whole.or_else(|| to_list(state, kept).to_header())
+}
+
+/// The header of a state that may go out as it is, as nearly all may: `None` of any other.
+///
+/// `TraceState` takes no key but an empty one, and no value with `,` or `=`, that would have to be
+/// looked for here.
+fn whole(state: &TraceState) -> Option<String> {
+    let sizes = state
+        .into_iter()
+        .map(|(key, value)| key.len() + value.len() + 2);
+    let bytes = sizes.sum::<usize>().checked_sub(1)?;
+    if bytes > TRACESTATE_BYTES {
+        return None;
+    }
+    let mut header = String::with_capacity(bytes);
+    for (place, (key, value)) in state.into_iter().enumerate() {
+        let mut before = state.into_iter().take(place);
+        let is_repeated = before.any(|(other, _)| other == key);
+        if is_repeated || key.is_empty() || value.is_empty() || value.ends_with(' ') {
+            return None;
+        }
+        if place > 0 {
+            header.push(',');
+        }
+        header.push_str(key);
+        header.push('=');
+        header.push_str(value);
+    }
+    let printable = |byte: u8| byte.wrapping_sub(b' ') <= b'~' - b' ';
+    let is_printable = header.bytes().fold(true, |all, byte| all & printable(byte));
+    is_printable.then_some(header)
 }
 
 /// The members that may go out: those of `state`, and between them those it could not hold.
-pub(crate) fn to_list<'a>(state: &'a TraceState, kept: Option<&'a Kept>) -> List<'a> {
+fn to_list<'a>(state: &'a TraceState, kept: Option<&'a Kept>) -> List<'a> {
     let mut list = List::default();
     let mut invalid = 0;
     for (key, value) in state {

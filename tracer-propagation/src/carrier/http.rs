@@ -37,11 +37,11 @@ impl CarrierMut for HeaderMap {
             // Takes the buffer over without a copy.
             Cow::Owned(text) => HeaderValue::try_from(text),
         };
-        let name = match own(name) {
-            Some(name) => Ok(name.clone()),
-            None => HeaderName::from_bytes(name.as_bytes()),
-        };
-        if let (Ok(name), Ok(value)) = (name, value) {
+        let Ok(value) = value else { return };
+        if let Some(name) = own(name) {
+            // By reference: a name that is given away is copied and looked at first.
+            self.insert(name, value);
+        } else if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
             self.insert(name, value);
         }
     }

@@ -45,7 +45,7 @@ impl<'a> List<'a> {
 
                 at += 1;
                 let start = at;
-                at += count(value, at, VALUE);
+                at += value_len(value.get(at..).unwrap_or_default());
                 let member = text.get(start..at).map(|value| value.trim_end_matches(' '));
                 at += count(value, at, SPACE);
                 let is_end = matches!(value.get(at), None | Some(b','));
@@ -125,7 +125,7 @@ pub(crate) fn is_value(value: &str) -> bool {
     let value = value.as_bytes();
     value.len() <= TRACESTATE_VALUE_BYTES
         && value.last().is_some_and(|&byte| byte != b' ')
-        && count(value, 0, VALUE) == value.len()
+        && value_len(value) == value.len()
 }
 
 /// Length of a member in the header.
@@ -146,10 +146,46 @@ fn is(byte: u8, class: u8) -> bool {
         .is_some_and(|classes| classes & class != 0)
 }
 
+/// How many bytes in front may be part of a value: printable ASCII but for `,` and `=`. Eight at a
+/// time, a byte of a word each, because values are the longest part.
+pub(super) fn value_len(text: &[u8]) -> usize {
+    let (mut len, mut rest) = (0, text);
+    loop {
+        let (word, tail) = match rest.split_first_chunk::<8>() {
+            Some((word, tail)) => (*word, tail),
+            None => {
+                // The zeros behind the end are no part of a value.
+                let mut word = [0; 8];
+                for (space, byte) in word.iter_mut().zip(rest) {
+                    *space = *byte;
+                }
+                (word, [].as_slice())
+            }
+        };
+        let others = others(u64::from_le_bytes(word));
+        if others != 0 {
+            return len + others.trailing_zeros() as usize / 8;
+        }
+        (len, rest) = (len + 8, tail);
+    }
+}
+
+/// The high bit of each byte that no value may have. Bits above the lowest one may be wrong: a
+/// subtraction borrows from the next byte.
+fn others(word: u64) -> u64 {
+    let below_space = word.wrapping_sub(0x20 * ONES);
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
+    let delete = zeros(word ^ (0x7f * ONES));
+    let comma = zeros(word ^ (u64::from(b',') * ONES));
+    let equals = zeros(word ^ (u64::from(b'=') * ONES));
+    ((below_space & !word) | delete | comma | equals | word) & (0x80 * ONES)
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+
 const KEY_START: u8 = 1;
 const KEY: u8 = 2;
-const VALUE: u8 = 4;
-const SPACE: u8 = 8;
+const SPACE: u8 = 4;
 
 /// What each byte may be a part of.
 #[expect(
@@ -161,12 +197,9 @@ static CLASSES: [u8; 256] = {
     let mut byte = 0;
     while byte < 256 {
         classes[byte] = match byte as u8 {
-            b'a'..=b'z' | b'0'..=b'9' => KEY_START | KEY | VALUE,
-            b'_' | b'-' | b'*' | b'/' | b'@' => KEY | VALUE,
-            b' ' => VALUE | SPACE,
-            b'\t' => SPACE,
-            b',' | b'=' => 0,
-            b'!'..=b'~' => VALUE,
+            b'a'..=b'z' | b'0'..=b'9' => KEY_START | KEY,
+            b'_' | b'-' | b'*' | b'/' | b'@' => KEY,
+            b' ' | b'\t' => SPACE,
             _ => 0,
         };
         byte += 1;

@@ -156,6 +156,45 @@ fn kept_members_go_back_to_their_places() {
 fn only_valid_members_go_out() {
     let state = TraceState::from_key_value([("a", "1\r\nx: 2"), ("", "1"), ("b", ""), ("c", "3 ")]);
     assert_eq!(header(&state.unwrap()).as_deref(), Some("c=3"));
+    let repeated = TraceState::from_key_value([("a", "1"), ("b", "2"), ("a", "3")]);
+    assert_eq!(header(&repeated.unwrap()).as_deref(), Some("a=1,b=2"));
+}
+
+/// A state that is sent as it is has been checked by its type alone for what would break the list.
+#[test]
+fn the_type_takes_no_key_and_no_separator_that_would_have_to_be_looked_for() {
+    for byte in (0..=u8::MAX).map(char::from) {
+        for key in [format!("{byte}"), format!("a{byte}"), format!("a{byte}b")] {
+            let taken = TraceState::from_key_value([(&key, "1")]).is_ok();
+            assert!(!taken || list::is_key(&key), "{key:?}");
+        }
+    }
+    for separator in [',', '='] {
+        let value = format!("a{separator}");
+        assert!(TraceState::from_key_value([("a", value)]).is_err());
+    }
+}
+
+#[test]
+fn a_value_ends_at_the_first_byte_that_it_may_not_have() {
+    let may_have = |byte: u8| matches!(byte, 0x20..=0x7e) && !b",=".contains(&byte);
+    for len in 1..20 {
+        for place in 0..len {
+            for byte in 0..=u8::MAX {
+                // What comes after must not count.
+                let mut text = vec![b'='; len];
+                text[..place].fill(b'z');
+                text[place] = byte;
+                let expected = if may_have(byte) { place + 1 } else { place };
+                assert_eq!(
+                    list::value_len(&text),
+                    expected,
+                    "{byte} at {place} of {len}"
+                );
+            }
+        }
+    }
+    assert_eq!(list::value_len(&[b' '; 100]), 100);
 }
 
 use opentelemetry::trace::TraceId;
