@@ -139,6 +139,23 @@ fn a_span_context_is_read_and_written_without_any_allocation() {
     assert_eq!(seen, 16);
 }
 
+/// Nor is it for what a span context has no place for.
+#[test]
+fn baggage_is_not_read_for_a_span_context() {
+    let headers = headers(&[
+        ("baggage", "a=1"),
+        ("uberctx-a", "1"),
+        ("ot-baggage-a", "1"),
+        ("x-baggage-a", "1"),
+    ]);
+    let default = Box::new(CompositePropagator::default());
+    for (format, propagator) in all().into_iter().chain([("default", default as _)]) {
+        let mut found = None;
+        let read = measure(|| found = black_box(propagator.extract_span_context(&headers)));
+        assert_eq!((read.count_total, found), (0, None), "{format}");
+    }
+}
+
 #[test]
 fn a_parent_costs_what_the_context_costs() {
     let cx = Context::new();

@@ -68,6 +68,11 @@ fn both_ways(
         direct.span().span_context(),
         through_traits.span().span_context()
     );
+    if !cx.span().span_context().is_valid() {
+        let found = Some(direct.span().span_context().clone());
+        let without = propagator.extract_span_context(&ExtractorCarrier(map));
+        assert_eq!(without, found.filter(SpanContext::is_valid));
+    }
     direct
 }
 
@@ -233,4 +238,10 @@ fn all_of_them_inject() {
     assert_eq!(out.len(), 3);
     assert_eq!(out["traceparent"], W3C);
     assert_eq!(out["baggage"], "a=1");
+
+    let mut out: HashMap<String, String> = HashMap::new();
+    propagator.inject_span_context(cx.span().span_context(), &mut out);
+    assert_eq!(out.len(), 2);
+    assert_eq!(out["traceparent"], W3C);
+    assert_eq!(out["x-id"], "000000000000000000000000000000ff");
 }
