@@ -29,7 +29,8 @@ impl Carrier for HeaderMap {
     }
 }
 
-/// A name or value that HTTP does not allow sets nothing; no propagator of this crate has one.
+/// A name or value that HTTP does not allow sets nothing; no propagator of this crate has one. Nor
+/// does any in a map that is full, with tens of thousands of headers.
 impl CarrierMut for HeaderMap {
     fn set(&mut self, name: &str, value: Cow<'_, str>) {
         let value = match value {
@@ -38,11 +39,12 @@ impl CarrierMut for HeaderMap {
             Cow::Owned(text) => HeaderValue::try_from(text),
         };
         let Ok(value) = value else { return };
+        // `insert` panics where there is no more room.
         if let Some(name) = own(name) {
             // By reference: a name that is given away is copied and looked at first.
-            self.insert(name, value);
+            let _ = self.try_insert(name, value);
         } else if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
-            self.insert(name, value);
+            let _ = self.try_insert(name, value);
         }
     }
 
@@ -117,6 +119,18 @@ mod tests {
             CarrierMut::remove(&mut headers, name);
             assert_eq!(values(&headers, name), [[]; 0]);
         }
+    }
+
+    /// `HeaderMap::insert` panics in one.
+    #[test]
+    fn a_full_map_takes_nothing_more() {
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::from_static("1");
+        let name = |n: usize| HeaderName::try_from(format!("h{n}")).unwrap();
+        let full = (0..).find(|n| headers.try_insert(name(*n), value.clone()).is_err());
+        assert!(full.is_some());
+        headers.set("traceparent", Cow::Borrowed("x"));
+        assert_eq!(headers.get("traceparent"), None);
     }
 
     #[test]
