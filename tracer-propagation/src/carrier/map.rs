@@ -23,10 +23,6 @@ impl<S: BuildHasher> Carrier for HashMap<String, String, S> {
 
 impl<S: BuildHasher> CarrierMut for HashMap<String, String, S> {
     fn set(&mut self, name: &str, value: Cow<'_, str>) {
-        if let Some(known) = self.get_mut(name) {
-            *known = value.into_owned();
-            return;
-        }
         CarrierMut::remove(self, name);
         self.insert(name.to_owned(), value.into_owned());
     }
@@ -101,6 +97,9 @@ mod tests {
         assert_eq!(values(&map, "TRACEPARENT"), ["new"]);
         map.set("traceparent", Cow::Borrowed("newer"));
         assert_eq!(values(&map, "traceparent"), ["newer"]);
+        map.extend([("TRACEPARENT".to_owned(), "stale".to_owned())]);
+        map.set("traceparent", Cow::Borrowed("newest"));
+        assert_eq!(values(&map, "TRACEPARENT"), ["newest"]);
 
         let mut seen = Vec::new();
         map.each_name(&mut |name| {
