@@ -15,7 +15,9 @@ use crate::error::Error;
 ///
 /// A pattern is a host name or address (`api.example.com`, `10.0.0.7`, `::1`), or `*.` and a domain
 /// for every name below it, at any depth and without the domain itself; `*` alone is every host.
-/// Case, a dot at the end and the spelling of an address do not matter. No pattern at all is no host.
+/// A name beyond ASCII is written in its ASCII form (`xn--`), as in a URL, and an IPv4 address in
+/// four decimal parts. Case, a dot at the end and the spelling of an IPv6 address do not matter. No
+/// pattern at all is no host.
 ///
 /// # Examples
 ///
@@ -43,7 +45,7 @@ impl PropagationPolicy {
     /// # Errors
     ///
     /// [`Error::HostPattern`] for a text that is no pattern: empty, with a port, a path or a scheme,
-    /// or with a `*` elsewhere than in front.
+    /// with a `*` elsewhere than in front, or with a number at its end that makes it no name.
     pub fn trace_context_to<P: AsRef<str>>(
         mut self,
         patterns: impl IntoIterator<Item = P>,
@@ -165,12 +167,12 @@ impl Pattern {
             None => (text, false),
         };
         let name = plain(name);
-        let is_host = is_name(name) && !name.starts_with('.') && !name.is_empty();
         if !below && let Ok(address) = name.parse() {
             return Some(Self::Address(address));
         }
+        let is_host = is_name(name) && name.split('.').all(|label| !label.is_empty());
         match below {
-            _ if !is_host => None,
+            _ if !is_host || ends_in_number(name) => None,
             true => Some(Self::Below(format!(".{name}"))),
             false => Some(Self::Exact(name.to_owned())),
         }
@@ -196,6 +198,15 @@ impl Pattern {
 fn is_name(host: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     host.bytes().all(is_part)
+}
+
+/// Then a URL takes it for an address (WHATWG URL, *ends in a number checker*), and it is no name
+/// that anything can be below of: `*.0.0.1` would match `127.0.0.1`.
+fn ends_in_number(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let digits = |text: &str, radix| text.chars().all(|digit| digit.is_digit(radix));
+    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    hex.map_or_else(|| digits(last, 10), |hex| digits(hex, 16))
 }
 
 /// Without the brackets of an IPv6 address in a URL, or the dot that ends a full name.
@@ -280,7 +291,18 @@ mod tests {
             "a/b",
             "a b",
             ".a",
+            "a..b",
+            "a..",
             "*.10.0.0.0/8",
+            // Addresses, in forms that a URL turns into the one with four parts.
+            "127.1",
+            "0177.0.0.1",
+            "2130706433",
+            "0x7f000001",
+            "1.0x",
+            "1.2.3.4.5",
+            "*.0.0.1",
+            "*.0x1",
             "é",
         ] {
             let refused = PropagationPolicy::default().trace_context_to(["a", wrong]);
