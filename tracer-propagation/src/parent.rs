@@ -85,8 +85,11 @@ impl Parent {
         use SamplingState::{Accept, Debug, Defer, Deny};
 
         match (self.span_context(), self.state) {
-            (Some(span), Accept | Deny) => cx.with_remote_span_context(span),
-            (Some(span), Debug | Defer) => cx.with_value(self).with_remote_span_context(span),
+            (Some(span), Accept | Deny) if !cx.get::<Self>().is_some_and(Self::has_ids) => {
+                cx.with_remote_span_context(span)
+            }
+            // Also in place of what an earlier message said of its caller.
+            (Some(span), _) => cx.with_value(self).with_remote_span_context(span),
             (None, Defer) => cx.clone(),
             (None, Accept | Debug | Deny) => cx.with_value(self),
         }

@@ -269,6 +269,20 @@ fn debug_and_deferral_do_not_leak_into_another_trace() {
     }
 }
 
+/// A context may hold what another message of the trace said.
+#[test]
+fn what_a_message_says_of_its_caller_replaces_what_another_said() {
+    let states = [("-0", Deny), ("-1", Accept), ("-d", Debug), ("", Defer)];
+    for (first, _) in states {
+        for (second, expected) in states {
+            let [first, second] = [first, second].map(|tail| format!("{TRACE}-{SPAN}{tail}"));
+            let cx = extract(&B3Propagator::single(), &Context::new(), &[(B3, &first)]);
+            let cx = extract(&B3Propagator::single(), &cx, &[(B3, &second)]);
+            assert_eq!(SamplingState::of(&cx), expected, "{first} {second}");
+        }
+    }
+}
+
 #[test]
 fn what_an_earlier_message_left_in_the_carrier_goes() {
     let stale = [TRACE_ID, SPAN_ID, PARENT_SPAN_ID, SAMPLED, FLAGS];
