@@ -92,10 +92,13 @@ text_map!(TraceContextPropagator, |_this| FIELDS.as_slice());
 fn extract(cx: &Context, carrier: &dyn Carrier) -> Context {
     match read(carrier) {
         None => cx.clone(),
-        Some((span_context, None)) => cx.with_remote_span_context(span_context),
-        Some((span_context, Some(kept))) => {
-            cx.with_value(kept).with_remote_span_context(span_context)
+        Some((span_context, None)) if cx.get::<Kept>().is_none() => {
+            cx.with_remote_span_context(span_context)
         }
+        // Also in place of what another message of the trace left in the context.
+        Some((span_context, kept)) => cx
+            .with_value(kept.unwrap_or_else(Kept::nothing))
+            .with_remote_span_context(span_context),
     }
 }
 

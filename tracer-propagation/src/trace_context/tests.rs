@@ -136,3 +136,15 @@ fn kept_members_do_not_leak_into_another_trace() {
         None
     );
 }
+
+/// Of two messages of one trace the second has a state of its own.
+#[test]
+fn kept_members_do_not_leak_into_another_message() {
+    let extract = |cx: &Context, state| {
+        let carrier = headers(&[("traceparent", VALID), ("tracestate", state)]);
+        TraceContextPropagator::new().extract_from(cx, &carrier)
+    };
+    let first = extract(&Context::new(), "foo@@bar=1");
+    let second = extract(&first, "bar=2");
+    assert_eq!(sent(&second)["tracestate"], "bar=2");
+}

@@ -30,6 +30,14 @@ impl Kept {
         }
     }
 
+    /// In place of what an earlier message left in a context.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            trace_id: TraceId::INVALID,
+            members: Vec::new(),
+        }
+    }
+
     /// Weaves the kept members into `current`, each before the unchanged member that followed it.
     pub(crate) fn merge<'a>(&'a self, current: &List<'a>) -> List<'a> {
         let mut merged = List::default();
