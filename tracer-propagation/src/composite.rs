@@ -13,6 +13,7 @@ use crate::carrier::{Carrier, CarrierMut};
 use crate::parent::Parent;
 use crate::propagator::Propagator;
 use crate::trace_context::TraceContextPropagator;
+use crate::tracestate::Kept;
 
 /// Asks several propagators in the order given.
 ///
@@ -97,7 +98,7 @@ impl CompositePropagator {
                     let first = current.span().span_context().clone();
                     next = next.with_remote_span_context(first);
                 }
-                next = Parent::settle(next, &current);
+                next = Kept::settle(Parent::settle(next, &current), &current);
             } else {
                 found = changed && next.span().span_context().is_valid();
             }

@@ -143,6 +143,35 @@ fn the_first_one_also_decides_about_sampling() {
     }
 }
 
+/// B3 decides and has no trace state. Of the one beside it, the members that `TraceState` refuses
+/// went out, and those alone.
+#[test]
+fn a_trace_state_goes_with_its_span_context_or_not_at_all() {
+    let ids = "000000000000000000000000000000ff-00f067aa0ba902b7";
+    let (b3, state) = (format!("{ids}-1"), "a=1,b@@c=2");
+    let headers = [
+        ("b3", b3.as_str()),
+        ("traceparent", W3C),
+        ("tracestate", state),
+    ];
+    let sent = |propagators| {
+        let propagator = CompositePropagator::new(propagators);
+        let cx = propagator.extract_from(&Context::new(), &headers.as_slice());
+        let mut sent: HashMap<String, String> = HashMap::new();
+        propagator.inject_into(&cx, &mut sent);
+        sent.remove("tracestate")
+    };
+    let (b3, w3c) = (B3Propagator::single(), TraceContextPropagator::new());
+    assert_eq!(sent(vec![Box::new(b3), Box::new(w3c)]), None);
+    assert_eq!(
+        sent(vec![Box::new(w3c), Box::new(b3)]).as_deref(),
+        Some(state)
+    );
+    // Found twice, it stays.
+    let twice = sent(vec![Box::new(w3c), Box::new(w3c)]);
+    assert_eq!(twice.as_deref(), Some(state));
+}
+
 #[test]
 fn baggage_of_all_formats_comes_under_one_budget() {
     let propagator = |reversed| {

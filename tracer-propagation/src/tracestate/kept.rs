@@ -5,12 +5,13 @@
 //! to the span. Injection takes the members of the span's trace state, which a sampler may have
 //! changed by then, and puts the kept ones back at their old places.
 
+use opentelemetry::Context;
 use opentelemetry::trace::{TraceId, TraceState};
 
 use crate::tracestate::List;
 
 /// A received list of which `TraceState` holds only a part.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Kept {
     /// The trace it came with; below a span of another trace it means nothing.
     pub(crate) trace_id: TraceId,
@@ -38,6 +39,16 @@ impl Kept {
         }
     }
 
+    /// `next` with what `current` keeps: members that came with a trace that did not win.
+    pub(crate) fn settle(next: Context, current: &Context) -> Context {
+        let (found, kept) = (next.get::<Self>(), current.get::<Self>());
+        if found.map(std::ptr::from_ref) == kept.map(std::ptr::from_ref) {
+            next
+        } else {
+            next.with_value(kept.cloned().unwrap_or_else(Self::nothing))
+        }
+    }
+
     /// Weaves the kept members into `current`, each before the unchanged member that followed it.
     pub(crate) fn merge<'a>(&'a self, current: &List<'a>) -> List<'a> {
         let mut merged = List::default();
@@ -62,7 +73,7 @@ pub(crate) fn is_taken(key: &str) -> bool {
     TraceState::from_key_value([(key, "")]).is_ok()
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Member {
     key: String,
     value: String,
