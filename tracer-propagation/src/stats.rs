@@ -9,13 +9,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Stats {
-    /// Baggage members left out because they were malformed or above the limits.
+    /// Baggage members left out because they were malformed or above the limits. All members of a
+    /// message from the 65th on count as one: they are not read.
     pub baggage_members_dropped: u64,
-    /// Messages whose trace headers of another format than the W3C's were present and not valid.
+    /// Trace headers of other formats than the W3C's that were present and not valid: one a message
+    /// and format, and for B3 one for each of its two encodings.
     pub trace_headers_refused: u64,
     /// Messages whose `traceparent` was present and not valid: a new trace starts.
     pub traceparent_refused: u64,
-    /// Members left out of a `tracestate`: above 4,096 bytes together, or not valid when sent.
+    /// Members left out of a `tracestate`: above 4,096 bytes together, or not valid or a 33rd when
+    /// sent.
     pub tracestate_members_dropped: u64,
     /// Messages whose whole `tracestate` was dropped; their `traceparent` was kept.
     pub tracestate_refused: u64,

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use opentelemetry::Context;
 use opentelemetry::baggage::Baggage;
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::TraceState;
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceState};
 use tracer_propagation::carrier::CarrierExtractor;
 use tracer_propagation::{
     CompositePropagator, PlainPropagator, Propagator, baggage, env, stats, tracestate,
@@ -132,6 +132,20 @@ fn everything_refused_or_left_out_is_counted_once() {
     // 20 x 260 bytes and 19 commas; 15 of them and 14 commas are the most below 4,096.
     tracestate::header(&TraceState::from_key_value(large).unwrap());
     expected.tracestate_members_dropped += 5;
+    assert_eq!(stats(), expected);
+
+    // 32 members came, one of which `TraceState` cannot hold; a sampler adds one.
+    let state: Vec<_> = (0..31).map(|n| format!("k{n}=1")).collect();
+    let state = state.join(",") + ",z@@z=1";
+    let received = [("traceparent", VALID), ("tracestate", &state)];
+    let propagator = CompositePropagator::default();
+    let cx = propagator.extract_from(&Context::new(), &received.as_slice());
+    let span = cx.span().span_context().clone();
+    let (ids, flags) = ((span.trace_id(), span.span_id()), span.trace_flags());
+    let state = span.trace_state().insert("ot", "th:8").unwrap();
+    let cx = cx.with_remote_span_context(SpanContext::new(ids.0, ids.1, flags, true, state));
+    propagator.inject_into(&cx, &mut HashMap::new());
+    expected.tracestate_members_dropped += 1;
     assert_eq!(stats(), expected);
 
     let mut made = Baggage::new();

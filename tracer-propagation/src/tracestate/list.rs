@@ -64,9 +64,14 @@ impl<'a> List<'a> {
     /// Adds one member at the end, unless its key is there already or the list is full.
     pub(crate) fn push(&mut self, key: &'a str, value: &'a str) {
         let known = self.members.iter().any(|member| member.0 == key);
-        if !known && self.members.len() < TRACESTATE_MEMBERS {
+        if known {
+            return;
+        }
+        if self.members.len() < TRACESTATE_MEMBERS {
             self.members.push((key, value));
             self.bytes += size(&(key, value));
+        } else {
+            stats::add(&stats::TRACESTATE_MEMBERS_DROPPED, 1);
         }
     }
 
