@@ -2,7 +2,7 @@
 //! `opentelemetry-zipkin` 0.33.0, `opentelemetry-aws` 0.21.0 and `opentelemetry-jaeger-propagator`
 //! 0.32.0, that ours must not have. Each test runs one body on both, through the API's traits. Where
 //! it asserts what the stock one does today, a failure there means that it was mended: change the
-//! assertion, and the table in the docs of `tracer-core`.
+//! assertion, and the tables in the docs of `tracer-core` and `tracer-propagation`.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -93,9 +93,12 @@ fn headers_that_python_takes_for_something_else() {
     }
 }
 
-/// W3C Baggage, section 3.3.1, has percent-encoding, Python that of HTML forms. And no document of
-/// OT Trace has any: Python sends and reads values as they are, and leaves out what it finds no
-/// header for, names with a `-` among it (which RFC 9110, section 5.6.2, allows).
+/// W3C Baggage, section 3.3.1, has percent-encoding, Python that of HTML forms.
+///
+/// OT Trace has values as they are, in what comes nearest to a specification of it, the README of
+/// this Python package. Ours encodes them, since a header has no place for some, and so Python sees
+/// `%20`. Python itself leaves out what it finds no header for, names with a `-` among it (which
+/// RFC 9110, section 5.6.2, allows), and ours what came beyond ASCII.
 #[test]
 fn spaces_and_what_ot_trace_cannot_hold_arrive_changed() {
     let made = Carried {

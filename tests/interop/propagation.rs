@@ -126,7 +126,7 @@ fn given(format: &str) -> Vec<Carried> {
         ("greeting", "漢字🎉"),
         ("reserved", "a=b,c;d\"e\\100%+f/%41"),
     ];
-    // No document says how this format encodes a value: see below.
+    // Python does not encode values in this format: see `deviations.rs`.
     let members = &members[..if format == "ottrace" { 1 } else { 4 }];
     [
         (

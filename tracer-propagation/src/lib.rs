@@ -64,6 +64,27 @@
 //!   out: [`Propagator::extract_span_context`], which names the two exceptions, and
 //!   [`Propagator::inject_span_context`].
 //!
+//! # Beside the stock propagators
+//!
+//! Those of `opentelemetry_sdk` 0.33.1, `opentelemetry-zipkin` 0.33.0, `opentelemetry-aws` 0.21.0 and
+//! `opentelemetry-jaeger-propagator` 0.32.0. Each line, and more, is a test that runs on both
+//! (`tests/defects/` of the repository):
+//!
+//! | what | here | stock |
+//! | --- | --- | --- |
+//! | `traceparent: 00-1-1-1` | no parent | a parent |
+//! | the random flag | kept | cleared |
+//! | a second `tracestate` or `baggage` header | read | lost |
+//! | a line break in `tracestate`, or encoded in baggage | is not sent raw | is |
+//! | `baggage: a=b=c` | `a` is `b=c` | `a` is `b` |
+//! | a caller who decides nothing (B3, X-Ray) | unsampled, and told apart | the random flag |
+//! | the random flag, sent on as B3 or X-Ray | the sampled flag counts | "undecided" |
+//! | B3 by default | `b3` | `x-b3-*`; both if `b3` is chosen |
+//! | no span at all | nothing is sent | B3: "do not sample" |
+//! | X-Ray's `Root` without `Parent` | the context keeps its span | loses it |
+//! | `tracestate: sampled=1`, sent to X-Ray | is not | overrules the decision |
+//! | Jaeger's flags and baggage | hex, baggage | decimal, `tracestate` |
+//!
 //! # Trust
 //!
 //! What comes in may be forged and what goes out may leave the house. [`PropagationPolicy`] lists the
