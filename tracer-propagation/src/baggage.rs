@@ -187,7 +187,7 @@ pub(crate) fn merge(first: &Baggage, more: &Baggage) -> Baggage {
         if merged.get(key).is_some() {
             continue;
         }
-        let size = usize::from(bytes > 0) + key.len() + 1 + value.len() + metadata.len();
+        let size = usize::from(bytes > 0) + size(key, value, metadata);
         if merged.len() < BAGGAGE_MEMBERS && bytes + size <= BAGGAGE_BYTES {
             bytes += size;
             merged.insert_with_metadata(key.to_owned(), value.to_owned(), metadata);
@@ -223,6 +223,12 @@ impl Propagator for BaggagePropagator {
 }
 
 text_map!(BaggagePropagator, |_this| FIELDS.as_slice());
+
+/// Length of a member in a header, if nothing in its value has to be encoded.
+fn size(key: &str, value: &str, metadata: &str) -> usize {
+    let separators = 1 + usize::from(!metadata.is_empty());
+    separators + key.len() + value.len() + metadata.len()
+}
 
 /// `token` of RFC 7230 §3.2.6: what the key of a member or property may hold.
 fn is_token(byte: u8) -> bool {

@@ -8,7 +8,7 @@ use opentelemetry::baggage::{Baggage, BaggageMetadata};
 use percent_encoding::percent_decode_str;
 
 use crate::baggage::encode::{is_key, push_value};
-use crate::baggage::{is_octet, is_token};
+use crate::baggage::{is_octet, is_token, size};
 use crate::error::Error;
 use crate::limits::{BAGGAGE_BYTES, BAGGAGE_MEMBERS};
 use crate::ows::{leading, trim};
@@ -59,7 +59,7 @@ impl Reader {
                 Ok((key, value, metadata)) => {
                     // Longer than it was, if a stray `%` of a property had to be encoded. What
                     // `Baggage` has no room for it leaves out without a word.
-                    let kept = key.as_str().len() + 1 + value.len() + metadata.as_str().len();
+                    let kept = size(key.as_str(), &value, metadata.as_str());
                     let len = text.len().max(kept);
                     if self.fits(len, refused) {
                         self.charge(len);

@@ -219,6 +219,14 @@ fn baggage_of_all_formats_comes_under_one_budget() {
     ];
     let cx = extract(false, &headers);
     assert_eq!(cx.baggage().len(), 2);
+
+    // 4,096 with a property, comma, 4,095: 8,192. One byte more does not fit.
+    let first = format!("a=1;p={}", "x".repeat(4090));
+    for (len, count) in [(4093, 2), (4094, 1)] {
+        let second = "x".repeat(len);
+        let headers = [("baggage", first.as_str()), ("uberctx-b", &second)];
+        assert_eq!(extract(false, &headers).baggage().len(), count);
+    }
 }
 
 /// "First" is about the carrier: a span that was in the context before is replaced.
