@@ -147,6 +147,8 @@ mod tests {
             ("uberctx-", "1"),
             ("uberctx-a b", "1"),
             ("uberctx-a", "1\r\nX: 2"),
+            ("uberctx-a", "1\t2"),
+            ("uberctx-a", "\x7f"),
             ("uberctx-d\u{2013}76", "test"),
             ("uberctx-test", "\u{f8}tel"),
             ("uberctx-test", &"s".repeat(8188)),
@@ -173,6 +175,9 @@ mod tests {
             &[("jaeger-baggage", &list), ("uberctx-b", "2")],
             &[("a", "1")],
         );
+        // What is no member takes the place of one.
+        let list = format!("{}a=1", "no value,".repeat(64));
+        check(&[("jaeger-baggage", &list)], &[]);
         // 8,187 + comma + 4 = 8,192; one byte more does not fit.
         let list = format!("a={}", "x".repeat(8185));
         let (a, list) = (("a", &list[2..]), ("jaeger-baggage", list.as_str()));
@@ -206,6 +211,13 @@ mod tests {
         assert_eq!(written(&baggage), BTreeMap::from([expected]));
         assert!(written(&Baggage::new()).is_empty());
 
+        // 4,095 + comma + 4,096 = 8,192, and with one byte more the second one goes.
+        for (len, sent) in [(4094, 2), (4095, 1)] {
+            let mut baggage = Baggage::new();
+            baggage.insert("a", "x".repeat(4093));
+            baggage.insert("b", "x".repeat(len));
+            assert_eq!(written(&baggage).len(), sent);
+        }
         // Encoded each takes 1 + 1 + 3 x 1,000 bytes: two and a comma fit.
         let mut baggage = Baggage::new();
         for key in ["a", "b", "c"] {

@@ -125,11 +125,29 @@ fn a_malformed_member_costs_itself_only() {
     check(&["a=1; \tb c"], &[], &[Error::BaggageKey { offset: 6 }]);
     check(&["a=1; b= \\"], &[], &[Error::BaggageValue { offset: 8 }]);
     check(&["a=1\r\nx: 2"], &[], &[Error::BaggageValue { offset: 2 }]);
+    check(&["a=1;b;\t;c d"], &[], &[Error::BaggageKey { offset: 8 }]);
     check(
-        &[",, a=1 ,\t,", "", "b=2;;"],
+        &[",, a=1 ,\t,", "", "b=2; ;;"],
         &[("a", "1", ""), ("b", "2", "")],
         &[],
     );
+}
+
+/// RFC 7230 §3.2.6 names what a token may hold.
+#[test]
+fn a_key_is_a_token() {
+    for byte in 0..=u8::MAX {
+        let member = [b'k', byte, b'=', b'1'];
+        let is_token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        // White space before the `=`, and one more of those in the value.
+        let is_other = b" \t=".contains(&byte);
+        let (baggage, errors) = parse([&member[..]]);
+        if is_token || is_other {
+            assert_eq!((baggage.len(), errors.len()), (1, 0), "{byte}");
+        } else {
+            assert_eq!((baggage.len(), errors.is_empty()), (0, false), "{byte}");
+        }
+    }
 }
 
 #[test]
@@ -244,6 +262,11 @@ fn a_property_cannot_become_a_member() {
     assert_eq!(
         header(&baggage).as_deref(),
         Some("a=1%2Cevil%3D2%3Bx;p%2Cevil=3;q%20r=%C3%A9%20%0D%0A%25zz"),
+    );
+    baggage.insert_with_metadata("a", "1", "p = %4g%g4%4G%4a ; q= v\t");
+    assert_eq!(
+        header(&baggage).as_deref(),
+        Some("a=1;p=%254g%25g4%254G%4a;q=v"),
     );
 }
 
