@@ -191,6 +191,8 @@ mod tests {
             &[],
         );
         check(Some(" TraceContext , tracecontext,"), &TRACE, &[]);
+        let twice = format!("{:?}", propagators(Some("xray,XRay")).propagator);
+        assert_eq!(twice.matches("XrayPropagator").count(), 1);
     }
 
     #[test]

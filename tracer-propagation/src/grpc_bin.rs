@@ -228,6 +228,10 @@ mod tests {
             &[&EXAMPLE[..27], &[2, 0xfe]].concat(),
             Some((TRACE, SPAN, Deny)),
         );
+        check_bytes(
+            &[&EXAMPLE[..27], &[2, 0xff]].concat(),
+            Some((TRACE, SPAN, Accept)),
+        );
         check_bytes(&EXAMPLE[..27], Some((TRACE, SPAN, Defer)));
         // Any order, and a tail of a later version.
         let turned = [&[0, 2, 1][..], &EXAMPLE[18..27], &EXAMPLE[1..18]].concat();

@@ -107,6 +107,7 @@ mod tests {
     use opentelemetry::baggage::BaggageExt;
 
     use super::*;
+    use crate::B3Propagator;
     use crate::SamplingState::Accept;
     use crate::testing::{Expected, check_extract, check_inject, context, extract};
 
@@ -143,6 +144,8 @@ mod tests {
         let sent = [(TRACE_ID, TRACE), (SPAN_ID, SPAN)];
         check_inject(&propagator, &context(IDS.0, IDS.1, 0xff), &sent);
         check_inject(&propagator, &context(IDS.0, 0, 0xff), &[]);
+        let decision_alone = extract(&B3Propagator::single(), &Context::new(), &[("b3", "1")]);
+        check_inject(&propagator, &decision_alone, &[]);
         let cx = context(IDS.0, IDS.1, 0xfe);
         let cx = cx.with_baggage([opentelemetry::KeyValue::new("a", "b c")]);
         check_inject(&propagator, &cx, &[("x-baggage-a", "b%20c")]);

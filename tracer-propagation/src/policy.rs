@@ -344,5 +344,7 @@ mod tests {
         assert!(matches!(all.outgoing(&cx, "any"), Cow::Borrowed(_)));
         let nobody = all.baggage_to([""; 0]).unwrap();
         assert_eq!(nobody.outgoing(&cx, "any").baggage().len(), 0);
+        let without = cx.with_cleared_baggage();
+        assert!(matches!(nobody.outgoing(&without, "any"), Cow::Borrowed(_)));
     }
 }

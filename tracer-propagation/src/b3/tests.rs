@@ -44,7 +44,9 @@ fn several_headers_are_read() {
         ("0", Deny),
         ("1", Accept),
         ("true", Accept),
+        ("True", Accept),
         ("false", Deny),
+        ("FALSE", Deny),
     ] {
         check(&with(&[(SAMPLED, sampled)]), Some((TRACE, SPAN, state)));
     }
@@ -266,6 +268,23 @@ fn debug_and_deferral_do_not_leak_into_another_trace() {
         let cx = cx.with_remote_span_context(other);
         let sent = format!("00000000000000000000000000000007-{SPAN}-0");
         check_inject(&B3Propagator::single(), &cx, &[(B3, &sent)]);
+    }
+}
+
+/// A span that is gone leaves no decision behind, unless that came alone.
+#[test]
+fn what_was_said_of_a_span_does_not_hold_without_it() {
+    use opentelemetry::trace::{SpanContext, TraceContextExt};
+
+    for (value, expected) in [("0", Deny), ("1", Accept), ("d", Debug)] {
+        let alone = extract(&B3Propagator::single(), &Context::new(), &[(B3, value)]);
+        assert_eq!(SamplingState::of(&alone), expected);
+        let value = format!("{TRACE}-{SPAN}-{value}");
+        let debug = format!("{TRACE}-{SPAN}-d");
+        let cx = extract(&B3Propagator::single(), &Context::new(), &[(B3, &debug)]);
+        let cx = extract(&B3Propagator::single(), &cx, &[(B3, &value)]);
+        let cx = cx.with_remote_span_context(SpanContext::NONE);
+        assert_eq!(SamplingState::of(&cx), Defer, "{value}");
     }
 }
 

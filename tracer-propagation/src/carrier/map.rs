@@ -113,6 +113,15 @@ mod tests {
         assert_eq!(values(&map, "traceparent"), [""; 0]);
     }
 
+    #[test]
+    fn the_case_that_was_asked_for_wins() {
+        let list = ["TRACEPARENT", "traceparent", "TraceParent"];
+        let list = list.map(|name| (name.to_owned(), name.to_owned()));
+        let (map, sorted) = (HashMap::from(list.clone()), BTreeMap::from(list));
+        assert_eq!(values(&map, "traceparent"), ["traceparent"]);
+        assert_eq!(values(&sorted, "traceparent"), ["traceparent"]);
+    }
+
     fn values(carrier: &dyn Carrier, name: &str) -> Vec<String> {
         let mut values = Vec::new();
         carrier.each_value(name, &mut |value| {

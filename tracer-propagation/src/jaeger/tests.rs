@@ -155,13 +155,13 @@ fn what_is_sent_has_full_ids_and_no_parents_parent() {
 fn baggage_goes_with_and_without_a_span() {
     let propagator = JaegerPropagator::new();
     let headers = [
-        ("uberctx-foo", "bar"),
+        ("uberctx-foo", "b+r"),
         ("jaeger-baggage", "nometa = nometa-value , meta=1"),
     ];
     let cx = extract(&propagator, &Context::new(), &headers);
     assert_eq!(cx.baggage().len(), 3);
     let sent = [
-        ("uberctx-foo", "bar"),
+        ("uberctx-foo", "b%20r"),
         ("uberctx-meta", "1"),
         ("uberctx-nometa", "nometa-value"),
     ];

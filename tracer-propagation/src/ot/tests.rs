@@ -30,6 +30,7 @@ fn ids_of_both_lengths_are_read() {
         ("0", Deny),
         ("1", Accept),
         ("true", Accept),
+        ("True", Accept),
         ("False", Deny),
     ] {
         check(TRACE, SPAN, sampled, Some((TRACE, SPAN, state)));
@@ -61,6 +62,10 @@ fn malformed_headers_give_no_parent() {
     check(TRACE, "", "1", None);
     check(TRACE, SPAN, "wired", None);
     check(TRACE, SPAN, "", None);
+    for again in [(TRACE_ID, TRACE), (SPAN_ID, SPAN), (SAMPLED, "1")] {
+        let headers = [(TRACE_ID, TRACE), (SPAN_ID, SPAN), (SAMPLED, "1"), again];
+        check_extract(&OtTracePropagator::new(), &headers, None);
+    }
     check_extract(&OtTracePropagator::new(), &[], None);
     check_extract(&OtTracePropagator::new(), &[(TRACE_ID, "")], None);
     check_extract(&OtTracePropagator::new(), &[(TRACE_ID, TRACE)], None);

@@ -70,6 +70,17 @@ fn a_bad_tracestate_does_not_cost_the_traceparent() {
 }
 
 #[test]
+fn a_tracestate_is_received_as_far_as_it_is_sent() {
+    let members: Vec<_> = (10..30)
+        .map(|n| format!("k{n}={}", "x".repeat(256)))
+        .collect();
+    let parent = extracted(&[("traceparent", VALID), ("tracestate", &members.join(","))]);
+    // 20 x 260 bytes and 19 commas; 15 of them and 14 commas are the most below 4,096.
+    let state = parent.unwrap().trace_state().header();
+    assert_eq!(state, members[..15].join(","));
+}
+
+#[test]
 fn a_tracestate_alone_is_ignored() {
     assert_eq!(extracted(&[("tracestate", "foo=1")]), None);
 }

@@ -66,6 +66,7 @@ fn malformed_values_give_no_parent() {
         "Root=1-abcdef12-1234567890abcdef12345678;Parent=1234567890abcdef;Parent=1234567890abcdef",
         "Sampled=1",
         "Parent=1234567890abcdef;Sampled=1",
+        "Root =1-abcdef12-1234567890abcdef12345678;Parent=1234567890abcdef",
     ] {
         check(value, None);
     }
