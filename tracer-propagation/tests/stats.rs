@@ -92,6 +92,10 @@ fn everything_refused_or_left_out_is_counted_once() {
         &map(&[("x-trace-id", "of something else")]),
     );
     assert_eq!(stats(), expected, "a common name alone is no mistake");
+    let ids = ("x-trace-id", "4bf92f3577b34da6a3ce929d0e0e4736");
+    plain.extract_from(&Context::new(), &vec![ids, ids, ("x-span-id", "1")]);
+    expected.trace_headers_refused += 1;
+    assert_eq!(stats(), expected);
 
     // 64 members of the one and one of the other.
     let members = (0..64).map(|n| format!("uberctx-{n}")).collect::<Vec<_>>();
