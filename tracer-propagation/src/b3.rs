@@ -12,8 +12,8 @@ use crate::sampling_state::SamplingState;
 /// Carries the span context in the headers of B3 (openzipkin `b3-propagation`; OpenTelemetry,
 /// *B3 Requirements*).
 ///
-/// Both encodings are always read; the constructor says which is sent. `b3` wins, and if it is
-/// missing or not valid the `x-b3-*` headers are read. Of a header that comes twice, the first
+/// Both encodings are always read; the constructor says which is sent. `b3` wins, and if it
+/// names no span the `x-b3-*` headers are read. Of a header that comes twice, the first
 /// value counts, as the specification has it.
 ///
 /// - Trace ids of 16 digits are padded to 32 with zeros on the left, and go on as 32.

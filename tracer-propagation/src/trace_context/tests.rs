@@ -61,6 +61,17 @@ fn two_traceparent_headers_start_a_new_trace() {
     );
 }
 
+/// §3.2.4: of a version that is not known, only the flags that are.
+#[test]
+fn no_other_version_is_read_as_this_one() {
+    for version in 1..=0xfe_u8 {
+        let value = VALID.replacen("00-", &format!("{version:02x}-"), 1);
+        let value = format!("{}ff", &value[..53]);
+        let parent = extracted(&[("traceparent", &value)]).unwrap();
+        assert_eq!(parent.trace_flags(), TraceFlags::new(3), "{version}");
+    }
+}
+
 #[test]
 fn a_bad_tracestate_does_not_cost_the_traceparent() {
     let parent = extracted(&[("traceparent", VALID), ("tracestate", "FOO=1")]).unwrap();

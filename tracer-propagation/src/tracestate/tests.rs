@@ -128,6 +128,41 @@ fn a_list_too_long_loses_large_members_first_then_the_last() {
     check(&[&members.join(",")], Ok(&kept));
 }
 
+#[test]
+fn a_list_that_just_fits_is_read_and_sent_whole() {
+    // 31 x 128 + 97 bytes and 31 commas: 4,096.
+    let mut members: Vec<String> = (10..41)
+        .map(|n| format!("k{n}={}", "z".repeat(124)))
+        .collect();
+    members.push(format!("last={}", "z".repeat(92)));
+    let list = members.join(",");
+    assert_eq!(list.len(), 4096);
+    check(&[&list], Ok(&list));
+    let state = parse([list.as_bytes()]).unwrap();
+    assert_eq!(header(&state).as_deref(), Some(list.as_str()));
+    let kept = Kept::nothing();
+    assert_eq!(to_header(&state, Some(&kept)), Some(list));
+}
+
+/// One fault at a time, for each is looked for by itself.
+#[test]
+fn a_member_that_may_not_go_out_goes_alone() {
+    for member in [
+        ("", "1"),
+        ("a", ""),
+        ("a", " "),
+        ("a", "\t"),
+        ("a", "\u{e9}"),
+    ] {
+        let state = TraceState::from_key_value([("b", "2"), member, ("c", "3")]).unwrap();
+        assert_eq!(header(&state).as_deref(), Some("b=2,c=3"), "{member:?}");
+    }
+    let state = TraceState::from_key_value([("b", "2 "), ("c", "3")]).unwrap();
+    assert_eq!(header(&state).as_deref(), Some("b=2,c=3"));
+    let state = TraceState::from_key_value([("b", "2"), ("c", "3"), ("b", "4")]).unwrap();
+    assert_eq!(header(&state).as_deref(), Some("b=2,c=3"));
+}
+
 /// Level 2 allows these keys; the type of `opentelemetry` does not, and the rest must not suffer.
 #[test]
 fn a_key_the_type_refuses_costs_only_its_member() {
