@@ -257,3 +257,31 @@ fn memory_is_bounded_by_the_input() {
         }
     }
 }
+
+/// Strings that grow while a member is decoded cost twice what they end up with, and once more for
+/// the copy that the API makes.
+#[test]
+fn one_member_costs_at_most_four_times_its_bytes() {
+    // An entry in the map of `Baggage`.
+    const FIXED: u64 = 1024 + 512;
+    for (unit, end) in [
+        ("%o", "%ff"),
+        ("%ff", ""),
+        ("%c3%a9", ""),
+        ("x", ";p"),
+        ("x;p=%", ""),
+    ] {
+        let value = format!("a={}{end}", unit.repeat(6000 / unit.len()));
+        let headers = [("baggage", value.as_str())];
+        let counted = measure(|| {
+            let baggage = BaggagePropagator::new().extract_baggage(headers.as_slice());
+            assert_eq!(black_box(baggage).map(|baggage| baggage.len()), Some(1));
+        });
+        let allowed = 4 * value.len() as u64 + FIXED;
+        assert!(
+            counted.bytes_total <= allowed,
+            "{unit}: {}",
+            counted.bytes_total
+        );
+    }
+}

@@ -207,10 +207,14 @@ fn hostile_bytes_cost_only_themselves() {
         let header = baggage::header(&received).unwrap_or_default();
         prop_assert!(header.len() <= limits::BAGGAGE_BYTES && is_header_safe(&header));
         if header.len() < limits::BAGGAGE_BYTES / 2 {
-            prop_assert_eq!(
-                sorted(&baggage::parse([header.as_bytes()]).0),
-                sorted(&received)
-            );
+            let (again, errors) = baggage::parse([header.as_bytes()]);
+            prop_assert_eq!((again.len(), errors), (received.len(), vec![]));
+            prop_assert_eq!(baggage::header(&again).unwrap_or_default(), header);
+            // A stray `%` in a property is sent encoded; all else comes back as it was.
+            let strict = |text: &[u8]| !text.contains(&b'%');
+            if values.iter().all(|value| strict(value)) {
+                prop_assert_eq!(sorted(&again), sorted(&received));
+            }
         }
         Ok(())
     });

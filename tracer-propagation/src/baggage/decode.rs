@@ -1,14 +1,13 @@
 //! From header values to `Baggage`.
 
-use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use opentelemetry::Key;
-use opentelemetry::baggage::{Baggage, BaggageMetadata};
+use opentelemetry::baggage::Baggage;
 use percent_encoding::percent_decode_str;
 
-use crate::baggage::encode::{is_key, push_value};
-use crate::baggage::{is_octet, is_token, size};
+use crate::baggage::encode::is_key;
+use crate::baggage::{is_octet, is_token};
 use crate::error::Error;
 use crate::limits::{BAGGAGE_BYTES, BAGGAGE_MEMBERS};
 use crate::ows::{leading, trim};
@@ -26,7 +25,8 @@ pub(crate) struct Reader {
     baggage: Baggage,
     /// Members seen, good and bad.
     seen: usize,
-    /// Length of the members taken, with the commas between them.
+    /// Length of the members taken, with the commas between them. `Baggage` has the same limit for
+    /// what it holds and leaves out in silence what goes beyond, so nothing may grow on the way in.
     bytes: usize,
 }
 
@@ -57,14 +57,8 @@ impl Reader {
             }
             match member(text, start) {
                 Ok((key, value, metadata)) => {
-                    // Longer than it was, if a stray `%` of a property had to be encoded. What
-                    // `Baggage` has no room for it leaves out without a word.
-                    let kept = size(key.as_str(), &value, metadata.as_str());
-                    let len = text.len().max(kept);
-                    if self.fits(len, refused) {
-                        self.charge(len);
-                        self.baggage.insert_with_metadata(key, value, metadata);
-                    }
+                    self.charge(text.len());
+                    self.baggage.insert_with_metadata(key, value, metadata);
                 }
                 Err(error) => refused(error),
             }
@@ -116,8 +110,8 @@ impl Reader {
         } else if let Some(value) = ascii(value, |byte| matches!(byte, 0x20..=0x7e)) {
             self.charge(len);
             let value = match plus {
-                Plus::Space if value.contains('+') => decode(&value.replace('+', " ")).into_owned(),
-                Plus::Space | Plus::Itself => decode(value).into_owned(),
+                Plus::Space if value.contains('+') => decode(&value.replace('+', " ")),
+                Plus::Space | Plus::Itself => decode(value),
             };
             self.baggage.insert(key.to_ascii_lowercase(), value);
         } else {
@@ -133,16 +127,11 @@ impl Reader {
             refused(Error::BaggageLimit);
             return ControlFlow::Break(());
         }
-        ControlFlow::Continue(self.fits(len, refused))
-    }
-
-    /// Whether a member, and the comma before it, fits the bytes left.
-    fn fits(&self, len: usize, refused: &mut dyn FnMut(Error)) -> bool {
         let fits = self.bytes + usize::from(self.bytes > 0) + len <= BAGGAGE_BYTES;
         if !fits {
             refused(Error::BaggageLimit);
         }
-        fits
+        ControlFlow::Continue(fits)
     }
 
     /// Takes the bytes of a valid member, and the comma before it, out of the budget.
@@ -156,13 +145,13 @@ impl Reader {
 }
 
 /// `list-member = key OWS "=" OWS value *( OWS ";" OWS property )`, without white space around it.
-fn member(text: &[u8], offset: usize) -> Result<(Key, String, BaggageMetadata), Error> {
+fn member(text: &[u8], offset: usize) -> Result<(Key, String, String), Error> {
     let mut parts = text.split(|&byte| byte == b';');
     let first = parts.next().unwrap_or_default();
     let (key, value) = pair(first, offset)?;
-    let value = decode(value.ok_or(Error::BaggageKey { offset })?).into_owned();
+    let value = decode(value.ok_or(Error::BaggageKey { offset })?);
 
-    let mut metadata = String::new();
+    let mut metadata = String::with_capacity(text.len().saturating_sub(first.len() + 1));
     let mut offset = offset + first.len() + 1;
     for part in parts {
         // A `;` with nothing after it says nothing; refusing the member would.
@@ -174,16 +163,12 @@ fn member(text: &[u8], offset: usize) -> Result<(Key, String, BaggageMetadata), 
             metadata.push_str(key);
             if let Some(value) = value {
                 metadata.push('=');
-                push_value(&mut metadata, value);
+                metadata.push_str(value);
             }
         }
         offset += part.len() + 1;
     }
-    Ok((
-        Key::from(key.to_owned()),
-        value,
-        BaggageMetadata::from(metadata),
-    ))
+    Ok((Key::from(key.to_owned()), value, metadata))
 }
 
 /// A key, and what follows the first `=` if there is one, as they stand in the header.
@@ -215,6 +200,22 @@ fn ascii(text: &[u8], allowed: fn(u8) -> bool) -> Option<&str> {
 
 /// Bytes that are not UTF-8 become U+FFFD, as the specification demands. A `%` without two hex
 /// digits stays: it is in the grammar, and there is nothing to decode.
-fn decode(value: &str) -> Cow<'_, str> {
-    percent_decode_str(value).decode_utf8_lossy()
+///
+/// U+FFFD has three bytes and stands for one escape or more, so no string has to grow on the way.
+fn decode(value: &str) -> String {
+    if !value.contains('%') {
+        return value.to_owned();
+    }
+    let mut bytes = Vec::with_capacity(value.len());
+    bytes.extend(percent_decode_str(value));
+    String::from_utf8(bytes).unwrap_or_else(|error| {
+        let mut text = String::with_capacity(value.len());
+        for chunk in error.as_bytes().utf8_chunks() {
+            text.push_str(chunk.valid());
+            if !chunk.invalid().is_empty() {
+                text.push(char::REPLACEMENT_CHARACTER);
+            }
+        }
+        text
+    })
 }

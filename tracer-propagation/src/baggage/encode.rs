@@ -88,7 +88,7 @@ fn push_property(header: &mut String, property: &str) {
 }
 
 /// Adds a property value, in which only a `%` that starts an escape is legal.
-pub(crate) fn push_value(header: &mut String, value: &str) {
+fn push_value(header: &mut String, value: &str) {
     push_escaped(header, value, |byte, tail| {
         let escape = matches!(tail, [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
         is_octet(byte) && (byte != b'%' || escape)
