@@ -2,26 +2,34 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tracer_fuzz::{Headers, NAMES, one_hop, propagators};
+use tracer_fuzz::{NAMES, PROPAGATORS, Received, one_hop, stretched};
 
 fuzz_target!(|input: &[u8]| {
     let Some((choice, input)) = input.split_first() else {
         return;
     };
-    let propagators = propagators();
-    let (format, propagator) = &propagators[usize::from(*choice) % propagators.len()];
+    check(*choice, input);
+    if let Some(long) = stretched(input) {
+        check(*choice, &long);
+    }
+});
+
+fn check(choice: u8, input: &[u8]) {
+    let (format, propagator) = &PROPAGATORS[usize::from(choice) % PROPAGATORS.len()];
     let mut fields: Vec<_> = propagator.fields().collect();
-    // With those that the prefixes of baggage stand for.
-    fields.extend(NAMES.iter().filter(|name| name.ends_with("-a")));
-    let lines = input.split(|byte| *byte == b'\n').take(20);
-    let headers: Headers = lines
-        .map(|line| match line.split_first() {
-            Some((at, value)) => (
-                fields[usize::from(*at) % fields.len()].to_owned(),
-                value.to_vec(),
-            ),
-            None => (String::new(), Vec::new()),
-        })
+    // With those that it reads and does not send, and those of its baggage.
+    let more = |name: &&&str| match *format {
+        "b3" | "b3multi" | "b3both" => name.starts_with("x-b3") || **name == "b3",
+        "jaeger" => name.starts_with("uberctx") || **name == "jaeger-baggage",
+        "ottrace" => name.starts_with("ot-"),
+        "plain" => name.starts_with("x-baggage"),
+        _ => false,
+    };
+    fields.extend(NAMES.iter().filter(more));
+    let lines = input.split(|byte| *byte == b'\n');
+    let headers: Received = lines
+        .filter_map(|line| line.split_first())
+        .map(|(at, value)| (fields[usize::from(*at) % fields.len()], value))
         .collect();
     one_hop(format, propagator.as_ref(), &headers);
-});
+}

@@ -1,36 +1,41 @@
-//! `traceparent` against a grammar written apart, byte by byte from section 3.2 of the document.
+//! `traceparent` against the reference, and what is written against what was read.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tracer_fuzz::bounded;
-use tracer_propagation::Traceparent;
+use tracer_fuzz::{Received, bounded, reference, stretched};
+use tracer_propagation::{SamplingState, Traceparent};
 
 fuzz_target!(|value: &[u8]| {
-    let parsed = bounded(value.len(), || Traceparent::parse(value));
-    assert_eq!(parsed.is_ok(), grammar(value));
-    if let Ok(parsed) = parsed {
-        let again = Traceparent::parse(&parsed.to_bytes()).expect("written by us");
-        assert_eq!(again, parsed);
+    check(value);
+    if let Some(long) = stretched(value) {
+        check(&long);
     }
 });
 
-fn grammar(value: &[u8]) -> bool {
-    let space = |byte: &&u8| matches!(byte, b' ' | b'\t');
-    let start = value.iter().take_while(space).count();
-    let end = value.len() - value[start..].iter().rev().take_while(space).count();
-    let value = &value[start..end];
-    let form = b"hh-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
-    let fits = |(byte, form): (&u8, &u8)| match form {
-        b'h' => b"0123456789abcdef".contains(byte),
-        _ => byte == form,
-    };
-    value.len() >= form.len()
-        && value.iter().zip(form).all(fits)
-        && value[3..35] != [b'0'; 32]
-        && value[36..52] != [b'0'; 16]
-        && match &value[..2] {
-            b"ff" => false,
-            b"00" => value.len() == form.len(),
-            _ => value.len() == form.len() || value[form.len()] == b'-',
-        }
+fn check(value: &[u8]) {
+    // It allocates nothing.
+    let parsed = bounded(0, &Received::new(), || Traceparent::parse(value)).ok();
+    let seen = parsed.as_ref().map(|parsed| {
+        let sampled = match parsed.flags().is_sampled() {
+            true => SamplingState::Accept,
+            false => SamplingState::Deny,
+        };
+        let (trace_id, span_id) = (parsed.trace_id().to_bytes(), parsed.span_id().to_bytes());
+        (
+            u128::from_be_bytes(trace_id),
+            u64::from_be_bytes(span_id),
+            sampled,
+        )
+    });
+    assert_eq!(seen, reference::traceparent(value));
+    if let Some(parsed) = parsed {
+        let written = parsed.to_bytes();
+        let read = String::from_utf8_lossy(value.trim_ascii());
+        // Of versions to come, only the two flags that have a meaning go on.
+        let known = if read.starts_with("00") { 0xff } else { 0x03 };
+        let flags = u8::from_str_radix(&read[53..55], 16).unwrap_or_default() & known;
+        let expected = format!("00{}{flags:02x}", &read[2..53]);
+        assert_eq!(written, *expected.as_bytes());
+        assert_eq!(Traceparent::parse(&written), Ok(parsed));
+    }
 }
