@@ -15,7 +15,10 @@ use std::process::Command;
 
 use axum::Router;
 use axum::routing::get;
-use opentelemetry::trace::SpanKind;
+use opentelemetry::Context;
+use opentelemetry::trace::{
+    FutureExt as _, SpanKind, TraceContextExt as _, Tracer as _, TracerProvider as _,
+};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracer_instrument::reqwest::TracedClient;
 use tracer_instrument::tower::TraceConfig;
@@ -43,6 +46,15 @@ async fn the_globals_of_the_first_request_count_not_those_of_the_construction() 
     let server = telemetry.span_of_kind(2, SpanKind::Server).await;
     let caller = telemetry.span_of_kind(2, SpanKind::Client).await;
     assert_eq!(server.parent_span_id, caller.span_context.span_id());
+
+    // Without headers the current span is the parent, whoever reads them.
+    let outer = telemetry.provider.tracer("outer").start("outer");
+    let outer = Context::new().with_span(outer);
+    let app = Router::new().route("/", get(async || "hello"));
+    let app = app.layer(tracer_instrument::axum::trace_layer());
+    ask(app, request("/")).with_context(outer.clone()).await;
+    let inner = telemetry.spans(3).await.pop().unwrap();
+    assert_eq!(inner.parent_span_id, outer.span().span_context().span_id());
 }
 
 const CHILD: &str = "TRACER_TEST_CHILD";

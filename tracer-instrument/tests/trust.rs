@@ -16,8 +16,8 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::HeaderMap;
-use axum::response::Redirect;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanId, SpanKind, TraceContextExt, TraceId, Tracer, TracerProvider};
@@ -25,7 +25,7 @@ use opentelemetry::{Context, KeyValue};
 use reqwest::Client;
 use tower::ServiceExt;
 use tracer_instrument::reqwest::{ClientConfig, redirects_within};
-use tracer_propagation::PropagationPolicy;
+use tracer_propagation::{PropagationPolicy, Propagator as _};
 
 use support::*;
 
@@ -97,6 +97,15 @@ async fn a_stranger_without_a_trace_gets_no_link() {
 }
 
 #[tokio::test]
+async fn the_caller_of_what_goes_on_here_is_not_the_strangers() {
+    let telemetry = Telemetry::new();
+    let context = w3c().extract_from(&Context::new(), &vec![("traceparent", CALLER)]);
+    let asking = answer(service(&telemetry), request(&[]));
+    opentelemetry::trace::FutureExt::with_context(asking, context).await;
+    assert_eq!(telemetry.span().await.links.len(), 0);
+}
+
+#[tokio::test]
 async fn others_are_believed() {
     let telemetry = Telemetry::new();
     let headers = [
@@ -111,19 +120,24 @@ async fn others_are_believed() {
     assert_eq!(span.links.len(), 0);
 }
 
-/// Answers with the names of the propagation headers that came.
+/// Sends on to the host that the path begins with, and in the end answers with the names of the propagation headers that
+/// came: `http://127.0.0.1/localhost/` is one redirect.
 async fn peer() -> SocketAddr {
-    let names = async |headers: HeaderMap| {
+    let answer = async |headers: HeaderMap, uri: Uri| {
+        if let Some((next, rest)) = uri.path()[1..].split_once('/') {
+            let (_, port) = headers["host"].to_str().unwrap().split_once(':').unwrap();
+            return Redirect::temporary(&format!("http://{next}:{port}/{rest}")).into_response();
+        }
         let names = ["traceparent", "baggage"]
             .into_iter()
             .filter(|name| headers.contains_key(*name));
-        names.collect::<Vec<_>>().join(" ")
+        names.collect::<Vec<_>>().join(" ").into_response()
     };
-    serve(Router::new().route("/", get(names))).await
+    serve(Router::new().fallback(answer)).await
 }
 
 /// What a request to the URL takes along, with the policy on the client and its redirects.
-async fn sent(policy: &PropagationPolicy, url: String) -> (u16, String) {
+async fn sent(policy: &PropagationPolicy, url: String) -> Result<(u16, String), reqwest::Error> {
     let telemetry = Telemetry::new();
     let client = Client::builder()
         .no_proxy()
@@ -139,8 +153,8 @@ async fn sent(policy: &PropagationPolicy, url: String) -> (u16, String) {
         let _current = context.attach();
         client.get(url).send()
     };
-    let response = sending.await.unwrap();
-    (response.status().as_u16(), response.text().await.unwrap())
+    let response = sending.await?;
+    Ok((response.status().as_u16(), response.text().await?))
 }
 
 #[tokio::test]
@@ -158,26 +172,47 @@ async fn a_host_gets_what_the_policy_says() {
         ),
         (only(&[]).trace_context_to([""; 0]).unwrap(), ""),
     ] {
-        let got = sent(&policy, format!("http://127.0.0.1:{port}/")).await;
-        assert_eq!(got, (200, headers.to_owned()), "{policy:?}");
+        let got = sent(&policy, format!("http://127.0.0.1:{port}/"));
+        assert_eq!(got.await.unwrap(), (200, headers.to_owned()), "{policy:?}");
     }
 }
 
 #[tokio::test]
 async fn a_redirect_takes_nothing_to_a_host_that_may_have_less() {
-    let peer = peer().await.port();
-    let away = format!("http://localhost:{peer}/");
-    let stay = format!("http://127.0.0.1:{peer}/");
-    let app = Router::new()
-        .route("/away", get(async move || Redirect::temporary(&away)))
-        .route("/stay", get(async move || Redirect::temporary(&stay)));
-    let address = serve(app).await;
-    let policy = PropagationPolicy::default()
-        .baggage_to(["127.0.0.1"])
+    const HERE: &str = "127.0.0.1";
+    const AWAY: &str = "localhost";
+    let port = peer().await.port();
+    let (stopped, all) = ((307, ""), (200, "traceparent baggage"));
+    let [trace, baggage] = [(200, "traceparent"), (200, "baggage")];
+    let only_trace = PropagationPolicy::default().baggage_to([HERE]).unwrap();
+    let only_baggage = PropagationPolicy::default()
+        .trace_context_to([HERE])
         .unwrap();
+    for (first, rest, trace_here, baggage_here) in [
+        (HERE, &[][..], all, all),
+        (HERE, &[HERE], all, all),
+        (HERE, &[AWAY], stopped, stopped),
+        (HERE, &[HERE, AWAY], stopped, stopped),
+        // Where nothing was sent at first there is nothing to keep back.
+        (AWAY, &[AWAY], trace, baggage),
+        (AWAY, &[HERE], trace, baggage),
+        (AWAY, &[HERE, AWAY], trace, baggage),
+    ] {
+        let path: String = rest.iter().map(|host| format!("{host}/")).collect();
+        let url = format!("http://{first}:{port}/{path}");
+        for (policy, expected) in [(&only_trace, trace_here), (&only_baggage, baggage_here)] {
+            let (status, names) = sent(policy, url.clone()).await.unwrap();
+            assert_eq!((status, names.as_str()), expected, "{policy:?} {url}");
+        }
+    }
+}
 
-    let (status, _) = sent(&policy, format!("http://{address}/away")).await;
-    assert_eq!(status, 307);
-    let followed = sent(&policy, format!("http://{address}/stay")).await;
-    assert_eq!(followed, (200, "traceparent baggage".to_owned()));
+/// As many as reqwest follows by default.
+#[tokio::test]
+async fn ten_redirects_are_followed() {
+    let port = peer().await.port();
+    let url = |hops| format!("http://127.0.0.1:{port}/{}", "127.0.0.1/".repeat(hops));
+    let policy = PropagationPolicy::default();
+    assert_eq!(sent(&policy, url(10)).await.unwrap().0, 200);
+    assert!(sent(&policy, url(11)).await.unwrap_err().is_redirect());
 }

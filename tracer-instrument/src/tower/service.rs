@@ -97,6 +97,6 @@ fn extract(propagator: &HeaderPropagator, current: &Context, headers: &HeaderMap
 fn link_to_caller(extracted: &Context, current: &Context) -> Option<Vec<Link>> {
     let (extracted, current) = (extracted.span(), current.span());
     let caller = extracted.span_context();
-    let is_named = caller.is_valid() && caller.is_remote() && caller != current.span_context();
+    let is_named = caller.is_valid() && caller != current.span_context();
     is_named.then(|| vec![Link::with_context(caller.clone())])
 }
