@@ -58,7 +58,8 @@
 //! - A bad header never costs a good one: not the `tracestate` the `traceparent`, not a baggage
 //!   member the next one, not the baggage the trace, not one format the next.
 //! - Every bound is a constant in [`limits`]; what is refused or left out is counted in [`stats`].
-//! - No error and no `Debug` output holds a byte that came in a header.
+//! - No error and no `Debug` output holds a byte that came in a header, but for the ids of a
+//!   [`Traceparent`], which are hex.
 //! - Reading a trace header allocates nothing but the context that takes the result, nor does
 //!   looking for headers that are not there. Without a context nothing is allocated at all, in and
 //!   out: [`Propagator::extract_span_context`], which names the two exceptions, and

@@ -100,8 +100,10 @@ impl Parent {
         let applies = match self.state {
             // Alone, it asks for whatever trace the message ends up in.
             SamplingState::Debug => !self.has_ids() || self.trace_id == span.trace_id(),
+            // A flag that is set is a decision, of another message about the same span.
             SamplingState::Defer => {
-                self.has_ids() && self.trace_id == span.trace_id() && self.span_id == span.span_id()
+                let ids = (span.trace_id(), span.span_id());
+                self.has_ids() && (self.trace_id, self.span_id) == ids && !span.is_sampled()
             }
             SamplingState::Accept | SamplingState::Deny => !self.has_ids() && !span.is_valid(),
         };

@@ -271,6 +271,20 @@ fn debug_and_deferral_do_not_leak_into_another_trace() {
     }
 }
 
+/// As another format has it, which knows no deferral.
+#[test]
+fn a_sampled_span_is_not_deferred() {
+    use opentelemetry::trace::TraceContextExt;
+
+    let value = format!("{TRACE}-{SPAN}");
+    let cx = extract(&B3Propagator::single(), &Context::new(), &[(B3, &value)]);
+    for (flags, expected) in [(1, Accept), (0, Defer)] {
+        let own = context(IDS.0, IDS.1, flags).span().span_context().clone();
+        let cx = cx.with_remote_span_context(own);
+        assert_eq!(SamplingState::of(&cx), expected);
+    }
+}
+
 /// A span that is gone leaves no decision behind, unless that came alone.
 #[test]
 fn what_was_said_of_a_span_does_not_hold_without_it() {
