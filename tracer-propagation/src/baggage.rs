@@ -11,7 +11,7 @@ use opentelemetry::Context;
 use opentelemetry::baggage::{Baggage, BaggageExt};
 use opentelemetry::trace::SpanContext;
 
-pub(crate) use self::decode::Plus;
+pub(crate) use self::decode::Values;
 pub(crate) use self::prefixed::Prefixed;
 use crate::baggage::decode::Reader;
 use crate::carrier::{Carrier, CarrierMut};

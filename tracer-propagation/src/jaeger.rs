@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use crate::baggage::{Plus, Prefixed};
+use crate::baggage::{Prefixed, Values};
 use crate::carrier::{Carrier, CarrierMut};
 use crate::header::Line;
 use crate::hex;
@@ -118,7 +118,7 @@ fn split(value: &[u8]) -> Option<(&[u8], &[u8])> {
 const BAGGAGE: Prefixed = Prefixed {
     prefix: "uberctx-",
     list: Some("jaeger-baggage"),
-    plus: Plus::Space,
+    values: Values::UrlEncoded,
 };
 const UBER_TRACE_ID: &str = "uber-trace-id";
 static FIELDS: LazyLock<[String; 1]> = LazyLock::new(|| [UBER_TRACE_ID.to_owned()]);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use crate::baggage::{Plus, Prefixed};
+use crate::baggage::{Prefixed, Values};
 use crate::carrier::{Carrier, CarrierMut};
 use crate::header::{self, Repeated};
 use crate::hex;
@@ -18,9 +18,13 @@ use crate::sampling_state::SamplingState;
 ///   the lower half of a trace id, 64 bits, because receivers of this format know no more.
 /// - Without `ot-tracer-sampled` the caller defers the decision ([`SamplingState::Defer`]).
 /// - A header that comes twice gives no parent.
-/// - Baggage values are percent-encoded, as nothing in the format says how to send a line break or
-///   a byte beyond ASCII. Keys become lowercase and properties are not sent. All baggage of a
-///   message comes under one budget of 64 members and 8,192 bytes.
+/// - Baggage values are sent as they are (README of `opentelemetry-propagator-ot-trace`, *OTTrace
+///   Format*). What a header cannot hold, for which the format has no rule, is percent-encoded:
+///   control bytes, bytes beyond ASCII, a space at either end, and a `%` before two hex digits,
+///   because escapes are decoded when read. Other receivers do not decode and see those escapes;
+///   from this propagator to itself any text arrives equal.
+/// - Keys become lowercase and properties are not sent. All baggage of a message comes under one
+///   budget of 64 members and 8,192 bytes.
 /// - `fields()` names no baggage header; which are sent depends on the baggage.
 ///
 /// # Examples
@@ -116,7 +120,7 @@ fn parse(trace_id: Value<'_>, span_id: Value<'_>, sampled: Value<'_>) -> Option<
 const BAGGAGE: Prefixed = Prefixed {
     prefix: "ot-baggage-",
     list: None,
-    plus: Plus::Itself,
+    values: Values::Raw,
 };
 const SAMPLED: &str = "ot-tracer-sampled";
 const SPAN_ID: &str = "ot-tracer-spanid";

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::baggage::{Plus, Prefixed};
+use crate::baggage::{Prefixed, Values};
 use crate::carrier::{Carrier, CarrierMut};
 use crate::header::{self, Repeated};
 use crate::hex;
@@ -21,7 +21,9 @@ use crate::sampling_state::SamplingState;
 /// - The form says nothing about sampling. Who sends ids is taken to record its spans, so the
 ///   span context is sampled; and a span that is not sampled is not sent, because the receiver
 ///   would take it for a parent that it will never see.
-/// - Baggage is sent as in [`OtTracePropagator`](crate::OtTracePropagator), under the same budget.
+/// - Baggage is sent as in [`OtTracePropagator`](crate::OtTracePropagator), under the same budget:
+///   values as they are where a header can hold them, because what reads such headers by hand does
+///   not decode.
 /// - `fields()` names no baggage header; which are sent depends on the baggage.
 ///
 /// # Examples
@@ -95,7 +97,7 @@ fn parse(trace_id: &[u8], span_id: &[u8]) -> Option<Parent> {
 const BAGGAGE: Prefixed = Prefixed {
     prefix: "x-baggage-",
     list: None,
-    plus: Plus::Itself,
+    values: Values::Raw,
 };
 const SPAN_ID: &str = "x-span-id";
 const TRACE_ID: &str = "x-trace-id";
@@ -148,7 +150,7 @@ mod tests {
         check_inject(&propagator, &decision_alone, &[]);
         let cx = context(IDS.0, IDS.1, 0xfe);
         let cx = cx.with_baggage([opentelemetry::KeyValue::new("a", "b c")]);
-        check_inject(&propagator, &cx, &[("x-baggage-a", "b%20c")]);
+        check_inject(&propagator, &cx, &[("x-baggage-a", "b c")]);
         let cx = extract(&propagator, &Context::new(), &[("X-Baggage-A", "b%20c")]);
         assert_eq!(cx.baggage().get("a").unwrap().as_str(), "b c");
     }

@@ -43,9 +43,11 @@ fn states() -> impl Strategy<Value = SamplingState> {
     prop_oneof![Just(Accept), Just(Debug), Just(Defer), Just(Deny)]
 }
 
-/// Lowercase keys, because header names have no case, and values of any text.
+/// Lowercase keys, because header names have no case, and values of any text, of that in particular
+/// which an encoding could take for its own.
 fn baggages() -> impl Strategy<Value = Baggage> {
-    vec(("[a-z0-9!#$%&'*+.^_`|~-]{1,12}", any::<String>()), 0..20).prop_map(|members| {
+    let values = prop_oneof![any::<String>(), "[ %+,;=a4\t\n\u{e9}]{0,12}"];
+    vec(("[a-z0-9!#$%&'*+.^_`|~-]{1,12}", values), 0..20).prop_map(|members| {
         let mut baggage = Baggage::new();
         for (key, value) in members {
             baggage.insert(key, value.chars().take(12).collect::<String>());
@@ -173,6 +175,7 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
         "[01d]|true|false",
         "([a-c]{1,2}=[%a-fA-F0-9=+]{1,6}[,;]){0,90}",
         "[ \t,;=%@a-fA-F0-9:/+-]{0,200}",
+        "([ x]|%[2-4][0-9A-F]?|%25[0-9A-F]){0,40}",
     ];
     prop_oneof![near.prop_map(String::into_bytes), vec(any::<u8>(), 0..200)]
 }

@@ -12,12 +12,13 @@ use crate::error::Error;
 use crate::limits::{BAGGAGE_BYTES, BAGGAGE_MEMBERS};
 use crate::ows::{leading, trim};
 
-/// What a `+` in a value stands for.
+/// How values stand in headers of their own. Escapes are decoded in both.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Plus {
-    Itself,
-    /// As in the query of a URL, which some writers encode values for.
-    Space,
+pub(crate) enum Values {
+    /// As they are, but for what a header cannot hold.
+    Raw,
+    /// As in a URL. A `+` is a space, because some writers encode as for its query.
+    UrlEncoded,
 }
 
 /// Reads header after header under one budget.
@@ -70,7 +71,7 @@ impl Reader {
     pub(crate) fn extend_list(
         &mut self,
         value: &[u8],
-        plus: Plus,
+        form: Values,
         refused: &mut dyn FnMut(Error),
     ) -> ControlFlow<()> {
         for text in value.split(|&byte| byte == b',') {
@@ -81,7 +82,7 @@ impl Reader {
             let mut halves = text.splitn(2, |&byte| byte == b'=');
             let (key, value) = (halves.next().map(trim), halves.next().map(trim));
             match (key.and_then(|key| std::str::from_utf8(key).ok()), value) {
-                (Some(key), Some(value)) => self.insert(key, value, plus, refused)?,
+                (Some(key), Some(value)) => self.insert(key, value, form, refused)?,
                 _ => {
                     if self.admit(text.len(), refused)? {
                         refused(Error::BaggageKey { offset: 0 });
@@ -98,7 +99,7 @@ impl Reader {
         &mut self,
         key: &str,
         value: &[u8],
-        plus: Plus,
+        form: Values,
         refused: &mut dyn FnMut(Error),
     ) -> ControlFlow<()> {
         let len = key.len() + 1 + value.len();
@@ -109,9 +110,9 @@ impl Reader {
             refused(Error::BaggageKey { offset: 0 });
         } else if let Some(value) = ascii(value, |byte| matches!(byte, 0x20..=0x7e)) {
             self.charge(len);
-            let value = match plus {
-                Plus::Space if value.contains('+') => decode(&value.replace('+', " ")),
-                Plus::Space | Plus::Itself => decode(value),
+            let value = match form {
+                Values::UrlEncoded if value.contains('+') => decode(&value.replace('+', " ")),
+                Values::UrlEncoded | Values::Raw => decode(value),
             };
             self.baggage.insert(key.to_ascii_lowercase(), value);
         } else {

@@ -66,6 +66,28 @@ const ESCAPED: &AsciiSet = &CONTROLS
     .add(b'=')
     .add(b'+');
 
+/// A value as it stands in a header of its own, in the formats that send it as it is: encoded is
+/// what a header cannot hold, and a `%` that would be read as the start of an escape.
+///
+/// One space at each end is enough, the next one then is inside.
+pub(crate) fn raw_value(value: &str) -> String {
+    let mut header = String::with_capacity(value.len());
+    let rest = value.strip_prefix(' ');
+    if rest.is_some() {
+        header.push_str("%20");
+    }
+    push_escaped(
+        &mut header,
+        rest.unwrap_or(value),
+        |byte, tail| match byte {
+            b' ' => !tail.is_empty(),
+            b'%' => !is_escape(tail),
+            _ => byte.is_ascii_graphic(),
+        },
+    );
+    header
+}
+
 /// Metadata is in the form of the header already, if it was extracted; if an application made it,
 /// it can hold anything. So what is valid passes as it is and the rest is percent-encoded: in the
 /// key too, where `%` is a legal character that no receiver decodes.
@@ -90,9 +112,13 @@ fn push_property(header: &mut String, property: &str) {
 /// Adds a property value, in which only a `%` that starts an escape is legal.
 fn push_value(header: &mut String, value: &str) {
     push_escaped(header, value, |byte, tail| {
-        let escape = matches!(tail, [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
-        is_octet(byte) && (byte != b'%' || escape)
+        is_octet(byte) && (byte != b'%' || is_escape(tail))
     });
+}
+
+/// Whether a `%` before these bytes starts an escape.
+fn is_escape(tail: &[u8]) -> bool {
+    matches!(tail, [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
 }
 
 /// Percent-encodes the bytes that are not allowed before those that follow them.

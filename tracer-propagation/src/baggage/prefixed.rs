@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use opentelemetry::baggage::Baggage;
 
-use crate::baggage::decode::{Plus, Reader};
+use crate::baggage::decode::{Reader, Values};
 use crate::baggage::encode;
 use crate::carrier::{Carrier, CarrierMut};
 use crate::limits::{BAGGAGE_BYTES, BAGGAGE_MEMBERS};
@@ -18,7 +18,7 @@ pub(crate) struct Prefixed {
     pub(crate) prefix: &'static str,
     /// A header with a list of members, which is read and never sent.
     pub(crate) list: Option<&'static str>,
-    pub(crate) plus: Plus,
+    pub(crate) values: Values,
 }
 
 impl Prefixed {
@@ -33,7 +33,7 @@ impl Prefixed {
         let mut dropped = 0;
         if let Some(list) = self.list {
             carrier.each_value(list, &mut |value| {
-                reader.extend_list(value, self.plus, &mut |_| dropped += 1)
+                reader.extend_list(value, self.values, &mut |_| dropped += 1)
             });
         }
         // A name that comes twice is shown twice, each time with all its values.
@@ -52,7 +52,7 @@ impl Prefixed {
             seen.push(name);
             let mut flow = ControlFlow::Continue(());
             carrier.each_value(name, &mut |value| {
-                flow = reader.insert(key, trim(value), self.plus, &mut |_| dropped += 1);
+                flow = reader.insert(key, trim(value), self.values, &mut |_| dropped += 1);
                 flow
             });
             flow
@@ -63,8 +63,7 @@ impl Prefixed {
         Some(reader.finish()).filter(|baggage| !baggage.is_empty())
     }
 
-    /// Writes each member as a header, its value percent-encoded. These formats have no place for
-    /// the properties of a member.
+    /// Writes each member as a header. These formats have no place for the properties of a member.
     ///
     /// Of keys that differ in case only the first stays: the header would be the same. `Baggage`
     /// itself takes no more than 64 members.
@@ -76,7 +75,10 @@ impl Prefixed {
         let mut sent: Vec<String> = Vec::new();
         for (key, value, _) in encode::sorted(baggage) {
             let name = format!("{}{}", self.prefix, key.to_ascii_lowercase());
-            let value = encode::value(value).to_string();
+            let value = match self.values {
+                Values::Raw => encode::raw_value(value),
+                Values::UrlEncoded => encode::value(value).to_string(),
+            };
             // Counted as in a list of members, so that one that is sent can also be read.
             let size = usize::from(bytes > 0) + key.len() + 1 + value.len();
             if encode::is_key(key) && !sent.contains(&name) && bytes + size <= BAGGAGE_BYTES {
@@ -108,7 +110,7 @@ mod tests {
     const FORM: Prefixed = Prefixed {
         prefix: "uberctx-",
         list: Some("jaeger-baggage"),
-        plus: Plus::Space,
+        values: Values::UrlEncoded,
     };
 
     #[track_caller]

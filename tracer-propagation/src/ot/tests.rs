@@ -125,3 +125,34 @@ fn baggage_is_read_and_a_malformed_member_costs_itself_only() {
     assert_eq!(cx.baggage().get("test").unwrap().as_str(), "value123");
     assert_eq!(cx.baggage().get("test2").unwrap().as_str(), "value+456");
 }
+
+/// README of `opentelemetry-propagator-ot-trace`: values are raw strings. What a header has no place
+/// for is RFC 9110, section 5.5; its encoding is RFC 3986, section 2.1.
+#[test]
+fn values_go_as_they_are_but_for_what_a_header_cannot_hold() {
+    let propagator = OtTracePropagator::new();
+    for (value, sent) in [
+        ("", ""),
+        ("x y  z", "x y  z"),
+        ("a=b,c;d\"e\\f+g/", "a=b,c;d\"e\\f+g/"),
+        ("100%", "100%"),
+        ("100% of %zz, %4", "100% of %zz, %4"),
+        ("%41", "%2541"),
+        ("%%aF", "%%25aF"),
+        ("%4\u{e9}", "%4%C3%A9"),
+        ("%\n41", "%%0A41"),
+        (" ", "%20"),
+        ("  a  ", "%20 a %20"),
+        ("\ta\tb\t", "%09a%09b%09"),
+        ("1\r\nx: 2\0\x7f", "1%0D%0Ax: 2%00%7F"),
+    ] {
+        let made = [opentelemetry::KeyValue::new("a", value)];
+        check_inject(
+            &propagator,
+            &Context::new().with_baggage(made),
+            &[("ot-baggage-a", sent)],
+        );
+        let cx = extract(&propagator, &Context::new(), &[("ot-baggage-a", sent)]);
+        assert_eq!(cx.baggage().get("a").unwrap().as_str(), value, "{sent}");
+    }
+}
