@@ -84,6 +84,10 @@ pub fn one_hop(format: &str, propagator: &dyn Propagator, headers: &Received<'_>
     assert_eq!(seen(&received), caller, "{format}");
     is_sampled_by(&received, caller);
     assert_eq!(members(received.baggage()), baggage, "{format}");
+    // The way without a context is the same.
+    let direct = propagator.extract_span_context(headers);
+    let through = received.span().span_context().clone();
+    assert_eq!(direct, through.is_valid().then_some(through), "{format}");
 
     let sent = sent(format, propagator, &received);
     let again = propagator.extract_from(&Context::new(), &sent);
@@ -201,6 +205,12 @@ pub fn bounded<T>(formats: usize, headers: &Received<'_>, parse: impl FnOnce() -
         "{used} bytes for {len}, {members} members"
     );
     parsed.expect("it ran")
+}
+
+/// With a hundred `x` for each byte 0xff, so that short inputs reach the limits of length.
+pub fn lengthened(input: &[u8]) -> Vec<u8> {
+    let parts: Vec<_> = input.split(|byte| *byte == 0xff).collect();
+    parts.join(&[b'x'; 100][..])
 }
 
 /// One input in 256 is also read repeated up to 64 KiB. What is not linear takes seconds then, and

@@ -2,11 +2,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tracer_fuzz::{Received, bounded, held, is_header_safe, members, reference, stretched};
+use tracer_fuzz::{
+    Received, bounded, held, is_header_safe, lengthened, members, reference, stretched,
+};
 use tracer_propagation::{baggage, limits};
 
 fuzz_target!(|input: &[u8]| {
-    check(input);
+    check(&lengthened(input));
     if let Some(long) = stretched(input) {
         check(&long);
     }

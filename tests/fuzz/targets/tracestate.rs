@@ -2,11 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tracer_fuzz::{Received, bounded, one_hop, reference, stretched};
+use tracer_fuzz::{Received, bounded, lengthened, one_hop, reference, stretched};
 use tracer_propagation::{TraceContextPropagator, limits, tracestate};
 
 fuzz_target!(|input: &[u8]| {
-    check(input);
+    check(&lengthened(input));
     if let Some(long) = stretched(input) {
         check(&long);
     }
