@@ -121,6 +121,35 @@ fn other_fields_cost_nothing_and_are_no_tracestate() {
     assert_eq!(stock.trace_state().header(), state);
 }
 
+/// AWS: Lambda adds `Lineage`, for itself. The form is that of OpenTelemetry for Java.
+#[test]
+fn a_lineage_is_sent_on_in_its_header_and_nowhere_else() {
+    let value = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;\
+                 Lineage=32767:e65a2c4d:255";
+    let headers = [(HEADER, value)];
+    let w3c = TraceContextPropagator::new();
+    for propagator in [&Ours::new() as &dyn TextMapPropagator, &Stock::default()] {
+        assert_eq!(one_hop(propagator, &headers)[HEADER], value);
+    }
+    let strangers = |propagator: &dyn TextMapPropagator| {
+        let sent = inject(&w3c, &extract(propagator, &headers));
+        sent.get("tracestate").cloned().unwrap_or_default()
+    };
+    assert_eq!(strangers(&Ours::new()), "");
+    // Stock today: to every service that speaks the W3C's format.
+    assert_eq!(strangers(&Stock::default()), "lineage=32767:e65a2c4d:255");
+
+    // Stock today: whatever came is sent on.
+    let other = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;\
+                 Lineage=anything at all";
+    let headers = [(HEADER, other)];
+    assert_eq!(
+        one_hop(&Ours::new(), &headers)[HEADER],
+        format!("{IDS};Sampled=1")
+    );
+    assert_eq!(one_hop(&Stock::default(), &headers)[HEADER], other);
+}
+
 /// OpenTelemetry semantic conventions, "Instrumenting AWS Lambda": `_X_AMZN_TRACE_ID` is a variable
 /// of the environment, for the propagator `xray-lambda`. No peer can set that.
 #[test]

@@ -90,6 +90,14 @@ pub fn one_hop(format: &str, propagator: &dyn Propagator, headers: &Received<'_>
     assert_eq!(direct, through.is_valid().then_some(through), "{format}");
 
     let sent = sent(format, propagator, &received);
+    if format == "xray" {
+        let sent = sent
+            .first()
+            .map(|(_, value)| String::from_utf8_lossy(value));
+        let lineage = sent.and_then(|value| Some(value.split_once(";Lineage=")?.1.to_owned()));
+        let with_ids = caller.filter(|caller| caller.0 != 0);
+        assert_eq!(lineage, with_ids.and_then(|_| reference::lineage(headers)));
+    }
     let again = propagator.extract_from(&Context::new(), &sent);
     match caller {
         None => assert_eq!(seen(&again), None, "{format}"),

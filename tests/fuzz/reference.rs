@@ -8,7 +8,7 @@ mod tracestate;
 use std::borrow::Cow;
 
 pub use self::baggage::{Members, baggage, forwarded, list, merged};
-pub use self::caller::{Caller, caller, traceparent};
+pub use self::caller::{Caller, caller, lineage, traceparent};
 pub use self::tracestate::tracestate;
 use crate::Received;
 

@@ -25,6 +25,9 @@ fn headers_that_python_takes_for_something_else() {
         headers
     };
     let xray = "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7";
+    let lineage = format!("{xray};Sampled=1;Lineage=32767:e65a2c4d:255");
+    let headers = Headers::from([("x-amzn-trace-id".to_owned(), vec![lineage.clone()])]);
+    assert_eq!(sent("xray", &received("xray", &headers)), headers);
     let traceparent = format!("00-{ids}-01");
     let pinned = [
         // B3, "Sampling State": absence leaves the decision to the receiver, who here takes it to be
@@ -58,6 +61,20 @@ fn headers_that_python_takes_for_something_else() {
             "extract",
             json!({ "x-amzn-trace-id": [xray] }),
             span(0),
+        ),
+        // Lambda counts by `Lineage` how often functions call each other. Python reads what stands
+        // beside it and loses it; ours sends it on, as the propagator for Java does.
+        (
+            "xray",
+            "extract",
+            json!({ "x-amzn-trace-id": [lineage] }),
+            span(1),
+        ),
+        (
+            "xray",
+            "relay",
+            json!({ "x-amzn-trace-id": [lineage] }),
+            json!({ "X-Amzn-Trace-Id": [format!("{xray};Sampled=1")] }),
         ),
         // W3C Trace Context Level 2, section 3.3.1.3.1: a key may begin with a digit.
         (

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use crate::carrier::{Carrier, CarrierMut};
-use crate::header::Line;
+use crate::header::{Line, decimal};
 use crate::hex;
 use crate::parent::{self, Parent, parent_format};
 use crate::sampling_state::SamplingState;
@@ -108,17 +108,6 @@ fn parse(value: &[u8]) -> Option<Parent> {
 fn halves(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     let mut halves = text.splitn(2, |&byte| byte == separator);
     (halves.next().unwrap_or_default(), halves.next())
-}
-
-/// Digits only, at most 20: `str::parse` would take a sign.
-fn decimal(digits: &[u8]) -> Option<u64> {
-    if digits.len() > 20 {
-        return None;
-    }
-    digits.iter().try_fold(0_u64, |value, digit| {
-        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
-        value.checked_mul(10)?.checked_add(digit)
-    })
 }
 
 const X_CLOUD_TRACE_CONTEXT: &str = "x-cloud-trace-context";

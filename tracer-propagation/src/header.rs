@@ -40,6 +40,17 @@ pub(crate) fn set_hex(carrier: &mut dyn CarrierMut, name: &str, id: &[u8]) {
     carrier.set(name, Cow::Borrowed(Line::new().hex(id).as_str()));
 }
 
+/// Reads digits only, at most 20: `str::parse` would take a sign. None at all are zero.
+pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
+    if digits.len() > 20 {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |value, digit| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        value.checked_mul(10)?.checked_add(digit)
+    })
+}
+
 /// A header value on the stack, for the formats whose longest one is known.
 pub(crate) struct Line {
     bytes: [u8; Self::CAPACITY],
@@ -47,8 +58,8 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// The longest is that of X-Ray: 5 + 35 + 8 + 16 + 10 bytes.
-    const CAPACITY: usize = 80;
+    /// The longest is that of X-Ray: 5 + 35 + 8 + 16 + 10 + 27 bytes.
+    const CAPACITY: usize = 101;
 
     pub(crate) fn new() -> Self {
         Self {

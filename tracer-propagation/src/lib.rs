@@ -84,6 +84,7 @@
 //! | no span at all | nothing is sent | B3: "do not sample" |
 //! | X-Ray's `Root` without `Parent` | the context keeps its span | loses it |
 //! | `tracestate: sampled=1`, sent to X-Ray | is not | overrules the decision |
+//! | X-Ray's `Lineage`, of Lambda | stays in its header | goes to all in `tracestate` |
 //! | Jaeger's flags and baggage | hex, baggage | decimal, `tracestate` |
 //!
 //! # Trust

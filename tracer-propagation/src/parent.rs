@@ -122,16 +122,24 @@ impl Parent {
     }
 }
 
+/// For what a format says beside its parent.
+impl AsRef<Self> for Parent {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 /// The first of two places in a message that names a span, or else one that has a state alone.
-pub(crate) fn either(
-    first: Option<Parent>,
-    second: impl FnOnce() -> Option<Parent>,
-) -> Option<Parent> {
-    if first.is_some_and(|parent| parent.has_ids()) {
+pub(crate) fn either<T: AsRef<Parent>>(
+    first: Option<T>,
+    second: impl FnOnce() -> Option<T>,
+) -> Option<T> {
+    let names_a_span = |found: &T| found.as_ref().has_ids();
+    if first.as_ref().is_some_and(names_a_span) {
         return first;
     }
     let second = second();
-    if second.is_some_and(|parent| parent.has_ids()) {
+    if second.as_ref().is_some_and(names_a_span) {
         return second;
     }
     first.or(second)
@@ -140,11 +148,11 @@ pub(crate) fn either(
 /// Reads a header that holds all there is and may come once.
 ///
 /// No rule says which of two is right, and taking either mixes two traces.
-pub(crate) fn read(
+pub(crate) fn read<T>(
     carrier: &dyn Carrier,
     name: &str,
-    parse: fn(&[u8]) -> Option<Parent>,
-) -> Option<Parent> {
+    parse: fn(&[u8]) -> Option<T>,
+) -> Option<T> {
     match header::only(carrier, name) {
         Ok(None) => None,
         Ok(Some(value)) => counted(parse(value)),
@@ -153,7 +161,7 @@ pub(crate) fn read(
 }
 
 /// Counts a message that has a header of the format but no valid one.
-pub(crate) fn counted(parsed: Option<Parent>) -> Option<Parent> {
+pub(crate) fn counted<T>(parsed: Option<T>) -> Option<T> {
     if parsed.is_none() {
         stats::add(&stats::TRACE_HEADERS_REFUSED, 1);
     }

@@ -54,7 +54,8 @@ pub trait Propagator: TextMapPropagator + Send + Sync {
     ///
     /// It is the one that [`extract_from`](Self::extract_from) puts into an empty context. What
     /// only a context can hold is not read: baggage, a [`SamplingState`](crate::SamplingState)
-    /// beyond the sampled flag, and the members of a `tracestate` that a `TraceState` cannot hold.
+    /// beyond the sampled flag, the `Lineage` of X-Ray, and the members of a `tracestate` that a
+    /// `TraceState` cannot hold.
     ///
     /// # Cost
     ///

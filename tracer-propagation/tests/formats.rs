@@ -169,7 +169,8 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
     let near = prop_oneof![
         "[0-9a-f]{16}([0-9a-f]{16})?(-[0-9a-f]{16}(-[01d]?(-[0-9a-f]{16})?)?)?",
         "[0-9a-f]{0,33}(:|%3A)[0-9a-f]{0,17}:0?:[0-9a-f]{0,3}",
-        "(Root=1-[0-9a-f]{7,8}-[0-9a-f]{24};?)?(Parent=[0-9a-f]{16};?)?(Sampled=[01?])?(;[aR=]{3})?",
+        "(Root=1-[0-9a-f]{7,8}-[0-9a-f]{24};?)?(Parent=[0-9a-f]{16};?)?(Sampled=[01?])?(;[aR=]{3})?\
+         (;Lineage=[0-9]{1,5}:[0-9a-f]{8}:[0-9]{1,3}){0,2}",
         "[0-9a-f]{32}(/[0-9]{0,21})?(;o=[0-3]?)?",
         "AA[A-Za-z0-9+/]{20,40}={0,2}",
         "[01d]|true|false",
@@ -213,6 +214,10 @@ fn hostile_headers_cost_only_themselves() {
                 prop_assert_eq!(SamplingState::of(&again), SamplingState::of(&received));
             }
             prop_assert_eq!(members(&again), members(&received), "{}", format);
+            // With what a format says that no span context and no baggage shows.
+            let mut sent_again = Headers::new();
+            propagator.inject_into(&again, &mut sent_again);
+            prop_assert_eq!(sent_again, sent, "{}", format);
         }
         Ok(())
     });

@@ -157,6 +157,31 @@ fn xray(value: &str) -> Option<Caller> {
     }
 }
 
+/// `Lineage` of AWS Lambda as it is sent on: two numbers and the eight digits between them.
+pub fn lineage(headers: &Received<'_>) -> Option<String> {
+    let value = text(only(headers, "x-amzn-trace-id")?);
+    let fields = value
+        .split(';')
+        .map(|field| field.trim_matches([' ', '\t']));
+    let lineages: Vec<_> = fields
+        .filter_map(|field| field.strip_prefix("Lineage="))
+        .collect();
+    let &[lineage] = lineages.as_slice() else {
+        return None;
+    };
+    let parts: Vec<_> = lineage.split(':').collect();
+    let &[first, hash, last] = parts.as_slice() else {
+        return None;
+    };
+    let number = |text: &str, digits: usize, most: u32| {
+        let are_digits = text.len() <= digits && text.bytes().all(|byte| byte.is_ascii_digit());
+        let value = text.parse::<u32>().ok().filter(|value| *value <= most);
+        value.filter(|_| are_digits)
+    };
+    let (first, last) = (number(first, 5, 32_767)?, number(last, 3, 255)?);
+    Some(format!("{first}:{:08x}:{last}", hex(hash, &[8])?))
+}
+
 /// Google Cloud, *Trace context*, legacy header.
 fn gcp(value: &str) -> Option<Caller> {
     let decimal = |text: &str| {
