@@ -9,14 +9,14 @@ use axum::{Router, http::HeaderMap, routing::get};
 use opentelemetry::{Context, KeyValue, baggage::BaggageExt as _};
 use tracer_core::TracerProvider;
 use tracer_instrument::reqwest::{ClientConfig, redirects_within};
-use tracer_propagation::{CompositePropagator, PropagationPolicy};
+use tracer_propagation::{CompositePropagator, PropagationPolicy, global};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let provider = TracerProvider::builder().build()?;
     provider.set_global();
     opentelemetry::global::set_tracer_provider(provider);
-    opentelemetry::global::set_text_map_propagator(CompositePropagator::default());
+    global::set_text_map_propagator(CompositePropagator::default());
 
     // Answers with what it was told.
     let told = async |headers: HeaderMap| {

@@ -12,12 +12,11 @@
 use std::{env, error::Error};
 
 use axum::{Json, Router, http::StatusCode, routing::post};
-use opentelemetry::global;
 use serde::Deserialize;
 use serde_json::Value;
 use tracer_core::TracerProvider;
 use tracer_instrument::reqwest::TracedClient;
-use tracer_propagation::CompositePropagator;
+use tracer_propagation::{CompositePropagator, global};
 
 #[derive(Deserialize)]
 struct Call {
@@ -32,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .ok_or("the address to listen on, please")?;
 
     // No exporter: only the headers matter here.
-    global::set_tracer_provider(TracerProvider::builder().build()?);
+    opentelemetry::global::set_tracer_provider(TracerProvider::builder().build()?);
     global::set_text_map_propagator(CompositePropagator::default());
 
     let client = TracedClient::new(reqwest::Client::new());

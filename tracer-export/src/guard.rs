@@ -62,8 +62,7 @@ impl Guard {
         &self.provider
     }
 
-    /// The propagators that were chosen. A clone is cheap and needs no lock to use, unlike the
-    /// global one.
+    /// The propagators that were chosen. A clone is cheap.
     pub fn propagator(&self) -> &CompositePropagator {
         &self.propagator
     }

@@ -266,7 +266,7 @@ impl Builder {
             provider.build()?
         };
         if self.install_global {
-            global::set_text_map_propagator(propagator.clone());
+            tracer_propagation::global::set_text_map_propagator(propagator.clone());
             if !disabled {
                 global::set_tracer_provider(provider.clone());
                 provider.set_global();

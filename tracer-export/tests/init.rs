@@ -18,13 +18,15 @@ use std::{
 };
 
 use opentelemetry::{
-    KeyValue, global,
+    Context, KeyValue,
+    baggage::BaggageExt as _,
+    global,
     trace::{Span as _, Tracer as _, TracerProvider as _},
 };
 use opentelemetry_sdk::trace::Sampler;
 use tracer_core::{BatchConfig, SpanLimits};
 use tracer_export::{Builder, Guard};
-use tracer_propagation::CompositePropagator;
+use tracer_propagation::{CompositePropagator, global as propagation};
 
 use self::support::{
     collector::{Collector, Reply},
@@ -95,6 +97,10 @@ fn global_spans_reach_the_collector_when_the_guard_is_dropped() {
         global::get_text_map_propagator(|propagator| propagator.inject_context(&cx, &mut carrier));
     });
     assert_eq!(carrier["traceparent"].len(), 55, "{carrier:?}");
+    // Not through a trait that knows only text.
+    let headers = vec![("baggage".to_owned(), b"a=1,b=\xff".to_vec())];
+    let cx = propagation::extract_from(&Context::new(), &headers);
+    assert_eq!(cx.baggage().len(), 1);
     drop(guard);
 
     let received = collector.received();

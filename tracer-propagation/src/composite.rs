@@ -22,8 +22,9 @@ use crate::tracestate::Kept;
 /// comes twice the first value stays, and the budget of 64 members and 8,192 bytes covers all of
 /// it. Every propagator injects.
 ///
-/// A clone is a reference to the same propagators: give one to `opentelemetry::global` and one to
-/// each instrumented client and server, which then need no lock and no [`Extractor`].
+/// A clone is a reference to the same propagators: give one to
+/// [`global::set_text_map_propagator`](crate::global::set_text_map_propagator), where instrumented
+/// clients and servers find it, and keep one for code of your own.
 ///
 /// # Examples
 ///
@@ -32,7 +33,7 @@ use crate::tracestate::Kept;
 /// use opentelemetry::Context;
 /// use opentelemetry::baggage::BaggageExt as _;
 /// use opentelemetry::trace::TraceContextExt as _;
-/// use tracer_propagation::{CompositePropagator, Propagator as _};
+/// use tracer_propagation::{CompositePropagator, Propagator as _, global};
 ///
 /// let mut headers = http::HeaderMap::new();
 /// let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -44,7 +45,7 @@ use crate::tracestate::Kept;
 /// assert!(context.span().span_context().is_sampled());
 /// assert_eq!(context.baggage().len(), 1);
 ///
-/// opentelemetry::global::set_text_map_propagator(propagator.clone());
+/// global::set_text_map_propagator(propagator.clone());
 /// # }
 /// ```
 #[derive(Clone, Debug)]

@@ -8,11 +8,11 @@
 //! # #[cfg(feature = "http")] {
 //! use opentelemetry::Context;
 //! use opentelemetry::trace::TraceContextExt as _;
-//! use tracer_propagation::{CompositePropagator, Propagator as _};
+//! use tracer_propagation::{CompositePropagator, Propagator as _, global};
 //!
 //! // Once, at start: for instrumentation that uses the global propagator.
 //! let propagator = CompositePropagator::default();
-//! opentelemetry::global::set_text_map_propagator(propagator.clone());
+//! global::set_text_map_propagator(propagator.clone());
 //!
 //! // A server, for each request.
 //! let mut request = http::HeaderMap::new();
@@ -107,6 +107,7 @@
 //! | [`tracestate`] | reading and writing that header alone |
 //! | [`baggage`] | the same for baggage |
 //! | [`mod@env`] | `OTEL_PROPAGATORS` |
+//! | [`global`] | the propagator of the process |
 //! | [`limits`] | the bounds |
 
 #![forbid(unsafe_code)]
@@ -119,6 +120,7 @@ mod composite;
 pub mod env;
 mod error;
 mod gcp;
+pub mod global;
 mod grpc_bin;
 mod header;
 mod hex;

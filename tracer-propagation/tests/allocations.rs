@@ -15,6 +15,7 @@ use opentelemetry::trace::{SpanContext, TraceContextExt, TraceState};
 use tracer_propagation::carrier::CarrierMut;
 use tracer_propagation::{
     BaggagePropagator, CompositePropagator, Propagator, SamplingState, TraceContextPropagator,
+    global,
 };
 
 use support::{Headers, NAMES, propagators};
@@ -231,6 +232,36 @@ fn a_state_costs_what_the_api_costs() {
     // The header value, which the carrier then owns.
     let sent = measure(|| propagator.inject_into(&extracted, &mut Nowhere));
     assert_eq!(sent.count_total, 1);
+}
+
+/// The traits of `opentelemetry` would cost a vector a name and a string a header.
+#[test]
+fn the_global_propagator_costs_what_it_costs_without_being_global() {
+    let cx = Context::new();
+    let headers = headers(&[
+        SAMPLED[0],
+        (
+            "tracestate",
+            "ot=th:c,congo=t61rcWkgMzE,rojo=00f067aa0ba902b7",
+        ),
+        ("baggage", "tenant=7"),
+    ]);
+    let propagator = CompositePropagator::default();
+    let extracted = propagator.extract_from(&cx, &headers);
+    let extraction = measure(|| {
+        black_box(propagator.extract_from(&cx, &headers));
+    });
+    let injection = measure(|| propagator.inject_into(&extracted, &mut Nowhere));
+
+    global::set_text_map_propagator(propagator);
+    let counted = measure(|| {
+        black_box(global::extract_from(&cx, &headers));
+    });
+    assert_eq!(counted.count_total, extraction.count_total);
+    assert_eq!(counted.bytes_total, extraction.bytes_total);
+    let counted = measure(|| global::inject_into(&extracted, &mut Nowhere));
+    assert_eq!(counted.count_total, injection.count_total);
+    assert_eq!(counted.bytes_total, injection.bytes_total);
 }
 
 /// What a hostile peer sends costs memory in proportion, whatever it is made of.

@@ -45,7 +45,10 @@ impl ClientConfig {
     }
 
     /// The propagator that writes the request's headers. Default: the global one at the time of each request.
-    /// One that knows only the traits of `opentelemetry` is given in a `tracer_propagation::TextMap`.
+    ///
+    /// One that is given here, or set with `tracer_propagation::global`, writes the headers directly. One that was set at
+    /// `opentelemetry::global` writes them through traits, and one that knows only those is given in a
+    /// `tracer_propagation::TextMap`.
     #[must_use]
     pub fn propagator(mut self, propagator: impl Propagator + 'static) -> Self {
         self.propagator = HeaderPropagator::given(propagator);

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use ::reqwest::{Client, Error, Request, Response};
 use opentelemetry::trace::{FutureExt, SpanBuilder, SpanKind, TraceContextExt};
-use opentelemetry::{Context, KeyValue, global};
-use tracer_propagation::carrier::CarrierInjector;
+use opentelemetry::{Context, KeyValue};
 
 use crate::method::span_name;
 use crate::reqwest::config::ClientConfig;
@@ -92,13 +91,7 @@ fn new_span(config: &ClientConfig, request: &Request, call: &Call) -> SpanBuilde
 fn inject(config: &ClientConfig, context: &Context, request: &mut Request) {
     let host = request.url().host_str().unwrap_or_default();
     let context = config.propagation.outgoing(context, host);
-    let headers = request.headers_mut();
-    match &config.propagator.0 {
-        Some(given) => given.inject_into(&context, headers),
-        None => global::get_text_map_propagator(|global| {
-            global.inject_context(&context, &mut CarrierInjector(headers));
-        }),
-    }
+    config.propagator.inject(&context, request.headers_mut());
 }
 
 fn record(context: &Context, response: &Response) {

@@ -65,8 +65,9 @@ impl TraceConfig {
 
     /// The propagator that reads the request's headers. Default: the global one at the time of each request.
     ///
-    /// The global one reads headers through traits that know only text: where a value is not UTF-8, all of it is refused.
-    /// One that is given here loses no more than the part that is not valid. One that knows only the traits of `opentelemetry` is given in a `tracer_propagation::TextMap`.
+    /// One that is given here, or set with `tracer_propagation::global`, reads the headers directly. One that was set at
+    /// `opentelemetry::global` reads them through traits that know only text: where a value is not UTF-8, all of it is
+    /// refused. One that knows only those traits is given in a `tracer_propagation::TextMap`.
     #[must_use]
     pub fn propagator(mut self, propagator: impl Propagator + 'static) -> Self {
         self.propagator = HeaderPropagator::given(propagator);

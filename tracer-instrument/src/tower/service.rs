@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use http_body::Body;
+use opentelemetry::Context;
 use opentelemetry::trace::{Link, TraceContextExt};
-use opentelemetry::{Context, global};
 use tower_service::Service;
-use tracer_propagation::carrier::CarrierExtractor;
 
-use crate::propagator::HeaderPropagator;
 use crate::tower::body::ResponseBody;
 use crate::tower::config::TraceConfig;
 use crate::tower::future::{Exchange, ResponseFuture};
@@ -45,7 +43,8 @@ impl<S> TraceService<S> {
             return None;
         }
         let current = tracer_core::current_context();
-        let mut parent = extract(&config.propagator, &current, head.headers());
+        // A service called inside of a span is its child if the headers say nothing.
+        let mut parent = config.propagator.extract(&current, head.headers());
         let mut new = new_span(config, &head);
         let is_stranger = config.public_endpoint.as_ref();
         if is_stranger.is_some_and(|is_stranger| is_stranger(&head)) {
@@ -80,16 +79,6 @@ where
         };
         let inner = ActiveSpan::scope(&mut span, || self.inner.call(request));
         ResponseFuture::new(inner, span, exchange)
-    }
-}
-
-/// What the headers say, beside what is current: a service called inside of a span is its child if they say nothing.
-fn extract(propagator: &HeaderPropagator, current: &Context, headers: &HeaderMap) -> Context {
-    match &propagator.0 {
-        Some(given) => given.extract_from(current, headers),
-        None => global::get_text_map_propagator(|global| {
-            global.extract_with_context(current, &CarrierExtractor(headers))
-        }),
     }
 }
 
