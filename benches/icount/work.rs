@@ -4,7 +4,7 @@ use opentelemetry::{
     KeyValue,
     trace::{Span as _, Tracer as _, TracerProvider as _},
 };
-use tracer_benches::{Carry, Case, Sink, TIMEOUT, Target, encode, system};
+use tracer_benches::{Carry, Case, Sink, TIMEOUT, Target, encode, hostile, system};
 use tracer_core::{BatchConfig, TracerProvider};
 use tracer_export::OtlpEncoder;
 
@@ -26,6 +26,8 @@ pub enum Figure {
     Case(Case),
     /// One message with W3C headers.
     Carry(Carry),
+    /// All hostile messages once.
+    Hostile,
     /// Setting one attribute of a few on a span, numbers and text by turns.
     Attribute,
     /// One root span from the ring to the exporter.
@@ -36,7 +38,7 @@ pub enum Figure {
 
 impl Figure {
     pub fn all() -> impl Iterator<Item = Self> {
-        let rest = [Self::Attribute, Self::Pipeline, Self::Encode];
+        let rest = [Self::Hostile, Self::Attribute, Self::Pipeline, Self::Encode];
         // Without baggage, whose map has another order in every process.
         let steady = |work: &Carry| !work.name().ends_with("baggage");
         let carried = Carry::ALL.into_iter().filter(steady).map(Self::Carry);
@@ -48,6 +50,7 @@ impl Figure {
         match self {
             Self::Case(case) => case.name(),
             Self::Carry(work) => work.name(),
+            Self::Hostile => "hostile",
             Self::Attribute => "attribute",
             Self::Pipeline => "pipeline",
             Self::Encode => "encode",
@@ -64,6 +67,7 @@ impl Figure {
         match self {
             Self::Case(Case::Tree | Case::NativeTree) => OPERATIONS / 10,
             Self::Case(_) | Self::Carry(_) => OPERATIONS,
+            Self::Hostile => 1,
             Self::Encode => encode::SPANS,
             Self::Attribute => OPERATIONS * ATTRIBUTES_PER_SPAN,
             Self::Pipeline => PIPELINE_SPANS,
@@ -86,6 +90,10 @@ impl Figure {
             }
             // What stands around the operations is the same each time.
             Self::Carry(work) => counted(|| work.run(true, self.operations() * times)),
+            Self::Hostile => {
+                let read = hostile::all();
+                counted(|| (0..times).for_each(|_| read()));
+            }
             Self::Attribute => attributes(ATTRIBUTES_PER_SPAN * times),
             Self::Pipeline => pipeline(PIPELINE_SPANS * times),
             Self::Encode => encode(times),

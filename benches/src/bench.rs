@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::{Target, carry, cpu, encode, latency, load, memory};
+use crate::{Target, carry, cpu, encode, formats, hostile, latency, load, memory};
 
 /// Rounds of one figure for each that a timed case has: these take seconds each.
 const ROUNDS_PER_ROUND: usize = 10;
@@ -23,11 +23,21 @@ pub struct Measure {
 }
 
 /// All measures, in the order of the table.
-pub const MEASURES: [Measure; 7] = [
+pub const MEASURES: [Measure; 9] = [
     Measure {
         name: "w3c",
         compare: carry::compare,
         child: carry::child,
+    },
+    Measure {
+        name: "formats",
+        compare: formats::compare,
+        child: formats::child,
+    },
+    Measure {
+        name: "hostile",
+        compare: hostile::compare,
+        child: hostile::child,
     },
     Measure {
         name: "encode",

@@ -11,7 +11,9 @@
 //! | --- | --- |
 //! | one of [`Case`] | caller's time for bursts of 1500 spans into a sink that counts, the flush between bursts apart; `# lost` says whether spans were lost on the way |
 //! | `allocations` | of the caller's thread, per operation, less those of the same work on a tracer that does nothing |
-//! | `w3c` | one message each way, on one thread: 40 bursts of 2000 in each of several processes. `HeaderMap` unless the name says map; with three members of state unless it says plain; `baggage` adds three of those |
+//! | `w3c` | one message each way, on one thread: 40 bursts of 2000 in each of several processes. `HeaderMap` unless the name says map; with three members of state unless it says plain; `baggage` adds three of those. `least` is what the types of `http` and of the API take for the same result |
+//! | `formats` | the same for the formats before the W3C's, on a `HashMap` through the traits of the API |
+//! | `hostile` | one extraction from headers of 64 KiB that hold whatever makes the parser slowest, the middle one of 15: over the 1 ms that is allowed, and over the same of half the bytes, where 2 is linear work |
 //! | `encode` | 512 stored spans to an OTLP request, against grouping and prost, which is what `opentelemetry-otlp` does |
 //! | `cpu` | processor time of the whole process over the spans that arrive at an HTTP sink in another process, bursts of 1500 with attributes and a flush after each |
 //! | `loss` | ended spans that never reach the sink, after 1.5 s: one producer at full speed and at a pace with the HTTP sink, two with one that only counts; `ended_per_second` is the pace really held |
@@ -39,6 +41,8 @@ mod timing;
 mod carry;
 mod cpu;
 pub mod encode;
+mod formats;
+pub mod hostile;
 mod latency;
 mod load;
 pub mod log_lines;

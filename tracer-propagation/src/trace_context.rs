@@ -19,7 +19,9 @@ use crate::tracestate::{self, Kept, List};
 ///
 /// - A `traceparent` that is not valid, or comes twice, gives no parent: a new trace starts.
 /// - A `tracestate` that is not valid costs itself only ([`tracestate::parse`] has the rules).
-/// - All eight flag bits pass, both ways (OpenTelemetry, *W3C Trace Context Requirements*).
+/// - All eight flag bits of version 00 pass, both ways: OpenTelemetry has them propagated (*W3C Trace
+///   Context Requirements*). Level 2 §3.2.2.5.3 would have the six that it does not define sent as
+///   zeros, which would end a flag of a later level at every service that does not know it.
 /// - An empty `tracestate` is not sent. One that an earlier message left in a reused carrier goes.
 ///
 /// # Examples

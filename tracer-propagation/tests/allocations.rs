@@ -4,6 +4,8 @@
 // Helpers of tests are tests to the reader, though not to the lint.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+#[path = "support/names.rs"]
+mod names;
 mod support;
 
 use std::borrow::Cow;
@@ -18,7 +20,8 @@ use tracer_propagation::{
     global,
 };
 
-use support::{Headers, NAMES, propagators};
+use names::NAMES;
+use support::{Headers, propagators};
 
 /// Takes what it is given and keeps none of it.
 struct Nowhere;

@@ -6,6 +6,8 @@
 // Helpers of tests are tests to the reader, though not to the lint.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+#[path = "support/names.rs"]
+mod names;
 #[path = "support/random.rs"]
 mod random;
 mod support;
@@ -21,8 +23,9 @@ use tracer_propagation::{
     B3Propagator, CompositePropagator, Propagator, SamplingState, env, limits,
 };
 
+use names::NAMES;
 use random::{ids, is_header_safe, run};
-use support::{Headers, NAMES, propagators};
+use support::{Headers, propagators};
 
 /// A context as its sender has it: by way of B3, which can say all four states.
 fn context(trace_id: u128, span_id: u64, state: SamplingState, baggage: Baggage) -> Context {
