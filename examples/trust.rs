@@ -8,7 +8,7 @@ use std::{error::Error, net::SocketAddr};
 use axum::{Router, http::HeaderMap, routing::get};
 use opentelemetry::{Context, KeyValue, baggage::BaggageExt as _};
 use tracer_core::TracerProvider;
-use tracer_instrument::reqwest::{ClientConfig, redirects_within};
+use tracer_instrument::reqwest::ClientConfig;
 use tracer_propagation::{CompositePropagator, PropagationPolicy, global};
 
 #[tokio::main]
@@ -29,10 +29,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let peer = serve(Router::new().route("/", get(told))).await?;
 
     let policy = PropagationPolicy::default().baggage_to(["127.0.0.1", "*.example.com"])?;
-    let client = reqwest::Client::builder().redirect(redirects_within(policy.clone()));
     let client = ClientConfig::default()
         .propagation_policy(policy)
-        .build(client.build()?)?;
+        .build_client(reqwest::Client::builder())?;
     let handler = async move || {
         let context = Context::current().with_baggage([KeyValue::new("user", "alice")]);
         let mut told = String::new();

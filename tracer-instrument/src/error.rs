@@ -6,6 +6,11 @@ use http::HeaderName;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
+    /// reqwest cannot make the client.
+    #[cfg(feature = "reqwest")]
+    #[error("the HTTP client cannot be made")]
+    Client(#[source] reqwest::Error),
+
     /// A list of known methods without a single method would turn every request into `_OTHER`.
     #[error("the list of known methods is empty")]
     NoKnownMethods,

@@ -22,9 +22,9 @@ use axum::routing::get;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanId, SpanKind, TraceContextExt, TraceId, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
-use reqwest::Client;
+use reqwest::{Client, redirect::Policy};
 use tower::ServiceExt;
-use tracer_instrument::reqwest::{ClientConfig, redirects_within};
+use tracer_instrument::reqwest::ClientConfig;
 use tracer_propagation::{PropagationPolicy, Propagator as _};
 
 use support::*;
@@ -139,14 +139,11 @@ async fn peer() -> SocketAddr {
 /// What a request to the URL takes along, with the policy on the client and its redirects.
 async fn sent(policy: &PropagationPolicy, url: String) -> Result<(u16, String), reqwest::Error> {
     let telemetry = Telemetry::new();
-    let client = Client::builder()
-        .no_proxy()
-        .redirect(redirects_within(policy.clone()));
     let client = ClientConfig::default()
         .tracer_provider(&telemetry.provider)
         .propagator(w3c())
         .propagation_policy(policy.clone())
-        .build(client.build().unwrap())
+        .build_client(Client::builder().no_proxy())
         .unwrap();
     let sending = {
         let context = Context::new().with_baggage([KeyValue::new("user", "7")]);
@@ -205,6 +202,22 @@ async fn a_redirect_takes_nothing_to_a_host_that_may_have_less() {
             assert_eq!((status, names.as_str()), expected, "{policy:?} {url}");
         }
     }
+}
+
+#[tokio::test]
+async fn without_a_policy_redirects_are_those_of_the_builder() {
+    let builder = Client::builder().no_proxy().redirect(Policy::none());
+    let client = ClientConfig::default().build_client(builder).unwrap();
+    let url = format!("http://127.0.0.1:{}/127.0.0.1/", peer().await.port());
+    let response = client.get(url).send().await.unwrap();
+    assert_eq!(response.status().as_u16(), 307);
+}
+
+#[test]
+fn a_client_that_cannot_be_made_is_an_error() {
+    let builder = Client::builder().user_agent("no\nheader");
+    let refused = ClientConfig::default().build_client(builder).unwrap_err();
+    assert_eq!(refused.to_string(), "the HTTP client cannot be made");
 }
 
 /// As many as reqwest follows by default.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ::reqwest::Client;
+use ::reqwest::{Client, ClientBuilder};
 use opentelemetry::trace::{Tracer, TracerProvider};
 use tracer_propagation::{PropagationPolicy, Propagator};
 
@@ -11,6 +11,7 @@ use crate::method::KnownMethods;
 use crate::propagator::HeaderPropagator;
 use crate::redact::RedactedKeys;
 use crate::reqwest::client::TracedClient;
+use crate::reqwest::redirect::redirects_within;
 use crate::tracer::ScopedTracer;
 
 /// How requests become spans; [`build`](Self::build) gives the client.
@@ -26,7 +27,8 @@ use crate::tracer::ScopedTracer;
 pub struct ClientConfig {
     pub(super) tracer: ScopedTracer,
     pub(super) propagator: HeaderPropagator,
-    pub(super) propagation: PropagationPolicy,
+    /// `None` while nothing is kept back.
+    pub(super) propagation: Option<PropagationPolicy>,
     pub(super) known_methods: KnownMethods,
     pub(super) redacted_keys: RedactedKeys,
 }
@@ -58,23 +60,23 @@ impl ClientConfig {
     /// Which hosts get trace context, and which baggage. Default: all, both.
     ///
     /// The host is that of the URL. Headers that a caller sets itself are the caller's. reqwest takes headers along where a
-    /// response redirects it to: a client for hosts of different trust is built with [`redirects_within`].
+    /// response redirects it to, so the client is to be made by [`build_client`](Self::build_client), or its own redirects
+    /// are to be bounded by [`redirects_within`].
     ///
     /// ```
-    /// use tracer_instrument::reqwest::{ClientConfig, redirects_within};
+    /// use tracer_instrument::reqwest::ClientConfig;
     /// use tracer_propagation::PropagationPolicy;
     ///
     /// let policy = PropagationPolicy::default().baggage_to(["*.example.com", "localhost"])?;
-    /// let client = reqwest::Client::builder().redirect(redirects_within(policy.clone())).build()?;
-    /// let client = ClientConfig::default().propagation_policy(policy).build(client)?;
+    /// let client = ClientConfig::default()
+    ///     .propagation_policy(policy)
+    ///     .build_client(reqwest::Client::builder())?;
     /// # let _ = client;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    ///
-    /// [`redirects_within`]: crate::reqwest::redirects_within
     #[must_use]
     pub fn propagation_policy(mut self, policy: PropagationPolicy) -> Self {
-        self.propagation = policy;
+        self.propagation = Some(policy);
         self
     }
 
@@ -101,7 +103,7 @@ impl ClientConfig {
         self
     }
 
-    /// The client that sends through `client`.
+    /// The client that sends through `client`, whose redirects are as they are.
     ///
     /// # Errors
     ///
@@ -110,6 +112,20 @@ impl ClientConfig {
         self.known_methods.check()?;
         Ok(TracedClient::with_config(client, Arc::new(self)))
     }
+
+    /// The client that sends through the one of `builder`. With a [policy](Self::propagation_policy) its redirects keep
+    /// to that, whatever the builder says of redirects, by [`redirects_within`].
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the list of known methods is empty, or reqwest cannot make the client.
+    pub fn build_client(self, mut builder: ClientBuilder) -> Result<TracedClient, ConfigError> {
+        if let Some(policy) = &self.propagation {
+            builder = builder.redirect(redirects_within(policy.clone()));
+        }
+        let client = builder.build().map_err(ConfigError::Client)?;
+        self.build(client)
+    }
 }
 
 impl Default for ClientConfig {
@@ -117,7 +133,7 @@ impl Default for ClientConfig {
         Self {
             tracer: ScopedTracer::default(),
             propagator: HeaderPropagator::default(),
-            propagation: PropagationPolicy::default(),
+            propagation: None,
             known_methods: KnownMethods::from_env(),
             redacted_keys: RedactedKeys::default(),
         }

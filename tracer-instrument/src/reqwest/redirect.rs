@@ -6,7 +6,8 @@ use tracer_propagation::PropagationPolicy;
 /// Follows redirects as reqwest does by default, at most ten, but not to a host that gets less than the one asked first:
 /// there the redirect itself is the response. reqwest would send it the trace context and baggage of the first request.
 ///
-/// For [`ClientConfig::propagation_policy`](crate::reqwest::ClientConfig::propagation_policy), which has an example.
+/// [`ClientConfig::build_client`](crate::reqwest::ClientConfig::build_client) does it for a client with a policy; this is
+/// for one that is made elsewhere.
 #[must_use]
 pub fn redirects_within(policy: PropagationPolicy) -> Policy {
     Policy::custom(move |attempt| {

@@ -90,7 +90,10 @@ fn new_span(config: &ClientConfig, request: &Request, call: &Call) -> SpanBuilde
 
 fn inject(config: &ClientConfig, context: &Context, request: &mut Request) {
     let host = request.url().host_str().unwrap_or_default();
-    let context = config.propagation.outgoing(context, host);
+    let context = match &config.propagation {
+        Some(policy) => policy.outgoing(context, host),
+        None => Cow::Borrowed(context),
+    };
     config.propagator.inject(&context, request.headers_mut());
 }
 
