@@ -108,7 +108,7 @@ fn inject(cx: &Context, carrier: &mut dyn CarrierMut) {
     write(cx.span().span_context(), cx.get::<Kept>(), carrier);
 }
 
-fn read<C: Carrier + ?Sized>(carrier: &C) -> Option<(SpanContext, Option<Kept>)> {
+fn read(carrier: &dyn Carrier) -> Option<(SpanContext, Option<Kept>)> {
     let traceparent = match read_traceparent(carrier)? {
         Ok(traceparent) => traceparent,
         Err(_) => {
@@ -128,7 +128,7 @@ fn read<C: Carrier + ?Sized>(carrier: &C) -> Option<(SpanContext, Option<Kept>)>
 }
 
 /// `None` if the carrier has no such header.
-fn read_traceparent<C: Carrier + ?Sized>(carrier: &C) -> Option<Result<Traceparent, Error>> {
+fn read_traceparent(carrier: &dyn Carrier) -> Option<Result<Traceparent, Error>> {
     let mut found: Option<Result<&[u8], Error>> = None;
     carrier.each_value(TRACEPARENT, &mut |value| {
         if found.is_some() {
@@ -142,10 +142,7 @@ fn read_traceparent<C: Carrier + ?Sized>(carrier: &C) -> Option<Result<Tracepare
     found.map(|value| value.and_then(Traceparent::parse))
 }
 
-fn read_tracestate<C: Carrier + ?Sized>(
-    carrier: &C,
-    traceparent: &Traceparent,
-) -> (TraceState, Option<Kept>) {
+fn read_tracestate(carrier: &dyn Carrier, traceparent: &Traceparent) -> (TraceState, Option<Kept>) {
     let mut list = List::default();
     let mut refused = false;
     carrier.each_value(TRACESTATE, &mut |value| match list.extend(value) {
@@ -168,7 +165,7 @@ fn read_tracestate<C: Carrier + ?Sized>(
     (trace_state, kept)
 }
 
-fn write<C: CarrierMut + ?Sized>(span_context: &SpanContext, kept: Option<&Kept>, carrier: &mut C) {
+fn write(span_context: &SpanContext, kept: Option<&Kept>, carrier: &mut dyn CarrierMut) {
     let Ok(traceparent) = Traceparent::new(span_context) else {
         return;
     };
