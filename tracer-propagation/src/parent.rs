@@ -91,6 +91,8 @@ impl Parent {
             // Also in place of what an earlier message said of its caller.
             (Some(span), _) => cx.with_value(self).with_remote_span_context(span),
             (None, Defer) => cx.clone(),
+            // It would mean nothing, and replace what the caller of that span said.
+            (None, Accept | Deny) if cx.span().span_context().is_valid() => cx.clone(),
             (None, Accept | Debug | Deny) => cx.with_value(self),
         }
     }

@@ -285,6 +285,20 @@ fn a_sampled_span_is_not_deferred() {
     }
 }
 
+/// Said of no span, it ended what the caller of the span in the context had said.
+#[test]
+fn a_decision_alone_is_none_about_the_span_there_is() {
+    let propagator = B3Propagator::single();
+    for tail in ["", "-0", "-1", "-d"] {
+        let value = format!("{TRACE}-{SPAN}{tail}");
+        let caller = extract(&propagator, &Context::new(), &[(B3, &value)]);
+        for alone in ["0", "1"] {
+            let cx = extract(&propagator, &caller, &[(B3, alone)]);
+            check_inject(&propagator, &cx, &[(B3, &value)]);
+        }
+    }
+}
+
 /// A span that is gone leaves no decision behind, unless that came alone.
 #[test]
 fn what_was_said_of_a_span_does_not_hold_without_it() {
