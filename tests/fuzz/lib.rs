@@ -115,7 +115,9 @@ pub fn one_hop(format: &str, propagator: &dyn Propagator, headers: &Received<'_>
         assert_eq!(again.span().span_context(), received.span().span_context());
     }
     // Encoding may make a value three times as long, so what fitted may not fit again.
-    let (after, expected) = (members(again.baggage()), reference::forwarded(&baggage));
+    let (after, mut expected) = (members(again.baggage()), reference::forwarded(&baggage));
+    // Names that gRPC takes for those of binary values.
+    expected.retain(|key, _| format == "baggage" || !format!("-{key}").ends_with("-bin"));
     if held(&baggage) * 3 < limits::BAGGAGE_BYTES {
         assert_eq!(after, expected, "{format}");
     }

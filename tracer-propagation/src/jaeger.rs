@@ -23,6 +23,8 @@ use crate::sampling_state::SamplingState;
 /// - Values are percent-encoded, and a `+` in one stands for a space, as Jaeger's Go and Java
 ///   clients write it. Keys become lowercase and properties are not sent: the format has neither
 ///   case nor properties.
+/// - Baggage is not sent where its header would end in `-bin`: gRPC takes that for base64 and ends
+///   the call if it is none.
 /// - `fields()` names `uber-trace-id` only; which baggage headers are sent depends on the baggage.
 ///
 /// # Examples

@@ -25,6 +25,8 @@ use crate::sampling_state::SamplingState;
 ///   from this propagator to itself any text arrives equal.
 /// - Keys become lowercase and properties are not sent. All baggage of a message comes under one
 ///   budget of 64 members and 8,192 bytes.
+/// - Baggage is not sent where its header would end in `-bin`: gRPC takes that for base64 and ends
+///   the call if it is none.
 /// - `fields()` names no baggage header; which are sent depends on the baggage.
 ///
 /// # Examples

@@ -53,6 +53,10 @@ fn baggages() -> impl Strategy<Value = Baggage> {
     vec(("[a-z0-9!#$%&'*+.^_`|~-]{1,12}", values), 0..20).prop_map(|members| {
         let mut baggage = Baggage::new();
         for (key, value) in members {
+            // What would be a name that gRPC keeps for base64 is not sent.
+            if format!("-{key}").ends_with("-bin") {
+                continue;
+            }
             baggage.insert(key, value.chars().take(12).collect::<String>());
         }
         baggage

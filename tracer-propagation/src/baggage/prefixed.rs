@@ -67,6 +67,10 @@ impl Prefixed {
     ///
     /// Of keys that differ in case only the first stays: the header would be the same. `Baggage`
     /// itself takes no more than 64 members.
+    ///
+    /// Names that end in `-bin` are left out: gRPC takes their values for base64 (*gRPC over HTTP2*,
+    /// Custom-Metadata), and its servers for C++ and Go end the call where it is none. Whoever sends
+    /// this process baggage could end its calls.
     pub(crate) fn write(&self, baggage: &Baggage, carrier: &mut dyn CarrierMut) {
         if baggage.is_empty() {
             return;
@@ -81,7 +85,8 @@ impl Prefixed {
             };
             // Counted as in a list of members, so that one that is sent can also be read.
             let size = usize::from(bytes > 0) + key.len() + 1 + value.len();
-            if encode::is_key(key) && !sent.contains(&name) && bytes + size <= BAGGAGE_BYTES {
+            let is_name = encode::is_key(key) && !name.ends_with("-bin");
+            if is_name && !sent.contains(&name) && bytes + size <= BAGGAGE_BYTES {
                 bytes += size;
                 carrier.set(&name, Cow::Owned(value));
                 sent.push(name);
@@ -204,6 +209,8 @@ mod tests {
     #[test]
     fn output_cannot_become_another_header_and_stays_in_the_budget() {
         let mut baggage = Baggage::new();
+        baggage.insert("bin", "$$$");
+        baggage.insert("key-Bin", "$$$");
         baggage.insert_with_metadata("Key", "\u{e9}\r\nx: 1, 100%+", "p=1");
         baggage.insert("key", "shadowed");
         let expected = (
