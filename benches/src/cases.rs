@@ -14,6 +14,8 @@ pub enum Case {
     Attributes,
     /// A child of a remote parent, itself activated.
     Child,
+    /// A child of a remote parent with three members of `tracestate`, started and ended.
+    StateChild,
     /// A root and nine descendants, each active while the next is made.
     Tree,
     /// A root that the sampler refuses; its attributes are only made if it records.
@@ -40,10 +42,11 @@ pub enum Case {
 
 impl Case {
     /// All cases, in the order of the table.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Root,
         Self::Attributes,
         Self::Child,
+        Self::StateChild,
         Self::Tree,
         Self::UnsampledRoot,
         Self::UnsampledChild,
@@ -63,6 +66,7 @@ impl Case {
             Self::Root => "root",
             Self::Attributes => "attributes",
             Self::Child => "child",
+            Self::StateChild => "state_child",
             Self::Tree => "tree",
             Self::UnsampledRoot => "unsampled_root",
             Self::UnsampledChild => "unsampled_child",
@@ -108,6 +112,7 @@ impl Case {
             Self::Root
             | Self::Attributes
             | Self::Child
+            | Self::StateChild
             | Self::Tree
             | Self::NativeRoot
             | Self::NativeAttributes

@@ -67,7 +67,10 @@ impl System for FastraceSystem {
             case,
             // It has neither a remote parent that differs from a root nor a state without a
             // reporter that could be returned to.
-            Case::UnsampledRemoteChild | Case::UnsampledActivated | Case::NoProvider
+            Case::StateChild
+                | Case::UnsampledRemoteChild
+                | Case::UnsampledActivated
+                | Case::NoProvider
         )
     }
 

@@ -25,7 +25,7 @@ use opentelemetry_sdk::{
 use tracer_core::{ExportFuture, ExportSuccess, SpanBatch, TracerProvider};
 use tracer_export::OtlpHttpConfig;
 
-use crate::{Case, System, TIMEOUT, Target, native_system::NativeSystem};
+use crate::{Case, System, TIMEOUT, Target, carry, native_system::NativeSystem};
 
 /// Counts spans and forgets them.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +61,7 @@ struct OtelSystem<T, N> {
     sink: Sink,
     sampled: Context,
     unsampled: Context,
+    stated: Context,
 }
 
 /// Ours, with its defaults.
@@ -98,8 +99,9 @@ pub(crate) fn ours(target: &Target) -> impl System + use<> {
         flush: Box::new(move || drop(provider.force_flush(TIMEOUT))),
         target: target.clone(),
         sink,
-        sampled: remote(TraceFlags::SAMPLED),
-        unsampled: remote(TraceFlags::NOT_SAMPLED),
+        sampled: remote(TraceFlags::SAMPLED, TraceState::NONE),
+        unsampled: remote(TraceFlags::NOT_SAMPLED, TraceState::NONE),
+        stated: remote(TraceFlags::SAMPLED, carry::state()),
     })
 }
 
@@ -127,8 +129,9 @@ pub(crate) fn stock(target: &Target) -> impl System + use<> {
         flush: Box::new(move || drop(provider.force_flush())),
         target: target.clone(),
         sink,
-        sampled: remote(TraceFlags::SAMPLED),
-        unsampled: remote(TraceFlags::NOT_SAMPLED),
+        sampled: remote(TraceFlags::SAMPLED, TraceState::NONE),
+        unsampled: remote(TraceFlags::NOT_SAMPLED, TraceState::NONE),
+        stated: remote(TraceFlags::SAMPLED, carry::state()),
     }
 }
 
@@ -156,18 +159,19 @@ pub(crate) fn nothing() -> impl System {
         flush: Box::new(|| {}),
         target: Target::Null,
         sink: Sink::default(),
-        sampled: remote(TraceFlags::SAMPLED),
-        unsampled: remote(TraceFlags::NOT_SAMPLED),
+        sampled: remote(TraceFlags::SAMPLED, TraceState::NONE),
+        unsampled: remote(TraceFlags::NOT_SAMPLED, TraceState::NONE),
+        stated: remote(TraceFlags::SAMPLED, carry::state()),
     }
 }
 
-fn remote(flags: TraceFlags) -> Context {
+fn remote(flags: TraceFlags, state: TraceState) -> Context {
     Context::new().with_remote_span_context(SpanContext::new(
         TraceId::from(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736),
         SpanId::from(0x00f0_67aa_0ba9_02b7),
         flags,
         true,
-        TraceState::NONE,
+        state,
     ))
 }
 
@@ -236,12 +240,16 @@ where
             unrecorded,
             sampled,
             unsampled,
+            stated,
             ..
         } = self;
         match case.in_context() {
             Case::Root => repeat(operations, || tracer.start(black_box("root")).end()),
             Case::Attributes => repeat(operations, || attributes(tracer)),
             Case::Child => repeat(operations, || activated(tracer, sampled)),
+            Case::StateChild => repeat(operations, || {
+                tracer.start_with_context(black_box("child"), stated).end();
+            }),
             Case::Tree => repeat(operations, || tree(tracer, 10)),
             Case::UnsampledRoot => repeat(operations, || guarded(refused.start(black_box("root")))),
             Case::UnsampledChild => {

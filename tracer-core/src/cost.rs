@@ -60,7 +60,7 @@
 //! | the same | each change of a span | some 25 ns: the span's bytes are copied anew |
 //! | a meter | start | one more store: some 3 ns |
 //! | [`sdk::SdkProcessor`](crate::sdk::SdkProcessor) | start, end | a span of the SDK beside each of ours, which allocates |
-//! | a parent with a `tracestate` | start | five allocations with two members, ten if sampled: the API keeps it as strings |
+//! | a parent with a `tracestate` | start | five allocations with two members: the API keeps it as strings |
 //! | an id generator of your own | start | its two calls |
 //!
 //! # How to pay less

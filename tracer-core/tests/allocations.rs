@@ -103,6 +103,25 @@ fn spans_of_a_warm_thread_allocate_nothing() {
     balanced(&provider);
 }
 
+/// Recording it takes no more than passing it on does.
+#[test]
+fn tracestate_of_a_parent_costs_one_copy_of_it() {
+    let recorder = Recorder::default();
+    let provider = provider(&recorder);
+    let tracer = provider.tracer("t");
+    let state = TraceState::from_key_value([("a", "1"), ("b", "2")]).expect("valid");
+    let copy = warm(|| drop(state.clone()));
+    for flags in [TraceFlags::SAMPLED, TraceFlags::NOT_SAMPLED] {
+        let (trace_id, span_id) = (TraceId::from(1), SpanId::from(2));
+        let parent = SpanContext::new(trace_id, span_id, flags, true, state.clone());
+        let parent = Context::new().with_remote_span_context(parent);
+        let counted = warm(|| tracer.start_with_context("x", &parent).end());
+        assert_eq!((counted, copy), (5, 5), "{flags:?}");
+    }
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    balanced(&provider);
+}
+
 #[derive(Debug)]
 struct Looks;
 

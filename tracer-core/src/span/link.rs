@@ -10,6 +10,7 @@ use super::{
     buffer::Buffer,
     over_limit::{Kind, Limits},
     recording::put_count,
+    trace_state::put_trace_state,
     wire::{BYTES, FIXED32, VARINT, tag},
 };
 
@@ -38,7 +39,9 @@ pub(super) fn put_link(
         out.put_bytes(TRACE_ID, &context.trace_id().to_bytes());
         out.put_bytes(SPAN_ID, &context.span_id().to_bytes());
         if *context.trace_state() != TraceState::NONE {
-            out.put_bytes(TRACE_STATE, context.trace_state().header().as_bytes());
+            out.nest(TRACE_STATE, |out| {
+                put_trace_state(out, context.trace_state())
+            });
         }
         let max = limits.max_attributes_per_link;
         let more = put_distinct(out, ATTRIBUTES, attributes, max, limits);

@@ -16,6 +16,7 @@ pub(crate) mod over_limit;
 pub(crate) mod record;
 pub(crate) mod recording;
 mod shown;
+mod trace_state;
 pub(crate) mod wire;
 
 use std::{borrow::Cow, error::Error, sync::Arc, time::SystemTime};

@@ -23,6 +23,7 @@ use super::{
     link::{is_empty, put_link},
     over_limit::{Kind, Limits},
     record::{End, HEAD_BYTES, Head, len_u32, otlp_status},
+    trace_state::put_trace_state,
     wire::{BYTES, VARINT, tag},
 };
 use crate::{clock::Anchor, fork, live::Watch, pipeline::SpanRecord, provider::Shared};
@@ -141,9 +142,8 @@ impl Recording {
             copy_short(name_space, name);
         }
         if *context.trace_state() != TraceState::NONE {
-            let header = context.trace_state().header();
-            self.buffer.extend(header.as_bytes());
-            head.trace_state_len = len_u32(header.len());
+            let len = put_trace_state(&mut self.buffer, context.trace_state());
+            head.trace_state_len = len_u32(len);
             if let Some(space) = self.buffer.as_mut_slice().first_chunk_mut() {
                 head.write(space);
             }
