@@ -244,5 +244,8 @@ mod tests {
         );
         check(Some("gcp"), &BOTH, &[unknown(0, 3)]);
         check(Some("none,plain"), &[], &[unknown(1, 5)]);
+        // In words, items count from 1, as whoever wrote the list counts them.
+        let shown = unknown(1, 5).to_string();
+        assert!(shown.starts_with("item 2 of the list, 5 bytes"), "{shown}");
     }
 }

@@ -26,18 +26,18 @@ pub enum Error {
     },
 
     /// A text is no pattern of host names.
-    #[error("no host or pattern of hosts at position {position} of the list")]
+    #[error("item {} of the list is no host or pattern of hosts, without scheme, port and path", .position + 1)]
     HostPattern {
         /// Position in the list, from 0.
         position: usize,
     },
 
     /// `OTEL_PROPAGATORS` names `none` beside other propagators; the others are kept.
-    #[error("`none` is listed beside other propagators")]
+    #[error("`none` beside other propagators is ignored")]
     NoneBesideOthers,
 
     /// `OTEL_PROPAGATORS` holds a name that neither the specification nor this crate knows.
-    #[error("unknown propagator at position {position} of the list, {len} bytes long")]
+    #[error("item {} of the list, {len} bytes long, is no known propagator and is ignored", .position + 1)]
     PropagatorUnknown {
         /// Position in the list, from 0, empty items included.
         position: usize,
