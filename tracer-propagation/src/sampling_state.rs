@@ -22,7 +22,8 @@ use crate::parent::Parent;
 /// make, of all traces or none; without a parent, the ids would be lost.
 ///
 /// To decide is a sampler's work, and it is shown the parent's context. `ParentBased` has a place
-/// for one that is asked about callers which are not sampled, and this one asks for the state:
+/// for one that is asked about callers which are not sampled. The same one at the root hears what
+/// came without ids (`b3: 0`, X-Ray's `Root` without `Parent`), which other samplers do not ask for:
 ///
 /// ```
 /// # #[cfg(feature = "http")] {
@@ -30,9 +31,9 @@ use crate::parent::Parent;
 /// use opentelemetry::{Context, KeyValue};
 /// use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 /// use tracer_propagation::{B3Propagator, Propagator as _, SamplingState};
-/// use tracer_sampling::{AlwaysOff, ParentBased, Probability};
+/// use tracer_sampling::{AlwaysOff, AlwaysOn, ParentBased, Probability};
 ///
-/// /// Decides in place of a caller that did not.
+/// /// Decides where the caller did not.
 /// #[derive(Clone, Debug)]
 /// struct Undecided<S>(S);
 ///
@@ -46,30 +47,36 @@ use crate::parent::Parent;
 ///         attributes: &[KeyValue],
 ///         links: &[Link],
 ///     ) -> SamplingResult {
-///         let decided = parent.is_some_and(|cx| SamplingState::of(cx) != SamplingState::Defer);
-///         let sampler: &dyn ShouldSample = if decided { &AlwaysOff } else { &self.0 };
+///         let sampler: &dyn ShouldSample = match parent.map(SamplingState::of) {
+///             Some(SamplingState::Accept | SamplingState::Debug) => &AlwaysOn,
+///             Some(SamplingState::Deny) => &AlwaysOff,
+///             Some(SamplingState::Defer) | None => &self.0,
+///         };
 ///         sampler.should_sample(parent, trace_id, name, kind, attributes, links)
 ///     }
 /// }
 ///
 /// // One trace in ten, of those that begin here and of those that nobody decided about.
-/// let root = Probability::new(0.1)?;
-/// let sampler = ParentBased::new(root.clone()).remote_parent_not_sampled(Undecided(root));
+/// let undecided = Undecided(Probability::new(0.1)?);
+/// let sampler = ParentBased::new(undecided.clone()).remote_parent_not_sampled(undecided);
 ///
-/// let decide = |b3: &str| {
+/// let decide = |trace_id: &str, b3: &str| {
 ///     let mut headers = http::HeaderMap::new();
 ///     headers.insert("b3", b3.parse().unwrap());
 ///     let parent = B3Propagator::single().extract_from(&Context::new(), &headers);
-///     let trace_id = TraceId::from_hex(&b3[..32]).unwrap();
-///     sampler.should_sample(Some(&parent), trace_id, "GET", &SpanKind::Server, &[], &[]).decision
+///     let id = TraceId::from_hex(trace_id).unwrap();
+///     sampler.should_sample(Some(&parent), id, "GET", &SpanKind::Server, &[], &[]).decision
 /// };
 /// let (sampled, dropped) = (SamplingDecision::RecordAndSample, SamplingDecision::Drop);
-/// // By their last 14 digits the first id is one of the tenth, and the second is not.
-/// assert_eq!(decide("00000000000000000fffffffffffffff-00f067aa0ba902b7"), sampled);
-/// assert_eq!(decide("00000000000000000f0fffffffffffff-00f067aa0ba902b7"), dropped);
-/// // What the caller decided stands.
-/// assert_eq!(decide("00000000000000000fffffffffffffff-00f067aa0ba902b7-0"), dropped);
-/// assert_eq!(decide("00000000000000000f0fffffffffffff-00f067aa0ba902b7-1"), sampled);
+/// // By its last 14 digits one id is of the tenth, and the other is not.
+/// let (lucky, other) = ("00000000000000000fffffffffffffff", "00000000000000000f0fffffffffffff");
+/// assert_eq!(decide(lucky, &format!("{lucky}-00f067aa0ba902b7")), sampled);
+/// assert_eq!(decide(other, &format!("{other}-00f067aa0ba902b7")), dropped);
+/// // What the caller decided stands, with ids and without.
+/// assert_eq!(decide(lucky, &format!("{lucky}-00f067aa0ba902b7-0")), dropped);
+/// assert_eq!(decide(other, &format!("{other}-00f067aa0ba902b7-1")), sampled);
+/// assert_eq!(decide(lucky, "0"), dropped);
+/// assert_eq!(decide(other, "d"), sampled);
 /// # }
 /// # Ok::<(), tracer_sampling::Error>(())
 /// ```
