@@ -83,10 +83,10 @@ impl BaggagePropagator {
     ///
     /// ```
     /// use std::collections::HashMap;
-    /// use tracer_propagation::{BaggagePropagator, carrier::ExtractorCarrier};
+    /// use tracer_propagation::BaggagePropagator;
     ///
     /// let map = HashMap::from([("baggage".to_owned(), "serverNode=DF%2028".to_owned())]);
-    /// let baggage = BaggagePropagator::new().extract_baggage(&ExtractorCarrier(&map)).unwrap();
+    /// let baggage = BaggagePropagator::new().extract_baggage(&map).unwrap();
     /// assert_eq!(baggage.get("serverNode").unwrap().as_str(), "DF 28");
     /// ```
     pub fn extract_baggage<C: Carrier + ?Sized>(&self, carrier: &C) -> Option<Baggage> {

@@ -10,7 +10,7 @@
 //! | gRPC | the `HeaderMap` of tonic's metadata: `request.metadata().as_ref()`, `metadata_mut().as_mut()` |
 //! | Kafka and other messages | `Vec<(String, Vec<u8>)>`, and any list of names and bytes |
 //! | maps | `HashMap<String, String>`, `BTreeMap<String, String>` |
-//! | processes | [`Environment`] to read, `std::process::Command` to write |
+//! | processes | [`Environment`] to read, `std::process::Command` to write (tokio's has `as_std_mut()`) |
 //! | the traits of `opentelemetry` | [`ExtractorCarrier`] and [`InjectorCarrier`]; the other way [`CarrierExtractor`] and [`CarrierInjector`] |
 //!
 //! Limits are those of a propagator and count over all headers of its format, whatever carries them.

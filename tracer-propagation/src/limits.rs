@@ -25,7 +25,8 @@ pub const TRACESTATE_LARGE_MEMBER_BYTES: usize = 128;
 /// Most baggage members read or written, over all `baggage` headers together (W3C Baggage §3.3.2),
 /// and over all headers of every other format that carries baggage.
 ///
-/// What several formats of one message bring is put together under this limit again. Malformed members count too, so a hostile list cannot buy more work with rubbish.
+/// What several formats of one message bring is put together under this limit again. Malformed
+/// members count too, so a hostile list cannot buy more work with rubbish.
 pub const BAGGAGE_MEMBERS: usize = 64;
 
 /// Most bytes of baggage read or written, over all `baggage` headers together, commas included

@@ -30,12 +30,11 @@ pub struct Stats {
 ///
 /// ```
 /// use std::collections::HashMap;
-/// use tracer_propagation::carrier::ExtractorCarrier;
 /// use tracer_propagation::{Propagator as _, TraceContextPropagator};
 ///
 /// let before = tracer_propagation::stats();
 /// let map = HashMap::from([("traceparent".to_owned(), "0-1-1-1".to_owned())]);
-/// let parent = TraceContextPropagator::new().extract_span_context(&ExtractorCarrier(&map));
+/// let parent = TraceContextPropagator::new().extract_span_context(&map);
 /// assert!(parent.is_none());
 /// assert!(tracer_propagation::stats().traceparent_refused > before.traceparent_refused);
 /// ```

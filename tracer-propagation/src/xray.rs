@@ -89,11 +89,11 @@ impl XrayPropagator {
     /// ```
     /// use opentelemetry::Context;
     /// use opentelemetry::trace::TraceContextExt as _;
-    /// use tracer_propagation::{Propagator as _, XrayPropagator, carrier::ExtractorCarrier};
+    /// use tracer_propagation::{Propagator as _, XrayPropagator};
     ///
-    /// let headers = std::collections::HashMap::new();
+    /// let headers = std::collections::BTreeMap::new();
     /// let propagator = XrayPropagator::lambda();
-    /// let cx = propagator.extract_from(&Context::new(), &ExtractorCarrier(&headers));
+    /// let cx = propagator.extract_from(&Context::new(), &headers);
     /// assert!(!cx.span().span_context().is_valid(), "not a process of Lambda");
     /// ```
     pub const fn lambda() -> Self {
