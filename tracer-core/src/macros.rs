@@ -4,7 +4,7 @@
 /// is dropped, which ends it.
 ///
 /// ```text
-/// span!([kind: SpanKind,] [parent: &SpanContext | &Context | None,] name [, key = value]…)
+/// span!([kind: SpanKind,] [parent: PARENT,] name [, key = value]…)
 /// ```
 ///
 /// - `name`: `&'static str` or `String`. Of low cardinality (trace/api.md "Span").
@@ -15,7 +15,9 @@
 ///   So a sampler sees none of them: where one decides by attributes, give those to a
 ///   [`Tracer`](crate::Tracer)'s builder.
 /// - `kind`: default [`SpanKind::Internal`](opentelemetry::trace::SpanKind::Internal).
-/// - `parent`: default the [current](crate::current()) span. `None` starts a root.
+/// - `parent`: a `&SpanContext`, an `Option` of one, or a `&Context`; default the
+///   [current](crate::current()) span. `None` starts a root. The parent is all that is taken of a
+///   `Context`: to have its baggage and the rest of it in the span too, attach it, and name none.
 ///
 /// The instrumentation scope is the calling crate with its version. The provider is that of the
 /// current span if that is a native one and the parent; else the

@@ -30,6 +30,11 @@
 //! # }
 //! ```
 //!
+//! What goes out is the context of the span that sends: `Context::current()`, but where spans are
+//! made with `span!` of `tracer-core` its `current_context()`, because the other does not see them.
+//! What came in is best attached: a span that only takes it as its parent leaves the baggage behind.
+//! `examples/messages.rs` of the repository does both.
+//!
 //! # Formats
 //!
 //! | propagator | headers | in `OTEL_PROPAGATORS` |
@@ -44,7 +49,9 @@
 //! | [`GrpcTraceBinPropagator`] | `grpc-trace-bin` | `tracer_grpc_bin` |
 //! | [`PlainPropagator`] | `x-trace-id`, `x-span-id`, `x-baggage-*` | `tracer_plain` |
 //!
-//! [`CompositePropagator`] puts several together, and `examples/formats.rs` chooses some. What a
+//! [`CompositePropagator`] puts several together, and `examples/formats.rs` chooses some; `none` is
+//! none of them, and [`mod@env`] tells what becomes of other names. A format of your own needs no more
+//! than `opentelemetry`'s trait and an empty `impl` of [`Propagator`]. What a
 //! format says about sampling beyond the sampled flag, debug and deferred, is a [`SamplingState`].
 //!
 //! # Guarantees
