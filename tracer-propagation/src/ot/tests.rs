@@ -52,7 +52,9 @@ fn ids_of_both_lengths_are_read() {
 #[test]
 fn malformed_headers_give_no_parent() {
     check(&format!("{TRACE}0000"), SPAN, "1", None);
-    check("1234567890abcd01234", SPAN, "1", None);
+    for len in [17, 19, 31, 33] {
+        check(&"1".repeat(len), SPAN, "1", None);
+    }
     check("zcd00v0000000000a3ce929d0e0e4736", SPAN, "1", None);
     check("0", SPAN, "1", None);
     check("", SPAN, "1", None);
