@@ -28,7 +28,7 @@
 //! assert_eq!(outgoing, incoming);
 //! ```
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
@@ -42,11 +42,15 @@ use crate::propagator::Propagator;
 /// No code of others runs under this lock, so it can be taken under any other.
 static DIRECT: RwLock<Option<Arc<dyn Propagator>>> = RwLock::new(None);
 
+/// Held from one of the two places to the other, so that the last one here is the last one there.
+static SETTING: Mutex<()> = Mutex::new(());
+
 /// Sets the global propagator, for all that use `opentelemetry::global` and, without its traits,
 /// for [`extract_from`] and [`inject_into`].
 pub fn set_text_map_propagator(propagator: impl Propagator + 'static) {
     let propagator: Arc<dyn Propagator> = Arc::new(propagator);
     let global = Global(Arc::clone(&propagator));
+    let setting = SETTING.lock().unwrap_or_else(PoisonError::into_inner);
     // First here: after the other call somebody else may have replaced and dropped `global` already,
     // and nothing would take this away again.
     let replaced = DIRECT
@@ -54,6 +58,7 @@ pub fn set_text_map_propagator(propagator: impl Propagator + 'static) {
         .unwrap_or_else(PoisonError::into_inner)
         .replace(propagator);
     opentelemetry::global::set_text_map_propagator(global);
+    drop(setting);
     // Only now, without any lock: this may run code of others.
     drop(replaced);
 }

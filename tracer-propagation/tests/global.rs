@@ -245,3 +245,27 @@ fn those_who_set_at_once_leave_one_propagator() {
         assert_eq!(injected()["name"], others["name"]);
     }
 }
+
+/// One that overtook the other was asked through the traits from then on.
+#[test]
+fn of_two_that_are_set_here_at_once_the_last_is_asked_directly() {
+    let _alone = alone();
+    let barrier = Barrier::new(3);
+    for _ in 0..200 {
+        thread::scope(|scope| {
+            // While it is asked through the traits, both stand in line there.
+            stock::get_text_map_propagator(|_| {
+                for name in ["a", "b"] {
+                    let barrier = &barrier;
+                    scope.spawn(move || {
+                        barrier.wait();
+                        global::set_text_map_propagator(Probe::new(name));
+                    });
+                }
+                barrier.wait();
+                thread::yield_now();
+            });
+        });
+        assert_eq!(ways(), [Some("directly"), Some("by traits")]);
+    }
+}
