@@ -196,7 +196,20 @@ impl Builder {
         self
     }
 
-    /// Sets the propagators.
+    /// Sets the propagators; `OTEL_PROPAGATORS` is then not read.
+    ///
+    /// # Examples
+    /// ```
+    /// use opentelemetry::propagation::TextMapPropagator as _;
+    /// use tracer_propagation::{B3Propagator, CompositePropagator};
+    ///
+    /// let guard = tracer_export::builder()
+    ///     .env(|name| (name == "OTEL_TRACES_EXPORTER").then(|| "none".to_owned()))
+    ///     .propagator(CompositePropagator::new(vec![Box::new(B3Propagator::single())]))
+    ///     .init()?;
+    /// assert_eq!(guard.propagator().fields().collect::<Vec<_>>(), ["b3"]);
+    /// # Ok::<(), tracer_export::Error>(())
+    /// ```
     pub fn propagator(mut self, propagator: CompositePropagator) -> Self {
         self.propagator = Some(propagator);
         self

@@ -106,6 +106,7 @@ pub trait CarrierMut {
 /// use tracer_propagation::carrier::ExtractorCarrier;
 /// use tracer_propagation::{Propagator as _, TraceContextPropagator};
 ///
+/// // Stands for an extractor of another crate: this map is a carrier by itself.
 /// let map = HashMap::from([(
 ///     "traceparent".to_owned(),
 ///     "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned(),
