@@ -2,9 +2,9 @@
 //! is sent on. W3C Trace Context, section 3.5: members pass unchanged and in order.
 
 use opentelemetry::Context;
-use tracer_core::{span, testing::TestProvider};
+use tracer_core::{InSpan as _, current_context, span, start_span, testing::TestProvider};
 use tracer_instrument::reqwest::ClientConfig;
-use tracer_propagation::{CompositePropagator, Propagator as _};
+use tracer_propagation::{B3Propagator, BaggagePropagator, CompositePropagator, Propagator as _};
 
 use crate::service::peer;
 
@@ -67,4 +67,39 @@ async fn native_spans_between_server_and_client_carry_it_on() {
     }
     let traceparent = format!("00-0af7651916cd43dd8448eb211c80319c-{}-01", ids[2]);
     assert_eq!(value("traceparent"), Some(traceparent.as_str()));
+}
+
+/// A consumer of messages, whose future is made while the context of its message is attached. No span
+/// holds baggage, nor B3's debug flag, which is to be sent with all that follows (OpenTelemetry, *B3
+/// Requirements*).
+#[tokio::test]
+async fn a_future_sends_on_all_that_its_message_brought() {
+    let trace = TestProvider::new();
+    let propagator = CompositePropagator::new(vec![
+        Box::new(B3Propagator::single()),
+        Box::new(BaggagePropagator::new()),
+    ]);
+    let message = vec![
+        ("b3", "80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-d"),
+        ("baggage", "tenant=7"),
+    ];
+    let receiving = {
+        let _message = propagator.extract_from(&Context::new(), &message).attach();
+        let receive = async {
+            tokio::task::yield_now().await;
+            let mut sent: Vec<(String, String)> = Vec::new();
+            propagator.inject_into(&current_context(), &mut sent);
+            sent
+        };
+        receive.in_span(start_span!("process"))
+    };
+    let sent = receiving.await;
+
+    let process = trace.spans()[0].span_id();
+    let b3 = format!("80f198ee56343ba864fe8b2a57d3eff7-{process}-d");
+    let expected = [("b3", b3.as_str()), ("baggage", "tenant=7")];
+    assert_eq!(
+        sent,
+        expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+    );
 }

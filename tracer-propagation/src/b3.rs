@@ -20,7 +20,8 @@ use crate::sampling_state::SamplingState;
 /// - A debug trace (`d`, `x-b3-flags: 1`) is sampled, and is sent on as debug.
 /// - A caller that defers the decision gives an unsampled span context; the context remembers it
 ///   ([`SamplingState::Defer`]), and so what goes out under the caller's own span defers too.
-/// - A state alone (`b3: 0`) gives no parent; the context remembers it.
+/// - A state alone (`b3: 0`) gives no parent; the context remembers it, for a sampler that asks
+///   ([`SamplingState`]).
 /// - The parent's parent id is neither used nor sent.
 ///
 /// # Examples
