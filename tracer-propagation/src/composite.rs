@@ -88,7 +88,7 @@ impl CompositePropagator {
         extract: impl Fn(&dyn Propagator, &Context) -> Context,
     ) -> Context {
         let mut current = cx.clone();
-        let (mut found, mut found_baggage) = (false, false);
+        let (mut found, mut found_state, mut found_baggage) = (false, false, false);
         for propagator in self.propagators.iter() {
             let mut next = extract(propagator.as_ref(), &current);
             // A context derived from another shares its span. One that was found may be equal to
@@ -102,6 +102,10 @@ impl CompositePropagator {
                 next = Kept::settle(Parent::settle(next, &current), &current);
             } else {
                 found = changed && next.span().span_context().is_valid();
+                if found_state && !found {
+                    next = Parent::settle(next, &current);
+                }
+                found_state |= !Parent::is_same(&next, &current);
             }
             // Contexts share baggage as they share spans.
             if !std::ptr::eq(next.baggage(), current.baggage()) {

@@ -112,6 +112,11 @@ impl Parent {
         applies.then_some(self.state)
     }
 
+    /// Whether one context has what it has of this from the other. Contexts share their values.
+    pub(crate) fn is_same(one: &Context, other: &Context) -> bool {
+        one.get::<Self>().map(std::ptr::from_ref) == other.get::<Self>().map(std::ptr::from_ref)
+    }
+
     /// `next` with the state that `current` has: what a propagator that does not decide the trace
     /// found out about sampling must not change what the one that decided it said.
     pub(crate) fn settle(next: Context, current: &Context) -> Context {

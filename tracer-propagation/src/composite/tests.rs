@@ -143,6 +143,48 @@ fn the_first_one_also_decides_about_sampling() {
     }
 }
 
+/// What came last won, so that the header of a load balancer ended a debug trace.
+#[test]
+fn the_first_one_also_decides_if_none_names_a_span() {
+    let (b3, gcp) = (B3Propagator::single(), GcpPropagator::new());
+    let gcp_header = "000000000000000000000000000000ff/0;o=0";
+    let headers = [("b3", "d"), ("x-cloud-trace-context", gcp_header)];
+    let check = |propagators, headers: &[(&str, &str)], expected| {
+        let propagator = CompositePropagator::new(propagators);
+        let cx = propagator.extract_from(&Context::new(), &headers);
+        assert_eq!(
+            SamplingState::of(&cx),
+            expected,
+            "{propagator:?} {headers:?}"
+        );
+        // What an earlier message said counts no more.
+        let again = propagator.extract_from(&cx, &headers);
+        assert_eq!(
+            SamplingState::of(&again),
+            expected,
+            "{propagator:?} {headers:?}"
+        );
+    };
+    check(
+        vec![Box::new(b3), Box::new(gcp)],
+        &headers,
+        SamplingState::Debug,
+    );
+    check(
+        vec![Box::new(gcp), Box::new(b3)],
+        &headers,
+        SamplingState::Deny,
+    );
+    // Debug asks for whatever trace it meets.
+    let with_span = [headers[0], headers[1], ("traceparent", W3C)];
+    let w3c = Box::new(TraceContextPropagator::new());
+    check(
+        vec![Box::new(b3), Box::new(gcp), w3c],
+        &with_span,
+        SamplingState::Debug,
+    );
+}
+
 /// B3 decides and has no trace state. Of the one beside it, the members that `TraceState` refuses
 /// went out, and those alone.
 #[test]
