@@ -105,7 +105,7 @@ impl CompositePropagator {
                 if found_state && !found {
                     next = Parent::settle(next, &current);
                 }
-                found_state |= !Parent::is_same(&next, &current);
+                found_state = found_state || !found && !Parent::is_same(&next, &current);
             }
             // Contexts share baggage as they share spans.
             if !std::ptr::eq(next.baggage(), current.baggage()) {
