@@ -54,9 +54,8 @@ use crate::stats;
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct BaggagePropagator {
-    _private: (),
-}
+#[non_exhaustive]
+pub struct BaggagePropagator;
 
 impl BaggagePropagator {
     /// Makes the propagator; it has no settings.
@@ -70,7 +69,7 @@ impl BaggagePropagator {
     /// assert_eq!(propagator.fields().collect::<Vec<_>>(), ["baggage"]);
     /// ```
     pub const fn new() -> Self {
-        Self { _private: () }
+        Self
     }
 
     /// Reads the baggage; `None` if there is no valid member.

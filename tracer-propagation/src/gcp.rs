@@ -43,9 +43,8 @@ use crate::sampling_state::SamplingState;
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct GcpPropagator {
-    _private: (),
-}
+#[non_exhaustive]
+pub struct GcpPropagator;
 
 impl GcpPropagator {
     /// Makes the propagator; it has no settings.
@@ -59,7 +58,7 @@ impl GcpPropagator {
     /// assert_eq!(propagator.fields().collect::<Vec<_>>(), ["x-cloud-trace-context"]);
     /// ```
     pub const fn new() -> Self {
-        Self { _private: () }
+        Self
     }
 
     fn read(&self, carrier: &dyn Carrier) -> Option<Parent> {

@@ -48,9 +48,8 @@ use crate::sampling_state::SamplingState;
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct GrpcTraceBinPropagator {
-    _private: (),
-}
+#[non_exhaustive]
+pub struct GrpcTraceBinPropagator;
 
 impl GrpcTraceBinPropagator {
     /// Makes the propagator; it has no settings.
@@ -64,7 +63,7 @@ impl GrpcTraceBinPropagator {
     /// assert_eq!(propagator.fields().collect::<Vec<_>>(), ["grpc-trace-bin"]);
     /// ```
     pub const fn new() -> Self {
-        Self { _private: () }
+        Self
     }
 
     fn read(&self, carrier: &dyn Carrier) -> Option<Parent> {

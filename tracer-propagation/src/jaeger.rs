@@ -51,9 +51,8 @@ use crate::sampling_state::SamplingState;
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct JaegerPropagator {
-    _private: (),
-}
+#[non_exhaustive]
+pub struct JaegerPropagator;
 
 impl JaegerPropagator {
     /// Makes the propagator; it has no settings.
@@ -67,7 +66,7 @@ impl JaegerPropagator {
     /// assert_eq!(propagator.fields().collect::<Vec<_>>(), ["uber-trace-id"]);
     /// ```
     pub const fn new() -> Self {
-        Self { _private: () }
+        Self
     }
 
     fn read(&self, carrier: &dyn Carrier) -> Option<Parent> {

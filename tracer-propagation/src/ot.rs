@@ -50,9 +50,8 @@ use crate::sampling_state::SamplingState;
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct OtTracePropagator {
-    _private: (),
-}
+#[non_exhaustive]
+pub struct OtTracePropagator;
 
 impl OtTracePropagator {
     /// Makes the propagator; it has no settings.
@@ -66,7 +65,7 @@ impl OtTracePropagator {
     /// assert_eq!(propagator.fields().count(), 3);
     /// ```
     pub const fn new() -> Self {
-        Self { _private: () }
+        Self
     }
 
     fn read(&self, carrier: &dyn Carrier) -> Option<Parent> {

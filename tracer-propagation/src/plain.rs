@@ -48,9 +48,8 @@ use crate::sampling_state::SamplingState;
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct PlainPropagator {
-    _private: (),
-}
+#[non_exhaustive]
+pub struct PlainPropagator;
 
 impl PlainPropagator {
     /// Makes the propagator; it has no settings.
@@ -64,7 +63,7 @@ impl PlainPropagator {
     /// assert_eq!(propagator.fields().collect::<Vec<_>>(), ["x-trace-id", "x-span-id"]);
     /// ```
     pub const fn new() -> Self {
-        Self { _private: () }
+        Self
     }
 
     fn read(&self, carrier: &dyn Carrier) -> Option<Parent> {

@@ -50,9 +50,8 @@ use crate::tracestate::{self, Kept, List};
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct TraceContextPropagator {
-    _private: (),
-}
+#[non_exhaustive]
+pub struct TraceContextPropagator;
 
 impl TraceContextPropagator {
     /// Makes the propagator; it has no settings.
@@ -67,7 +66,7 @@ impl TraceContextPropagator {
     /// assert_eq!(propagator.fields().collect::<Vec<_>>(), ["traceparent", "tracestate"]);
     /// ```
     pub const fn new() -> Self {
-        Self { _private: () }
+        Self
     }
 }
 
