@@ -27,6 +27,8 @@ use std::ops::ControlFlow;
 
 use opentelemetry::propagation::{Extractor, Injector};
 
+use crate::limits::BAGGAGE_MEMBERS;
+
 pub use self::environment::Environment;
 
 /// A place that headers are read from. Names are matched without regard to case.
@@ -72,6 +74,43 @@ pub trait Carrier {
 
     /// Calls `visit` with each header name, in any order, until it breaks. A name may come twice.
     fn each_name<'a>(&'a self, visit: &mut dyn FnMut(&'a str) -> ControlFlow<()>);
+
+    /// Calls `visit` with each header whose name starts with `prefix`, until it breaks: for formats
+    /// that name headers after the keys of baggage.
+    ///
+    /// The default asks for the values of each name that it is shown, of one more name than there
+    /// may be members of baggage, because a carrier may show names and find no value of theirs. One
+    /// that searches for each name does it in one pass instead.
+    fn each_prefixed<'a>(
+        &'a self,
+        prefix: &str,
+        visit: &mut dyn FnMut(&'a str, &'a [u8]) -> ControlFlow<()>,
+    ) {
+        // A name that comes twice is shown twice, each time with all its values.
+        let mut seen: Vec<&str> = Vec::new();
+        self.each_name(&mut |name| {
+            let is_known = |seen: &&str| seen.eq_ignore_ascii_case(name);
+            if !starts_with(name, prefix) || seen.iter().any(is_known) {
+                return ControlFlow::Continue(());
+            }
+            if seen.len() > BAGGAGE_MEMBERS {
+                return ControlFlow::Break(());
+            }
+            seen.push(name);
+            let mut flow = ControlFlow::Continue(());
+            self.each_value(name, &mut |value| {
+                flow = visit(name, value);
+                flow
+            });
+            flow
+        });
+    }
+}
+
+/// Without regard to case.
+pub(crate) fn starts_with(name: &str, prefix: &str) -> bool {
+    let start = name.get(..prefix.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
 /// A reference to a carrier is one: that makes a `&dyn Carrier` of a slice.
@@ -82,6 +121,14 @@ impl<C: Carrier + ?Sized> Carrier for &C {
 
     fn each_name<'a>(&'a self, visit: &mut dyn FnMut(&'a str) -> ControlFlow<()>) {
         (**self).each_name(visit);
+    }
+
+    fn each_prefixed<'a>(
+        &'a self,
+        prefix: &str,
+        visit: &mut dyn FnMut(&'a str, &'a [u8]) -> ControlFlow<()>,
+    ) {
+        (**self).each_prefixed(prefix, visit);
     }
 }
 

@@ -1,14 +1,13 @@
 //! Baggage in headers of its own, one a member: `uberctx-*`, `ot-baggage-*`, `x-baggage-*`.
 
 use std::borrow::Cow;
-use std::ops::ControlFlow;
 
 use opentelemetry::baggage::Baggage;
 
 use crate::baggage::decode::{Reader, Values};
 use crate::baggage::encode;
 use crate::carrier::{Carrier, CarrierMut};
-use crate::limits::{BAGGAGE_BYTES, BAGGAGE_MEMBERS};
+use crate::limits::BAGGAGE_BYTES;
 use crate::ows::trim;
 use crate::stats;
 
@@ -25,9 +24,6 @@ impl Prefixed {
     /// Reads the baggage of a message; `None` if there is no valid member.
     ///
     /// Keys become lowercase, and values are percent-decoded.
-    ///
-    /// No more names are asked for than there may be members, so a carrier that searches its names
-    /// for each value is searched at most 64 times: an `Extractor` may show a name and no value.
     pub(crate) fn read(&self, carrier: &dyn Carrier) -> Option<Baggage> {
         let mut reader = Reader::new();
         let mut dropped = 0;
@@ -36,26 +32,9 @@ impl Prefixed {
                 reader.extend_list(value, self.values, &mut |_| dropped += 1)
             });
         }
-        // A name that comes twice is shown twice, each time with all its values.
-        let mut seen: Vec<&str> = Vec::new();
-        carrier.each_name(&mut |name| {
-            let Some(key) = strip_prefix(name, self.prefix) else {
-                return ControlFlow::Continue(());
-            };
-            if seen.iter().any(|seen| seen.eq_ignore_ascii_case(name)) {
-                return ControlFlow::Continue(());
-            }
-            if seen.len() == BAGGAGE_MEMBERS {
-                dropped += 1;
-                return ControlFlow::Break(());
-            }
-            seen.push(name);
-            let mut flow = ControlFlow::Continue(());
-            carrier.each_value(name, &mut |value| {
-                flow = reader.insert(key, trim(value), self.values, &mut |_| dropped += 1);
-                flow
-            });
-            flow
+        carrier.each_prefixed(self.prefix, &mut |name, value| {
+            let key = name.get(self.prefix.len()..).unwrap_or_default();
+            reader.insert(key, trim(value), self.values, &mut |_| dropped += 1)
         });
         if dropped > 0 {
             stats::add(&stats::BAGGAGE_MEMBERS_DROPPED, dropped);
@@ -98,11 +77,6 @@ impl Prefixed {
             stats::add(&stats::BAGGAGE_MEMBERS_DROPPED, dropped);
         }
     }
-}
-
-fn strip_prefix<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
-    let (start, key) = name.split_at_checked(prefix.len())?;
-    start.eq_ignore_ascii_case(prefix).then_some(key)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
-use crate::carrier::{Carrier, CarrierMut};
+use crate::carrier::{Carrier, CarrierMut, starts_with};
 
 /// Order is kept and names may repeat. What a client library has is read as `&[(&str, &[u8])]`.
 impl<K: AsRef<str>, V: AsRef<[u8]>> Carrier for [(K, V)] {
@@ -22,6 +22,19 @@ impl<K: AsRef<str>, V: AsRef<[u8]>> Carrier for [(K, V)] {
             }
         }
     }
+
+    fn each_prefixed<'a>(
+        &'a self,
+        prefix: &str,
+        visit: &mut dyn FnMut(&'a str, &'a [u8]) -> ControlFlow<()>,
+    ) {
+        for (key, value) in self {
+            let key = key.as_ref();
+            if starts_with(key, prefix) && visit(key, value.as_ref()).is_break() {
+                return;
+            }
+        }
+    }
 }
 
 /// As the slice of it.
@@ -32,6 +45,14 @@ impl<K: AsRef<str>, V: AsRef<[u8]>> Carrier for Vec<(K, V)> {
 
     fn each_name<'a>(&'a self, visit: &mut dyn FnMut(&'a str) -> ControlFlow<()>) {
         self.as_slice().each_name(visit);
+    }
+
+    fn each_prefixed<'a>(
+        &'a self,
+        prefix: &str,
+        visit: &mut dyn FnMut(&'a str, &'a [u8]) -> ControlFlow<()>,
+    ) {
+        self.as_slice().each_prefixed(prefix, visit);
     }
 }
 
@@ -53,10 +74,35 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use opentelemetry::Context;
+    use opentelemetry::baggage::BaggageExt;
     use opentelemetry::trace::TraceContextExt;
 
-    use crate::{CompositePropagator, Propagator};
+    use crate::{CompositePropagator, JaegerPropagator, Propagator};
+
+    /// A name that counts how often it is read.
+    struct Name<'c>(String, &'c Cell<usize>);
+
+    impl AsRef<str> for Name<'_> {
+        fn as_ref(&self) -> &str {
+            self.1.set(self.1.get() + 1);
+            &self.0
+        }
+    }
+
+    #[test]
+    fn baggage_in_headers_of_its_own_is_found_in_one_pass() {
+        let reads = Cell::new(0);
+        let named = |n| (Name(format!("UberCtx-{n}"), &reads), b"1");
+        let others = (0..10_000).map(|_| (Name("a".to_owned(), &reads), b"1"));
+        let headers: Vec<_> = others.chain((0..64).map(named)).collect();
+        let cx = JaegerPropagator::new().extract_from(&Context::new(), &headers);
+        assert_eq!(cx.baggage().len(), 64);
+        // One for `uber-trace-id`, one for `jaeger-baggage`, and this one.
+        assert_eq!(reads.get(), 3 * headers.len());
+    }
 
     const PARENT: &[u8] = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
