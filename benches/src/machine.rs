@@ -53,7 +53,8 @@ pub fn tell() {
 }
 
 fn locked<'a>(lock: &'a str, package: &str) -> &'a str {
-    let entry = lock.split_once(&format!("name = \"{package}\"\nversion = \""));
+    // Of several versions the last one is the newest, and the one that is measured.
+    let entry = lock.rsplit_once(&format!("name = \"{package}\"\nversion = \""));
     let version = entry.and_then(|(_, rest)| rest.split_once('"'));
     version.map_or("unknown", |(version, _)| version)
 }
