@@ -80,13 +80,9 @@ fn prefixed<'a>(
             None => offer(None, b""),
         }
     }
-    // Each name where it first comes, with all its values.
-    let mut seen: Vec<String> = Vec::new();
-    for (name, _) in headers {
-        let lower = name.to_ascii_lowercase();
-        if lower.starts_with(prefix) && !seen.contains(&lower) {
-            all(headers, name).for_each(|value| offer(Some(&lower[prefix.len()..]), value));
-            seen.push(lower);
+    for (name, value) in headers {
+        if let Some(key) = name.to_ascii_lowercase().strip_prefix(prefix) {
+            offer(Some(key), value);
         }
     }
     budget.members

@@ -106,4 +106,13 @@ impl Carrier for Counted<'_> {
         self.looks.set(self.looks.get() + self.headers.len());
         self.headers.each_name(visit);
     }
+
+    fn each_prefixed<'a>(
+        &'a self,
+        prefix: &str,
+        visit: &mut dyn FnMut(&'a str, &'a [u8]) -> ControlFlow<()>,
+    ) {
+        self.looks.set(self.looks.get() + self.headers.len());
+        self.headers.each_prefixed(prefix, visit);
+    }
 }

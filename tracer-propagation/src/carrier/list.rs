@@ -104,6 +104,18 @@ mod tests {
         assert_eq!(reads.get(), 3 * headers.len());
     }
 
+    /// Not name by name: of more than 64 headers the first count.
+    #[test]
+    fn baggage_in_headers_of_its_own_is_read_in_order() {
+        let repeated = (3..=100).map(|n| ("uberctx-a", n.to_string()));
+        let first = [("uberctx-a", "1".to_owned()), ("uberctx-b", "2".to_owned())];
+        let headers: Vec<_> = first.into_iter().chain(repeated).collect();
+        let cx = JaegerPropagator::new().extract_from(&Context::new(), &headers);
+        let value = |key| cx.baggage().get(key).map(|value| value.to_string());
+        assert_eq!(value("a").as_deref(), Some("64"));
+        assert_eq!(value("b").as_deref(), Some("2"));
+    }
+
     const PARENT: &[u8] = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
