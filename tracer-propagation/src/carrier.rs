@@ -75,9 +75,9 @@ pub trait Carrier {
     /// Calls `visit` with each header name, in any order, until it breaks. A name may come twice.
     fn each_name<'a>(&'a self, visit: &mut dyn FnMut(&'a str) -> ControlFlow<()>);
 
-    /// Calls `visit` with each header whose name starts with `prefix`, in any order of the names but
-    /// that of the values of each, until it breaks: for formats that name headers after the keys of
-    /// baggage.
+    /// Calls `visit` with each header whose name starts with `prefix`, until it breaks: for formats
+    /// that name headers after the keys of baggage. Names come in any order, the values of one in
+    /// theirs.
     ///
     /// The default asks for the values of each name that it is shown, of one more name than there
     /// may be members of baggage, because a carrier may show names and find no value of theirs. One
