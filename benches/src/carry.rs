@@ -117,7 +117,8 @@ impl Carry {
     }
 
     /// Does only what the types of `http` and of the API take for the same result, with the ids and
-    /// members at hand: nothing is parsed, checked or written. False for work that has no such part.
+    /// members at hand: nothing is parsed, and nothing checked but what those types check. False for work that
+    /// has no such part.
     fn least(self, operations: usize) -> bool {
         let has_state = match self {
             Self::Inject | Self::Extract => true,

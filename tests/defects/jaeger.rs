@@ -14,7 +14,7 @@ use opentelemetry_jaeger_propagator::Propagator;
 use tracer_propagation::{JaegerPropagator as Ours, TraceContextPropagator};
 
 use crate::version_0_32::Version032;
-use crate::{Headers, extract, inject, one_hop, remote};
+use crate::{extract, extract_beside, inject, one_hop, remote};
 
 const HEADER: &str = "uber-trace-id";
 const IDS: &str = "80f198ee56343ba864fe8b2a57d3eff7:e457b5a2e4d86bd1";
@@ -40,8 +40,7 @@ fn ids_of_zero_leave_the_span_that_is_there() {
     ] {
         let known = remote(1, "");
         let read = |propagator: &dyn TextMapPropagator| {
-            let headers = Headers(vec![(HEADER, value)]);
-            let context = propagator.extract_with_context(&known, &headers);
+            let context = extract_beside(&known, propagator, &[(HEADER, value)]);
             context.span().span_context().clone()
         };
         assert_eq!(read(&Ours::default()), *known.span().span_context());

@@ -129,7 +129,16 @@ fn extract(
     propagator: &dyn TextMapPropagator,
     headers: &[(&'static str, &'static str)],
 ) -> Context {
-    propagator.extract_with_context(&Context::new(), &Headers(headers.to_vec()))
+    extract_beside(&Context::new(), propagator, headers)
+}
+
+/// The same into a context that has something already.
+fn extract_beside(
+    known: &Context,
+    propagator: &dyn TextMapPropagator,
+    headers: &[(&'static str, &'static str)],
+) -> Context {
+    propagator.extract_with_context(known, &Headers(headers.to_vec()))
 }
 
 fn inject(propagator: &dyn TextMapPropagator, context: &Context) -> HashMap<String, String> {

@@ -8,7 +8,7 @@ use opentelemetry::{
 use opentelemetry_aws::trace::XrayPropagator as Stock;
 use tracer_propagation::{TraceContextPropagator, XrayPropagator as Ours};
 
-use crate::{Headers, extract, inject, one_hop, remote};
+use crate::{extract, extract_beside, inject, one_hop, remote};
 
 const HEADER: &str = "x-amzn-trace-id";
 const IDS: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8";
@@ -28,8 +28,7 @@ fn a_header_without_a_parent_leaves_the_span_that_is_there() {
     for value in [root, malformed] {
         let known = remote(1, "");
         let read = |propagator: &dyn TextMapPropagator| {
-            let headers = Headers(vec![(HEADER, value)]);
-            let context = propagator.extract_with_context(&known, &headers);
+            let context = extract_beside(&known, propagator, &[(HEADER, value)]);
             context.span().span_context().clone()
         };
         assert_eq!(read(&Ours::default()), *known.span().span_context());
