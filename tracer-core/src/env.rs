@@ -29,7 +29,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::foreign::isolated;
+use crate::diagnostics::report;
 
 /// One day; longer times are taken for mistakes.
 const MAX_MILLIS: u64 = 24 * 60 * 60 * 1000;
@@ -145,9 +145,8 @@ impl Env {
             reason: reason.to_string(),
         };
         if !self.diagnostics.contains(&diagnostic) {
-            // A subscriber that panics costs the line.
-            isolated(|| tracing::warn!(target: "tracer_core", "{diagnostic}"));
-            self.diagnostics.push(diagnostic);
+            self.diagnostics.push(diagnostic.clone());
+            report(move || tracing::warn!(target: "tracer_core", "{diagnostic}"));
         }
     }
 

@@ -121,6 +121,7 @@
 //! | `exporter.rs` | [`SpanExporter`]: where batches go, and how an export may end |
 //! | `processor.rs` | [`SpanProcessor`]: code of the application that sees every span |
 //! | `foreign.rs` | calls of samplers, processors and exporters, whose panics go no further |
+//! | [`diagnostics`] | messages of the SDK about itself |
 //! | `fork.rs` | what a forked child makes anew |
 //! | [`live`] | the running spans, and the last ended ones by name and latency |
 //! | `metrics/` | what the provider tells of itself to a meter |
@@ -161,6 +162,7 @@ mod span;
 mod processor;
 
 pub mod cost;
+pub mod diagnostics;
 pub mod env;
 mod exporter;
 pub mod live;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tracer_core::{ShutdownError, Stats, TracerProvider, env::Diagnostic};
+use tracer_core::{ShutdownError, Stats, TracerProvider, diagnostics::report, env::Diagnostic};
 use tracer_propagation::CompositePropagator;
 
 use crate::error::Error;
@@ -68,7 +68,7 @@ impl Guard {
     }
 
     /// What was wrong with the environment: each entry was also a warning of `tracing` with the
-    /// target `tracer_core`, which is lost if no subscriber was there yet.
+    /// target `tracer_core`, logged once a subscriber is installed.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }
@@ -83,7 +83,9 @@ impl Drop for Guard {
     fn drop(&mut self) {
         // An earlier shutdown already said how it went.
         if let Err(ShutdownError::Flush(reason)) = self.provider.shutdown(self.timeout) {
-            tracing::warn!(target: "tracer_export", %reason, "spans were left when tracing ended");
+            report(move || {
+                tracing::warn!(target: "tracer_export", %reason, "spans were left when tracing ended");
+            });
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::foreign::isolated;
+use crate::diagnostics::report;
 
 /// How often a lasting loss is told again.
 const REMINDER: Duration = Duration::from_secs(60);
@@ -48,10 +48,9 @@ impl Outage {
 }
 
 impl Notice {
-    /// Writes the notice to the application's diagnostics. A subscriber that panics costs the
-    /// line.
+    /// Logs the notice.
     pub(crate) fn tell(self, place: &'static str, reason: &'static str) {
-        isolated(|| match self {
+        report(move || match self {
             Self::Began { spans } => {
                 tracing::warn!(target: "tracer_core", place, reason, spans, "losing spans");
             }

@@ -16,6 +16,7 @@ use super::{
     state::{BatchLimits, Forming, Pace},
 };
 use crate::{
+    diagnostics,
     provider::{Engine, Shared},
     ring::byte_ring::Consumer,
     sync::Ordering,
@@ -108,6 +109,7 @@ impl Worker {
             self.shared.clock.follow(SystemTime::now);
             self.tell_losses(now);
             self.shared.limits.tell(false);
+            diagnostics::deliver_pending();
         }
         self.engine.registry.take_new(&mut self.consumers);
         let fullest = self

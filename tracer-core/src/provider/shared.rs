@@ -15,6 +15,7 @@ use opentelemetry_sdk::{
 use super::{Engine, scope_table::ScopeTable, scopes::Scopes};
 use crate::{
     clock::Clock,
+    diagnostics::{self, report},
     error::{ConfigError, FlushError, ShutdownError},
     exporter::SpanExporter,
     foreign::isolated,
@@ -196,6 +197,7 @@ impl Shared {
     }
 
     pub(crate) fn flush(self: &Arc<Self>, timeout: Duration) -> Result<(), FlushError> {
+        diagnostics::deliver_pending();
         if self.disabled {
             return Ok(());
         }
@@ -216,6 +218,7 @@ impl Shared {
     }
 
     pub(crate) fn shutdown(self: &Arc<Self>, timeout: Duration) -> Result<(), ShutdownError> {
+        diagnostics::deliver_pending();
         if self.disabled {
             return Ok(());
         }
@@ -238,6 +241,7 @@ impl Shared {
         // Whatever still hangs is given up now, so that every span is accounted for.
         engine.seal();
         let closed = exported.and(processors.wait());
+        diagnostics::deliver_pending();
         closed.map_err(ShutdownError::Flush)
     }
 
@@ -348,9 +352,9 @@ impl Shared {
     }
 }
 
-/// A subscriber that panics costs the line.
 fn tell_given_up(error: &ConfigError) {
-    isolated(|| {
+    let error = error.to_string();
+    report(move || {
         tracing::warn!(target: "tracer_core", %error, "no spans from this forked process");
     });
 }

@@ -23,9 +23,9 @@ use opentelemetry_sdk::{
 use super::to_sdk;
 use crate::{
     clock::{Anchor, unix_nanos},
+    diagnostics::report,
     error::{ConfigError, FlushError, ShutdownError},
     exporter::SpanExporter,
-    foreign::isolated,
     local,
     pipeline::BatchConfig,
     provider::{Shared, TracerProvider, TracerProviderBuilder},
@@ -143,8 +143,10 @@ impl RingProcessor {
             plan.resource(resource)
                 .build()
                 .inspect_err(|error| {
-                    // A subscriber that panics costs the line.
-                    isolated(|| tracing::error!(target: "tracer_core", %error, "spans go nowhere"));
+                    let error = error.to_string();
+                    report(move || {
+                        tracing::error!(target: "tracer_core", %error, "spans go nowhere");
+                    });
                 })
                 .ok()
         };

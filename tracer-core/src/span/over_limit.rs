@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::limits::SpanLimits;
-use crate::{foreign::isolated, stats::OverLimit};
+use crate::{diagnostics::report, stats::OverLimit};
 
 /// What a limit can keep out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,11 +135,9 @@ impl From<SpanLimits> for Limits {
     }
 }
 
-/// A subscriber that panics costs the line.
 fn tell(kind: Kind, count: u64, first: bool) {
     let kind = kind.name();
-    // A subscriber that panics costs the line.
-    isolated(|| {
+    report(move || {
         if first {
             tracing::warn!(
                 target: "tracer_core", kind, count,

@@ -1,0 +1,70 @@
+//! Messages of the SDK about itself reach a subscriber that is installed after tracing is set up.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail"
+)]
+
+#[path = "support/log.rs"]
+mod log;
+
+use std::time::Duration;
+
+use log::Log;
+use tracer_core::{TracerProvider, diagnostics::report, env::Env};
+use tracing::subscriber::with_default;
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// One test, because the messages that wait belong to the whole process.
+#[test]
+fn messages_wait_for_a_subscriber_and_are_logged_once() {
+    let mut env =
+        Env::new(|name| (name == "OTEL_BSP_SCHEDULE_DELAY").then(|| "5 seconds".to_owned()));
+    let provider = TracerProvider::builder()
+        .env(&mut env)
+        .build()
+        .expect("provider");
+    assert_eq!(env.diagnostics().len(), 1);
+    let log = Log::default();
+    with_default(log.clone(), || provider.force_flush(TIMEOUT)).expect("flush");
+    let lines = log.containing("OTEL_BSP_SCHEDULE_DELAY: is not a number of milliseconds");
+    assert_eq!(lines.len(), 1, "{log:?}");
+    assert_eq!(lines[0].level, tracing::Level::WARN);
+
+    with_default(log.clone(), || provider.force_flush(TIMEOUT)).expect("flush");
+    assert_eq!(log.lines().len(), 1, "a message is delivered once");
+
+    for number in 0..100 {
+        report(move || tracing::warn!(target: "tracer_core", number, "kept"));
+    }
+    let log = Log::default();
+    with_default(log.clone(), || provider.shutdown(TIMEOUT)).expect("shutdown");
+    let lines = log.containing("kept");
+    let numbers: Vec<_> = lines
+        .iter()
+        .filter_map(|line| line.fields.get("number"))
+        .collect();
+    assert_eq!(numbers.len(), 64, "{numbers:?}");
+    assert!(
+        numbers
+            .iter()
+            .map(|number| number.parse())
+            .eq((0..64).map(Ok))
+    );
+    let further = log.containing("further messages");
+    assert_eq!(further[0].fields["dropped"], "36");
+
+    let log = Log::default();
+    with_default(log.clone(), || {
+        report(|| tracing::warn!(target: "tracer_core", "heard"));
+    });
+    let later = Log::default();
+    with_default(later.clone(), || {
+        // A provider that is shut down delivers what waits, too.
+        provider.shutdown(TIMEOUT).expect_err("shut down before");
+    });
+    assert_eq!(log.containing("heard").len(), 1);
+    assert_eq!(later.lines().len(), 0, "{later:?}");
+}
