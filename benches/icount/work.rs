@@ -5,16 +5,14 @@ use opentelemetry::{
     trace::{Span as _, Tracer as _, TracerProvider as _},
 };
 use tracer_benches::{Carry, Case, Sink, TIMEOUT, Target, encode, hostile, system};
-use tracer_core::{BatchConfig, TracerProvider};
+use tracer_core::TracerProvider;
 use tracer_export::OtlpEncoder;
 
-/// Few enough that the ring is never half full: there the caller would wake the worker, once.
+/// Few enough that a ring takes one more segment at most.
 const OPERATIONS: usize = 200;
 const ATTRIBUTES_PER_SPAN: usize = 5;
 /// Many, because the worker's rounds depend on the time.
 const PIPELINE_SPANS: usize = 20_000;
-/// So large that the worker finds it nearly empty and looks rarely.
-const PIPELINE_RING_BYTES: usize = 512 << 20;
 
 /// The function that callgrind looks into, where the calling thread counts.
 pub const TOGGLE: &str = "*::work::counted*";
@@ -139,7 +137,6 @@ fn attributes(per_span: usize) {
 fn pipeline(spans: usize) {
     let provider = TracerProvider::builder()
         .exporter(Sink::default())
-        .batch_config(BatchConfig::default().ring_bytes(PIPELINE_RING_BYTES))
         .build()
         .expect("provider");
     let tracer = provider.tracer("bench");

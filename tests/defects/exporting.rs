@@ -136,7 +136,7 @@ fn spans_that_no_queue_had_room_for_are_told() {
     let provider = tracer_core::TracerProvider::builder()
         .batch_config(
             BatchConfig::default()
-                .ring_bytes(4096)
+                .max_ring_bytes(4096)
                 .max_queue_size(1)
                 .max_export_batch_size(1),
         )

@@ -179,7 +179,7 @@ fn check_ledger(stats: &Stats, spans: u64) {
             + exporter.failed_total()
             + exporter.queue_full
             + stats.dropped.queue_full
-            + stats.dropped.byte_budget
+            + stats.dropped.span_too_large
             + stats.dropped.already_shutdown,
         "{stats:?}"
     );

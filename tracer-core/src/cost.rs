@@ -43,9 +43,12 @@
 //! # What is not warm
 //! - A span that finds the thread's pool empty allocates its box and buffer, together some 740
 //!   bytes, and a list with its first attribute; one that is not sampled, 64 bytes.
-//! - The first span of a thread registers its ring with the provider: about 20 us.
-//! - The first lap of a ring takes a page fault for every 4 KiB, as memory is only taken when it is
-//!   used: each 51st of the first 6,500 root spans of a thread takes some 1.5 us longer.
+//! - The first span of a thread takes a ring: that of a thread that has ended, or a new one.
+//! - Memory of a ring that no span has reached before takes a page fault for every 4 KiB: each 51st
+//!   root span of a first lap takes some 1.5 us longer. A lap is 16 KiB, in a ring that has grown
+//!   64 KiB.
+//! - A ring whose spans are not read in time takes another 64 KiB, from a queue without a lock or
+//!   from the operating system, and wakes the worker: one span of some hundred in a burst.
 //! - A span whose record outgrows the 512 bytes that its buffer begins with grows it by doubling;
 //!   up to 128 KiB of such buffers stay with the thread for later spans.
 //! - A span that ends on another thread than it started on leaves its buffer there. Where spans
@@ -71,5 +74,7 @@
 //!
 //! # Memory
 //! A provider that idles takes 1.4 MB with its worker and an exporter's thread. Each thread that
-//! makes spans adds 7 KB at first, and its ring once that has been filled once: 512 KiB, or what
-//! [`BatchConfig::ring_bytes`](crate::BatchConfig::ring_bytes) says.
+//! makes spans adds 7 KB at first and up to 16 KiB for its ring, 64 KiB once it has made a burst.
+//! A burst takes what its spans take, up to
+//! [`BatchConfig::max_ring_bytes`](crate::BatchConfig::max_ring_bytes) for all threads, and gives
+//! it back within two seconds after it.

@@ -113,6 +113,17 @@ impl Env {
 
     /// A count of at least `least`.
     pub fn count(&mut self, variable: &'static str, least: u32, default: u32) -> u32 {
+        self.count_if_set(variable, least, default)
+            .unwrap_or(default)
+    }
+
+    /// The same, `None` where the default applies.
+    pub(crate) fn count_if_set(
+        &mut self,
+        variable: &'static str,
+        least: u32,
+        default: u32,
+    ) -> Option<u32> {
         self.parse(variable, |value| match value.parse() {
             Ok(count) if count >= least => Ok(count),
             _ => Err(format!(
@@ -120,7 +131,6 @@ impl Env {
                 u32::MAX
             )),
         })
-        .unwrap_or(default)
     }
 
     /// A time in milliseconds of at least `least`, at most one day.

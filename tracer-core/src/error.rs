@@ -29,14 +29,6 @@ pub enum ConfigError {
     /// The operating system takes no handler for forks.
     #[error("forks cannot be noticed")]
     Fork(#[source] io::Error),
-    /// A number is beyond what can work.
-    #[error("{field} is above {max}")]
-    TooLarge {
-        /// The setter's name.
-        field: &'static str,
-        /// The largest value.
-        max: usize,
-    },
     /// The operating system gave no thread or no runtime.
     #[error("no thread for the worker")]
     Spawn(#[source] io::Error),

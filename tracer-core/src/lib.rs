@@ -60,9 +60,9 @@
 //!
 //! # Guarantees
 //! - The caller's path (start, attribute, event, end) takes no lock, makes no system call, wakes no
-//!   thread before a ring is half full, and allocates nothing (a parent's `tracestate` apart, which
-//!   the API keeps as strings), once the thread has made its first spans. The very first registers
-//!   the thread's ring, which takes some 20 us.
+//!   thread, and allocates nothing (a parent's `tracestate` apart, which the API keeps as strings),
+//!   once the thread has made its first spans. Only a ring that grows, because its spans are not
+//!   read in time, takes memory and wakes the worker.
 //! - Every ended span is exported, or counted with the reason: [`Stats`] is an exact ledger, also
 //!   after a shutdown that ran into its deadline.
 //! - A span that ended before [`force_flush`](TracerProvider::force_flush) or
@@ -72,9 +72,12 @@
 //!   the worker, another exporter, or the caller. While all exporters are slow, every thread has its
 //!   share of what they take. Samplers and processors run on the caller's thread: one that panics is
 //!   counted and goes no further, one that takes its time takes the caller's.
-//! - Memory is bounded: for each thread a ring ([`BatchConfig::ring_bytes`]), 128 KiB of spare
-//!   buffers and 8 KiB of spare contexts, for each exporter a queue in spans and bytes
-//!   ([`BatchConfig::max_queue_bytes`]), 1024 instrumentation scopes, and one batch being formed.
+//! - A burst of some 200,000 spans with two attributes is held in memory by default, however slow
+//!   the exporter, and sent.
+//! - Memory is bounded: for all threads together the rings ([`BatchConfig::max_ring_bytes`]), for
+//!   each thread 128 KiB of spare buffers and 8 KiB of spare contexts, for each exporter a queue in
+//!   spans and bytes ([`BatchConfig::max_queue_bytes`]), 1024 instrumentation scopes, and one batch
+//!   being formed.
 //! - A forked child traces on through the same provider: with ids, rings, threads and a ledger of
 //!   its own, and with exporters that follow it ([`SpanExporter::fork`]). Spans that started in the
 //!   parent stay the parent's; one that ends in the child is counted there as
@@ -125,7 +128,7 @@
 //! | `fork.rs` | what a forked child makes anew |
 //! | [`live`] | the running spans, and the last ended ones by name and latency |
 //! | `metrics/` | what the provider tells of itself to a meter |
-//! | `ring/` | the byte ring and the registry of all threads' rings |
+//! | `ring/` | the byte ring, the memory it grows into, and the registry of all threads' rings |
 //! | `pipeline/` | worker, batches, lanes, flush and shutdown |
 //! | `stats.rs`, `error.rs` | the ledger; what can fail |
 //! | `sync` | atomics, locks and threads, or those of the model checkers |

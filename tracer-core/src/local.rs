@@ -1,8 +1,8 @@
 //! What one thread keeps: for each provider a ring and spare recordings.
 //!
 //! The only way a span touches other threads is the release store of its ring. If the thread is
-//! being torn down and its locals are gone, the provider's shared ring under a lock takes over, so
-//! such a span is delivered or counted like any other.
+//! being torn down and its locals are gone, or no ring is left for it, the provider's shared ring
+//! under a lock takes over, so such a span is delivered or counted like any other.
 
 use std::{
     cell::RefCell,
@@ -16,7 +16,11 @@ use crate::{
     foreign::isolated,
     fork,
     provider::{Engine, Shared},
-    ring::byte_ring::{Counters, Producer, PushError, Pushed},
+    ring::{
+        byte_ring::{Producer, Pushed},
+        counters::Counters,
+        segment::PushError,
+    },
     span::{
         record::{HEAD_BYTES, Head, len_u32},
         recording::Recording,
@@ -212,8 +216,8 @@ impl Local {
         }
     }
 
-    /// The way out to a provider. Registers a ring with the thread's first span, unless the
-    /// provider is closed: nobody would read it.
+    /// The way out to a provider. Takes a ring with the thread's first span, unless the provider is
+    /// closed, when nothing would read it, or no ring is left.
     #[inline]
     fn outlet(&mut self, shared: &Arc<Shared>) -> Option<&mut Outlet> {
         if !matches!(self.slots.first(), Some(slot) if Arc::ptr_eq(&slot.shared, shared)) {
@@ -245,7 +249,7 @@ impl Local {
         self.renew();
         let slot = Slot {
             shared: Arc::clone(shared),
-            outlet: Outlet::new(shared, SPARE_BYTES),
+            outlet: Outlet::new(shared)?,
         };
         self.slots.insert(0, slot);
         Some(())
@@ -254,21 +258,54 @@ impl Local {
 
 impl Drop for Local {
     fn drop(&mut self) {
-        drop_guarded(mem::take(&mut self.slots));
+        let slots = mem::take(&mut self.slots);
+        let left = slots.into_iter().map(|slot| {
+            slot.outlet.give_back();
+            slot.shared
+        });
+        let left: Vec<_> = left.collect();
+        drop_guarded(left);
     }
 }
 
 impl Outlet {
-    /// Registers a ring. At most `max_spare_bytes` of buffers are kept for later spans.
-    pub(crate) fn new(shared: &Arc<Shared>, max_spare_bytes: usize) -> Self {
+    /// The way out of a thread that has none yet; `None` if no ring is left.
+    fn new(shared: &Arc<Shared>) -> Option<Self> {
         let engine = shared.running_engine();
+        let producer = engine.registry.producer()?;
+        Some(Self::of(&engine, producer, SPARE_BYTES))
+    }
+
+    /// The one that threads without a ring of their own share; `None` if there is no memory for it.
+    pub(crate) fn shared(shared: &Arc<Shared>) -> Option<Self> {
+        let engine = shared.running_engine();
+        let producer = engine.registry.producer_beyond_budget()?;
+        // No spare recordings: each holds the provider, so none would ever be freed.
+        Some(Self::of(&engine, producer, 0))
+    }
+
+    fn of(engine: &Arc<Engine>, producer: Producer, max_spare_bytes: usize) -> Self {
         Self {
-            producer: engine.registry.register(shared.batch.ring_bytes),
-            engine: Arc::downgrade(&engine),
+            engine: Arc::downgrade(engine),
+            producer,
             spare: Vec::new(),
             spare_bytes: 0,
             max_spare_bytes,
         }
+    }
+
+    /// Leaves the ring, and what is in it, to the next thread that needs one.
+    fn give_back(self) {
+        let Self {
+            engine,
+            producer,
+            spare,
+            ..
+        } = self;
+        if let Some(engine) = engine.upgrade() {
+            engine.registry.give_back(producer);
+        }
+        drop_guarded(spare);
     }
 
     pub(crate) fn count_birth(&mut self, birth: usize) {
@@ -343,8 +380,11 @@ impl Outlet {
 fn count(pushed: Result<Pushed, PushError>, producer: &Producer, engine: &Weak<Engine>) {
     match pushed {
         Ok(Pushed::Quiet) => {}
-        Ok(Pushed::HalfFull) => wake(engine),
-        Err(PushError::Full) => Counters::bump(&producer.counters().full),
+        Ok(Pushed::Grew) => wake(engine),
+        Err(PushError::Full) => {
+            Counters::bump(&producer.counters().full);
+            wake(engine);
+        }
         Err(PushError::TooLarge) => Counters::bump(&producer.counters().oversized),
     }
 }

@@ -32,8 +32,11 @@ pub struct Stats {
     pub id_failures: u64,
     /// What the limits of spans kept out. The spans themselves say what they lost.
     pub over_limit: OverLimit,
-    /// Rings in use, one for each thread that ended or started a span.
+    /// Rings, one for each thread that ended or started a span. A thread that ends leaves its ring
+    /// to the next one; rings that no thread needs are dropped within two seconds.
     pub rings: u64,
+    /// Bytes of all rings, and of the memory that is kept ready for them.
+    pub ring_bytes: u64,
     /// What each exporter did, in the order in which they were added.
     pub exporters: Vec<ExporterStats>,
 }
@@ -42,10 +45,11 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dropped {
-    /// The thread's ring had no room.
+    /// The rings of all threads together held as much as they may
+    /// ([`BatchConfig::max_ring_bytes`](crate::BatchConfig::max_ring_bytes)).
     pub queue_full: u64,
-    /// The span alone was larger than a ring.
-    pub byte_budget: u64,
+    /// The span alone was larger than all rings together may be.
+    pub span_too_large: u64,
     /// A processor, or whoever held the span, asked for it
     /// ([`Span::discard`](crate::Span::discard)).
     pub discarded: u64,
@@ -78,12 +82,12 @@ impl Dropped {
     pub fn total(&self) -> u64 {
         let Self {
             queue_full,
-            byte_budget,
+            span_too_large,
             discarded,
             already_shutdown,
             forked,
         } = self;
-        queue_full + byte_budget + discarded + already_shutdown + forked
+        queue_full + span_too_large + discarded + already_shutdown + forked
     }
 }
 

@@ -4,16 +4,19 @@
 mod lock;
 #[cfg(any(tracer_loom, tracer_shuttle))]
 pub(crate) mod model;
+mod queue;
 
-pub(crate) use self::lock::{Condvar, Mutex};
-
-#[cfg(any(tracer_loom, tracer_shuttle))]
-pub(crate) use self::model::{
-    Arc, AtomicBool, AtomicU64, Ordering, UnsafeCell, thread, thread_local,
+pub(crate) use self::{
+    lock::{Condvar, Mutex, MutexGuard},
+    queue::Queue,
 };
+
+#[cfg(tracer_loom)]
+pub(crate) use self::model::UnsafeCell;
+#[cfg(any(tracer_loom, tracer_shuttle))]
+pub(crate) use self::model::{Arc, AtomicBool, AtomicU64, Ordering, thread, thread_local};
 #[cfg(not(any(tracer_loom, tracer_shuttle)))]
 pub(crate) use std::{
-    cell::UnsafeCell,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},

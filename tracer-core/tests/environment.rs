@@ -22,7 +22,7 @@ use opentelemetry_sdk::trace::SpanData;
 use support::{Recorder, TIMEOUT, balanced, eventually};
 use tracer_core::{BatchConfig, SpanLimits, TracerProvider, env::Env, resource};
 
-const NUMBERS: [&str; 12] = [
+const NUMBERS: [&str; 13] = [
     "OTEL_ATTRIBUTE_COUNT_LIMIT",
     "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
     "OTEL_BSP_EXPORT_TIMEOUT",
@@ -35,6 +35,7 @@ const NUMBERS: [&str; 12] = [
     "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
     "OTEL_SPAN_EVENT_COUNT_LIMIT",
     "OTEL_SPAN_LINK_COUNT_LIMIT",
+    "TRACER_MAX_RING_BYTES",
 ];
 
 fn env(variables: &[(&str, &str)]) -> Env {

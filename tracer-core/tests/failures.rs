@@ -32,8 +32,7 @@ use tracer_core::{
 fn overload_drops_the_newest_and_counts_them() {
     let recorder = Recorder::with_mood(Mood::Hang);
     let config = BatchConfig::default()
-        .ring_bytes(4096)
-        .max_queue_size(10)
+        .max_ring_bytes(4096)
         .max_export_batch_size(5)
         .max_concurrent_exports(1);
     let provider = configured(&recorder, config);
@@ -45,7 +44,7 @@ fn overload_drops_the_newest_and_counts_them() {
     assert_eq!(refused, Err(FlushError::Deadline));
     let stats = balanced(&provider);
     assert_eq!(stats.ended, 10_000);
-    assert!(stats.dropped.queue_full > 9_000, "{stats:?}");
+    assert!(stats.dropped.queue_full > 7_000, "{stats:?}");
     let refused = provider.shutdown(Duration::from_millis(50));
     assert_eq!(refused, Err(ShutdownError::Flush(FlushError::Deadline)));
     let stats = balanced(&provider);
@@ -56,14 +55,14 @@ fn overload_drops_the_newest_and_counts_them() {
 }
 
 #[test]
-fn span_larger_than_the_ring_is_dropped_for_its_bytes() {
+fn span_larger_than_all_rings_may_be_is_dropped_as_such() {
     let recorder = Recorder::default();
-    let provider = configured(&recorder, BatchConfig::default().ring_bytes(1024));
+    let provider = configured(&recorder, BatchConfig::default().max_ring_bytes(1024));
     let mut span = provider.tracer("t").start("x");
     span.set_attribute(KeyValue::new("k", "v".repeat(2000)));
     span.end();
     provider.force_flush(TIMEOUT).expect("flush");
-    assert_eq!(balanced(&provider).dropped.byte_budget, 1);
+    assert_eq!(balanced(&provider).dropped.span_too_large, 1);
 }
 
 #[test]

@@ -166,7 +166,7 @@ fn huge_attributes_are_cut_and_keep_within_the_bytes_of_the_queue() {
     let config = BatchConfig::default()
         .max_queue_bytes(BUDGET as usize)
         .max_export_batch_bytes(MIB as usize)
-        .ring_bytes(MIB as usize)
+        .max_ring_bytes(MIB as usize)
         .scheduled_delay(Duration::ZERO);
     let provider = configured(&recorder, config);
     let tracer = provider.tracer("t");
@@ -212,7 +212,7 @@ fn huge_attributes_are_cut_and_keep_within_the_bytes_of_the_queue() {
     assert_eq!((stats.waiting, stats.exporters[0].waiting), (0, 0));
 }
 
-/// Without the limit on values, one such span is larger than any ring: dropped for its bytes.
+/// Without the limit on values, one such span is larger than all rings may be: dropped as such.
 #[test]
 fn huge_span_without_a_limit_is_dropped_for_its_bytes() {
     let _alone = alone();
@@ -231,7 +231,7 @@ fn huge_span_without_a_limit_is_dropped_for_its_bytes() {
         }
     }
     provider.force_flush(TIMEOUT).expect("flush");
-    assert_eq!(balanced(&provider).dropped.byte_budget, 3);
+    assert_eq!(balanced(&provider).dropped.span_too_large, 3);
     // The buffers of such spans are not kept.
     assert!(
         resident() <= before + 16 * MIB,

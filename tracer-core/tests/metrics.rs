@@ -250,7 +250,7 @@ fn queue_and_losses_are_told_as_the_statistics_have_them() {
         .max_queue_size(10)
         .max_export_batch_size(10)
         .max_concurrent_exports(1)
-        .ring_bytes(4096);
+        .max_ring_bytes(4096);
     let meters = Meters::new();
     let provider = meters
         .builder()
@@ -304,7 +304,7 @@ fn queue_and_losses_are_told_as_the_statistics_have_them() {
         "processor.span.processed",
         &[
             (&*format!("type=already_shutdown,{pipe}"), 1),
-            (&*format!("type=byte_budget,{pipe}"), 1),
+            (&*format!("type=span_too_large,{pipe}"), 1),
             (&*format!("type=deadline,{pipe}"), unsent),
             (&*format!("type=queue_full,{pipe}"), queue_full),
             (pipe, 10),

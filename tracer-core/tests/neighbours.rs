@@ -12,7 +12,6 @@ use tracer_core::{BatchConfig, TracerProvider};
 /// A provider with both exporters, after so many spans that the queue of the hung one is full.
 fn beside(good: &Recorder, hung: &Recorder) -> TracerProvider {
     let config = BatchConfig::default()
-        .max_queue_size(64)
         .max_export_batch_size(16)
         .scheduled_delay(Duration::from_millis(1));
     let provider = TracerProvider::builder()

@@ -23,8 +23,8 @@ use opentelemetry::{
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use support::{Mood, Recorder, TIMEOUT, balanced, configured, eventually, provider};
 use tracer_core::{
-    BatchConfig, ConfigError, ExportError, ExportFuture, ExportResult, ExportSuccess, FlushError,
-    ShutdownError, SpanBatch, SpanExporter, TracerProvider,
+    BatchConfig, ExportError, ExportFuture, ExportResult, ExportSuccess, FlushError, ShutdownError,
+    SpanBatch, SpanExporter, TracerProvider,
 };
 
 /// Answers as it is told: slowly, by blocking its thread, or with errors when it is closed.
@@ -77,11 +77,7 @@ fn every_thread_has_its_share_of_a_slow_exporter() {
     }));
     let provider = TracerProvider::builder()
         .exporter(odd.clone())
-        .batch_config(
-            BatchConfig::default()
-                .max_queue_size(512)
-                .ring_bytes(1 << 16),
-        )
+        .batch_config(BatchConfig::default().max_ring_bytes(1 << 16))
         .build()
         .expect("provider");
     let stop = AtomicBool::new(false);
@@ -261,20 +257,22 @@ fn late_spans_take_no_rings() {
 }
 
 #[test]
-fn longest_timeouts_and_rings_overflow_nothing() {
+fn longest_timeouts_and_largest_bounds_overflow_nothing() {
     let provider = provider(&Recorder::default());
     provider.force_flush(Duration::MAX).expect("flush");
     provider.shutdown(Duration::MAX).expect("shutdown");
-    let config = BatchConfig::default().ring_bytes(usize::MAX);
-    let error = TracerProvider::builder()
-        .batch_config(config)
-        .build()
-        .expect_err("too large");
-    assert!(matches!(
-        error,
-        ConfigError::TooLarge {
-            field: "ring_bytes",
-            ..
+    let largest = [
+        BatchConfig::default().max_ring_bytes(usize::MAX),
+        BatchConfig::default().max_queue_size(usize::MAX),
+        BatchConfig::default().max_queue_bytes(usize::MAX),
+    ];
+    for config in largest {
+        let recorder = Recorder::default();
+        let provider = configured(&recorder, config);
+        for _ in 0..1000 {
+            provider.tracer("t").start("x");
         }
-    ));
+        provider.shutdown(TIMEOUT).expect("shutdown");
+        assert_eq!(recorder.distinct(), 1000);
+    }
 }

@@ -56,9 +56,7 @@ impl SpanProcessor for Third {
 
 fn provider(third: &Third, recorder: &Recorder) -> TracerProvider {
     // Room for all: nothing is lost but what is discarded or late.
-    let config = BatchConfig::default()
-        .max_queue_size(100_000)
-        .ring_bytes(4 << 20);
+    let config = BatchConfig::default().max_queue_size(100_000);
     TracerProvider::builder()
         .exporter(recorder.clone())
         .processor(third.clone())

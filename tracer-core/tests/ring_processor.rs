@@ -235,10 +235,9 @@ fn exporter_gets_the_resource_of_the_stock_provider() {
 fn overload_is_counted_and_the_shutdown_keeps_its_deadline() {
     let recorder = Recorder::with_mood(Mood::Hang);
     let config = BatchConfig::default()
-        .max_queue_size(8)
         .max_export_batch_size(8)
         .max_concurrent_exports(1)
-        .ring_bytes(4096);
+        .max_ring_bytes(4096);
     let rings = rings(&recorder, config);
     let provider = SdkTracerProvider::builder()
         .with_span_processor(rings.clone())

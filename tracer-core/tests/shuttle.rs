@@ -113,11 +113,12 @@ impl SpanExporter for Keeper {
 }
 
 /// A pipeline in which everything is small, so that rings wrap and queues fill.
-fn provider(exporters: &[Keeper], ring_bytes: usize) -> TracerProvider {
+fn provider(exporters: &[Keeper], max_ring_bytes: usize) -> TracerProvider {
     let config = BatchConfig::default()
-        .ring_bytes(ring_bytes)
+        .max_ring_bytes(max_ring_bytes)
         .max_export_batch_size(2)
-        .max_queue_size(4);
+        // Some four spans.
+        .max_queue_bytes(320);
     let builder = TracerProvider::builder()
         .resource(opentelemetry_sdk::Resource::builder_empty().build())
         .batch_config(config);

@@ -25,7 +25,7 @@ pub(crate) use self::lane::LaneMetrics;
 use self::values::Snapshot;
 use crate::{
     error::ConfigError, exporter::SpanExporter, foreign::isolated, provider::Shared,
-    ring::byte_ring::BIRTHS,
+    ring::counters::BIRTHS,
 };
 
 const ORIGINS: [&str; 3] = ["none", "local", "remote"];

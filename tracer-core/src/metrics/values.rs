@@ -9,7 +9,7 @@ use crate::{
     exporter::ExportError,
     pipeline::lane_stats::LaneStats,
     provider::Shared,
-    ring::byte_ring::BIRTHS,
+    ring::counters::BIRTHS,
     stats::{ExporterStats, Stats},
 };
 
@@ -29,7 +29,7 @@ impl Snapshot {
             stats: shared.stats(),
             births: engine.registry.totals().births,
             lanes: engine.lanes.clone(),
-            queue_capacity: shared.batch.max_queue_size as u64,
+            queue_capacity: shared.batch.queue().spans,
         }
     }
 
@@ -96,7 +96,7 @@ pub(super) fn processed(snapshot: &Snapshot, tell: &mut dyn FnMut(u64, &[KeyValu
         tell(passed_on, &lane.processor);
         for (reason, spans) in [
             ("queue_full", dropped.queue_full + stats.queue_full),
-            ("byte_budget", dropped.byte_budget),
+            ("span_too_large", dropped.span_too_large),
             ("already_shutdown", dropped.already_shutdown),
             ("deadline", stats.unsent),
         ] {

@@ -5,46 +5,53 @@ use std::time::Duration;
 use super::batch::Size;
 use crate::{env::Env, error::ConfigError};
 
-/// The largest ring: far below 4 GiB, so that a record's length fits its field.
-const MAX_RING_BYTES: usize = 1 << 30;
+/// Defaults where nothing is set: spans that may wait for one exporter, and the bytes of rings and
+/// of one exporter's queue.
+const QUEUE_SPANS: usize = 2048;
+const BUDGET_BYTES: usize = 32 << 20;
+
+/// What one span is allowed on average where the number of spans is set and the bytes are not.
+const SPAN_BYTES: usize = 1 << 10;
 
 /// When a batch is sent, how large it is, and how much may wait.
 ///
 /// Source of names and defaults: OpenTelemetry specification, trace/sdk.md "Batching processor".
 ///
 /// # Memory
-/// For each exporter at most `max_queue_bytes` queued and under way; for each thread that makes
-/// spans `ring_bytes` and 128 KiB of spare buffers; and one batch being formed.
+/// At most `max_ring_bytes` for the rings of all threads together; for each exporter at most
+/// `max_queue_bytes` queued and under way; for each thread that makes spans 128 KiB of spare
+/// buffers; and one batch being formed. A thread's ring starts with 16 KiB and grows while its
+/// spans are not read in time; what a burst took is freed within two seconds after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BatchConfig {
-    pub(crate) max_queue_size: usize,
-    pub(crate) max_queue_bytes: usize,
+    max_queue_size: Option<usize>,
+    max_queue_bytes: Option<usize>,
     pub(crate) max_export_batch_size: usize,
     pub(crate) max_export_batch_bytes: usize,
     pub(crate) scheduled_delay: Duration,
     pub(crate) export_timeout: Duration,
     pub(crate) max_concurrent_exports: usize,
-    pub(crate) ring_bytes: usize,
+    max_ring_bytes: Option<usize>,
 }
 
 impl Default for BatchConfig {
     fn default() -> Self {
         Self {
-            max_queue_size: 2048,
-            max_queue_bytes: 32 << 20,
+            max_queue_size: None,
+            max_queue_bytes: None,
             max_export_batch_size: 512,
             max_export_batch_bytes: 2 << 20,
             scheduled_delay: Duration::from_secs(5),
             export_timeout: Duration::from_secs(30),
             max_concurrent_exports: 4,
-            ring_bytes: 512 << 10,
+            max_ring_bytes: None,
         }
     }
 }
 
 impl BatchConfig {
-    /// The four `OTEL_BSP_*` of an environment, the rest as by default.
+    /// The four `OTEL_BSP_*` of an environment and `TRACER_MAX_RING_BYTES`, the rest as by default.
     ///
     /// A queue below 512 makes batches as small, which the specification demands; only a batch
     /// size that was set above the queue is refused.
@@ -54,8 +61,9 @@ impl BatchConfig {
         const BATCH: &str = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
         let default = Self::default();
         let number = |default| u32::try_from(default).unwrap_or(u32::MAX);
-        let queue = number(default.max_queue_size);
-        let queue = env.count("OTEL_BSP_MAX_QUEUE_SIZE", 1, queue);
+        let default_queue = number(QUEUE_SPANS);
+        let explicit_queue = env.count_if_set("OTEL_BSP_MAX_QUEUE_SIZE", 1, default_queue);
+        let queue = explicit_queue.unwrap_or(default_queue);
         let largest = number(default.max_export_batch_size).min(queue);
         let mut batch = env.count(BATCH, 1, largest);
         if batch > queue {
@@ -67,29 +75,41 @@ impl BatchConfig {
         }
         let delay = env.millis("OTEL_BSP_SCHEDULE_DELAY", 0, default.scheduled_delay);
         let timeout = env.millis("OTEL_BSP_EXPORT_TIMEOUT", 1, default.export_timeout);
-        default
-            .max_queue_size(queue as usize)
+        let ring_bytes = env.count_if_set("TRACER_MAX_RING_BYTES", 1, number(default.ring_bytes()));
+        let mut config = default
             .max_export_batch_size(batch as usize)
             .scheduled_delay(delay)
-            .export_timeout(timeout)
+            .export_timeout(timeout);
+        config.max_queue_size = explicit_queue.map(|spans| spans as usize);
+        config.max_ring_bytes = ring_bytes.map(|bytes| bytes as usize);
+        config
     }
 
-    /// Spans that may wait for one exporter beside those still in rings
-    /// (`OTEL_BSP_MAX_QUEUE_SIZE`, default 2048). While every exporter's queue is full, spans stay
-    /// in the rings; an exporter that is full alone loses the batch, which is counted. A flush may
-    /// queue more, within [`max_queue_bytes`](Self::max_queue_bytes), so that it need not wait for
-    /// a slow exporter while others wait for it.
+    /// Spans that may wait for one exporter (`OTEL_BSP_MAX_QUEUE_SIZE`).
+    ///
+    /// By default 2048 wait in the queue of each exporter. While every queue is full, more wait in
+    /// the rings, within [`max_ring_bytes`](Self::max_ring_bytes): the default bounds memory in
+    /// bytes and keeps as many spans as fit.
+    ///
+    /// A number that is set bounds the spans themselves: beyond it the worker drops and counts what
+    /// it finds in the rings. The bytes of the rings and of each queue, where they are not set, are
+    /// then 1 KiB for each span, at least 32 MiB.
+    ///
+    /// An exporter that is full while others are not loses the batch, which is counted. A flush may
+    /// queue more spans, within [`max_queue_bytes`](Self::max_queue_bytes), so that it need not
+    /// wait for a slow exporter while others wait for it.
     #[must_use]
     pub fn max_queue_size(mut self, spans: usize) -> Self {
-        self.max_queue_size = spans;
+        self.max_queue_size = Some(spans);
         self
     }
 
-    /// Bytes that may wait for one exporter, queued or under way (default 32 MiB), as records are
-    /// stored. Beyond it the queue counts as full. One batch is always taken.
+    /// Bytes that may wait for one exporter, queued or under way, as records are stored. Default
+    /// 32 MiB, more for a large [`max_queue_size`](Self::max_queue_size). Beyond it the queue counts
+    /// as full. One batch is always taken.
     #[must_use]
     pub fn max_queue_bytes(mut self, bytes: usize) -> Self {
-        self.max_queue_bytes = bytes;
+        self.max_queue_bytes = Some(bytes);
         self
     }
 
@@ -109,8 +129,10 @@ impl BatchConfig {
         self
     }
 
-    /// How long a batch that is not full waits for more (`OTEL_BSP_SCHEDULE_DELAY`, default 5 s).
-    /// The worker adds at most 50 ms before it sees a span.
+    /// How long a batch that is not full waits for more after its first span has ended
+    /// (`OTEL_BSP_SCHEDULE_DELAY`, default 5 s). While nothing ends, the worker looks for spans
+    /// every 500 ms, or once in this delay if that is shorter, but not more often than every 50 ms;
+    /// so below 50 ms a span may wait for 50 ms.
     #[must_use]
     pub fn scheduled_delay(mut self, delay: Duration) -> Self {
         self.scheduled_delay = delay;
@@ -132,52 +154,72 @@ impl BatchConfig {
         self
     }
 
-    /// Bytes of each thread's ring (default 512 KiB, about 2000 spans with some attributes),
-    /// rounded up to a power of two, at most 1 GiB. Memory is touched only as spans pass. A span
-    /// that is larger is dropped and counted.
+    /// Bytes that the rings of all threads may take together (`TRACER_MAX_RING_BYTES`). Default
+    /// 32 MiB, more for a large [`max_queue_size`](Self::max_queue_size).
+    ///
+    /// Each thread has a ring of 16 KiB, which grows by 64 KiB at a time while its spans are not
+    /// read in time. 32 MiB hold a burst of some 200,000 spans with two attributes. Beyond the
+    /// bound a span is dropped and counted as [`queue_full`](crate::Dropped::queue_full). One that
+    /// is larger than the bound less 16 KiB is counted as
+    /// [`span_too_large`](crate::Dropped::span_too_large). Threads for which no ring is left share
+    /// one of 16 KiB, which is not counted here.
     #[must_use]
-    pub fn ring_bytes(mut self, bytes: usize) -> Self {
-        self.ring_bytes = bytes;
+    pub fn max_ring_bytes(mut self, bytes: usize) -> Self {
+        self.max_ring_bytes = Some(bytes);
         self
     }
 
     /// How much may wait for one exporter.
     pub(crate) fn queue(&self) -> Size {
         Size {
-            spans: self.max_queue_size as u64,
-            bytes: self.max_queue_bytes as u64,
+            spans: self.queue_spans() as u64,
+            bytes: self.max_queue_bytes.unwrap_or(self.budget_bytes()) as u64,
         }
+    }
+
+    /// Whether spans may stay in the rings while every queue is full.
+    pub(crate) fn may_wait_in_rings(&self) -> bool {
+        self.max_queue_size.is_none()
+    }
+
+    /// How much the rings may take together.
+    pub(crate) fn ring_bytes(&self) -> usize {
+        self.max_ring_bytes.unwrap_or(self.budget_bytes())
+    }
+
+    fn queue_spans(&self) -> usize {
+        self.max_queue_size.unwrap_or(QUEUE_SPANS)
+    }
+
+    /// The bytes for spans that wait, where none are set.
+    fn budget_bytes(&self) -> usize {
+        let explicit = self.max_queue_size.unwrap_or(0);
+        explicit.saturating_mul(SPAN_BYTES).max(BUDGET_BYTES)
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let numbers = [
-            ("max_queue_size", self.max_queue_size),
-            ("max_queue_bytes", self.max_queue_bytes),
+            ("max_queue_size", self.queue_spans()),
+            ("max_queue_bytes", self.max_queue_bytes.unwrap_or(1)),
             ("max_export_batch_size", self.max_export_batch_size),
             ("max_export_batch_bytes", self.max_export_batch_bytes),
             ("max_concurrent_exports", self.max_concurrent_exports),
-            ("ring_bytes", self.ring_bytes),
+            ("max_ring_bytes", self.max_ring_bytes.unwrap_or(1)),
         ];
         for (field, number) in numbers {
             if number == 0 {
                 return Err(ConfigError::Zero { field });
             }
         }
-        if self.ring_bytes > MAX_RING_BYTES {
-            return Err(ConfigError::TooLarge {
-                field: "ring_bytes",
-                max: MAX_RING_BYTES,
-            });
-        }
         if self.export_timeout.is_zero() {
             return Err(ConfigError::Zero {
                 field: "export_timeout",
             });
         }
-        if self.max_export_batch_size > self.max_queue_size {
+        if self.max_export_batch_size > self.queue_spans() {
             return Err(ConfigError::BatchAboveQueue {
                 batch: self.max_export_batch_size,
-                queue: self.max_queue_size,
+                queue: self.queue_spans(),
             });
         }
         Ok(())
@@ -200,12 +242,13 @@ mod tests {
     #[test]
     fn four_variables_are_read_and_have_the_defaults_of_the_specification() {
         check(&[], BatchConfig::default(), &[]);
+        let default = BatchConfig::default();
+        assert_eq!(default.queue().spans, 2048);
         let explicit = BatchConfig::default()
-            .max_queue_size(2048)
             .max_export_batch_size(512)
             .scheduled_delay(Duration::from_millis(5000))
             .export_timeout(Duration::from_millis(30_000));
-        assert_eq!(explicit, BatchConfig::default());
+        assert_eq!(explicit, default);
         let all = [
             ("OTEL_BSP_MAX_QUEUE_SIZE", "4096"),
             ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1024"),

@@ -21,7 +21,7 @@ use super::{
     config::BatchConfig,
     control::{Answer, Gather, Request, work_for},
     lane_stats::{Bound, LaneStats},
-    outage::Outage,
+    outage::{Loss, Outage},
 };
 use crate::{
     error::ConfigError,
@@ -285,7 +285,11 @@ impl Run {
             let reason = result
                 .as_ref()
                 .map_or_else(ExportError::reason, |_| "rejected");
-            notice.tell(self.stats.component_type, reason);
+            notice.report(&Loss {
+                place: self.stats.component_type,
+                reason,
+                hint: hint(&result),
+            });
         }
     }
 
@@ -333,6 +337,14 @@ async fn next_shutdown(
             Some(order) => later.push_back(order),
             None => std::future::pending().await,
         }
+    }
+}
+
+/// What there is to check after an export that lost spans.
+fn hint(result: &ExportResult) -> String {
+    match result {
+        Ok(_) => "the destination refused some of the spans of a batch".to_owned(),
+        Err(error) => error.to_string(),
     }
 }
 

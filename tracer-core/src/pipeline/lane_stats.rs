@@ -179,6 +179,11 @@ impl LaneStats {
         counts.failed.iter().sum::<u64>() + counts.rejected + counts.queue_full
     }
 
+    /// Spans for which the queue had no room.
+    pub(super) fn queue_full(&self) -> u64 {
+        self.counts.lock().queue_full
+    }
+
     pub(crate) fn snapshot(&self) -> ExporterStats {
         let counts = self.counts.lock();
         let failed: BTreeMap<_, _> = ExportError::REASONS

@@ -10,6 +10,7 @@ use opentelemetry_sdk::Resource;
 use super::{bell::Bell, config::BatchConfig, worker::Worker};
 use crate::{
     provider::{Shared, TracerProvider},
+    ring::counters::Counters,
     stats::Stats,
     sync::{AtomicBool, Ordering, model::explore},
     tracer::Tracer,
@@ -17,14 +18,14 @@ use crate::{
 
 const LONG: Duration = Duration::from_secs(3600);
 
-/// Rings of this size hold one span, and the span makes them half full.
+/// What one segment of the models takes; it holds one span.
 const ONE_SPAN: usize = 128;
 
 /// A pipeline without exporters that sends each span by itself, and its worker.
-fn pipeline(ring_bytes: usize) -> (Arc<Shared>, Worker) {
+fn pipeline(max_ring_bytes: usize) -> (Arc<Shared>, Worker) {
     let config = BatchConfig::default()
         .max_export_batch_size(1)
-        .ring_bytes(ring_bytes);
+        .max_ring_bytes(max_ring_bytes);
     let builder = TracerProvider::builder()
         .resource(Resource::builder_empty().build())
         .batch_config(config);
@@ -32,8 +33,8 @@ fn pipeline(ring_bytes: usize) -> (Arc<Shared>, Worker) {
 }
 
 /// The same with the worker on a thread of its own. Loom waits for it at the end of the model.
-fn running_pipeline(ring_bytes: usize) -> Arc<Shared> {
-    let (shared, worker) = pipeline(ring_bytes);
+fn running_pipeline(max_ring_bytes: usize) -> Arc<Shared> {
+    let (shared, worker) = pipeline(max_ring_bytes);
     thread::spawn(|| worker.run());
     shared
 }
@@ -64,18 +65,36 @@ fn bell_loses_no_ring() {
     });
 }
 
-/// A ring that is half full wakes the worker, which then takes what is in it.
+/// A ring that grows wakes the worker, which then takes what is in it. If it does not grow, the
+/// worker has taken the first span before the second came.
 #[test]
-fn half_full_ring_is_drained_without_a_timer() {
+fn ring_that_grows_is_drained_without_a_timer() {
     explore(Some(2), || {
-        let shared = running_pipeline(ONE_SPAN);
-        for spans in 1..=2 {
-            end_span(&shared);
-            while shared.stats().drained < spans {
-                thread::yield_now();
-            }
+        let shared = running_pipeline(2 * ONE_SPAN);
+        end_span(&shared);
+        end_span(&shared);
+        while shared.stats().drained < 1 {
+            thread::yield_now();
         }
         assert!(shared.shutdown(LONG).is_ok());
+        assert_eq!(at_rest(&shared).drained, 2);
+    });
+}
+
+/// So does one that may not grow and refuses a span.
+#[test]
+fn ring_that_is_full_is_drained_without_a_timer() {
+    explore(Some(2), || {
+        let shared = running_pipeline(ONE_SPAN);
+        end_span(&shared);
+        end_span(&shared);
+        while shared.stats().drained < 1 {
+            thread::yield_now();
+        }
+        // Its result says whether the second span was lost.
+        let _ = shared.shutdown(LONG);
+        let stats = at_rest(&shared);
+        assert_eq!(stats.drained + stats.dropped.queue_full, 2);
     });
 }
 
@@ -206,7 +225,7 @@ fn snapshot_during_shutdown_takes_no_sent_span_for_late() {
 #[test]
 fn rings_of_threads_that_are_gone_are_drained_and_given_back() {
     explore(Some(3), || {
-        let (shared, mut worker) = pipeline(ONE_SPAN);
+        let (shared, mut worker) = pipeline(2 * ONE_SPAN);
         let threads = [(); 2].map(|()| {
             let shared = Arc::clone(&shared);
             thread::spawn(move || end_span(&shared))
@@ -216,13 +235,39 @@ fn rings_of_threads_that_are_gone_are_drained_and_given_back() {
         for thread in threads {
             thread.join().expect("a thread");
         }
-        // Loom drops a thread's locals, and so its ring, after the join.
+        // Loom drops a thread's locals after the join, and with them the thread gives its ring back.
         while shared.engine().registry.len() > 0 {
             thread::yield_now();
+            shared.engine().registry.trim();
             worker.round();
         }
         let stats = at_rest(&shared);
         assert_eq!((stats.ended, stats.drained), (2, 2));
+    });
+}
+
+/// A thread that ends just after the worker has looked at its ring has its last span drained before
+/// the ring is dropped.
+#[test]
+fn ring_that_is_abandoned_while_it_is_drained_loses_nothing() {
+    explore(None, || {
+        let (shared, mut worker) = pipeline(ONE_SPAN);
+        let mut producer = shared.engine().registry.producer().expect("a ring");
+        worker.round();
+        let working = thread::spawn(move || {
+            worker.round();
+            worker
+        });
+        let counters = producer.counters();
+        Counters::bump(&counters.started);
+        Counters::bump(&counters.ended);
+        let record = [u64::from(8_u32)];
+        assert!(producer.push_words(record, &[]).is_ok());
+        drop(producer);
+        let mut worker = working.join().expect("worker");
+        worker.round();
+        assert_eq!(at_rest(&shared).drained, 1);
+        assert_eq!(shared.engine().registry.len(), 0);
     });
 }
 

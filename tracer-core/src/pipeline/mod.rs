@@ -16,6 +16,7 @@ pub(crate) mod lane;
 pub(crate) mod lane_stats;
 #[cfg(all(test, tracer_loom))]
 mod loom_models;
+mod losses;
 mod outage;
 mod state;
 pub(crate) mod worker;

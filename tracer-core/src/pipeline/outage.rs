@@ -1,4 +1,4 @@
-//! When a loss of spans is told: when it begins, once a minute while it lasts, and when it is over.
+//! When a loss of spans is logged: when it begins, once a minute while it lasts, and when it is over.
 //!
 //! Source: OpenTelemetry specification, performance.md "Reporting": on loss, warn at the start and
 //! the end, with a number; never once a span. Time is an argument.
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::diagnostics::report;
 
-/// How often a lasting loss is told again.
+/// How often a lasting loss is logged again.
 const REMINDER: Duration = Duration::from_secs(60);
 
-/// What to tell, with the number of spans lost since it began.
+/// What to log, with the number of spans lost since it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
     Began { spans: u64 },
@@ -21,7 +21,7 @@ pub(crate) enum Notice {
 /// The losses at one place.
 #[derive(Debug, Default)]
 pub(crate) struct Outage {
-    /// Spans lost since it began, and when that was last told; `None` while all is well.
+    /// Spans lost since it began, and when that was last logged; `None` while all is well.
     current: Option<(u64, Duration)>,
 }
 
@@ -47,18 +47,34 @@ impl Outage {
     }
 }
 
+/// Where and why spans are lost, and what to do about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Loss {
+    pub(crate) place: &'static str,
+    /// One of a fixed set, as in the statistics.
+    pub(crate) reason: &'static str,
+    pub(crate) hint: String,
+}
+
 impl Notice {
     /// Logs the notice.
-    pub(crate) fn tell(self, place: &'static str, reason: &'static str) {
+    pub(crate) fn report(self, loss: &Loss) {
+        let Loss {
+            place,
+            reason,
+            hint,
+        } = loss.clone();
         report(move || match self {
             Self::Began { spans } => {
-                tracing::warn!(target: "tracer_core", place, reason, spans, "losing spans");
+                tracing::warn!(target: "tracer_core", place, reason, spans, hint, "losing spans");
             }
             Self::GoesOn { spans } => {
-                tracing::warn!(target: "tracer_core", place, reason, spans, "still losing spans");
+                tracing::warn!(
+                    target: "tracer_core", place, reason, spans, hint, "still losing spans"
+                );
             }
             Self::Over { spans } => {
-                tracing::warn!(target: "tracer_core", place, spans, "no longer losing spans");
+                tracing::warn!(target: "tracer_core", place, reason, spans, "no longer losing spans");
             }
         });
     }
@@ -69,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loss_is_told_at_its_start_each_minute_and_at_its_end() {
+    fn loss_is_logged_at_its_start_each_minute_and_at_its_end() {
         let mut outage = Outage::default();
         let mut lost = |seconds| outage.lost(10, Duration::from_secs(seconds));
         assert_eq!(lost(5), Some(Notice::Began { spans: 10 }));

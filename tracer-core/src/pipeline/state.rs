@@ -4,30 +4,54 @@ use std::time::Duration;
 
 /// How long the worker pauses between two rounds.
 ///
-/// The caller's path never wakes the worker before a ring is half full, because a wake-up is what
-/// makes the slowest thousandth of span ends slow. So the worker looks again on its own: more
-/// often the fuller it found the rings, rarely when nothing comes.
+/// The caller's path wakes the worker only when a ring takes another segment, because a wake-up is
+/// what makes the slowest thousandth of span ends slow. So the worker looks again on its own: when
+/// the ring that fills fastest is expected to be filled by three eighths, and rarely when nothing
+/// comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pace(Duration);
-
-const SHORTEST: Duration = Duration::from_micros(100);
-const LONGEST: Duration = Duration::from_millis(50);
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self(Duration::from_millis(10))
-    }
+pub(crate) struct Pace {
+    pause: Duration,
+    longest: Duration,
+    /// When the last round began.
+    last: Duration,
 }
 
+/// How full the fullest ring is to be at the next round.
+const TARGET_PERMILLE: u32 = 375;
+
+const SHORTEST: Duration = Duration::from_micros(100);
+const FIRST: Duration = Duration::from_millis(10);
+
+/// The longest pause. An idle process wakes twice a second, or once per batch delay if that is
+/// shorter; but never more often than every 50 ms.
+const LONGEST: Duration = Duration::from_millis(500);
+const LONGEST_WITHOUT_DELAY: Duration = Duration::from_millis(50);
+
 impl Pace {
-    /// The pause after a round that found the fullest ring filled to `used` of `capacity` bytes.
-    pub(crate) fn after_round(&mut self, used: u64, capacity: u64) -> Duration {
-        if used > capacity / 4 {
-            self.0 = (self.0 / 2).max(SHORTEST);
-        } else if used <= capacity / 16 {
-            self.0 = (self.0 * 2).min(LONGEST);
+    /// The pace of a worker whose batches wait at most `delay` for more spans.
+    pub(crate) fn new(delay: Duration) -> Self {
+        Self {
+            pause: FIRST,
+            longest: delay.clamp(LONGEST_WITHOUT_DELAY, LONGEST),
+            last: Duration::ZERO,
         }
-        self.0
+    }
+
+    /// When the rings were last looked at. What is found in them later came later.
+    pub(crate) fn last_round(&self) -> Duration {
+        self.last
+    }
+
+    /// The pause after a round that began at `now` and found the fullest ring filled to so many
+    /// thousandths of what it holds without growing.
+    pub(crate) fn after_round(&mut self, now: Duration, filled_permille: u64) -> Duration {
+        let since = now.saturating_sub(self.last);
+        self.last = now;
+        let longest = self.longest.min(self.pause * 2);
+        let filled = u32::try_from(filled_permille).unwrap_or(u32::MAX);
+        let expected = (since * TARGET_PERMILLE).checked_div(filled);
+        self.pause = expected.unwrap_or(longest).min(longest).max(SHORTEST);
+        self.pause
     }
 }
 
@@ -36,7 +60,7 @@ impl Pace {
 pub(crate) struct Forming {
     pub(crate) spans: usize,
     pub(crate) bytes: usize,
-    /// When its first span was found, on the worker's clock.
+    /// The earliest moment at which its first span can have ended, on the worker's clock.
     pub(crate) since: Option<Duration>,
 }
 
@@ -49,11 +73,11 @@ pub(crate) struct BatchLimits {
 }
 
 impl Forming {
-    /// Counts one more span.
-    pub(crate) fn add(&mut self, bytes: usize, now: Duration) {
+    /// Counts one more span, which ended no earlier than `since`.
+    pub(crate) fn add(&mut self, bytes: usize, since: Duration) {
         self.spans += 1;
         self.bytes += bytes;
-        self.since.get_or_insert(now);
+        self.since.get_or_insert(since);
     }
 
     /// Whether the batch can take no more.
@@ -78,18 +102,33 @@ mod tests {
         delay: Duration::from_secs(5),
     };
 
+    const MILLI: Duration = Duration::from_millis(1);
+
     #[test]
-    fn pace_quickens_with_full_rings_and_slows_when_idle_within_bounds() {
-        let mut pace = Pace::default();
-        for _ in 0..20 {
-            pace.after_round(30, 100);
+    fn pause_follows_the_ring_that_fills_fastest() {
+        let mut pace = Pace::new(5000 * MILLI);
+        // Filled by a quarter in 20 ms: by three eighths in 30 ms, but a pause doubles at most.
+        assert_eq!(pace.after_round(20 * MILLI, 250), 20 * MILLI);
+        assert_eq!(pace.after_round(40 * MILLI, 250), 30 * MILLI);
+        // Eight times as fast, in one step.
+        assert_eq!(pace.after_round(70 * MILLI, 3000), MILLI * 15 / 4);
+        assert_eq!(pace.after_round(71 * MILLI, u64::MAX), SHORTEST);
+    }
+
+    #[track_caller]
+    fn check_longest(delay: Duration, expected: Duration) {
+        let mut pace = Pace::new(delay);
+        for round in 0..20 {
+            pace.after_round(round * MILLI, 0);
         }
-        assert_eq!(pace.after_round(30, 100), SHORTEST);
-        assert_eq!(pace.after_round(10, 100), SHORTEST, "neither full nor idle");
-        for _ in 0..20 {
-            pace.after_round(0, 100);
-        }
-        assert_eq!(pace.after_round(0, 100), LONGEST);
+        assert_eq!(pace.after_round(1000 * MILLI, 0), expected);
+    }
+
+    #[test]
+    fn idle_worker_looks_twice_a_second_or_once_per_delay() {
+        check_longest(5000 * MILLI, LONGEST);
+        check_longest(200 * MILLI, 200 * MILLI);
+        check_longest(Duration::ZERO, LONGEST_WITHOUT_DELAY);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The worker: drains all rings, forms batches, hands them to the lanes, answers requests.
 
 use std::{
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -12,7 +13,7 @@ use super::{
     control::{Answer, Gather, Request, Ticket, work_for},
     lane::{Lane, Order},
     lane_stats::Bound,
-    outage::Outage,
+    losses::Losses,
     state::{BatchLimits, Forming, Pace},
 };
 use crate::{
@@ -26,8 +27,9 @@ use crate::{
 /// has room.
 const BACK_PRESSURE_PAUSE: Duration = Duration::from_millis(50);
 
-/// How often new spans are made to follow the wall clock, and losses are looked at.
-const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
+/// How often new spans are made to follow the wall clock, losses are looked at and unused memory of
+/// the rings is freed.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) struct Worker {
     shared: Arc<Shared>,
@@ -46,10 +48,9 @@ pub(crate) struct Worker {
     held: Option<SpanBatch>,
     pace: Pace,
     started: Instant,
-    clock_read: Duration,
-    outage: Outage,
-    /// Spans dropped at rings when losses were last looked at.
-    dropped: u64,
+    /// When the upkeep was last done.
+    upkeep: Duration,
+    losses: Losses,
 }
 
 impl Worker {
@@ -59,6 +60,8 @@ impl Worker {
             bytes: shared.batch.max_export_batch_bytes,
             delay: shared.batch.scheduled_delay,
         };
+        let pace = Pace::new(limits.delay);
+        let losses = Losses::new(&engine, shared.batch.ring_bytes());
         Self {
             shared,
             engine,
@@ -70,11 +73,10 @@ impl Worker {
             forming: Forming::default(),
             records: Vec::new(),
             held: None,
-            pace: Pace::default(),
+            pace,
             started: Instant::now(),
-            clock_read: Duration::ZERO,
-            outage: Outage::default(),
-            dropped: 0,
+            upkeep: Duration::ZERO,
+            losses,
         }
     }
 
@@ -89,7 +91,6 @@ impl Worker {
             let tickets = self.engine.control.take();
             if !tickets.is_empty() {
                 if self.serve(tickets) {
-                    self.shared.limits.tell(true);
                     return;
                 }
                 // A pause in there may have been ended by a request that came meanwhile: look
@@ -104,26 +105,23 @@ impl Worker {
     /// Takes what is in the rings, and returns how long to pause.
     pub(super) fn round(&mut self) -> Duration {
         let now = self.started.elapsed();
-        if now.saturating_sub(self.clock_read) >= CLOCK_INTERVAL {
-            self.clock_read = now;
+        if now.saturating_sub(self.upkeep) >= UPKEEP_INTERVAL {
+            self.upkeep = now;
             self.shared.clock.follow(SystemTime::now);
-            self.tell_losses(now);
+            let dropped = self.engine.registry.dropped();
+            self.losses.report(dropped, &self.engine, now);
             self.shared.limits.tell(false);
             diagnostics::deliver_pending();
+            self.engine.registry.trim();
         }
         self.engine.registry.take_new(&mut self.consumers);
-        let fullest = self
-            .consumers
-            .iter_mut()
-            .map(Consumer::used)
-            .max()
-            .unwrap_or(0);
-        let capacity = self.consumers.first().map_or(u64::MAX, Consumer::capacity);
+        let consumers = self.consumers.iter_mut();
+        let fullest = consumers.map(Consumer::filled_permille).max();
         self.drain(None);
         if self.forming.due_in(&self.limits, now) == Some(Duration::ZERO) {
             self.complete();
         }
-        let pause = self.pace.after_round(fullest, capacity);
+        let pause = self.pace.after_round(now, fullest.unwrap_or(0));
         if self.held.is_some() {
             return BACK_PRESSURE_PAUSE;
         }
@@ -133,26 +131,11 @@ impl Worker {
             .map_or(pause, |due| pause.min(due))
     }
 
-    /// Tells when rings overflow: nobody else can, because the caller's path must not.
-    fn tell_losses(&mut self, now: Duration) {
-        let totals = self.engine.registry.totals();
-        let dropped = totals.full + totals.oversized;
-        let more = dropped - std::mem::replace(&mut self.dropped, dropped);
-        let notice = if more > 0 {
-            self.outage.lost(more, now)
-        } else {
-            self.outage.over()
-        };
-        if let Some(notice) = notice {
-            notice.tell("ring", "queue_full");
-        }
-    }
-
     /// Moves records from the rings to batches until the rings are empty or, where positions are
     /// given, drained up to them. Returns false when the exporters' queues are full before.
     fn drain(&mut self, until: Option<&[u64]>) -> bool {
         let mut consumers = std::mem::take(&mut self.consumers);
-        let mut retired = Vec::new();
+        let mut retired = HashSet::new();
         let first = self.next.min(consumers.len());
         let (before, from) = consumers.split_at_mut(first);
         let turns = (first..).zip(from).chain((0..).zip(before));
@@ -167,20 +150,20 @@ impl Worker {
             complete &= self.drain_ring(consumer, until);
             consumer.release();
             if abandoned && consumer.used() == 0 {
-                retired.push(at);
+                retired.insert(at);
             }
             if !complete {
                 self.next = at + 1;
                 break;
             }
         }
-        // From the last to the first, so that the positions stay right. During a flush the given
-        // positions belong to this order of rings, so they are retired in the next round.
-        if until.is_none() {
-            retired.sort_unstable();
-            for at in retired.into_iter().rev() {
-                self.engine.registry.retire(&consumers.remove(at));
-            }
+        // During a flush the given positions belong to this order of rings, so they are retired in
+        // the next round.
+        if until.is_none() && !retired.is_empty() {
+            let mut at = 0..;
+            let is_retired = |_: &mut Consumer| at.next().is_some_and(|at| retired.contains(&at));
+            let gone = consumers.extract_if(.., is_retired).collect();
+            self.engine.registry.retire(gone);
         }
         if self.next >= consumers.len() {
             self.next = 0;
@@ -199,7 +182,7 @@ impl Worker {
                 return true;
             }
             let bytes = self.records.len() - before;
-            self.forming.add(bytes, self.started.elapsed());
+            self.forming.add(bytes, self.pace.last_round());
             if self.forming.is_full(&self.limits) {
                 consumer.release();
                 self.complete();
@@ -225,12 +208,17 @@ impl Worker {
 
     /// Hands the held batch to the lanes, unless none of them has room: one that is full alone
     /// loses it. Returns whether no batch is held any more.
+    ///
+    /// Where the number of spans that may wait was set, they do not wait in the rings: lanes
+    /// without room lose the batch. But a flush waits for room.
     fn dispatch_held(&mut self) -> bool {
         let Some(batch) = self.held.take() else {
             return true;
         };
         let mut lanes = self.lanes.iter();
+        let drops = self.bound == Bound::SpansAndBytes && !self.shared.batch.may_wait_in_rings();
         let room = self.lanes.is_empty()
+            || drops
             || lanes.any(|lane| lane.stats().has_room(batch.size(), self.bound));
         if !room {
             self.held = Some(batch);
@@ -273,6 +261,9 @@ impl Worker {
             .map(|lane| lane.stats().not_delivered())
             .collect();
         let gather = Gather::new(tickets, self.lanes.len(), deadline);
+        // A flush answers for what ended before it, a shutdown also for what is lost meanwhile.
+        let is_last = request == Request::Shutdown;
+        let dropped_before = is_last.then(|| self.engine.registry.dropped().total());
         self.bound = Bound::Bytes;
         let in_time = self.drain_all(request, deadline);
         self.bound = Bound::SpansAndBytes;
@@ -289,11 +280,16 @@ impl Worker {
                 failed_before,
             });
         }
+        let dropped = self.engine.registry.dropped();
+        let now = self.started.elapsed();
+        self.losses.report(dropped, &self.engine, now);
+        self.shared.limits.tell(is_last);
         gather.answer(Answer {
+            failed: dropped_before.map_or(0, |before| dropped.total() - before),
             in_time,
             ..Answer::default()
         });
-        request == Request::Shutdown
+        is_last
     }
 
     /// Drains what the rings hold at this moment, and hands it all on; false when the deadline

@@ -14,7 +14,7 @@ use crate::{
         BatchConfig, SpanBatch, control::Control, lane::Lane, lane_stats::LaneStats, worker::Worker,
     },
     processor::Passes,
-    ring::registry::Registry,
+    ring::{registry::Registry, segment::SegmentPool},
     stats::{Dropped, OverLimit, Stats},
     sync::{AtomicBool, AtomicU64, Mutex, Ordering, thread},
 };
@@ -49,6 +49,10 @@ pub(crate) struct Counts {
     /// Spans that started or ended without a ring because the provider was closed.
     pub(super) late_started: AtomicU64,
     pub(super) late_ended: AtomicU64,
+    /// Spans that started or ended on a thread without a ring, and for which there was no memory
+    /// for the shared one either.
+    pub(super) unplaced_started: AtomicU64,
+    pub(super) unplaced_ended: AtomicU64,
     /// Spans of the parent process that ended in this one.
     pub(super) forked: AtomicU64,
 }
@@ -64,7 +68,7 @@ impl Engine {
         let lane =
             |component_type| Arc::new(LaneStats::new(component_type, limits, control.bell()));
         Self {
-            registry: Registry::default(),
+            registry: Registry::new(SegmentPool::new(config.ring_bytes())),
             lanes: component_types.map(lane).collect(),
             control,
             counts: Counts::default(),
@@ -144,6 +148,7 @@ impl Engine {
         // Release: pairs with the Acquire load in `stats`; nothing is drained later.
         self.counts.sealed.store(true, Ordering::Release);
         self.control.close();
+        self.registry.clear();
     }
 
     pub(super) fn stats(&self) -> Stats {
@@ -158,18 +163,20 @@ impl Engine {
         let drained = counts.drained.load(Ordering::Acquire);
         let late_ended = counts.late_ended.load(Ordering::Acquire);
         let forked = counts.forked.load(Ordering::Acquire);
+        let unplaced = counts.unplaced_ended.load(Ordering::Acquire);
         let totals = self.registry.totals();
         let late_started = counts.late_started.load(Ordering::Relaxed);
+        let unplaced_started = counts.unplaced_started.load(Ordering::Relaxed);
         let elsewhere =
             totals.not_sampled + totals.full + totals.oversized + totals.discarded + totals.late;
         let in_rings = totals.ended.saturating_sub(elsewhere + drained);
         Stats {
-            started: totals.started + late_started + forked,
-            ended: totals.ended + late_ended + forked,
+            started: totals.started + late_started + forked + unplaced_started,
+            ended: totals.ended + late_ended + forked + unplaced,
             not_sampled: totals.not_sampled,
             dropped: Dropped {
-                queue_full: totals.full,
-                byte_budget: totals.oversized,
+                queue_full: totals.full + unplaced,
+                span_too_large: totals.oversized,
                 discarded: totals.discarded,
                 already_shutdown: totals.late + late_ended + if sealed { in_rings } else { 0 },
                 forked,
@@ -181,6 +188,7 @@ impl Engine {
             over_limit: OverLimit::default(),
             id_failures: 0,
             rings: self.registry.len() as u64,
+            ring_bytes: self.registry.segments.bytes(),
             exporters,
         }
     }

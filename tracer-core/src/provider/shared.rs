@@ -268,7 +268,11 @@ impl Shared {
             counts.late_started.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        self.with_fallback(Outlet::count_start);
+        if self.with_fallback(Outlet::count_start).is_none() {
+            // Relaxed: a statistic.
+            let counts = &self.engine().counts;
+            counts.unplaced_started.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Counts a start by kind on a thread that has no ring.
@@ -276,7 +280,8 @@ impl Shared {
         self.with_fallback(|outlet| outlet.count_birth(birth));
     }
 
-    /// Ends a span on a thread that has no ring: its locals are gone, or the provider is closed.
+    /// Ends a span on a thread that has no ring: its locals are gone, the budget of the rings is
+    /// used up, or the provider is closed.
     pub(crate) fn end_elsewhere(self: &Arc<Self>, recording: &mut Recording) {
         if self.is_closed() {
             recording.set_ended();
@@ -285,7 +290,12 @@ impl Shared {
             counts.late_ended.fetch_add(1, Ordering::Release);
             return;
         }
-        self.with_fallback(|outlet| outlet.end(recording));
+        if self.with_fallback(|outlet| outlet.end(recording)).is_none() {
+            recording.set_ended();
+            // Release: as above.
+            let counts = &self.engine().counts;
+            counts.unplaced_ended.fetch_add(1, Ordering::Release);
+        }
     }
 
     /// Counts a span of the parent process that ended in this one.
@@ -295,12 +305,15 @@ impl Shared {
         self.engine().counts.forked.fetch_add(1, Ordering::Release);
     }
 
-    /// Runs `use_outlet` with the ring that threads without locals share.
-    fn with_fallback<T>(self: &Arc<Self>, use_outlet: impl FnOnce(&mut Outlet) -> T) -> T {
+    /// Runs `use_outlet` with the ring that threads without one of their own share; `None` if there
+    /// is no memory for it.
+    fn with_fallback<T>(self: &Arc<Self>, use_outlet: impl FnOnce(&mut Outlet) -> T) -> Option<T> {
         let engine = self.engine();
         let mut fallback = engine.fallback.lock();
-        // No spare recordings: each holds this, so none would ever be freed.
-        use_outlet(fallback.get_or_insert_with(|| Outlet::new(self, 0)))
+        if fallback.is_none() {
+            *fallback = Outlet::shared(self);
+        }
+        Some(use_outlet(fallback.as_mut()?))
     }
 
     /// The place of a scope in the provider's list.

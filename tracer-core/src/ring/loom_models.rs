@@ -3,14 +3,32 @@
 
 use loom::thread;
 
-use super::byte_ring::{Consumer, Counters, PushError, ring};
-use crate::sync::{Ordering, model::explore};
+use super::{
+    byte_ring::{Consumer, Producer, ring},
+    counters::Counters,
+    registry::Registry,
+    segment::{PushError, SegmentPool},
+};
+use crate::sync::{Arc, Ordering, model::explore};
+
+/// The size of a record.
+const RECORD: usize = 16;
 
 /// A record of two words: its length, then a value.
-fn record(value: u8) -> [u8; 16] {
-    let mut bytes = [value; 16];
+fn record(value: u8) -> [u8; RECORD] {
+    let mut bytes = [value; RECORD];
     bytes[..4].copy_from_slice(&16_u32.to_le_bytes());
     bytes
+}
+
+/// A pool of so many segments, each of so many records.
+fn pool(segments: usize, records: usize) -> Arc<SegmentPool> {
+    let bytes = records * RECORD;
+    Arc::new(SegmentPool::with_sizes(segments * bytes, bytes, bytes))
+}
+
+fn new_ring(pool: &Arc<SegmentPool>) -> (Producer, Consumer) {
+    ring(pool, pool.take_first().expect("a segment"))
 }
 
 fn drain(consumer: &mut Consumer, seen: &mut Vec<u8>) {
@@ -18,63 +36,122 @@ fn drain(consumer: &mut Consumer, seen: &mut Vec<u8>) {
     let mut out = Vec::new();
     while consumer.pop(until, &mut out) {}
     consumer.release();
-    for got in out.chunks(16) {
-        let value = got[15];
+    for got in out.chunks(RECORD) {
+        let value = got[RECORD - 1];
         assert_eq!(got, record(value), "torn record");
         seen.push(value);
     }
 }
 
-/// Two records of capacity and four pushes, by turns of bytes and of words, so that the ring wraps and fills while the consumer
-/// reads: nothing accepted is lost, torn or reordered, and nothing refused appears.
+/// Pushes records by turns of bytes and of words while another thread drains the ring `rounds`
+/// times. What is accepted comes out once, whole and in order, and nothing else does.
+fn push_while_draining(segments: usize, records: usize, pushes: u8, rounds: usize) {
+    let pool = pool(segments, records);
+    let (mut producer, mut consumer) = new_ring(&pool);
+    let popping = thread::spawn(move || {
+        let mut seen = Vec::new();
+        for _ in 0..rounds {
+            drain(&mut consumer, &mut seen);
+        }
+        (consumer, seen)
+    });
+    let mut accepted = Vec::new();
+    for value in 1..=pushes {
+        let record = record(value);
+        let pushed = match (value % 2, record.split_first_chunk()) {
+            (0, Some((word, rest))) => producer.push_words([u64::from_le_bytes(*word)], rest),
+            _ => producer.push([&record, &[]]),
+        };
+        match pushed {
+            Ok(_) => accepted.push(value),
+            Err(error) => assert_eq!(error, PushError::Full),
+        }
+    }
+    let (mut consumer, mut seen) = popping.join().expect("consumer");
+    drain(&mut consumer, &mut seen);
+    assert_eq!(seen, accepted);
+}
+
+/// One segment of two records and four pushes: the ring wraps and fills while the consumer reads.
 #[test]
 fn accepted_records_come_out_once_whole_and_in_order() {
-    explore(None, || {
-        let (mut producer, mut consumer) = ring(32);
+    explore(None, || push_while_draining(1, 2, 4, 2));
+}
+
+/// Three segments of one record: each push after the first links another one.
+#[test]
+fn ring_grows_while_it_is_read() {
+    explore(None, || push_while_draining(3, 1, 3, 2));
+}
+
+/// Two segments of one record and four pushes: what the consumer has read is written again.
+#[test]
+fn segments_go_round_while_the_ring_is_read() {
+    explore(Some(3), || push_while_draining(2, 1, 4, 2));
+}
+
+/// A segment that another ring has used ends nowhere when this one begins with it, not where it
+/// ended there, although the next one is linked while the consumer passes that position.
+#[test]
+fn recycled_segment_forgets_where_it_ended() {
+    explore(Some(3), || {
+        let pool = pool(3, 2);
+        let (mut first, mut first_consumer) = new_ring(&pool);
+        let mut seen = Vec::new();
+        for value in 1..=3 {
+            assert!(first.push([&record(value), &[]]).is_ok());
+        }
+        drain(&mut first_consumer, &mut seen);
+        // The second ring takes what is left of the budget, the third the recycled segment.
+        let (_second, _second_consumer) = new_ring(&pool);
+        let (mut producer, mut consumer) = new_ring(&pool);
+        assert_eq!(pool.free(), 0);
+        drop((first, first_consumer));
+        seen.clear();
+        for value in 1..=2 {
+            assert!(producer.push([&record(value), &[]]).is_ok());
+        }
+        drain(&mut consumer, &mut seen);
         let popping = thread::spawn(move || {
-            let mut seen = Vec::new();
-            for _ in 0..2 {
-                drain(&mut consumer, &mut seen);
-            }
+            drain(&mut consumer, &mut seen);
             (consumer, seen)
         });
-        let mut accepted = Vec::new();
-        for value in 1..=4 {
-            let record = record(value);
-            let pushed = match (value % 2, record.split_first_chunk()) {
-                (0, Some((word, rest))) => producer.push_words([u64::from_le_bytes(*word)], rest),
-                _ => producer.push([&record, &[]]),
-            };
-            match pushed {
-                Ok(_) => accepted.push(value),
-                Err(error) => assert_eq!(error, PushError::Full),
-            }
+        for value in 3..=5 {
+            assert!(producer.push([&record(value), &[]]).is_ok());
         }
         let (mut consumer, mut seen) = popping.join().expect("consumer");
         drain(&mut consumer, &mut seen);
-        assert_eq!(seen, accepted);
+        assert_eq!(seen, [1, 2, 3, 4, 5]);
     });
 }
 
-/// Whoever sees that the producer is gone sees its last record and its counts.
+/// Whoever sees that the producer is gone sees its last record, in whichever segment, and its
+/// counts; and all segments go back to the pool.
 #[test]
-fn abandoned_ring_shows_its_last_record() {
+fn abandoned_ring_shows_its_last_record_and_gives_its_segments_back() {
     explore(None, || {
-        let (mut producer, mut consumer) = ring(32);
+        let pool = pool(2, 1);
+        let (mut producer, mut consumer) = new_ring(&pool);
         let popping = thread::spawn(move || {
             let mut seen = Vec::new();
             if consumer.is_abandoned() {
                 drain(&mut consumer, &mut seen);
-                assert_eq!(seen, [1]);
+                assert_eq!(seen, [1, 2]);
                 // Relaxed: the flag is to order it.
                 let ended = consumer.ring().counters.ended.load(Ordering::Relaxed);
-                assert_eq!(ended, 1);
+                assert_eq!(ended, 2);
             }
+            (consumer, seen)
         });
-        assert!(producer.push([&record(1), &[]]).is_ok());
-        Counters::bump(&producer.counters().ended);
+        for value in 1..=2 {
+            assert!(producer.push([&record(value), &[]]).is_ok());
+            Counters::bump(&producer.counters().ended);
+        }
         drop(producer);
-        popping.join().expect("consumer");
+        let (mut consumer, mut seen) = popping.join().expect("consumer");
+        drain(&mut consumer, &mut seen);
+        consumer.close();
+        assert_eq!((pool.bytes(), pool.free()), (2 * RECORD as u64, 2));
     });
 }
 
@@ -83,7 +160,8 @@ fn abandoned_ring_shows_its_last_record() {
 #[test]
 fn producer_outlives_its_consumer() {
     explore(None, || {
-        let (mut producer, mut consumer) = ring(32);
+        let pool = pool(1, 2);
+        let (mut producer, mut consumer) = new_ring(&pool);
         let popping = thread::spawn(move || {
             let mut seen = Vec::new();
             drain(&mut consumer, &mut seen);
@@ -96,5 +174,50 @@ fn producer_outlives_its_consumer() {
             accepted += 1;
         }
         assert_eq!(accepted, seen + 2, "what was popped, and a full ring");
+    });
+}
+
+/// Two threads that use a ring one after the other, or one each: the records of both come out, and
+/// what they counted adds up.
+#[test]
+fn ring_is_handed_on_with_its_records_and_counts() {
+    explore(Some(3), || {
+        let registry = Arc::new(Registry::new(SegmentPool::with_sizes(
+            4 * RECORD,
+            RECORD,
+            RECORD,
+        )));
+        let threads = [1, 2].map(|value| {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || {
+                let mut producer = registry.producer().expect("a ring");
+                Counters::bump(&producer.counters().ended);
+                assert!(producer.push([&record(value), &[]]).is_ok());
+                registry.give_back(producer);
+            })
+        });
+        let mut consumers = Vec::new();
+        let mut seen = Vec::new();
+        let mut round = || {
+            registry.take_new(&mut consumers);
+            for consumer in &mut consumers {
+                drain(consumer, &mut seen);
+            }
+        };
+        round();
+        for thread in threads {
+            thread.join().expect("a thread");
+        }
+        round();
+        seen.sort_unstable();
+        assert_eq!(seen, [1, 2]);
+        assert!(registry.len() <= 2);
+        assert_eq!(registry.totals().ended, 2);
+        // None is needed now: their producers go, and with them the rings.
+        registry.trim();
+        registry.trim();
+        assert!(consumers.iter().all(Consumer::is_abandoned));
+        registry.retire(consumers);
+        assert_eq!((registry.len(), registry.totals().ended), (0, 2));
     });
 }

@@ -1,12 +1,14 @@
 //! Per-thread rings: how ended spans leave the thread that ended them.
 //!
-//! Each thread owns one [`byte_ring`] per provider and is its only producer; the provider's worker
-//! is the only consumer of all of them. [`registry`] is where a thread's first span makes its ring
-//! known to the worker, and where the ring of a thread that is gone is adopted until it is empty.
+//! Each thread has one [`byte_ring`] per provider and is its only producer; the provider's worker
+//! is the only consumer of all of them. A ring grows by [`segment`]s of a pool, within one budget
+//! for all rings. The [`registry`] gives a thread its ring and passes it on to the next one.
 
 pub(crate) mod byte_ring;
+pub(crate) mod counters;
 pub(crate) mod registry;
-pub(crate) mod storage;
+pub(crate) mod segment;
+mod storage;
 
 #[cfg(all(test, tracer_loom))]
 mod loom_models;

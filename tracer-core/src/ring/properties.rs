@@ -16,10 +16,24 @@ use proptest::{
     test_runner::{RngSeed, TestRunner},
 };
 
-use super::byte_ring::{Consumer, Producer, PushError, Pushed, ring};
+use super::{
+    byte_ring::{Consumer, Producer, Pushed, ring},
+    segment::{PushError, SegmentPool},
+};
+use crate::sync::Arc;
 
-/// The capacity of the ring, in bytes.
-const CAPACITY: usize = 64;
+/// The bytes of a ring's first segment, of the later ones, and of all together.
+const FIRST: usize = 64;
+const SEGMENT: usize = 128;
+const BUDGET: usize = FIRST + 3 * SEGMENT;
+const PAGE: usize = 4096;
+
+fn small() -> (Producer, Consumer, Arc<SegmentPool>) {
+    let pool = Arc::new(SegmentPool::with_sizes(BUDGET, FIRST, SEGMENT));
+    let first = pool.take_first().expect("memory");
+    let (producer, consumer) = ring(&pool, first);
+    (producer, consumer, pool)
+}
 
 /// What is done to the ring.
 #[derive(Clone, Copy, Debug)]
@@ -30,15 +44,18 @@ enum Step {
     Look,
     Pop,
     Release,
+    Trim,
     DropProducer,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        8 => (4..CAPACITY + 3, 0..CAPACITY).prop_map(|(len, cut)| Step::Push(len, cut)),
+        8 => (4..SEGMENT + 3, 0..SEGMENT).prop_map(|(len, cut)| Step::Push(len, cut)),
+        1 => (4..BUDGET + 3, 0..BUDGET).prop_map(|(len, cut)| Step::Push(len, cut)),
         4 => Just(Step::Look),
         6 => Just(Step::Pop),
         4 => Just(Step::Release),
+        1 => Just(Step::Trim),
         1 => Just(Step::DropProducer),
     ];
     vec(step, 1..120)
@@ -56,27 +73,32 @@ struct Model {
     /// The bytes of the popped records, and of those whose room was given back.
     read: usize,
     released: usize,
-    /// What `released` was when the ring was last reported to be half full.
-    reported: Option<usize>,
 }
 
 impl Model {
-    fn push(&mut self, record: &[u8]) -> Result<Pushed, PushError> {
+    /// Holds what a push answered against what it may answer.
+    fn push(
+        &mut self,
+        record: &[u8],
+        answer: Result<Pushed, PushError>,
+        pool: &SegmentPool,
+    ) -> Result<(), TestCaseError> {
         let padded = record.len().next_multiple_of(8);
-        if padded > CAPACITY {
-            return Err(PushError::TooLarge);
+        let waiting = self.pushed - self.released;
+        match answer {
+            Ok(_) => {
+                self.pushed += padded;
+                self.records.push(record.to_vec());
+            }
+            Err(PushError::Full) => {
+                prop_assert!(waiting + padded > FIRST, "{} of {}", padded, waiting);
+                let need = if padded > SEGMENT { PAGE } else { SEGMENT };
+                prop_assert!(pool.bytes() as usize + need > BUDGET, "{:?}", pool);
+            }
+            Err(PushError::TooLarge) => prop_assert!(padded > BUDGET - FIRST, "{}", padded),
         }
-        let used = self.pushed - self.released + padded;
-        if used > CAPACITY {
-            return Err(PushError::Full);
-        }
-        self.pushed += padded;
-        self.records.push(record.to_vec());
-        if used > CAPACITY / 2 && self.reported != Some(self.released) {
-            self.reported = Some(self.released);
-            return Ok(Pushed::HalfFull);
-        }
-        Ok(Pushed::Quiet)
+        prop_assert!(pool.bytes() as usize <= BUDGET, "{:?}", pool);
+        Ok(())
     }
 
     fn pop(&mut self) -> Option<Vec<u8>> {
@@ -103,7 +125,7 @@ fn pop(consumer: &mut Consumer, until: u64) -> Option<Vec<u8>> {
 }
 
 fn check(steps: &[Step]) -> Result<(), TestCaseError> {
-    let (producer, mut consumer) = ring(CAPACITY);
+    let (producer, mut consumer, pool) = small();
     let mut producer: Option<Producer> = Some(producer);
     let mut model = Model::default();
     for (number, step) in steps.iter().enumerate() {
@@ -112,7 +134,8 @@ fn check(steps: &[Step]) -> Result<(), TestCaseError> {
                 let record = record(len, number);
                 let (first, second) = record.split_at(cut.clamp(4, len));
                 if let Some(producer) = &mut producer {
-                    prop_assert_eq!(producer.push([first, second]), model.push(&record));
+                    let answer = producer.push([first, second]);
+                    model.push(&record, answer, &pool)?;
                 }
             }
             Step::Look => {
@@ -125,6 +148,7 @@ fn check(steps: &[Step]) -> Result<(), TestCaseError> {
                 consumer.release();
                 model.released = model.read;
             }
+            Step::Trim => pool.trim(),
             Step::DropProducer => producer = None,
         }
         prop_assert_eq!(consumer.is_abandoned(), producer.is_none());
@@ -135,6 +159,12 @@ fn check(steps: &[Step]) -> Result<(), TestCaseError> {
         prop_assert_eq!(pop(&mut consumer, until), Some(expected));
     }
     prop_assert_eq!(pop(&mut consumer, until), None);
+    consumer.release();
+    let is_gone = producer.is_none();
+    drop(producer);
+    consumer.close();
+    pool.clear();
+    prop_assert_eq!(pool.bytes(), 0, "the producer was gone: {}", is_gone);
     Ok(())
 }
 
@@ -155,12 +185,13 @@ fn ring_does_what_a_list_of_records_does() {
     ran.expect("equal to the list");
 }
 
-/// Lengths from 4 bytes to the whole ring pass between two threads, whole and in order.
+/// Lengths from 4 bytes to a whole segment pass between two threads, whole and in order, while the
+/// ring grows and its segments go round.
 #[test]
 fn records_cross_between_threads() {
     const RECORDS: usize = 20_000;
-    let len = |number: usize| 4 + number * 7 % (CAPACITY - 3);
-    let (mut producer, mut consumer) = ring(CAPACITY);
+    let len = |number: usize| 4 + number * 7 % (SEGMENT - 3);
+    let (mut producer, mut consumer, _pool) = small();
     let pushing = thread::spawn(move || {
         for number in 0..RECORDS {
             let record = record(len(number), number);

@@ -1,22 +1,39 @@
 //! All rings of one provider.
 //!
-//! A thread registers its ring once, under a lock, with its first span. The worker takes new rings
-//! over at the start of each round and drops the ring of a thread that is gone once it is empty;
-//! what the thread counted is folded into the totals in the same critical section, so that no
-//! snapshot misses or doubles it.
+//! A thread takes its ring with its first span and gives it back when it ends, with whatever the
+//! worker has not read yet. The next thread goes on in that ring: the hand-over orders the two, so
+//! the ring has one producer at any time. So there are as many rings as there were threads at the
+//! same time, however many came and went, and the worker drops those that nobody needed for a
+//! while. What a thread counted is folded into the totals in the same critical section in which its
+//! ring is dropped, so that no snapshot misses or doubles it.
 
-use super::byte_ring::{BIRTHS, Consumer, Producer, Ring, ring};
-use crate::sync::{Arc, Mutex, Ordering};
+use std::{collections::HashSet, sync::Arc as StdArc};
+
+use super::{
+    byte_ring::{Consumer, Producer, Ring, ring},
+    counters::{BIRTHS, Counters},
+    segment::{Segment, SegmentPool},
+};
+use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, Queue};
 
 /// The rings of a provider, and the counts of those that are gone.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Registry {
+    pub(crate) segments: Arc<SegmentPool>,
+    /// The writing ends of rings whose threads have ended.
+    idle: Queue<Producer>,
+    /// The reading ends of rings that are not in `inner` yet, so that a thread takes no lock.
+    new: Queue<Consumer>,
     inner: Mutex<Inner>,
+    /// How many rings were taken from `idle`, for `trim`.
+    reused: AtomicU64,
+    /// What `reused` was when `trim` was last called. Written by the worker only.
+    reused_before: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Registered, not yet seen by the worker.
+    /// Rings that the worker has not seen yet.
     new: Vec<Consumer>,
     /// Every ring that is not retired.
     rings: Vec<Arc<Ring>>,
@@ -34,6 +51,19 @@ pub(crate) struct Totals {
     pub(crate) oversized: u64,
     pub(crate) late: u64,
     pub(crate) births: [u64; BIRTHS],
+}
+
+/// Ended spans that found no room in the rings, by the reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DroppedInRings {
+    pub(crate) queue_full: u64,
+    pub(crate) too_large: u64,
+}
+
+impl DroppedInRings {
+    pub(crate) fn total(self) -> u64 {
+        self.queue_full + self.too_large
+    }
 }
 
 impl Totals {
@@ -64,43 +94,121 @@ impl Totals {
 }
 
 impl Registry {
-    /// Creates a ring of at least `bytes` bytes and makes it known to the worker.
-    pub(crate) fn register(&self, bytes: usize) -> Producer {
-        let (producer, consumer) = ring(bytes);
-        let mut inner = self.inner.lock();
-        inner.rings.push(Arc::clone(consumer.ring()));
-        inner.new.push(consumer);
+    /// No ring yet, and a budget for them all.
+    pub(crate) fn new(segments: SegmentPool) -> Self {
+        Self {
+            segments: Arc::new(segments),
+            idle: Queue::new(),
+            new: Queue::new(),
+            inner: Mutex::default(),
+            reused: AtomicU64::new(0),
+            reused_before: AtomicU64::new(0),
+        }
+    }
+
+    /// The writing end of a ring: that of a thread that has ended, or of a new ring; `None` when
+    /// the budget is used up. Takes no lock.
+    pub(crate) fn producer(&self) -> Option<Producer> {
+        if let Some(idle) = self.idle.pop() {
+            // Relaxed: a statistic.
+            self.reused.fetch_add(1, Ordering::Relaxed);
+            return Some(idle);
+        }
+        Some(self.register(self.segments.take_first()?))
+    }
+
+    /// The writing end of a ring that does not count in the budget.
+    pub(crate) fn producer_beyond_budget(&self) -> Option<Producer> {
+        Some(self.register(self.segments.take_uncounted()?))
+    }
+
+    fn register(&self, segment: StdArc<Segment>) -> Producer {
+        let (producer, consumer) = ring(&self.segments, segment);
+        self.new.push(consumer);
         producer
     }
 
-    /// Moves the rings registered since the last call to the worker's list.
-    pub(crate) fn take_new(&self, consumers: &mut Vec<Consumer>) {
-        consumers.append(&mut self.inner.lock().new);
+    /// Takes back the ring of a thread that ends.
+    pub(crate) fn give_back(&self, producer: Producer) {
+        self.idle.push(producer);
     }
 
-    /// Forgets a ring whose thread is gone and whose records are drained.
-    pub(crate) fn retire(&self, consumer: &Consumer) {
-        let mut inner = self.inner.lock();
-        if let Some(at) = inner
-            .rings
+    /// Moves the rings that are new since the last call to the worker's list.
+    pub(crate) fn take_new(&self, consumers: &mut Vec<Consumer>) {
+        consumers.append(&mut self.lock().new);
+    }
+
+    /// Drops rings and segments that no thread has needed since the last call. Called by the
+    /// worker, about once a second. The worker retires those rings when it has drained them.
+    pub(crate) fn trim(&self) {
+        // Relaxed: a statistic.
+        let reused = self.reused.load(Ordering::Relaxed);
+        let needed = reused - self.reused_before.swap(reused, Ordering::Relaxed);
+        let needed = usize::try_from(needed).unwrap_or(usize::MAX);
+        for _ in needed..self.idle.len() {
+            drop(self.idle.pop());
+        }
+        self.segments.trim();
+    }
+
+    /// Drops everything that no thread uses. Called at the end of the worker.
+    pub(crate) fn clear(&self) {
+        while self.idle.pop().is_some() {}
+        self.segments.clear();
+    }
+
+    /// Forgets rings whose producers are gone and whose records are drained.
+    pub(crate) fn retire(&self, consumers: Vec<Consumer>) {
+        let addresses: HashSet<_> = consumers
             .iter()
-            .position(|ring| Arc::ptr_eq(ring, consumer.ring()))
+            .map(|consumer| Arc::as_ptr(consumer.ring()))
+            .collect();
         {
-            let ring = inner.rings.swap_remove(at);
-            inner.retired.add(std::iter::once(&ring));
+            let mut inner = self.lock();
+            let is_retired = |ring: &mut Arc<Ring>| addresses.contains(&Arc::as_ptr(ring));
+            let retired: Vec<_> = inner.rings.extract_if(.., is_retired).collect();
+            inner.retired.add(retired.iter());
+        }
+        for consumer in consumers {
+            consumer.close();
         }
     }
 
     /// What all threads have counted, those that are gone included.
     pub(crate) fn totals(&self) -> Totals {
-        let inner = self.inner.lock();
+        let inner = self.lock();
         let mut totals = inner.retired;
         totals.add(inner.rings.iter());
         totals
     }
 
+    /// What the rings had no room for, without the other counts.
+    pub(crate) fn dropped(&self) -> DroppedInRings {
+        let inner = self.lock();
+        let sum = |retired: u64, counter: fn(&Counters) -> &AtomicU64| {
+            // Relaxed: compared with nothing.
+            let counts = inner.rings.iter();
+            let counts = counts.map(|ring| counter(&ring.counters).load(Ordering::Relaxed));
+            retired + counts.sum::<u64>()
+        };
+        DroppedInRings {
+            queue_full: sum(inner.retired.full, |counters| &counters.full),
+            too_large: sum(inner.retired.oversized, |counters| &counters.oversized),
+        }
+    }
+
     /// How many rings exist.
     pub(crate) fn len(&self) -> usize {
-        self.inner.lock().rings.len()
+        self.lock().rings.len()
+    }
+
+    /// The list of rings, complete.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        let mut inner = self.inner.lock();
+        while let Some(consumer) = self.new.pop() {
+            inner.rings.push(Arc::clone(consumer.ring()));
+            inner.new.push(consumer);
+        }
+        inner
     }
 }

@@ -1,35 +1,39 @@
-//! The memory of a ring: a fixed number of 8-byte cells, addressed by a byte position that wraps.
+//! The memory of a segment: a power of two of bytes, addressed by a position that wraps.
 //!
-//! This file knows nothing of heads and tails: who may touch which bytes when is the contract of
-//! its two functions, kept by [`byte_ring`](super::byte_ring).
+//! The memory comes from the operating system in whole pages, not from the allocator. A page that
+//! no span has reached takes no memory, and what a burst has taken goes back to the system when it
+//! is freed, whatever else the allocator holds.
+//!
+//! This file knows nothing of heads and tails. Its functions say which bytes they touch, and
+//! [`byte_ring`](super::byte_ring) makes sure that only one thread touches them at a time.
 
+#[cfg(tracer_loom)]
 use crate::sync::UnsafeCell;
 
 /// A circular buffer of bytes that two threads share.
 #[derive(Debug)]
 pub(crate) struct Storage {
-    // Invariant: the length is a power of two, at least one.
-    words: Box<[UnsafeCell<u64>]>,
+    words: Words,
 }
 
-// SAFETY: the cells are plain integers. All access goes through `write` and `read`, whose
-// contracts rule out that two threads touch one byte at the same time.
-unsafe impl Sync for Storage {}
-
 impl Storage {
-    /// A buffer of at least `bytes` bytes, rounded up to a power of two of words.
-    pub(crate) fn new(bytes: usize) -> Self {
-        Self {
-            words: zeroed(bytes.div_ceil(8).max(1).next_power_of_two()),
-        }
+    /// A zeroed buffer of at least `bytes` bytes, rounded up to a power of two of words; `None` if
+    /// the operating system gives no memory.
+    pub(crate) fn new(bytes: usize) -> Option<Self> {
+        let words = bytes.div_ceil(8).max(1).checked_next_power_of_two()?;
+        Some(Self {
+            words: Words::new(words)?,
+        })
     }
 
     /// The size in bytes: a power of two, a multiple of 8.
+    #[inline(always)]
     pub(crate) fn capacity(&self) -> usize {
-        self.words.len() * 8
+        self.words.len * 8
     }
 
-    /// Where position `at` lies, and how many of `len` bytes fit before the wrap.
+    /// The offset of position `at`, and how many of `len` bytes fit before the wrap.
+    #[inline(always)]
     fn place(&self, at: u64, len: usize) -> (usize, usize) {
         #[expect(clippy::cast_possible_truncation, reason = "masked to the capacity")]
         let at = (at & (self.capacity() as u64 - 1)) as usize;
@@ -37,17 +41,58 @@ impl Storage {
     }
 }
 
-/// Zeroed memory as the operating system gives it: a page is taken when it is first written.
+/// Pages of the operating system.
 #[cfg(not(tracer_loom))]
-fn zeroed(words: usize) -> Box<[UnsafeCell<u64>]> {
-    let words = Box::new_zeroed_slice(words);
-    // SAFETY: all bits zero is a valid `u64`, and `UnsafeCell` has the layout of what it holds.
-    unsafe { words.assume_init() }
+#[derive(Debug)]
+struct Words {
+    /// Points to `len` initialised words, which `_pages` keeps mapped.
+    start: std::ptr::NonNull<u64>,
+    /// Invariant: a power of two.
+    len: usize,
+    _pages: memmap2::MmapRaw,
+}
+
+#[cfg(not(tracer_loom))]
+// SAFETY: the words are plain integers in memory that this value owns, so they may be used and
+// unmapped on any thread.
+unsafe impl Send for Words {}
+
+#[cfg(not(tracer_loom))]
+// SAFETY: shared access goes only through `write`, `write_words` and `read`, whose contracts rule
+// out that two threads touch one byte at the same time.
+unsafe impl Sync for Words {}
+
+#[cfg(not(tracer_loom))]
+impl Words {
+    fn new(len: usize) -> Option<Self> {
+        let pages = memmap2::MmapMut::map_anon(len.checked_mul(8)?).ok()?;
+        let pages = memmap2::MmapRaw::from(pages);
+        Some(Self {
+            start: std::ptr::NonNull::new(pages.as_mut_ptr().cast())?,
+            len,
+            _pages: pages,
+        })
+    }
+}
+
+/// Words whose every access the model checker sees.
+#[cfg(tracer_loom)]
+#[derive(Debug)]
+struct Words {
+    cells: Box<[UnsafeCell<u64>]>,
+    len: usize,
 }
 
 #[cfg(tracer_loom)]
-fn zeroed(words: usize) -> Box<[UnsafeCell<u64>]> {
-    (0..words).map(|_| UnsafeCell::new(0)).collect()
+// SAFETY: as above; loom fails a model in which two threads touch one word at the same time.
+unsafe impl Sync for Words {}
+
+#[cfg(tracer_loom)]
+impl Words {
+    fn new(len: usize) -> Option<Self> {
+        let cells = (0..len).map(|_| UnsafeCell::new(0)).collect();
+        Some(Self { cells, len })
+    }
 }
 
 #[cfg(not(tracer_loom))]
@@ -59,11 +104,11 @@ impl Storage {
     /// - No other thread reads or writes the bytes from `at` to `at + bytes.len()` meanwhile.
     pub(crate) unsafe fn write(&self, at: u64, bytes: &[u8]) {
         debug_assert!(bytes.len() <= self.capacity());
-        let base = UnsafeCell::raw_get(self.words.as_ptr()).cast::<u8>();
+        let base = self.words.start.as_ptr().cast::<u8>();
         let (at, first) = self.place(at, bytes.len());
         let (before, after) = bytes.split_at(first);
         // SAFETY: `at + first` is at most the capacity, and the caller says that nobody else
-        // touches these bytes. `base` comes from the whole slice of cells.
+        // touches these bytes. `base` points to the whole capacity.
         unsafe {
             std::ptr::copy_nonoverlapping(before.as_ptr(), base.wrapping_add(at), before.len());
         }
@@ -82,18 +127,18 @@ impl Storage {
     #[inline(always)]
     pub(crate) unsafe fn write_words<const N: usize>(&self, at: u64, words: [u64; N]) {
         debug_assert!(at.is_multiple_of(8) && N * 8 <= self.capacity());
-        let base = UnsafeCell::raw_get(self.words.as_ptr());
+        let base = self.words.start.as_ptr();
         let (at, before) = self.place(at, N * 8);
         if before == N * 8 {
             for (offset, word) in words.into_iter().enumerate() {
                 let place = base.wrapping_add(at / 8 + offset);
                 // SAFETY: all `N` words lie before the wrap, and the caller says that nobody else
-                // touches them. `base` comes from the whole slice of cells.
+                // touches them. `base` points to the whole capacity.
                 unsafe { place.write(word.to_le()) };
             }
             return;
         }
-        let mask = self.words.len() - 1;
+        let mask = self.words.len - 1;
         for (offset, word) in words.into_iter().enumerate() {
             let place = (at / 8 + offset) & mask;
             // SAFETY: `place` is below the number of cells; as above.
@@ -101,31 +146,35 @@ impl Storage {
         }
     }
 
-    /// Fills `out` from position `at`, wrapping at the end.
+    /// Appends `len` bytes from position `at` to `out`, wrapping at the end.
     ///
     /// # Safety
-    /// - `out.len()` is at most the capacity.
-    /// - No other thread writes the bytes from `at` to `at + out.len()` meanwhile.
-    pub(crate) unsafe fn read(&self, at: u64, out: &mut [u8]) {
-        debug_assert!(out.len() <= self.capacity());
-        let base = UnsafeCell::raw_get(self.words.as_ptr()).cast::<u8>();
-        let (at, first) = self.place(at, out.len());
-        let (before, after) = out.split_at_mut(first);
-        // SAFETY: `at + first` is at most the capacity, and the caller says that nobody writes
-        // these bytes. All bytes are initialised: the cells start as zero.
-        unsafe {
-            std::ptr::copy_nonoverlapping(
-                base.wrapping_add(at).cast_const(),
-                before.as_mut_ptr(),
-                before.len(),
-            );
+    /// - `len` is at most the capacity.
+    /// - No other thread writes the bytes from `at` to `at + len` meanwhile.
+    pub(crate) unsafe fn read(&self, at: u64, len: usize, out: &mut Vec<u8>) {
+        debug_assert!(len <= self.capacity());
+        let base = self.words.start.as_ptr().cast::<u8>().cast_const();
+        let (at, first) = self.place(at, len);
+        // SAFETY: `at + first` is at most the capacity, all of which is initialised, and the
+        // caller says that nobody writes these bytes while the slice lives.
+        let before = unsafe { std::slice::from_raw_parts(base.wrapping_add(at), first) };
+        out.extend_from_slice(before);
+        if first < len {
+            // SAFETY: as above; the rest starts at the first word.
+            let after = unsafe { std::slice::from_raw_parts(base, len - first) };
+            out.extend_from_slice(after);
         }
-        if !after.is_empty() {
-            // SAFETY: as above; `after` starts at the first cell.
-            unsafe {
-                std::ptr::copy_nonoverlapping(base.cast_const(), after.as_mut_ptr(), after.len());
-            }
-        }
+    }
+
+    /// The little-endian `u32` at position `at`, a multiple of 8.
+    ///
+    /// # Safety
+    /// - No other thread writes these bytes meanwhile.
+    pub(crate) unsafe fn read_u32(&self, at: u64) -> u32 {
+        let base = self.words.start.as_ptr().cast::<u8>().cast_const();
+        let (at, _) = self.place(at, 4);
+        // SAFETY: four bytes from a multiple of 8 lie before the wrap; as above.
+        u32::from_le_bytes(unsafe { base.wrapping_add(at).cast::<[u8; 4]>().read() })
     }
 }
 
@@ -135,7 +184,7 @@ impl Storage {
     pub(crate) unsafe fn write(&self, at: u64, bytes: &[u8]) {
         for (offset, byte) in bytes.iter().enumerate() {
             let (at, _) = self.place(at + offset as u64, 1);
-            self.words[at / 8].with_mut(|word| {
+            self.words.cells[at / 8].with_mut(|word| {
                 // SAFETY: a byte of the word; loom fails the model if another thread touches it.
                 unsafe { word.cast::<u8>().wrapping_add(at % 8).write(*byte) }
             });
@@ -145,20 +194,27 @@ impl Storage {
     pub(crate) unsafe fn write_words<const N: usize>(&self, at: u64, words: [u64; N]) {
         for (offset, word) in words.into_iter().enumerate() {
             let (at, _) = self.place(at + 8 * offset as u64, 8);
-            self.words[at / 8].with_mut(|cell| {
+            self.words.cells[at / 8].with_mut(|cell| {
                 // SAFETY: loom fails the model if another thread touches the word.
                 unsafe { cell.write(word.to_le()) }
             });
         }
     }
 
-    pub(crate) unsafe fn read(&self, at: u64, out: &mut [u8]) {
-        for (offset, byte) in out.iter_mut().enumerate() {
+    pub(crate) unsafe fn read(&self, at: u64, len: usize, out: &mut Vec<u8>) {
+        for offset in 0..len {
             let (at, _) = self.place(at + offset as u64, 1);
-            *byte = self.words[at / 8].with(|word| {
+            out.push(self.words.cells[at / 8].with(|word| {
                 // SAFETY: as above.
                 unsafe { word.cast::<u8>().wrapping_add(at % 8).read() }
-            });
+            }));
         }
+    }
+
+    pub(crate) unsafe fn read_u32(&self, at: u64) -> u32 {
+        let mut bytes = Vec::new();
+        // SAFETY: as the caller says.
+        unsafe { self.read(at, 4, &mut bytes) };
+        bytes.try_into().map_or(0, u32::from_le_bytes)
     }
 }

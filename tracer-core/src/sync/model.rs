@@ -19,9 +19,6 @@ pub(crate) use checker::{
 };
 #[cfg(tracer_loom)]
 pub(crate) use loom::cell::UnsafeCell;
-// Shuttle switches threads at atomics and locks only, so a plain cell shows it nothing.
-#[cfg(tracer_shuttle)]
-pub(crate) use std::cell::UnsafeCell;
 
 #[cfg(tracer_shuttle)]
 pub(crate) mod thread {

@@ -1,5 +1,19 @@
 use super::*;
 
+/// A ring whose first segment holds `bytes`, as the later ones do, and no more than `segments`.
+fn bounded(bytes: usize, segments: usize) -> (Producer, Consumer, Arc<SegmentPool>) {
+    let pool = Arc::new(SegmentPool::with_sizes(bytes * segments, bytes, bytes));
+    let first = pool.take_first().expect("memory");
+    let (producer, consumer) = ring(&pool, first);
+    (producer, consumer, pool)
+}
+
+/// A ring that cannot grow.
+fn fixed(bytes: usize) -> (Producer, Consumer) {
+    let (producer, consumer, _) = bounded(bytes, 1);
+    (producer, consumer)
+}
+
 fn record(len: u32, fill: u8) -> Vec<u8> {
     let mut bytes = len.to_le_bytes().to_vec();
     bytes.resize(len as usize, fill);
@@ -22,7 +36,7 @@ fn drain(consumer: &mut Consumer) -> Vec<Vec<u8>> {
 
 #[test]
 fn records_of_every_length_come_out_in_order_across_the_wrap() {
-    let (mut producer, mut consumer) = ring(64);
+    let (mut producer, mut consumer) = fixed(64);
     for round in 0..1000_u32 {
         let len = 4 + round % 45;
         let sent = record(len, round as u8);
@@ -34,7 +48,7 @@ fn records_of_every_length_come_out_in_order_across_the_wrap() {
 
 #[test]
 fn words_come_out_as_their_bytes_across_the_wrap() {
-    let (mut producer, mut consumer) = ring(64);
+    let (mut producer, mut consumer) = fixed(64);
     for round in 0..1000_u32 {
         let sent = record(16 + round % 30, round as u8);
         let (words, rest) = sent.split_at(16);
@@ -45,19 +59,122 @@ fn words_come_out_as_their_bytes_across_the_wrap() {
 }
 
 #[test]
-fn full_ring_refuses_and_takes_again_after_release() {
-    let (mut producer, mut consumer) = ring(32);
+fn ring_that_cannot_grow_refuses_and_takes_again_after_release() {
+    let (mut producer, mut consumer) = fixed(32);
     assert_eq!(producer.push([&record(16, 1), &[]]), Ok(Pushed::Quiet));
-    assert_eq!(producer.push([&record(9, 2), &[]]), Ok(Pushed::HalfFull));
+    assert_eq!(producer.push([&record(9, 2), &[]]), Ok(Pushed::Quiet));
     assert_eq!(producer.push([&record(4, 3), &[]]), Err(PushError::Full));
     assert_eq!(drain(&mut consumer), [record(16, 1), record(9, 2)]);
-    assert_eq!(producer.push([&record(32, 4), &[]]), Ok(Pushed::HalfFull));
+    assert_eq!(producer.push([&record(32, 4), &[]]), Ok(Pushed::Quiet));
     assert_eq!(drain(&mut consumer), [record(32, 4)]);
 }
 
 #[test]
+fn full_ring_grows_as_far_as_the_budget_and_stays_in_its_last_segment() {
+    let (mut producer, mut consumer, pool) = bounded(32, 3);
+    let mut pushed = Vec::new();
+    for fill in 1..=7 {
+        pushed.push(producer.push([&record(16, fill), &[]]));
+    }
+    let (quiet, grew) = (Ok(Pushed::Quiet), Ok(Pushed::Grew));
+    let full = Err(PushError::Full);
+    assert_eq!(pushed, [quiet, quiet, grew, quiet, grew, quiet, full]);
+    assert_eq!((pool.bytes(), pool.free()), (96, 0));
+    let expected: Vec<_> = (1..=6).map(|fill| record(16, fill)).collect();
+    assert_eq!(drain(&mut consumer), expected);
+    assert_eq!(
+        (pool.bytes(), pool.free()),
+        (96, 2),
+        "two segments are given back"
+    );
+    for fill in 0..20 {
+        assert_eq!(producer.push([&record(16, fill), &[]]), quiet);
+        assert_eq!(drain(&mut consumer), [record(16, fill)]);
+    }
+    assert_eq!(pool.free(), 2);
+    pool.trim();
+    pool.trim();
+    assert_eq!(
+        (pool.bytes(), pool.free()),
+        (32, 0),
+        "not needed for a while"
+    );
+}
+
+#[test]
+fn segments_of_a_ring_whose_ends_are_gone_are_freed() {
+    let (mut producer, consumer, pool) = bounded(32, 100);
+    for fill in 0..200 {
+        assert!(producer.push([&record(16, fill), &[]]).is_ok());
+    }
+    assert_eq!(pool.bytes(), 3200);
+    drop(producer);
+    drop(consumer);
+    assert_eq!(pool.bytes(), 0);
+}
+
+/// A chain of segments is not dropped by recursion, which would take the stack of the thread.
+#[test]
+fn long_chain_of_segments_is_dropped_on_a_small_stack() {
+    let (mut producer, consumer, pool) = bounded(8, 50_000);
+    for fill in 0..50_000_u32 {
+        assert!(producer.push([&record(8, fill as u8), &[]]).is_ok());
+    }
+    let dropping = std::thread::Builder::new().stack_size(64 << 10);
+    let dropping = dropping.spawn(move || drop((consumer, producer)));
+    assert!(dropping.expect("a thread").join().is_ok());
+    assert_eq!(pool.bytes(), 0);
+}
+
+#[test]
+fn record_larger_than_a_segment_gets_one_of_its_own_which_is_freed_after_it() {
+    const PAGE: u64 = 4096;
+    let pool = Arc::new(SegmentPool::with_sizes(1 << 20, 32, 64));
+    let first = pool.take_first().expect("memory");
+    let (mut producer, mut consumer) = ring(&pool, first);
+    let large = record(5000, 2);
+    assert_eq!(producer.push([&record(16, 1), &[]]), Ok(Pushed::Quiet));
+    assert_eq!(producer.push([&large, &[]]), Ok(Pushed::Grew));
+    assert_eq!(pool.bytes(), 32 + 2 * PAGE);
+    assert_eq!(producer.push([&record(16, 3), &[]]), Ok(Pushed::Grew));
+    assert_eq!(pool.bytes(), 32 + 2 * PAGE + 64);
+    let expected = [record(16, 1), large.clone(), record(16, 3)];
+    assert_eq!(drain(&mut consumer), expected);
+    assert_eq!(
+        pool.bytes(),
+        64,
+        "the first segment and the large one are freed"
+    );
+
+    // It is left as soon as there is another one, even when it has been read.
+    assert_eq!(producer.push([&large, &[]]), Ok(Pushed::Grew));
+    assert_eq!(drain(&mut consumer), [large]);
+    assert_eq!(producer.push([&record(16, 4), &[]]), Ok(Pushed::Grew));
+    assert_eq!(drain(&mut consumer), [record(16, 4)]);
+    assert_eq!(pool.bytes() - pool.free() as u64 * 64, 64);
+}
+
+#[test]
+fn large_record_takes_the_place_of_free_segments() {
+    let pool = Arc::new(SegmentPool::with_sizes(16 << 10, 64, 4096));
+    let first = pool.take_first().expect("memory");
+    let (mut producer, mut consumer) = ring(&pool, first);
+    for _ in 0..3 {
+        assert!(producer.push([&record(3000, 1), &[]]).is_ok());
+    }
+    drain(&mut consumer);
+    assert_eq!(pool.free(), 2);
+    let large = record(12_000, 2);
+    assert_eq!(producer.push([&large, &[]]), Ok(Pushed::Grew));
+    assert_eq!(pool.free(), 0);
+    assert_eq!(drain(&mut consumer), [large]);
+    let too_large = record(16 << 10, 3);
+    assert_eq!(producer.push([&too_large, &[]]), Err(PushError::TooLarge));
+}
+
+#[test]
 fn pop_goes_no_further_than_what_was_seen() {
-    let (mut producer, mut consumer) = ring(64);
+    let (mut producer, mut consumer) = fixed(64);
     assert!(producer.push([&record(8, 7), &[]]).is_ok());
     let mut out = Vec::new();
     assert!(!consumer.pop(u64::MAX, &mut out), "nothing seen yet");
@@ -69,32 +186,15 @@ fn pop_goes_no_further_than_what_was_seen() {
 }
 
 #[test]
-fn record_larger_than_the_ring_is_refused_as_such() {
-    let (mut producer, _consumer) = ring(32);
-    assert_eq!(
-        producer.push([&record(33, 0), &[]]),
-        Err(PushError::TooLarge)
-    );
-}
-
-#[test]
-fn half_full_is_reported_once_until_the_consumer_has_moved() {
-    let (mut producer, mut consumer) = ring(64);
-    let piece = record(16, 0);
-    assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::Quiet));
-    assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::Quiet));
-    assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::HalfFull));
-    assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::Quiet));
-    drain(&mut consumer);
-    for _ in 0..2 {
-        assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::Quiet));
-    }
-    assert_eq!(producer.push([&piece, &[]]), Ok(Pushed::HalfFull));
+fn record_larger_than_the_budget_is_refused_as_such() {
+    let (mut producer, _consumer) = fixed(32);
+    let pushed = producer.push([&record(33, 0), &[]]);
+    assert_eq!(pushed, Err(PushError::TooLarge));
 }
 
 #[test]
 fn abandoned_ring_still_holds_its_records() {
-    let (mut producer, mut consumer) = ring(64);
+    let (mut producer, mut consumer) = fixed(64);
     assert!(producer.push([&record(8, 7), &[]]).is_ok());
     assert!(!consumer.is_abandoned());
     drop(producer);

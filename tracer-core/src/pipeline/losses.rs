@@ -1,0 +1,92 @@
+//! What the worker reports of lost spans: those that found no room in the rings or in the queue of
+//! one exporter. The thread that ends a span cannot report it, because its path must not log.
+//!
+//! Failed exports are reported by the thread of the exporter.
+
+use std::time::Duration;
+
+use super::outage::{Loss, Outage};
+use crate::{provider::Engine, ring::registry::DroppedInRings};
+
+/// The losses at one place, by a count that only grows.
+#[derive(Debug)]
+struct Watched {
+    loss: Loss,
+    outage: Outage,
+    /// The count when it was last looked at.
+    seen: u64,
+}
+
+/// The losses of one pipeline.
+#[derive(Debug)]
+pub(super) struct Losses {
+    rings: Watched,
+    too_large: Watched,
+    /// One for each exporter, in the order of [`Engine::lanes`].
+    queues: Vec<Watched>,
+}
+
+impl Losses {
+    pub(super) fn new(engine: &Engine, max_ring_bytes: usize) -> Self {
+        let queue = |component_type| Loss {
+            place: component_type,
+            reason: "queue_full",
+            hint: "this exporter takes spans more slowly than they end; sample, or raise \
+                   OTEL_BSP_MAX_QUEUE_SIZE"
+                .to_owned(),
+        };
+        let lanes = engine.lanes.iter();
+        Self {
+            rings: Watched::new(Loss {
+                place: "rings",
+                reason: "queue_full",
+                hint: format!(
+                    "the exporters take spans more slowly than they end, and the rings hold their \
+                     {max_ring_bytes} bytes; sample, or raise TRACER_MAX_RING_BYTES"
+                ),
+            }),
+            too_large: Watched::new(Loss {
+                place: "rings",
+                reason: "span_too_large",
+                hint: format!(
+                    "a span is larger than all rings may be, {max_ring_bytes} bytes; lower the \
+                     limits of spans, or raise TRACER_MAX_RING_BYTES"
+                ),
+            }),
+            queues: lanes
+                .map(|lane| Watched::new(queue(lane.component_type)))
+                .collect(),
+        }
+    }
+
+    /// Logs where losses began, last, or are over, since the last call.
+    pub(super) fn report(&mut self, dropped: DroppedInRings, engine: &Engine, now: Duration) {
+        self.rings.look(dropped.queue_full, now);
+        self.too_large.look(dropped.too_large, now);
+        for (queue, lane) in self.queues.iter_mut().zip(&engine.lanes) {
+            queue.look(lane.queue_full(), now);
+        }
+    }
+}
+
+impl Watched {
+    fn new(loss: Loss) -> Self {
+        Self {
+            loss,
+            outage: Outage::default(),
+            seen: 0,
+        }
+    }
+
+    fn look(&mut self, lost: u64, now: Duration) {
+        let more = lost - std::mem::replace(&mut self.seen, lost);
+        let notice = if more > 0 {
+            self.outage.lost(more, now)
+        } else {
+            self.outage.over()
+        };
+        if let Some(notice) = notice {
+            notice.report(&self.loss);
+        }
+    }
+}
