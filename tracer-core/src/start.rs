@@ -80,8 +80,14 @@ pub(crate) fn begin(
     around: &impl Around,
     tell: bool,
 ) -> Span {
-    if shared.is_closed() || shared.processors.are_running() {
+    if shared.is_closed() {
+        if shared.must_report_late_start() {
+            shared.report_late_start();
+        }
         // A process that is draining still passes its callers' context on.
+        return Span::non_recording(|context| context.clone_from(parent));
+    }
+    if shared.processors.are_running() {
         return Span::non_recording(|context| context.clone_from(parent));
     }
     let known = Some(parent).filter(|parent| parent.is_valid());

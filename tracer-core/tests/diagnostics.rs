@@ -6,16 +6,11 @@
     reason = "a test may fail"
 )]
 
-#[path = "support/log.rs"]
-mod log;
+mod support;
 
-use std::time::Duration;
-
-use log::Log;
+use support::{TIMEOUT, log::Log};
 use tracer_core::{TracerProvider, diagnostics::report, env::Env};
 use tracing::subscriber::with_default;
-
-const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One test, because the messages that wait belong to the whole process.
 #[test]

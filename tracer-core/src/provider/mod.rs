@@ -6,6 +6,7 @@ pub(crate) mod global;
 mod scope_table;
 mod scopes;
 mod shared;
+mod shutdown_report;
 
 use std::{sync::Arc, time::Duration};
 
@@ -79,12 +80,17 @@ impl TracerProvider {
     }
 
     /// Flushes, closes processors and exporters and ends the worker, within `timeout` and 25 ms.
-    /// Spans that are open then and end later are counted as dropped; spans that start later are
-    /// not recorded, and not counted. Blocks the calling thread.
+    /// Blocks the calling thread.
+    ///
+    /// Spans that are open then and end later are counted as dropped, and their number is logged.
+    /// Spans that start later are not recorded and not counted; the first one is logged. The spans
+    /// that were lost in the provider's whole life are logged too, by place and reason.
     ///
     /// # Errors
     /// [`ShutdownError::AlreadyShutdown`] for every call but the first;
-    /// [`ShutdownError::Flush`] when spans failed or time ran out: what was not sent is counted.
+    /// [`ShutdownError::Flush`] when time ran out, or spans were lost during the call: in an
+    /// exporter, or because the rings were full. Spans that were lost before the call are in
+    /// [`stats`](Self::stats) and in the log, not in the result.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), ShutdownError> {
         self.inner.shared.shutdown(timeout)
     }

@@ -12,7 +12,12 @@ use opentelemetry_sdk::{
     trace::{SamplingDecision, SamplingResult, ShouldSample},
 };
 
-use super::{Engine, scope_table::ScopeTable, scopes::Scopes};
+use super::{
+    Engine,
+    scope_table::ScopeTable,
+    scopes::Scopes,
+    shutdown_report::{report_late_start, report_shutdown},
+};
 use crate::{
     clock::Clock,
     diagnostics::{self, report},
@@ -54,6 +59,8 @@ pub(crate) struct Shared {
     pub(super) exporters: Vec<Weak<dyn SpanExporter>>,
     engine: PerProcess<Engine>,
     closed: AtomicBool,
+    /// Whether the first span that starts after the shutdown is to be logged.
+    must_report_late_start: AtomicBool,
     /// The last clone of the provider is gone; threads and spans still hold this.
     abandoned: AtomicBool,
     /// Whether there never was a worker. Such a provider is closed from the start.
@@ -114,6 +121,7 @@ impl Shared {
                 .map(|(_, exporter)| Arc::downgrade(exporter))
                 .collect(),
             closed: AtomicBool::new(false),
+            must_report_late_start: AtomicBool::new(true),
             abandoned: AtomicBool::new(false),
             disabled: false,
             scopes: Mutex::default(),
@@ -133,6 +141,7 @@ impl Shared {
             &[],
         );
         shared.closed = AtomicBool::new(true);
+        shared.must_report_late_start = AtomicBool::new(false);
         shared.disabled = true;
         shared
     }
@@ -183,6 +192,22 @@ impl Shared {
     pub(crate) fn is_closed(&self) -> bool {
         // Relaxed: a hint. A span that misses it stays in its ring and is counted from there.
         self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Whether the next span that starts after the shutdown is the first.
+    #[inline]
+    pub(crate) fn must_report_late_start(&self) -> bool {
+        // Relaxed: a hint.
+        self.must_report_late_start.load(Ordering::Relaxed)
+    }
+
+    /// Logs the first span that starts after the shutdown.
+    #[cold]
+    pub(crate) fn report_late_start(&self) {
+        // Relaxed: only who is first matters.
+        if self.must_report_late_start.swap(false, Ordering::Relaxed) {
+            report_late_start();
+        }
     }
 
     /// Nobody asks for the counts any more.
@@ -241,6 +266,7 @@ impl Shared {
         // Whatever still hangs is given up now, so that every span is accounted for.
         engine.seal();
         let closed = exported.and(processors.wait());
+        report_shutdown(&self.stats(), &closed);
         diagnostics::deliver_pending();
         closed.map_err(ShutdownError::Flush)
     }

@@ -193,6 +193,9 @@ impl Recording {
             return None;
         }
         if self.shared.is_closed() || self.shared.processors.are_running() {
+            if self.shared.is_closed() {
+                self.shared.report_late_start();
+            }
             self.context.clone_from(active);
             return None;
         }

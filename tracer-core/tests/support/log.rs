@@ -27,6 +27,10 @@ impl Log {
         self.0.lock().unwrap().clone()
     }
 
+    pub fn clear(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
     /// The lines whose message contains `text`.
     pub fn containing(&self, text: &str) -> Vec<Line> {
         let mut lines = self.lines();

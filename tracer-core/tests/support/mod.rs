@@ -7,6 +7,8 @@
     reason = "a test may fail"
 )]
 
+pub mod log;
+
 use std::{
     collections::HashSet,
     sync::{
