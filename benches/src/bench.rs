@@ -6,7 +6,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::{Target, carry, cpu, encode, formats, hostile, latency, load, memory};
+use crate::{
+    Target, bursts, carry, cpu, encode, formats, hostile, idle, latency, load, memory,
+    short_threads,
+};
 
 /// Rounds of one figure for each that a timed case has: these take seconds each.
 const ROUNDS_PER_ROUND: usize = 10;
@@ -23,7 +26,7 @@ pub struct Measure {
 }
 
 /// All measures, in the order of the table.
-pub const MEASURES: [Measure; 9] = [
+pub const MEASURES: [Measure; 12] = [
     Measure {
         name: "w3c",
         compare: carry::compare,
@@ -68,6 +71,21 @@ pub const MEASURES: [Measure; 9] = [
         name: "memory",
         compare: memory::compare,
         child: memory::child,
+    },
+    Measure {
+        name: "bursts",
+        compare: bursts::compare,
+        child: bursts::child,
+    },
+    Measure {
+        name: "short_threads",
+        compare: short_threads::compare,
+        child: short_threads::child,
+    },
+    Measure {
+        name: "idle",
+        compare: idle::compare,
+        child: idle::child,
     },
 ];
 

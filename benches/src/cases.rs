@@ -38,10 +38,15 @@ pub enum Case {
     NativeTree,
     /// A child of a span that is current and not sampled, current itself.
     NativeUnsampledChild,
+    /// A root with two attributes, by the native API of those that have one. For bursts only, as the
+    /// next one.
+    BurstSmall,
+    /// A root with one attribute of 8 KB.
+    BurstLarge,
 }
 
 impl Case {
-    /// All cases, in the order of the table.
+    /// All cases that are timed, in the order of the table.
     pub const ALL: [Self; 15] = [
         Self::Root,
         Self::Attributes,
@@ -78,12 +83,17 @@ impl Case {
             Self::NativeChild => "native_child",
             Self::NativeTree => "native_tree",
             Self::NativeUnsampledChild => "native_unsampled_child",
+            Self::BurstSmall => "burst_small",
+            Self::BurstLarge => "burst_large",
         }
     }
 
     /// The case of a name.
     pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|case| case.name() == name)
+        let mut all = Self::ALL
+            .into_iter()
+            .chain([Self::BurstSmall, Self::BurstLarge]);
+        all.find(|case| case.name() == name)
     }
 
     /// The same work without a native API, in the place of which a peer has a `Context`.

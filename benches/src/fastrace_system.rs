@@ -12,7 +12,7 @@ use fastrace::{
     prelude::SpanContext,
 };
 
-use crate::{Case, System};
+use crate::{Case, System, otel_systems::large_text};
 
 static RECEIVED: AtomicU64 = AtomicU64::new(0);
 
@@ -97,6 +97,15 @@ impl System for FastraceSystem {
                     local_tree(9);
                 }
                 Case::UnsampledRoot => unsampled_root(),
+                Case::BurstSmall => drop(
+                    Span::root("root", SpanContext::random())
+                        .with_property(|| ("http.route", "/orders/{id}"))
+                        .with_property(|| ("http.response.status_code", "200")),
+                ),
+                Case::BurstLarge => drop(
+                    Span::root("root", SpanContext::random())
+                        .with_property(|| ("text", large_text())),
+                ),
                 // Nothing that it does.
                 _ => {}
             }

@@ -19,6 +19,9 @@
 //! | `loss` | ended spans that never reach the sink, after 1.5 s: one producer at full speed and at a pace with the HTTP sink, two with one that only counts; `ended_per_second` is the pace really held |
 //! | `scaling` | root spans ended by one and by two threads at full speed; `others_cores` is what the other threads of the process took meanwhile |
 //! | `latency` | a root span, from one reading of the clock to the next, two threads of 100 000 spans a second each |
+//! | `bursts` | ended spans that never reach a sink that only counts, of one burst without a pause: native spans with two attributes, or spans of 8 KB; on a quiet machine and with four threads that spin beside it. `kept_bytes` is what is resident 10 s after it beyond what was before |
+//! | `short_threads` | 20,000 threads with one span each, 64 at a time: seconds, and what is resident after a wave and 3 s later beyond what was before; `bare` makes no spans |
+//! | `idle` | a process that made one span: wake-ups and processor time of all threads over 5 s; then a span after 600 ms without one, its caller's time and when it reaches the sink |
 //! | `memory` | resident bytes added by a tracer with its HTTP exporter after one span, and by each of 32 threads that ended one span or 10 000 |
 //!
 //! A record of a run, which begins with the machine and the versions, is its output:
@@ -35,6 +38,7 @@
 )]
 
 mod bench;
+mod bursts;
 mod cases;
 mod timing;
 
@@ -43,10 +47,12 @@ mod cpu;
 pub mod encode;
 mod formats;
 pub mod hostile;
+mod idle;
 mod latency;
 mod load;
 pub mod log_lines;
 mod memory;
+mod short_threads;
 
 mod fastrace_system;
 pub mod http_sink;

@@ -123,7 +123,7 @@ pub(crate) fn child(job: &Job) -> Vec<f64> {
 }
 
 /// How many spans came, once no more do: a flush that ran into its time leaves some under way.
-fn settled(system: &dyn System) -> u64 {
+pub(crate) fn settled(system: &dyn System) -> u64 {
     let mut seen = system.received();
     loop {
         thread::sleep(Duration::from_millis(50));

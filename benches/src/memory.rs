@@ -72,7 +72,7 @@ fn threads(system: &Arc<dyn System>, spans: usize) -> f64 {
 }
 
 /// The `Rss` of smaps_rollup, which unlike that of statm is exact.
-fn resident_bytes() -> f64 {
+pub(crate) fn resident_bytes() -> f64 {
     let rollup = fs::read_to_string("/proc/self/smaps_rollup").expect("procfs");
     let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:"));
     let kilobytes = line.and_then(|line| line.split_whitespace().next());

@@ -65,6 +65,15 @@ impl<S: System> System for NativeSystem<S> {
                 let _parent = span!(parent: &unsampled(), "parent");
                 children(operations);
             }
+            Case::BurstSmall => {
+                for _ in 0..operations {
+                    let _span = span!(
+                        "root",
+                        "http.route" = "/orders/{id}",
+                        "http.response.status_code" = 200
+                    );
+                }
+            }
             other => self.0.run(other, operations),
         }
     }

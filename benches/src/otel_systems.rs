@@ -188,6 +188,11 @@ pub fn attributes(tracer: &impl Tracer) {
     span.end();
 }
 
+/// The attribute of a large span.
+pub(crate) fn large_text() -> String {
+    "x".repeat(8 << 10)
+}
+
 /// A span that is active while `parent` is.
 fn activated<T>(tracer: &T, parent: &Context)
 where
@@ -264,6 +269,15 @@ where
             }
             Case::UnsampledActivated => repeat(operations, || activated(tracer, unsampled)),
             Case::NoProvider => repeat(operations, || unrecorded.start(black_box("root")).end()),
+            Case::BurstSmall => repeat(operations, || {
+                let mut span = tracer.start("root");
+                span.set_attribute(KeyValue::new("http.route", "/orders/{id}"));
+                span.set_attribute(KeyValue::new("http.response.status_code", 200));
+            }),
+            Case::BurstLarge => repeat(operations, || {
+                let mut span = tracer.start("root");
+                span.set_attribute(KeyValue::new("text", large_text()));
+            }),
             native => panic!("{native:?} is none in a context"),
         }
     }
