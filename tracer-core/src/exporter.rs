@@ -1,6 +1,11 @@
 //! The contract between the pipeline and whatever sends spans away.
 
-use std::{fmt, future::Future, pin::Pin, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    time::{Duration, Instant},
+};
 
 use opentelemetry_sdk::Resource;
 
@@ -64,6 +69,11 @@ pub trait SpanExporter: fmt::Debug + Send + Sync + 'static {
     fn fork(&self) -> Option<Box<dyn SpanExporter>> {
         None
     }
+
+    /// Announces a shutdown that must be over at `deadline`. Called once, before the last batches
+    /// are exported, on the provider's worker thread, so it must not block. An exporter that
+    /// retries can stop waiting for what will not succeed by then. Default: does nothing.
+    fn begin_shutdown(&self, _deadline: Instant) {}
 
     /// Closes the exporter; no call follows. Called once.
     fn shutdown(&self) -> ExportFuture<'_> {

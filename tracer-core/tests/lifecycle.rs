@@ -11,7 +11,7 @@ mod support;
 
 use std::{
     sync::{
-        Arc, Barrier,
+        Arc, Barrier, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
@@ -23,8 +23,11 @@ use opentelemetry::{
     trace::{Link, Span as _, SpanKind, TraceId, TraceState, Tracer as _, TracerProvider as _},
 };
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
-use support::{Recorder, TIMEOUT, balanced, configured, eventually, provider, rounds};
-use tracer_core::{BatchConfig, ConfigError, FlushError, ShutdownError, Span, TracerProvider};
+use support::{Recorder, TIMEOUT, balanced, configured, eventually, provider, quiet_panic, rounds};
+use tracer_core::{
+    BatchConfig, ConfigError, ExportError, ExportFuture, FlushError, ShutdownError, Span,
+    SpanBatch, SpanExporter, Status, TracerProvider,
+};
 
 #[test]
 fn flush_delivers_everything_that_ended_before_it_while_others_go_on() {
@@ -55,6 +58,67 @@ fn flush_delivers_everything_that_ended_before_it_while_others_go_on() {
     provider.shutdown(TIMEOUT).expect("shutdown");
     let stats = balanced(&provider);
     assert_eq!(stats.exporters[0].exported, stats.ended);
+}
+
+/// Retries for ever, until a shutdown begins.
+#[derive(Debug, Default)]
+struct Retries {
+    begun: Arc<Mutex<Vec<Instant>>>,
+}
+
+impl SpanExporter for Retries {
+    fn component_type(&self) -> &'static str {
+        "retries"
+    }
+
+    fn export<'a>(&'a self, _: &'a SpanBatch) -> ExportFuture<'a> {
+        Box::pin(async {
+            while self.begun.lock().expect("lock").is_empty() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let status = Status::NoAnswer;
+            Err(ExportError::RetriesExhausted { status })
+        })
+    }
+
+    fn begin_shutdown(&self, deadline: Instant) {
+        self.begun.lock().expect("lock").push(deadline);
+        quiet_panic();
+    }
+}
+
+/// Also while its queue is full: the worker waits for room before it hands on the last batches.
+#[test]
+fn exporter_hears_of_a_shutdown_before_its_last_batches() {
+    let exporter = Retries::default();
+    let begun = Arc::clone(&exporter.begun);
+    let config = BatchConfig::default()
+        .max_export_batch_size(1)
+        .max_queue_bytes(1);
+    let provider = TracerProvider::builder()
+        .batch_config(config)
+        .exporter(exporter)
+        .build()
+        .expect("provider");
+    for _ in 0..20 {
+        provider.tracer("t").start("x");
+    }
+    let flushed = provider.force_flush(Duration::from_millis(10));
+    assert_eq!(flushed, Err(FlushError::Deadline));
+    assert_eq!(
+        begun.lock().expect("lock").len(),
+        0,
+        "a flush is no shutdown"
+    );
+    let before = Instant::now();
+    let ended = provider.shutdown(TIMEOUT);
+    assert!(matches!(ended, Err(ShutdownError::Flush(_))), "{ended:?}");
+    assert!(before.elapsed() < TIMEOUT / 2, "{:?}", before.elapsed());
+    let begun = begun.lock().expect("lock").clone();
+    assert_eq!(begun.len(), 1);
+    assert!(begun[0] >= before + TIMEOUT && begun[0] <= Instant::now() + TIMEOUT);
+    let stats = balanced(&provider);
+    assert_eq!(stats.exporters[0].failed["retries_exhausted"], 20);
 }
 
 /// What ended before the shutdown was called is exported, what ended after it returned is counted

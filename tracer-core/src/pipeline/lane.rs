@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     io, mem,
-    sync::Arc,
+    sync::{Arc, Weak},
     thread,
     time::Instant,
 };
@@ -26,6 +26,7 @@ use super::{
 use crate::{
     error::ConfigError,
     exporter::{ExportError, ExportResult, SpanExporter},
+    foreign::isolated,
     provider::Shared,
 };
 
@@ -39,6 +40,8 @@ pub(crate) struct Lane {
     // Apart from the batches: a hung export must not keep a request from being seen.
     orders: mpsc::UnboundedSender<Order>,
     stats: Arc<LaneStats>,
+    // Weak: the lane's thread owns the exporter.
+    exporter: Weak<dyn SpanExporter>,
 }
 
 /// A flush or shutdown on its way to the lane's thread.
@@ -60,6 +63,7 @@ impl Lane {
         let config = &shared.batch;
         let (batches, queued_batches) = mpsc::unbounded_channel();
         let (orders, queued_orders) = mpsc::unbounded_channel();
+        let weak = Arc::downgrade(&exporter);
         let run = Run {
             provider: shared.id,
             exporter,
@@ -76,6 +80,7 @@ impl Lane {
             batches,
             orders,
             stats,
+            exporter: weak,
         })
     }
 
@@ -97,6 +102,15 @@ impl Lane {
     /// Counts spans as failed without queueing them.
     pub(crate) fn refuse(&self, spans: u64) {
         self.stats.refuse(spans, ExportError::DEADLINE);
+    }
+
+    /// Announces a shutdown to the exporter.
+    pub(crate) fn begin_shutdown(&self, deadline: Instant) {
+        isolated(|| {
+            if let Some(exporter) = self.exporter.upgrade() {
+                exporter.begin_shutdown(deadline);
+            }
+        });
     }
 
     /// Asks for a flush or a shutdown, which `gather` hears of when it is done.

@@ -6,8 +6,9 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::Arc,
+    sync::{Arc, Weak},
     task::{Context, Poll, Waker},
+    time::Instant,
 };
 
 use super::{
@@ -18,6 +19,7 @@ use super::{
 use crate::{
     error::ConfigError,
     exporter::{ExportError, ExportFuture, ExportResult, SpanExporter},
+    foreign::isolated,
     provider::Shared,
     sync::{Condvar, Mutex, thread},
 };
@@ -27,6 +29,7 @@ use crate::{
 pub(crate) struct Lane {
     queue: Arc<Queue>,
     stats: Arc<LaneStats>,
+    exporter: Weak<dyn SpanExporter>,
 }
 
 #[derive(Debug, Default)]
@@ -57,11 +60,16 @@ impl Lane {
         _: &Shared,
     ) -> Result<Self, ConfigError> {
         let queue = Arc::new(Queue::default());
+        let weak = Arc::downgrade(&exporter);
         let (own_queue, own_stats) = (Arc::clone(&queue), Arc::clone(&stats));
         thread::Builder::new()
             .spawn(move || run(&*exporter, &own_queue, &own_stats))
             .map_err(ConfigError::Spawn)?;
-        Ok(Self { queue, stats })
+        Ok(Self {
+            queue,
+            stats,
+            exporter: weak,
+        })
     }
 
     pub(crate) fn stats(&self) -> &Arc<LaneStats> {
@@ -76,6 +84,14 @@ impl Lane {
 
     pub(crate) fn refuse(&self, spans: u64) {
         self.stats.refuse(spans, ExportError::DEADLINE);
+    }
+
+    pub(crate) fn begin_shutdown(&self, deadline: Instant) {
+        isolated(|| {
+            if let Some(exporter) = self.exporter.upgrade() {
+                exporter.begin_shutdown(deadline);
+            }
+        });
     }
 
     pub(crate) fn order(&self, order: Order) {

@@ -260,6 +260,12 @@ impl Worker {
             .iter()
             .map(|lane| lane.stats().not_delivered())
             .collect();
+        if request == Request::Shutdown {
+            // Before the queues are waited for: an exporter that retries makes room sooner.
+            for lane in &self.lanes {
+                lane.begin_shutdown(deadline);
+            }
+        }
         let gather = Gather::new(tickets, self.lanes.len(), deadline);
         // A flush answers for what ended before it, a shutdown also for what is lost meanwhile.
         let is_last = request == Request::Shutdown;
