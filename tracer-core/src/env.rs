@@ -23,16 +23,13 @@
 //! assert_eq!(config, BatchConfig::default().max_queue_size(4096));
 //! assert_eq!(
 //!     env.diagnostics()[0].to_string(),
-//!     "OTEL_BSP_SCHEDULE_DELAY: is not a number of milliseconds from 0 to 86400000, 5000 applies"
+//!     "OTEL_BSP_SCHEDULE_DELAY: is not a number of milliseconds from 0 to 18446744073709551615, 5000 applies"
 //! );
 //! ```
 
 use std::{fmt, time::Duration};
 
 use crate::diagnostics::report;
-
-/// One day; longer times are taken for mistakes.
-const MAX_MILLIS: u64 = 24 * 60 * 60 * 1000;
 
 /// The value of a variable by its name.
 pub(crate) type Lookup = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -133,16 +130,17 @@ impl Env {
         })
     }
 
-    /// A time in milliseconds of at least `least`, at most one day.
-    pub fn millis(&mut self, variable: &'static str, least: u64, default: Duration) -> Duration {
-        self.parse(variable, |value| match value.parse() {
-            Ok(millis) if (least..=MAX_MILLIS).contains(&millis) => {
-                Ok(Duration::from_millis(millis))
-            }
-            _ => Err(format!(
-                "is not a number of milliseconds from {least} to {MAX_MILLIS}, {} applies",
-                default.as_millis()
-            )),
+    /// A time in milliseconds, of any length that fits 64 bits (specification,
+    /// configuration/common.md "Duration" and "Timeout"). For a timeout, zero is no limit.
+    pub fn millis(&mut self, variable: &'static str, default: Duration) -> Duration {
+        self.parse(variable, |value| {
+            value.parse().map(Duration::from_millis).map_err(|_| {
+                let default = default.as_millis();
+                format!(
+                    "is not a number of milliseconds from 0 to {}, {default} applies",
+                    u64::MAX
+                )
+            })
         })
         .unwrap_or(default)
     }
@@ -226,18 +224,42 @@ mod tests {
         check_flag("yes", false, 1);
     }
 
+    #[track_caller]
+    fn check_millis(value: &'static str, expected: u64, diagnostics: usize) {
+        let mut env = env(value);
+        let default = Duration::from_millis(30_000);
+        let found = env.millis("OTEL_BSP_EXPORT_TIMEOUT", default);
+        assert_eq!(found, Duration::from_millis(expected), "{value:?}");
+        assert_eq!(env.diagnostics().len(), diagnostics, "{value:?}");
+    }
+
+    /// configuration/common.md: durations are non-negative integers, with no upper bound; numbers
+    /// up to 2^31 - 1 must be taken and larger ones may be.
+    #[test]
+    fn times_are_any_whole_number_of_milliseconds() {
+        check_millis("0", 0, 0);
+        check_millis("12000", 12_000, 0);
+        check_millis("86400001", 86_400_001, 0);
+        check_millis("2147483647", 2_147_483_647, 0);
+        check_millis("18446744073709551615", u64::MAX, 0);
+        check_millis("", 30_000, 0);
+        for refused in ["-1", "1.5", "1e3", "10s", "ten", "18446744073709551616"] {
+            check_millis(refused, 30_000, 1);
+        }
+    }
+
     #[test]
     fn diagnostics_name_the_variable_and_the_default_and_never_the_value() {
         let mut env = env("s3cret\x1b[31m");
         let default = Duration::from_millis(1234);
-        assert_eq!(env.millis("OTEL_BSP_SCHEDULE_DELAY", 0, default), default);
+        assert_eq!(env.millis("OTEL_BSP_SCHEDULE_DELAY", default), default);
         assert_eq!(env.count("OTEL_BSP_MAX_QUEUE_SIZE", 1, 77), 77);
         let shown: Vec<_> = env.diagnostics().iter().map(ToString::to_string).collect();
         assert_eq!(
             shown,
             [
-                "OTEL_BSP_SCHEDULE_DELAY: is not a number of milliseconds from 0 to 86400000, \
-                 1234 applies",
+                "OTEL_BSP_SCHEDULE_DELAY: is not a number of milliseconds from 0 to \
+                 18446744073709551615, 1234 applies",
                 "OTEL_BSP_MAX_QUEUE_SIZE: is not a whole number from 1 to 4294967295, 77 applies",
             ]
         );

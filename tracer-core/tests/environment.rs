@@ -20,7 +20,10 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::trace::SpanData;
 use support::{Recorder, TIMEOUT, balanced, eventually};
-use tracer_core::{BatchConfig, SpanLimits, TracerProvider, env::Env, resource};
+use tracer_core::{
+    BatchConfig, ExportFuture, ExportSuccess, SpanBatch, SpanExporter, SpanLimits, TracerProvider,
+    env::Env, resource,
+};
 
 const NUMBERS: [&str; 13] = [
     "OTEL_ATTRIBUTE_COUNT_LIMIT",
@@ -231,6 +234,31 @@ fn row_97_batches_follow_their_variables() {
     eventually("the export to be given up", || {
         short.stats().exporters[0].failed_total() == 1
     });
+
+    // configuration/common.md "Timeout": zero is no limit.
+    let unlimited = TracerProvider::builder()
+        .exporter(TakesTime)
+        .env(&mut env(&[("OTEL_BSP_EXPORT_TIMEOUT", "0")]))
+        .build()
+        .expect("provider");
+    make(&unlimited, 1);
+    unlimited.force_flush(TIMEOUT).expect("flush");
+}
+
+#[derive(Debug)]
+struct TakesTime;
+
+impl SpanExporter for TakesTime {
+    fn component_type(&self) -> &'static str {
+        "takes_time"
+    }
+
+    fn export<'a>(&'a self, _: &'a SpanBatch) -> ExportFuture<'a> {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Ok(ExportSuccess::default())
+        })
+    }
 }
 
 #[test]

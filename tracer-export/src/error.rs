@@ -1,7 +1,5 @@
 //! What can go wrong while a service sets its tracing up, or ends it.
 
-use std::time::Duration;
-
 /// Why [`init`](crate::init) or the end of a [`Guard`](crate::Guard) did not work.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -50,10 +48,4 @@ pub enum ConfigError {
     /// The TLS set-up failed.
     #[error("tls cannot be set up")]
     Tls,
-    /// The timeout is zero, or longer than a day.
-    #[error("timeout of {} s is not above 0 and at most a day", timeout.as_secs_f64())]
-    TimeoutOutOfRange {
-        /// What was asked for.
-        timeout: Duration,
-    },
 }

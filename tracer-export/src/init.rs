@@ -57,10 +57,11 @@ pub fn builder() -> Builder {
 /// | `OTEL_EXPORTER_OTLP_ENDPOINT`, `..._TRACES_ENDPOINT` | `http://localhost:4318`, for gRPC `:4317` |
 /// | `OTEL_EXPORTER_OTLP_HEADERS`, `..._TRACES_HEADERS` | none |
 /// | `OTEL_EXPORTER_OTLP_COMPRESSION`, `..._TRACES_COMPRESSION` | `none`; `gzip`, `zstd` |
-/// | `OTEL_EXPORTER_OTLP_TIMEOUT`, `..._TRACES_TIMEOUT` | 10000 ms |
+/// | `OTEL_EXPORTER_OTLP_TIMEOUT`, `..._TRACES_TIMEOUT` | 10000 ms; 0 is no limit |
 /// | `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | `parentbased_always_on` |
 /// | `OTEL_PROPAGATORS` | `tracecontext,baggage`; the names in [`tracer_propagation::env`] |
-/// | `OTEL_BSP_SCHEDULE_DELAY`, `OTEL_BSP_EXPORT_TIMEOUT` | 5000 ms, 30000 ms |
+/// | `OTEL_BSP_SCHEDULE_DELAY` | 5000 ms |
+/// | `OTEL_BSP_EXPORT_TIMEOUT` | 30000 ms; 0 is no limit |
 /// | `OTEL_BSP_MAX_QUEUE_SIZE`, `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | 2048, 512 |
 /// | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, else `OTEL_ATTRIBUTE_COUNT_LIMIT` | 128 |
 /// | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | 4096 characters |

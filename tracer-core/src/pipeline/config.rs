@@ -73,8 +73,8 @@ impl BatchConfig {
             );
             batch = largest;
         }
-        let delay = env.millis("OTEL_BSP_SCHEDULE_DELAY", 0, default.scheduled_delay);
-        let timeout = env.millis("OTEL_BSP_EXPORT_TIMEOUT", 1, default.export_timeout);
+        let delay = env.millis("OTEL_BSP_SCHEDULE_DELAY", default.scheduled_delay);
+        let timeout = env.millis("OTEL_BSP_EXPORT_TIMEOUT", default.export_timeout);
         let ring_bytes = env.count_if_set("TRACER_MAX_RING_BYTES", 1, number(default.ring_bytes()));
         let mut config = default
             .max_export_batch_size(batch as usize)
@@ -140,7 +140,9 @@ impl BatchConfig {
     }
 
     /// How long one export may take (`OTEL_BSP_EXPORT_TIMEOUT`, default 30 s), the exporter's own
-    /// retries included. Spans of an export that takes longer are counted as failed.
+    /// retries included. Spans of an export that takes longer are counted as failed. Zero is no
+    /// limit (specification, configuration/common.md "Timeout"): a shutdown still ends in time, and
+    /// an exporter has a timeout of its own.
     #[must_use]
     pub fn export_timeout(mut self, timeout: Duration) -> Self {
         self.export_timeout = timeout;
@@ -167,6 +169,15 @@ impl BatchConfig {
     pub fn max_ring_bytes(mut self, bytes: usize) -> Self {
         self.max_ring_bytes = Some(bytes);
         self
+    }
+
+    /// How long one export may take, where zero has become a time without end.
+    pub(crate) fn export_limit(&self) -> Duration {
+        if self.export_timeout.is_zero() {
+            Duration::MAX
+        } else {
+            self.export_timeout
+        }
     }
 
     /// How much may wait for one exporter.
@@ -210,11 +221,6 @@ impl BatchConfig {
             if number == 0 {
                 return Err(ConfigError::Zero { field });
             }
-        }
-        if self.export_timeout.is_zero() {
-            return Err(ConfigError::Zero {
-                field: "export_timeout",
-            });
         }
         if self.max_export_batch_size > self.queue_spans() {
             return Err(ConfigError::BatchAboveQueue {
@@ -277,8 +283,17 @@ mod tests {
 
     #[test]
     fn zero_is_refused_where_it_cannot_work() {
-        for variable in ["OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_EXPORT_TIMEOUT"] {
-            check(&[(variable, "0")], BatchConfig::default(), &[variable]);
-        }
+        let variable = "OTEL_BSP_MAX_QUEUE_SIZE";
+        check(&[(variable, "0")], BatchConfig::default(), &[variable]);
+    }
+
+    /// configuration/common.md "Timeout": zero is no limit.
+    #[test]
+    fn export_timeout_of_zero_is_no_limit() {
+        let unlimited = BatchConfig::default().export_timeout(Duration::ZERO);
+        check(&[("OTEL_BSP_EXPORT_TIMEOUT", "0")], unlimited.clone(), &[]);
+        assert!(unlimited.check().is_ok());
+        assert_eq!(unlimited.export_limit(), Duration::MAX);
+        assert_eq!(BatchConfig::default().export_limit().as_secs(), 30);
     }
 }

@@ -260,7 +260,7 @@ impl Run {
         let began = Instant::now();
         self.stats.begin(size.spans);
         let exporter = Arc::clone(&self.exporter);
-        let after = self.config.export_timeout;
+        let after = self.config.export_limit();
         let export = self.exports.spawn(async move {
             timeout(after, exporter.export(&batch))
                 .await

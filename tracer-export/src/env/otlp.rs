@@ -172,8 +172,8 @@ fn compression(value: &str) -> Result<Compression, String> {
 
 fn timeout(env: &mut Env) -> Duration {
     let [specific, general] = TIMEOUT;
-    let general = env.millis(general, 1, DEFAULT_TIMEOUT);
-    env.millis(specific, 1, general)
+    let general = env.millis(general, DEFAULT_TIMEOUT);
+    env.millis(specific, general)
 }
 
 #[cfg(feature = "grpc")]

@@ -89,7 +89,9 @@ impl OtlpGrpcConfig {
         self
     }
 
-    /// How long one export may take, its retries included. Default 10 s, at most a day.
+    /// How long one export may take, its retries included. Default 10 s. Zero is no limit
+    /// (specification, configuration/common.md "Timeout"), and so is more than a year; the
+    /// pipeline's own [`export_timeout`](tracer_core::BatchConfig::export_timeout) still applies.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.0.timeout = timeout;
         self
@@ -190,9 +192,7 @@ impl OtlpGrpcExporter {
         *request.uri_mut() =
             Uri::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
         *request.headers_mut() = self.headers.clone();
-        // At most eight digits; a day of milliseconds has eight. Rounded up, so that our own
-        // deadline comes first and the reason is the same each time.
-        if let Ok(timeout) = HeaderValue::try_from(format!("{}m", left.as_millis() + 1)) {
+        if let Ok(timeout) = HeaderValue::try_from(grpc_timeout(left)) {
             let name = HeaderName::from_static("grpc-timeout");
             request.headers_mut().insert(name, timeout);
         }
@@ -215,6 +215,15 @@ impl OtlpGrpcExporter {
         channel
             .get_or_insert_with(|| self.connection.connect_lazy())
             .clone()
+    }
+}
+
+/// At most eight digits and a unit (gRPC over HTTP/2, "Requests"). Rounded up, so that our own
+/// deadline comes first and the reason is the same each time.
+fn grpc_timeout(left: Duration) -> String {
+    match left.as_millis() + 1 {
+        millis @ ..=99_999_999 => format!("{millis}m"),
+        _ => format!("{}S", left.as_secs() + 1),
     }
 }
 
@@ -342,4 +351,24 @@ fn message(body: &[u8]) -> Option<&[u8]> {
     let (&[flag, a, b, c, d], rest) = body.split_first_chunk()?;
     let len = u32::from_be_bytes([a, b, c, d]) as usize;
     if flag == 0 { rest.get(..len) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// gRPC over HTTP/2, "Requests": `TimeoutValue` is a positive integer of at most 8 digits.
+    #[test]
+    fn timeouts_of_any_length_fit_eight_digits() {
+        let cases = [
+            (Duration::ZERO, "1m"),
+            (Duration::from_secs(10), "10001m"),
+            (Duration::from_millis(99_999_998), "99999999m"),
+            (Duration::from_millis(99_999_999), "100000S"),
+            (Duration::from_secs(365 * 24 * 3600), "31536001S"),
+        ];
+        for (left, expected) in cases {
+            assert_eq!(grpc_timeout(left), expected);
+        }
+    }
 }

@@ -76,7 +76,9 @@ impl OtlpHttpConfig {
         self
     }
 
-    /// How long one export may take, its retries included. Default 10 s, at most a day.
+    /// How long one export may take, its retries included. Default 10 s. Zero is no limit
+    /// (specification, configuration/common.md "Timeout"), and so is more than a year; the
+    /// pipeline's own [`export_timeout`](tracer_core::BatchConfig::export_timeout) still applies.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.0.timeout = timeout;
         self

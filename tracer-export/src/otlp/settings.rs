@@ -9,8 +9,6 @@ use crate::{
     otlp::{Compression, DEFAULT_TIMEOUT, endpoint::Endpoint, headers::header_map},
 };
 
-const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// As the user gave them. `Debug` shows no header and no path of the endpoint.
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -31,7 +29,6 @@ impl Settings {
     }
 
     pub(crate) fn check(&self) -> Result<Checked, ConfigError> {
-        check_timeout(self.timeout)?;
         Ok(Checked {
             endpoint: Endpoint::parse(&self.endpoint)?,
             headers: header_map(&self.headers)?,
@@ -60,13 +57,6 @@ pub(crate) struct Checked {
     pub(crate) timeout: Duration,
 }
 
-pub(crate) fn check_timeout(timeout: Duration) -> Result<Duration, ConfigError> {
-    if timeout.is_zero() || timeout > MAX_TIMEOUT {
-        return Err(ConfigError::TimeoutOutOfRange { timeout });
-    }
-    Ok(timeout)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,18 +74,6 @@ mod tests {
         check(
             |s| s.headers = vec![("a\n".to_owned(), "b".to_owned())],
             ConfigError::HeaderInvalid { index: 0 },
-        );
-        check(
-            |s| s.timeout = Duration::ZERO,
-            ConfigError::TimeoutOutOfRange {
-                timeout: Duration::ZERO,
-            },
-        );
-        check(
-            |s| s.timeout = Duration::MAX,
-            ConfigError::TimeoutOutOfRange {
-                timeout: Duration::MAX,
-            },
         );
     }
 

@@ -47,6 +47,9 @@ impl Outcome {
     };
 }
 
+/// As good as no limit, and no clock overflows.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Makes attempts until one settles the matter or `timeout` is over, and none while `throttle`
 /// says to wait, but for the last. `attempt` is given what is left of the time.
 pub(crate) async fn until_settled<F>(
@@ -57,6 +60,11 @@ pub(crate) async fn until_settled<F>(
 where
     F: Future<Output = Outcome>,
 {
+    let timeout = if timeout.is_zero() {
+        LONGEST
+    } else {
+        timeout.min(LONGEST)
+    };
     let deadline = Instant::now() + timeout;
     // `RandomState` differs from call to call, which is all that jitter needs.
     let mut schedule = Schedule::new(RandomState::new().hash_one(0_u8));
@@ -148,6 +156,16 @@ mod tests {
         assert_eq!(result, Err(ExportError::RetriesExhausted { status }));
         assert!(attempts >= 2, "the rest of the deadline is used");
         assert!(start.elapsed() < timeout + Duration::from_millis(200));
+    }
+
+    #[test]
+    fn timeout_of_zero_or_any_length_is_no_limit() {
+        let delivered = Outcome::Delivered(ExportSuccess::default());
+        for timeout in [Duration::ZERO, Duration::MAX] {
+            let (result, attempts) = run(timeout, &[Outcome::UNANSWERED, delivered]);
+            assert_eq!(result, Ok(ExportSuccess::default()), "{timeout:?}");
+            assert_eq!(attempts, 2);
+        }
     }
 
     #[test]

@@ -168,10 +168,13 @@ fn compressions_are_known_by_name() {
 fn timeouts_are_milliseconds() {
     const GENERAL: &str = "OTEL_EXPORTER_OTLP_TIMEOUT";
     const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT";
-    let cases: [(Variables<'_>, u64, &[&str]); 6] = [
+    let cases: [(Variables<'_>, u64, &[&str]); 8] = [
         (&[(GENERAL, "2500")], 2500, &[]),
         (&[(TRACES, "100"), (GENERAL, "2500")], 100, &[]),
-        (&[(GENERAL, "0")], 10_000, &[GENERAL]),
+        // configuration/common.md "Timeout": zero is no limit, and there is no upper bound.
+        (&[(GENERAL, "0")], 0, &[]),
+        (&[(TRACES, "0"), (GENERAL, "2500")], 0, &[]),
+        (&[(GENERAL, "99999999999")], 99_999_999_999, &[]),
         (&[(GENERAL, "-5")], 10_000, &[GENERAL]),
         (&[(GENERAL, "10s")], 10_000, &[GENERAL]),
         (&[(TRACES, "x"), (GENERAL, "2500")], 2500, &[TRACES]),
