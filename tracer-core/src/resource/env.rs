@@ -14,10 +14,13 @@ const RESOURCE_ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 ///
 /// `OTEL_RESOURCE_ATTRIBUTES` is a list `key=value,key=value` with percent-encoded keys and values;
 /// `OTEL_SERVICE_NAME` wins over a `service.name` in it. Without either, `service.name` is
-/// `unknown_service:` and the name of the executable. A list with a member that is wrong is
-/// discarded as a whole: that casts doubt on the rest (OpenTelemetry specification,
-/// resource/sdk.md "Specifying resource information via an environment variable"). Refused in both
-/// are control characters, what is not UTF-8, and a key or value of more than 4096 bytes.
+/// `unknown_service:` and the name of the executable.
+///
+/// A list with an invalid member is discarded as a whole (OpenTelemetry specification,
+/// resource/sdk.md "Specifying resource information via an environment variable"): one without
+/// `=` or without a key, or with a `%` that two hex digits do not follow. Control characters,
+/// bytes that are not UTF-8, and keys and values of more than 4096 bytes are refused in both
+/// variables.
 ///
 /// # Examples
 /// ```
@@ -58,6 +61,8 @@ pub fn from_env(env: &mut Env) -> Resource {
 /// Why a list was discarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum Problem {
+    #[error("member {member} has a '%' without two hex digits, none of the list applies")]
+    BadPercent { member: usize },
     #[error("member {member} has no '=', none of the list applies")]
     NoEquals { member: usize },
     #[error("member {member} has no key, none of the list applies")]
@@ -90,7 +95,11 @@ fn parse_member(at: usize, member: &str) -> Result<KeyValue, Problem> {
         .split_once('=')
         .ok_or(Problem::NoEquals { member: at })?;
     let decode = |text: &str| {
-        percent_decode_str(text.trim())
+        let text = text.trim();
+        if !is_percent_encoded(text) {
+            return Err(Problem::BadPercent { member: at });
+        }
+        percent_decode_str(text)
             .decode_utf8()
             .ok()
             .filter(|text| is_plain(text))
@@ -102,6 +111,13 @@ fn parse_member(at: usize, member: &str) -> Result<KeyValue, Problem> {
         return Err(Problem::NoKey { member: at });
     }
     Ok(KeyValue::new(key, value))
+}
+
+/// Whether each percent sign stands before two hex digits (RFC 3986 §2.1).
+fn is_percent_encoded(text: &str) -> bool {
+    let mut after_signs = text.split('%').skip(1).map(str::as_bytes);
+    after_signs
+        .all(|after| matches!(after, [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]
@@ -160,6 +176,14 @@ mod tests {
             ("a=1,b=%0Ax", Problem::NotPlain { member: 2 }),
             ("a=1,b%7F=x", Problem::NotPlain { member: 2 }),
             ("a=1,b=\u{fffd}", Problem::NotPlain { member: 2 }),
+            // RFC 3986 §2.1: "%" and two hexadecimal digits.
+            ("a=%zz", Problem::BadPercent { member: 1 }),
+            ("a=1,b=100%", Problem::BadPercent { member: 2 }),
+            ("a=1,b=%4", Problem::BadPercent { member: 2 }),
+            ("a=1,b%=x", Problem::BadPercent { member: 2 }),
+            ("a=1,b=%%41", Problem::BadPercent { member: 2 }),
+            ("a=1,b=%+1", Problem::BadPercent { member: 2 }),
+            ("a=1,b=%4\u{e9}", Problem::BadPercent { member: 2 }),
         ] {
             let (resource, told) = read("own", list);
             check(&resource, "a", None);
