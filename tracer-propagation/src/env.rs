@@ -19,6 +19,8 @@ use crate::xray::XrayPropagator;
 pub struct Configured {
     /// The propagators that were named, in their order.
     pub propagator: CompositePropagator,
+    /// Their names, as the table of [`propagators`] spells them. Empty for `none`.
+    pub names: Vec<&'static str>,
     /// One error for each name that was ignored. A caller logs them once, at start.
     pub errors: Vec<Error>,
 }
@@ -51,10 +53,11 @@ pub struct Configured {
 /// let configured = env::propagators(value.as_deref());
 /// # let configured = env::propagators(Some("b3, baggage, B3, zipkin"));
 /// assert_eq!(configured.propagator.fields().collect::<Vec<_>>(), ["b3", "baggage"]);
+/// assert_eq!(configured.names, ["b3", "baggage"]);
 /// assert_eq!(configured.errors, [Error::PropagatorUnknown { position: 3, len: 6 }]);
 /// ```
 pub fn propagators(value: Option<&str>) -> Configured {
-    let mut names: Vec<Name> = Vec::new();
+    let mut names: Vec<(&'static str, Name)> = Vec::new();
     let mut none = false;
     let mut errors = Vec::new();
     for (position, item) in value.unwrap_or_default().split(',').enumerate() {
@@ -63,8 +66,8 @@ pub fn propagators(value: Option<&str>) -> Configured {
             continue;
         }
         match Name::parse(item) {
-            Some(Name::None) => none = true,
-            Some(name) if !names.contains(&name) => names.push(name),
+            Some((_, Name::None)) => none = true,
+            Some(known) if !names.contains(&known) => names.push(known),
             Some(_) => {}
             None => errors.push(Error::PropagatorUnknown {
                 position,
@@ -75,12 +78,15 @@ pub fn propagators(value: Option<&str>) -> Configured {
     if none && !names.is_empty() {
         errors.push(Error::NoneBesideOthers);
     }
-    let propagator = if names.is_empty() && !none {
-        CompositePropagator::default()
-    } else {
-        CompositePropagator::new(build(&names))
-    };
-    Configured { propagator, errors }
+    if names.is_empty() && !none {
+        names.extend(DEFAULT);
+    }
+    let (names, parsed): (Vec<_>, Vec<_>) = names.into_iter().unzip();
+    Configured {
+        propagator: CompositePropagator::new(build(&parsed)),
+        names,
+        errors,
+    }
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -100,11 +106,9 @@ enum Name {
 }
 
 impl Name {
-    fn parse(item: &str) -> Option<Self> {
-        let known = KNOWN
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(item));
-        known.map(|(_, parsed)| *parsed)
+    fn parse(item: &str) -> Option<(&'static str, Self)> {
+        let mut known = KNOWN.iter().copied();
+        known.find(|(name, _)| name.eq_ignore_ascii_case(item))
     }
 }
 
@@ -137,6 +141,12 @@ fn build(names: &[Name]) -> Vec<Box<dyn Propagator>> {
     }
     built
 }
+
+/// What applies when the variable names nothing.
+const DEFAULT: [(&str, Name); 2] = [
+    ("tracecontext", Name::TraceContext),
+    ("baggage", Name::Baggage),
+];
 
 /// All names of the specifications, and ours.
 const KNOWN: &[(&str, Name)] = &[
@@ -232,6 +242,17 @@ mod tests {
         let debug = |name| format!("{:?}", propagators(Some(name)).propagator);
         assert!(debug("xray-lambda").contains("environment: Some"));
         assert!(debug("xray").contains("environment: None"));
+    }
+
+    #[test]
+    fn names_that_apply_are_listed() {
+        let check = |value, expected: &[&str]| assert_eq!(propagators(value).names, expected);
+        check(None, &["tracecontext", "baggage"]);
+        check(Some("zipkin"), &["tracecontext", "baggage"]);
+        check(Some("B3,xray, b3,zipkin"), &["b3", "xray"]);
+        check(Some("none"), &[]);
+        check(Some("none,zipkin"), &[]);
+        check(Some("none,Baggage"), &["baggage"]);
     }
 
     #[test]

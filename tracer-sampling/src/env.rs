@@ -30,8 +30,9 @@ pub struct Configured {
 ///
 /// `probability` and `parentbased_probability` are names of this crate; the specification has
 /// none for that sampler yet. Unset, empty, or with a name that is not known or not built in, the
-/// sampler is `parentbased_always_on`. An argument that is not valid counts as unset. The argument
-/// of a sampler that takes none is ignored.
+/// sampler is `parentbased_always_on`. An argument that is not valid counts as unset. An argument
+/// without a sampler, or for one that takes none, has no effect and is an error of
+/// [`Configured::errors`].
 ///
 /// # Examples
 ///
@@ -46,20 +47,22 @@ pub struct Configured {
 /// ```
 pub fn sampler(name: Option<&str>, argument: Option<&str>) -> Configured {
     let name = name.unwrap_or_default().trim();
+    let argument = argument.map(str::trim).filter(|text| !text.is_empty());
+    let mut errors = Vec::new();
     if name.is_empty() {
+        errors.extend(argument.map(|_| Error::ArgumentWithoutSampler));
         return Configured {
             sampler: default_sampler(),
-            errors: Vec::new(),
+            errors,
         };
     }
-    let mut errors = Vec::new();
     let known = KNOWN
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name));
     let sampler = match known.map(|(known, sampler)| (*known, sampler)) {
-        Some((_, Known::Root(root))) => root.build(argument, &mut errors),
-        Some((_, Known::ParentBased(root))) => {
-            ParentBased::new(root.build(argument, &mut errors)).into()
+        Some((name, Known::Root(root))) => root.build(name, argument, &mut errors),
+        Some((name, Known::ParentBased(root))) => {
+            ParentBased::new(root.build(name, argument, &mut errors)).into()
         }
         Some((name, Known::NotBuiltIn)) => {
             errors.push(Error::SamplerNotBuiltIn { name });
@@ -87,7 +90,16 @@ enum Root {
 }
 
 impl Root {
-    fn build(&self, argument: Option<&str>, errors: &mut Vec<Error>) -> Box<dyn ShouldSample> {
+    /// The sampler of this kind, which the environment calls `name`.
+    fn build(
+        &self,
+        name: &'static str,
+        argument: Option<&str>,
+        errors: &mut Vec<Error>,
+    ) -> Box<dyn ShouldSample> {
+        if matches!(self, Self::AlwaysOn | Self::AlwaysOff) {
+            errors.extend(argument.map(|_| Error::ArgumentUnused { name }));
+        }
         match self {
             Self::AlwaysOn => AlwaysOn.into(),
             Self::AlwaysOff => AlwaysOff.into(),
@@ -132,7 +144,7 @@ fn with_ratio<S: ShouldSample + 'static>(
     argument: Option<&str>,
     errors: &mut Vec<Error>,
 ) -> Box<dyn ShouldSample> {
-    let ratio = match argument.map(str::trim).filter(|text| !text.is_empty()) {
+    let ratio = match argument {
         None => Ok(1.0),
         Some(text) => text
             .parse()
@@ -170,7 +182,7 @@ mod tests {
         let probability = Probability::new(0.25).unwrap();
         let argument = Some(" 0.25 ");
         check("always_on", None, AlwaysOn, &[]);
-        check("always_off", argument, AlwaysOff, &[]);
+        check("always_off", None, AlwaysOff, &[]);
         check(" TraceIdRatio ", argument, ratio, &[]);
         check("probability", argument, probability.clone(), &[]);
         check(
@@ -181,7 +193,7 @@ mod tests {
         );
         check(
             "parentbased_always_off",
-            None,
+            Some(" "),
             ParentBased::new(AlwaysOff),
             &[],
         );
@@ -203,10 +215,36 @@ mod tests {
     fn unset_and_empty_mean_the_default() {
         let default = format!("{:?}", ParentBased::new(AlwaysOn));
         for name in [None, Some(""), Some(" ")] {
-            let configured = sampler(name, Some("0.1"));
+            let configured = sampler(name, Some(" "));
             assert_eq!(format!("{:?}", configured.sampler), default);
             assert_eq!(configured.errors, []);
+            // sdk-environment-variables.md: the argument is used only if the sampler is set.
+            let configured = sampler(name, Some("0.1"));
+            assert_eq!(format!("{:?}", configured.sampler), default);
+            assert_eq!(configured.errors, [Error::ArgumentWithoutSampler]);
         }
+    }
+
+    /// sdk-environment-variables.md: input that the sampler does not expect must be logged, and
+    /// otherwise ignored.
+    #[test]
+    fn argument_of_a_sampler_that_takes_none_is_reported() {
+        let unused = |name| [Error::ArgumentUnused { name }];
+        let argument = Some("0.1");
+        check("Always_On", argument, AlwaysOn, &unused("always_on"));
+        check("always_off", argument, AlwaysOff, &unused("always_off"));
+        check(
+            "parentbased_always_on",
+            argument,
+            ParentBased::new(AlwaysOn),
+            &unused("parentbased_always_on"),
+        );
+        check(
+            "parentbased_always_off",
+            argument,
+            ParentBased::new(AlwaysOff),
+            &unused("parentbased_always_off"),
+        );
     }
 
     #[test]

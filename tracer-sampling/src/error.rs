@@ -11,6 +11,17 @@ pub enum Error {
         len: usize,
     },
 
+    /// `OTEL_TRACES_SAMPLER_ARG` is set for a sampler that takes no argument.
+    #[error("sampler `{name}` takes no argument")]
+    ArgumentUnused {
+        /// The sampler's name, as the specification spells it.
+        name: &'static str,
+    },
+
+    /// `OTEL_TRACES_SAMPLER_ARG` is set and `OTEL_TRACES_SAMPLER` is not.
+    #[error("a sampler argument has no effect without a sampler")]
+    ArgumentWithoutSampler,
+
     /// A threshold has 1 to 14 hex digits.
     #[error("a precision of {digits} digits is outside 1 to 14")]
     Precision {

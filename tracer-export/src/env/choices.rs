@@ -9,35 +9,46 @@ use tracer_core::env::Env;
 pub(crate) fn propagator(env: &mut Env) -> CompositePropagator {
     const VARIABLE: &str = "OTEL_PROPAGATORS";
     let configured = tracer_propagation::env::propagators(env.get(VARIABLE).as_deref());
-    refuse_all(env, VARIABLE, &configured.errors);
+    let mut parts: Vec<_> = configured.errors.iter().map(ToString::to_string).collect();
+    if !parts.is_empty() {
+        parts.push(match configured.names.join(",") {
+            names if names.is_empty() => "nothing is propagated".to_owned(),
+            names => format!("`{names}` applies"),
+        });
+        // One diagnostic, however many errors the list has.
+        env.refuse(VARIABLE, parts.join("; "));
+    }
     configured.propagator
 }
 
-/// `None` if the environment has no word on it: the provider's own default then applies, which is
+/// `None` if the environment names no sampler: the provider's own default then applies, which is
 /// the specification's and needs no call through a trait.
 pub(crate) fn sampler(env: &mut Env) -> Option<Box<dyn ShouldSample>> {
     const VARIABLE: &str = "OTEL_TRACES_SAMPLER";
     const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
-    let name = env.get(VARIABLE)?;
+    let name = env.get(VARIABLE);
     let argument = env.get(ARGUMENT);
-    let configured = tracer_sampling::env::sampler(Some(&name), argument.as_deref());
+    let configured = tracer_sampling::env::sampler(name.as_deref(), argument.as_deref());
     for error in &configured.errors {
-        let variable = match error {
-            Error::SamplerNotBuiltIn { .. } | Error::SamplerUnknown { .. } => VARIABLE,
-            _ => ARGUMENT,
-        };
-        env.refuse(variable, error);
+        match error {
+            Error::SamplerNotBuiltIn { .. } | Error::SamplerUnknown { .. } => {
+                env.refuse(VARIABLE, format_args!("{error}, {DEFAULT_SAMPLER} applies"));
+            }
+            Error::ArgumentUnused { .. } => {
+                env.refuse(ARGUMENT, format_args!("has no effect: {error}"));
+            }
+            Error::ArgumentWithoutSampler => env.refuse(
+                ARGUMENT,
+                format_args!("has no effect without {VARIABLE}: {DEFAULT_SAMPLER} applies"),
+            ),
+            _ => env.refuse(ARGUMENT, format_args!("{error}, a ratio of 1 applies")),
+        }
     }
-    Some(configured.sampler)
+    name.map(|_| configured.sampler)
 }
 
-/// One diagnostic, however many errors a value had.
-fn refuse_all(env: &mut Env, variable: &'static str, errors: &[impl ToString]) {
-    if !errors.is_empty() {
-        let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        env.refuse(variable, errors.join("; "));
-    }
-}
+/// Source: sdk-environment-variables.md, "General SDK Configuration".
+const DEFAULT_SAMPLER: &str = "`parentbased_always_on`";
 
 #[cfg(test)]
 mod tests {
@@ -54,10 +65,12 @@ mod tests {
             .as_deref()
             .map(|shown| shown.split(['(', ' ']).next().unwrap());
         assert_eq!(start, expected, "{variables:?}");
-        let names: Vec<_> = diagnostics.iter().map(|refused| refused.variable).collect();
-        assert_eq!(names, refused, "{variables:?}");
+        let shown: Vec<_> = diagnostics.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, refused, "{variables:?}");
     }
 
+    /// Each diagnostic ends with what applies. The defaults are those of
+    /// sdk-environment-variables.md, "General SDK Configuration".
     #[test]
     fn samplers_and_their_arguments_have_their_own_diagnostics() {
         const NAME: &str = "OTEL_TRACES_SAMPLER";
@@ -66,6 +79,19 @@ mod tests {
         check_sampler(&[(NAME, " ")], None, &[]);
         check_sampler(&[(NAME, "always_off")], Some("AlwaysOff"), &[]);
         check_sampler(
+            &[(ARGUMENT, "0.1")],
+            None,
+            &[
+                "OTEL_TRACES_SAMPLER_ARG: has no effect without OTEL_TRACES_SAMPLER: \
+                 `parentbased_always_on` applies",
+            ],
+        );
+        check_sampler(
+            &[(NAME, "always_on"), (ARGUMENT, "0.1")],
+            Some("AlwaysOn"),
+            &["OTEL_TRACES_SAMPLER_ARG: has no effect: sampler `always_on` takes no argument"],
+        );
+        check_sampler(
             &[(NAME, "traceidratio"), (ARGUMENT, "0.5")],
             Some("TraceIdRatio"),
             &[],
@@ -73,18 +99,64 @@ mod tests {
         check_sampler(
             &[(NAME, "traceidratio"), (ARGUMENT, "2")],
             Some("TraceIdRatio"),
-            &[ARGUMENT],
+            &["OTEL_TRACES_SAMPLER_ARG: sampling ratio 2 is outside 0 to 1, a ratio of 1 applies"],
         );
-        check_sampler(&[(NAME, "xray")], Some("ParentBased"), &[NAME]);
-        check_sampler(&[(NAME, "s3cret")], Some("ParentBased"), &[NAME]);
+        check_sampler(
+            &[(NAME, "traceidratio"), (ARGUMENT, "s3cret")],
+            Some("TraceIdRatio"),
+            &[
+                "OTEL_TRACES_SAMPLER_ARG: the sampler argument is not a number, 6 bytes long, \
+                 a ratio of 1 applies",
+            ],
+        );
+        check_sampler(
+            &[(NAME, "xray"), (ARGUMENT, "x")],
+            Some("ParentBased"),
+            &["OTEL_TRACES_SAMPLER: sampler `xray` is not built in, \
+                 `parentbased_always_on` applies"],
+        );
+        check_sampler(
+            &[(NAME, "s3cret")],
+            Some("ParentBased"),
+            &[
+                "OTEL_TRACES_SAMPLER: unknown sampler, its name is 6 bytes long, \
+                 `parentbased_always_on` applies",
+            ],
+        );
     }
 
     #[test]
-    fn propagators_have_one_diagnostic_for_all_errors() {
-        let variables = [("OTEL_PROPAGATORS", "baggage,zipkin,s3cret,zipkin2")];
-        let (propagator, refused) = with_variables(&variables, propagator);
-        assert_eq!(propagator.fields().collect::<Vec<_>>(), ["baggage"]);
-        assert_eq!(refused.len(), 1);
-        assert!(!refused[0].reason.contains("s3cret"), "{}", refused[0]);
+    fn propagators_have_one_diagnostic_that_says_what_applies() {
+        let check = |list, fields: &[&str], reason: &str| {
+            let variables = [("OTEL_PROPAGATORS", list)];
+            let (propagator, refused) = with_variables(&variables, propagator);
+            assert_eq!(propagator.fields().collect::<Vec<_>>(), fields, "{list}");
+            let shown: Vec<_> = refused.iter().map(|refused| &refused.reason).collect();
+            assert_eq!(shown, [reason], "{list}");
+        };
+        check(
+            "baggage,zipkin,s3cret",
+            &["baggage"],
+            "item 2 of the list, 6 bytes long, is no known propagator and is ignored; \
+             item 3 of the list, 6 bytes long, is no known propagator and is ignored; \
+             `baggage` applies",
+        );
+        check(
+            "gcp",
+            &["traceparent", "tracestate", "baggage"],
+            "item 1 of the list, 3 bytes long, is no known propagator and is ignored; \
+             `tracecontext,baggage` applies",
+        );
+        check(
+            "none,gcp",
+            &[],
+            "item 2 of the list, 3 bytes long, is no known propagator and is ignored; \
+             nothing is propagated",
+        );
+        check(
+            "none,b3",
+            &["b3"],
+            "`none` beside other propagators is ignored; `b3` applies",
+        );
     }
 }
