@@ -134,13 +134,8 @@ impl Env {
     /// configuration/common.md "Duration" and "Timeout"). For a timeout, zero is no limit.
     pub fn millis(&mut self, variable: &'static str, default: Duration) -> Duration {
         self.parse(variable, |value| {
-            value.parse().map(Duration::from_millis).map_err(|_| {
-                let default = default.as_millis();
-                format!(
-                    "is not a number of milliseconds from 0 to {}, {default} applies",
-                    u64::MAX
-                )
-            })
+            parse_millis(value)
+                .map_err(|reason| format!("{reason}, {} applies", default.as_millis()))
         })
         .unwrap_or(default)
     }
@@ -174,6 +169,20 @@ impl fmt::Debug for Env {
         f.debug_struct("Env")
             .field("diagnostics", &self.diagnostics)
             .finish_non_exhaustive()
+    }
+}
+
+/// The time that [`Env::millis`] reads in `value`.
+///
+/// # Errors
+/// What is wrong with the value, without the value.
+pub fn parse_millis(value: &str) -> Result<Duration, String> {
+    match value.parse() {
+        Ok(millis) => Ok(Duration::from_millis(millis)),
+        Err(_) => Err(format!(
+            "is not a number of milliseconds from 0 to {}",
+            u64::MAX
+        )),
     }
 }
 

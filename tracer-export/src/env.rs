@@ -5,6 +5,8 @@ mod choices;
 mod exporters;
 #[cfg(any(feature = "grpc", feature = "http"))]
 mod otlp;
+#[cfg(any(feature = "grpc", feature = "http"))]
+mod proxy;
 
 use tracer_core::env::Env;
 

@@ -68,6 +68,10 @@ pub fn builder() -> Builder {
 /// | `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_SPAN_LINK_COUNT_LIMIT` | 128 |
 /// | `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT`, `OTEL_LINK_ATTRIBUTE_COUNT_LIMIT`, else `OTEL_ATTRIBUTE_COUNT_LIMIT` | 128 |
 ///
+/// A variable that is set without effect is a diagnostic: TLS files, `OTEL_CONFIG_FILE` and others,
+/// and a proxy (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, also in lower case) that other clients
+/// would use for the endpoint. Spans are sent to the endpoint directly.
+///
 /// The resource also holds what every [`Detector`] finds: the service instance, process, host,
 /// operating system, container and Kubernetes pod. [`detectors`](Self::detectors) chooses.
 ///

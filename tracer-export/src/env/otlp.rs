@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
-use tracer_core::SpanExporter;
+use tracer_core::{SpanExporter, env::parse_millis};
 
 use crate::{
-    env::Env,
+    env::{Env, proxy},
     error::ConfigError,
     otlp::{
         Compression, DEFAULT_TIMEOUT,
@@ -56,6 +56,11 @@ impl Protocol {
     } else {
         Self::Grpc
     };
+
+    const DEFAULT_NAME: &str = match Self::DEFAULT {
+        Self::Grpc => "`grpc`",
+        Self::HttpProtobuf => "`http/protobuf`",
+    };
 }
 
 pub(super) fn exporter(env: &mut Env) -> Result<Option<Box<dyn SpanExporter>>, ConfigError> {
@@ -67,19 +72,48 @@ pub(super) fn exporter(env: &mut Env) -> Result<Option<Box<dyn SpanExporter>>, C
 }
 
 fn settings(env: &mut Env) -> (Protocol, Settings) {
-    let protocol = first(env, PROTOCOL, protocol).unwrap_or(Protocol::DEFAULT);
+    let protocol = match first(env, PROTOCOL, Protocol::DEFAULT_NAME, protocol) {
+        Some((protocol, _)) => protocol,
+        None => Protocol::DEFAULT,
+    };
     let settings = Settings {
         endpoint: endpoint(env, protocol),
         headers: headers(env),
-        compression: first(env, COMPRESSION, compression).unwrap_or_default(),
+        compression: match first(env, COMPRESSION, "`none`", compression) {
+            Some((compression, _)) => compression,
+            None => Compression::None,
+        },
         timeout: timeout(env),
     };
+    if let Ok(endpoint) = Endpoint::parse(&settings.endpoint) {
+        proxy::refuse(env, &endpoint, protocol == Protocol::Grpc);
+    }
     (protocol, settings)
 }
 
-/// The first of the two that is set and not refused.
-fn first<T>(env: &mut Env, pair: Pair, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-    pair.into_iter().find_map(|name| env.parse(name, &parse))
+/// The value of the first of the two variables that is set and not refused, and the variable's
+/// name. Each refused value is a diagnostic that says what applies instead: the general variable,
+/// or `default`. The general variable is not looked at where that for traces counts.
+fn first<T>(
+    env: &mut Env,
+    pair: Pair,
+    default: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Option<(T, &'static str)> {
+    let [specific, general] = pair;
+    let refused = match env.get(specific).map(|value| parse(&value)) {
+        Some(Ok(value)) => return Some((value, specific)),
+        Some(Err(reason)) => Some(reason),
+        None => None,
+    };
+    let value = env.parse(general, |value| {
+        parse(value).map_err(|reason| format!("{reason}, {default} applies"))
+    });
+    if let Some(reason) = refused {
+        let instead = value.as_ref().map_or(default, |_| general);
+        env.refuse(specific, format_args!("{reason}, {instead} applies"));
+    }
+    Some((value?, general))
 }
 
 fn protocol(value: &str) -> Result<Protocol, String> {
@@ -88,31 +122,31 @@ fn protocol(value: &str) -> Result<Protocol, String> {
         "http/protobuf" if cfg!(feature = "http") => return Ok(Protocol::HttpProtobuf),
         "grpc" => ("grpc", "grpc"),
         "http/protobuf" => ("http/protobuf", "http"),
-        "http/json" => return Err("`http/json` is not built in, ignored".to_owned()),
-        _ => {
-            return Err("is neither grpc nor http/protobuf, ignored".to_owned());
-        }
+        "http/json" => return Err("`http/json` is not built in".to_owned()),
+        _ => return Err("is neither grpc nor http/protobuf".to_owned()),
     };
     let missing = ConfigError::FeatureMissing { feature };
-    Err(format!("`{protocol}`: {missing}, ignored"))
+    Err(format!("`{protocol}`: {missing}"))
 }
 
 /// As it is from the variable for traces; with the path of the signal from the general one, but
 /// for gRPC, which has no paths.
 fn endpoint(env: &mut Env, protocol: Protocol) -> String {
-    let [specific, general] = ENDPOINT;
+    let [_, general] = ENDPOINT;
+    let default = match protocol {
+        Protocol::Grpc => "http://localhost:4317",
+        Protocol::HttpProtobuf => "http://localhost:4318/v1/traces",
+    };
     let check = |url: &str| match Endpoint::parse(url) {
         Ok(_) => Ok(url.to_owned()),
-        Err(error) => Err(format!("{error}, ignored")),
+        Err(error) => Err(error.to_string()),
     };
-    if let Some(url) = env.parse(specific, check) {
-        return url;
-    }
-    match (env.parse(general, check), protocol) {
-        (Some(url), Protocol::Grpc) => url,
-        (Some(url), Protocol::HttpProtobuf) => traces_url(&url),
-        (None, Protocol::Grpc) => "http://localhost:4317".to_owned(),
-        (None, Protocol::HttpProtobuf) => "http://localhost:4318/v1/traces".to_owned(),
+    match first(env, ENDPOINT, default, check) {
+        Some((url, variable)) if variable == general && protocol == Protocol::HttpProtobuf => {
+            traces_url(&url)
+        }
+        Some((url, _)) => url,
+        None => default.to_owned(),
     }
 }
 
@@ -163,17 +197,15 @@ fn compression(value: &str) -> Result<Compression, String> {
         "gzip" => Compression::Gzip,
         "none" => Compression::None,
         "zstd" => Compression::Zstd,
-        _ => return Err("is none of gzip, none, zstd, ignored".to_owned()),
+        _ => return Err("is none of gzip, none, zstd".to_owned()),
     };
-    compression
-        .check()
-        .map_err(|error| format!("{error}, ignored"))
+    compression.check().map_err(|error| error.to_string())
 }
 
 fn timeout(env: &mut Env) -> Duration {
-    let [specific, general] = TIMEOUT;
-    let general = env.millis(general, DEFAULT_TIMEOUT);
-    env.millis(specific, general)
+    let default = DEFAULT_TIMEOUT.as_millis().to_string();
+    let timeout = first(env, TIMEOUT, &default, parse_millis);
+    timeout.map_or(DEFAULT_TIMEOUT, |(timeout, _)| timeout)
 }
 
 #[cfg(feature = "grpc")]

@@ -47,7 +47,6 @@ impl Endpoint {
         (host.to_owned(), port)
     }
 
-    #[cfg(feature = "grpc")]
     pub(crate) fn is_https(&self) -> bool {
         self.0.scheme_str() == Some("https")
     }
@@ -66,8 +65,10 @@ impl fmt::Debug for Endpoint {
 }
 
 /// The URL for traces under a generic endpoint (OTLP exporter specification, "Endpoint URLs for
-/// OTLP/HTTP"): `v1/traces` relative to it, its query kept.
+/// OTLP/HTTP"): `v1/traces` relative to it, its query kept. A fragment, which is never sent, is
+/// left out.
 pub(crate) fn traces_url(base: &str) -> String {
+    let (base, _) = base.split_once('#').unwrap_or((base, ""));
     let (path, query) = match base.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (base, None),
@@ -163,6 +164,13 @@ mod tests {
             ),
             (
                 "http://collector/a?tenant=1",
+                "http://collector/a/v1/traces?tenant=1",
+            ),
+            // RFC 3986 §3.5: a fragment comes last, and may hold any "?" and "/".
+            ("http://collector:4318#a", "http://collector:4318/v1/traces"),
+            ("http://collector/a/#b/c?d", "http://collector/a/v1/traces"),
+            (
+                "http://collector/a?tenant=1#b",
                 "http://collector/a/v1/traces?tenant=1",
             ),
         ];

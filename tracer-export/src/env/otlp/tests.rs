@@ -34,8 +34,9 @@ fn endpoints_follow_precedence_and_protocol() {
     const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
     const GRPC: (&str, &str) = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
     const BASE: (&str, &str) = (GENERAL, "http://c:1/base");
-    let cases: [(Variables<'_>, &str, &[&str]); 10] = [
+    let cases: [(Variables<'_>, &str, &[&str]); 11] = [
         (&[BASE], "http://c:1/base/v1/traces", &[]),
+        (&[(GENERAL, "http://c:1#x")], "http://c:1/v1/traces", &[]),
         (&[(TRACES, "http://t:2")], "http://t:2", &[]),
         (&[(TRACES, "http://t:2/x"), BASE], "http://t:2/x", &[]),
         (&[(TRACES, ""), BASE], "http://c:1/base/v1/traces", &[]),
@@ -188,6 +189,79 @@ fn timeouts_are_milliseconds() {
         );
         assert_eq!(refused, expected_refused, "{variables:?}");
     }
+}
+
+#[cfg(all(feature = "grpc", feature = "http", feature = "tls"))]
+#[test]
+fn each_refused_value_says_what_applies_instead() {
+    const ABSOLUTE: &str = "endpoint is not an absolute http:// or https:// url";
+    const MILLIS: &str = "is not a number of milliseconds from 0 to 18446744073709551615";
+    let check = |variables: Variables<'_>, expected: &[String]| {
+        let (_, refused) = with_variables(variables, settings);
+        let shown: Vec<_> = refused.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, expected, "{variables:?}");
+    };
+    let [traces, general] = ENDPOINT;
+    check(
+        &[(general, "x")],
+        &[format!(
+            "{general}: {ABSOLUTE}, http://localhost:4318/v1/traces applies"
+        )],
+    );
+    check(
+        &[(general, "x"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")],
+        &[format!(
+            "{general}: {ABSOLUTE}, http://localhost:4317 applies"
+        )],
+    );
+    check(
+        &[(traces, "x"), (general, "http://c:1")],
+        &[format!("{traces}: {ABSOLUTE}, {general} applies")],
+    );
+    check(
+        &[(traces, "x"), (general, "y")],
+        &[
+            format!("{general}: {ABSOLUTE}, http://localhost:4318/v1/traces applies"),
+            format!("{traces}: {ABSOLUTE}, http://localhost:4318/v1/traces applies"),
+        ],
+    );
+    // A refused value that would not count anyway is not looked at.
+    check(&[(traces, "http://c:1"), (general, "y")], &[]);
+    let [traces, general] = PROTOCOL;
+    check(
+        &[(general, "http/json")],
+        &[format!(
+            "{general}: `http/json` is not built in, `http/protobuf` applies"
+        )],
+    );
+    check(
+        &[(traces, "s3cret"), (general, "grpc")],
+        &[format!(
+            "{traces}: is neither grpc nor http/protobuf, {general} applies"
+        )],
+    );
+    let [traces, general] = COMPRESSION;
+    check(
+        &[(general, "deflate")],
+        &[format!(
+            "{general}: is none of gzip, none, zstd, `none` applies"
+        )],
+    );
+    check(
+        &[(traces, "deflate"), (general, "none")],
+        &[format!(
+            "{traces}: is none of gzip, none, zstd, {general} applies"
+        )],
+    );
+    let [traces, general] = TIMEOUT;
+    check(
+        &[(general, "-1")],
+        &[format!("{general}: {MILLIS}, 10000 applies")],
+    );
+    check(
+        &[(traces, "10s"), (general, "0")],
+        &[format!("{traces}: {MILLIS}, {general} applies")],
+    );
 }
 
 #[test]
