@@ -159,6 +159,8 @@ pub enum Status {
     NoAnswer,
     /// The exporter's own error without a number.
     Other,
+    /// An answer of another protocol, such as a web page.
+    OtherProtocol,
 }
 
 impl fmt::Display for Status {
@@ -168,6 +170,7 @@ impl fmt::Display for Status {
             Self::Http(code) => write!(f, "http status {code}"),
             Self::NoAnswer => f.write_str("no answer"),
             Self::Other => f.write_str("exporter error"),
+            Self::OtherProtocol => f.write_str("answer of another protocol"),
         }
     }
 }
