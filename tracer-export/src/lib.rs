@@ -22,15 +22,18 @@
 //!   on a thread and a runtime of the provider. Exports are not traced.
 //! - Every batch ends in one of: delivered, rejected in part (counted by the collector's own
 //!   number), failed with a reason. All are in [`Guard::stats`].
+//! - The first failed attempt of an outage logs one warning: the address, the cause, and what to
+//!   check. Each further cause logs one more, and so does the end of the outage.
 //! - A collector that is down, restarting or overloaded is tried again with backoff and jitter,
 //!   as the OTLP specification has it, until the export timeout; nothing else is sent twice. One
 //!   that says when to come back is left alone by all batches until then, but for one last attempt
 //!   of each before its timeout.
 //! - A variable whose value is refused counts as unset and leaves one [`Diagnostic`]; it never
 //!   makes the set-up fail.
-//! - Answers are read up to 4 MiB. Header values, and paths and queries of endpoints, never appear
-//!   in `Debug`, errors or diagnostics; nothing a peer sends does.
-//! - Dropping the guard blocks at most its timeout, 5 s unless set.
+//! - Answers are read up to 4 MiB. `Debug`, errors and diagnostics show no header value, no query,
+//!   no path of an endpoint other than `/v1/traces`, and no byte that a peer sent.
+//! - Dropping the guard blocks at most its timeout, 5 s unless set, and no longer than it takes to
+//!   find that nobody listens.
 //!
 //! # Without the environment
 //! Exporters are built from code too, and serve any [`tracer_core::TracerProvider`]:
@@ -64,6 +67,7 @@
 //! | `env/` | the variables |
 //! | `otlp/` | encoding, compression, HTTP, gRPC, answers |
 //! | `retry/` | what is tried again, and when |
+//! | `failure/` | why an attempt failed, what to check, and when that is logged |
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -74,6 +78,8 @@ mod guard;
 
 mod env;
 
+#[cfg(any(feature = "grpc", feature = "http"))]
+mod failure;
 #[cfg(any(feature = "grpc", feature = "http"))]
 mod otlp;
 #[cfg(any(feature = "grpc", feature = "http"))]

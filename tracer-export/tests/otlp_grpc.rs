@@ -28,7 +28,7 @@ use self::support::{
     collector::{Collector, Reply},
     eventually, normal,
     raw::{self, RawServer},
-    resource, send, send_varied,
+    resource, send, send_at_shutdown, send_varied,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -322,8 +322,8 @@ fn https_never_falls_back_to_plain_text() {
 fn shutdown_is_not_held_up_by_a_hung_server() {
     let collector = Collector::with_replies(vec![Reply::Hang]);
     let start = Instant::now();
-    let sent = send(
-        exporter(&collector, PATIENCE),
+    let sent = send_at_shutdown(
+        Box::new(exporter(&collector, PATIENCE)),
         3,
         Duration::from_millis(500),
     );

@@ -26,7 +26,7 @@ use self::support::{
     collector::{Collector, Reply as CollectorReply},
     normal,
     raw::{RawServer, Reply},
-    resource, send, send_varied,
+    resource, send, send_at_shutdown, send_varied,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -271,11 +271,10 @@ fn other_answers_are_final() {
 
 #[test]
 fn endless_answer_is_cut_off() {
-    for head in [
-        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
-        "HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n",
-    ] {
-        let server = RawServer::start(vec![Reply::Endless(head.to_owned())]);
+    for framing in ["transfer-encoding: chunked", "content-length: 1073741824"] {
+        let protobuf = "content-type: application/x-protobuf";
+        let head = format!("HTTP/1.1 200 OK\r\n{protobuf}\r\n{framing}\r\n\r\n");
+        let server = RawServer::start(vec![Reply::Endless(head)]);
         let sent = send_to(&server, PATIENCE);
         check_failed(&sent, "non_retryable");
         assert_eq!(server.received().len(), 1);
@@ -302,8 +301,9 @@ fn answer_that_is_not_http_is_final() {
 
 #[test]
 fn success_with_a_cut_body_is_not_sent_again() {
-    let cut = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nxx".to_owned();
-    let server = RawServer::start(vec![Reply::Cut(cut)]);
+    let cut = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\n\
+               content-length: 100\r\n\r\nxx";
+    let server = RawServer::start(vec![Reply::Cut(cut.to_owned())]);
     let sent = send_to(&server, PATIENCE);
     assert_eq!(sent.stats.exported, 3, "{sent:?}");
     assert_eq!(server.received().len(), 1);
@@ -313,8 +313,8 @@ fn success_with_a_cut_body_is_not_sent_again() {
 fn shutdown_is_not_held_up_by_a_hung_server() {
     let server = RawServer::start(vec![Reply::Hang]);
     let start = Instant::now();
-    let sent = send(
-        exporter(server.url(), PATIENCE),
+    let sent = send_at_shutdown(
+        Box::new(exporter(server.url(), PATIENCE)),
         3,
         Duration::from_millis(300),
     );

@@ -12,7 +12,7 @@ use crate::{
     env::{Env, proxy},
     error::ConfigError,
     otlp::{
-        Compression, DEFAULT_TIMEOUT,
+        Compression, DEFAULT_TIMEOUT, Protocol,
         endpoint::{Endpoint, traces_url},
         headers::header_map,
         settings::Settings,
@@ -42,12 +42,6 @@ const TIMEOUT: Pair = [
 
 /// The variable for traces, then the general one.
 type Pair = [&'static str; 2];
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Protocol {
-    Grpc,
-    HttpProtobuf,
-}
 
 impl Protocol {
     /// `http/protobuf`, as the specification recommends, where it is built in.

@@ -1,20 +1,29 @@
-//! Connections for HTTP.
+//! Connections, for both protocols.
 
-use hyper_util::client::legacy::connect::HttpConnector;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
 
-/// What opens connections: plain ones, and with the feature `tls` verified ones.
-#[cfg(feature = "tls")]
-pub(crate) type Connector = hyper_rustls::HttpsConnector<HttpConnector>;
+use hyper_util::client::legacy::connect::{
+    HttpConnector,
+    dns::{GaiAddrs, GaiResolver, Name},
+};
+use tower_service::Service;
 
-/// What opens connections: plain ones only, for lack of the feature `tls`.
-#[cfg(not(feature = "tls"))]
-pub(crate) type Connector = HttpConnector;
+/// What opens TCP connections.
+pub(crate) type Tcp = HttpConnector<Resolver>;
 
-#[cfg(feature = "tls")]
+/// What opens connections for HTTP: plain ones, and with the feature `tls` verified ones.
+#[cfg(all(feature = "http", feature = "tls"))]
+pub(crate) type Connector = hyper_rustls::HttpsConnector<Tcp>;
+
+/// What opens connections for HTTP: plain ones only, for lack of the feature `tls`.
+#[cfg(all(feature = "http", not(feature = "tls")))]
+pub(crate) type Connector = Tcp;
+
+#[cfg(all(feature = "http", feature = "tls"))]
 pub(crate) fn connector() -> Result<Connector, crate::error::ConfigError> {
-    let mut http = tcp();
-    // The scheme was checked with the endpoint.
-    http.enforce_http(false);
     // The provider is named, so that a second one linked by the application changes nothing.
     let provider = rustls::crypto::ring::default_provider();
     let https = hyper_rustls::HttpsConnectorBuilder::new()
@@ -22,17 +31,44 @@ pub(crate) fn connector() -> Result<Connector, crate::error::ConfigError> {
         .map_err(|_| crate::error::ConfigError::Tls)?
         .https_or_http()
         .enable_http1()
-        .wrap_connector(http);
+        .wrap_connector(tcp());
     Ok(https)
 }
 
-#[cfg(not(feature = "tls"))]
+#[cfg(all(feature = "http", not(feature = "tls")))]
 pub(crate) fn connector() -> Result<Connector, crate::error::ConfigError> {
     Ok(tcp())
 }
 
-fn tcp() -> HttpConnector {
-    let mut http = HttpConnector::new();
-    http.set_nodelay(true);
-    http
+pub(crate) fn tcp() -> Tcp {
+    let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
+    tcp.set_nodelay(true);
+    // The scheme was checked with the endpoint.
+    tcp.enforce_http(false);
+    tcp
+}
+
+/// The resolver of the operating system, with an error of its own: an `io::Error` alone does not
+/// say that it is about a name.
+#[derive(Clone, Debug)]
+pub(crate) struct Resolver(GaiResolver);
+
+/// A host name has no address, or could not be looked up.
+#[derive(Debug, thiserror::Error)]
+#[error("host name cannot be resolved")]
+pub(crate) struct NameNotResolved;
+
+impl Service<Name> for Resolver {
+    type Response = GaiAddrs;
+    type Error = NameNotResolved;
+    type Future = Pin<Box<dyn Future<Output = Result<GaiAddrs, NameNotResolved>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), NameNotResolved>> {
+        self.0.poll_ready(context).map_err(|_| NameNotResolved)
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let resolving = self.0.call(name);
+        Box::pin(async { resolving.await.map_err(|_| NameNotResolved) })
+    }
 }

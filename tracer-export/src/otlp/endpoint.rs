@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::Uri;
 
-use crate::error::ConfigError;
+use crate::{error::ConfigError, otlp::Protocol};
 
 /// An absolute `http` or `https` URL. `Debug` shows neither path nor query, which some backends
 /// use for keys.
@@ -47,9 +47,40 @@ impl Endpoint {
         (host.to_owned(), port)
     }
 
+    /// The endpoint in messages: without its query, and with its path only if that is made of the
+    /// path of the signal, since some backends have keys there.
+    pub(crate) fn shown(&self, protocol: Protocol) -> String {
+        match (protocol, self.signal_path()) {
+            (Protocol::Grpc, _) => format!("{self:?}"),
+            (Protocol::HttpProtobuf, SignalPath::Other) => format!("{self:?}/..."),
+            (Protocol::HttpProtobuf, _) => format!("{self:?}{}", self.0.path()),
+        }
+    }
+
+    /// What the path looks like.
+    pub(crate) fn signal_path(&self) -> SignalPath {
+        const SIGNAL: &str = "/v1/traces";
+        let path = self.0.path();
+        match path.strip_suffix('/').unwrap_or(path) {
+            "" => SignalPath::Missing,
+            SIGNAL => SignalPath::Usual,
+            path if path.strip_suffix(SIGNAL) == Some(SIGNAL) => SignalPath::Doubled,
+            _ => SignalPath::Other,
+        }
+    }
+
     pub(crate) fn is_https(&self) -> bool {
         self.0.scheme_str() == Some("https")
     }
+}
+
+/// The path of an endpoint, beside that of the signal (OTLP/HTTP, "Request": `/v1/traces`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignalPath {
+    Doubled,
+    Missing,
+    Other,
+    Usual,
 }
 
 impl fmt::Debug for Endpoint {
@@ -95,6 +126,29 @@ mod tests {
         ] {
             let endpoint = Endpoint::parse(url).unwrap();
             assert_eq!(endpoint.server(), (host.to_owned(), port), "{url}");
+        }
+    }
+
+    #[test]
+    fn messages_show_no_path_that_may_be_a_key() {
+        for (url, http, grpc) in [
+            (
+                "http://h:4318/v1/traces",
+                "http://h:4318/v1/traces",
+                "http://h:4318",
+            ),
+            ("http://h/v1/traces/", "http://h/v1/traces/", "http://h"),
+            ("http://h:4318", "http://h:4318/", "http://h:4318"),
+            (
+                "http://[::1]:4318/v1/traces/v1/traces?s3cret#s3cret",
+                "http://[::1]:4318/v1/traces/v1/traces",
+                "http://[::1]:4318",
+            ),
+            ("http://h/s3cret/v1/traces", "http://h/...", "http://h"),
+        ] {
+            let endpoint = Endpoint::parse(url).unwrap();
+            assert_eq!(endpoint.shown(Protocol::HttpProtobuf), http);
+            assert_eq!(endpoint.shown(Protocol::Grpc), grpc);
         }
     }
 

@@ -11,7 +11,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -26,16 +26,16 @@ use tracer_core::{ExportError, ExportFuture, ExportSuccess, SpanBatch, SpanExpor
 
 use crate::{
     error::ConfigError,
+    failure::{Failure, Reports, of_channel_error},
     otlp::{
-        Compression, USER_AGENT,
+        Compression, Protocol, USER_AGENT,
+        connect::tcp,
         endpoint::Endpoint,
         partial::{MAX_RESPONSE_BYTES, rejected_spans},
         payload::Payloads,
         settings::Settings,
     },
-    retry::{
-        GrpcRetry, Outcome, Throttle, grpc_retry, http_is_retryable, retry_info, until_settled,
-    },
+    retry::{GrpcRetry, Outcome, Retry, grpc_retry, http_is_retryable, retry_info},
 };
 
 /// What stands before a message on the wire.
@@ -150,20 +150,23 @@ fn secured(_: Connection) -> Result<Connection, ConfigError> {
 /// gets no answer in time gives its connection up; the next one opens another. The client is
 /// tonic's plain channel, which no instrumentation of ours wraps, so exports are not traced.
 ///
+/// # Retries
 /// A lost connection and the retryable statuses of the OTLP specification are tried again with
 /// exponential backoff and jitter until the timeout. Everything else is final.
 ///
 /// While the collector asks to be left alone (`RetryInfo`, at most 30 s), no batch of this exporter
 /// is sent, until one is taken. An export whose timeout is over sooner waits for most of it, and
 /// makes one last attempt when about a second is left, or half of a shorter rest.
+///
+/// During a shutdown of the provider its deadline counts too, and a batch is given up after one
+/// more attempt when no connection can be made.
 pub struct OtlpGrpcExporter {
     connection: Connection,
     channel: Mutex<Option<Channel>>,
     endpoint: Endpoint,
     headers: HeaderMap,
     payloads: Payloads,
-    timeout: Duration,
-    throttle: Throttle,
+    retry: Retry,
     closed: AtomicBool,
 }
 
@@ -177,11 +180,10 @@ impl OtlpGrpcExporter {
         Ok(Self {
             connection: connection(&endpoint)?,
             channel: Mutex::new(None),
+            retry: Retry::new(timeout, Reports::new(&endpoint, Protocol::Grpc)),
             endpoint,
             headers,
             payloads: Payloads::new(compression, MESSAGE_HEAD_BYTES),
-            timeout,
-            throttle: Throttle::default(),
             closed: AtomicBool::new(false),
         })
     }
@@ -198,22 +200,24 @@ impl OtlpGrpcExporter {
         }
         let mut channel = self.channel();
         let abandoned = Abandoned(&self.channel);
-        let outcome = match send(&mut channel, request).await {
-            Ok(response) => answer(response).await,
-            Err(_) => Outcome::UNANSWERED,
-        };
-        if outcome != Outcome::UNANSWERED {
-            // The peer is there: the channel stays.
-            std::mem::forget(abandoned);
+        match send(&mut channel, request).await {
+            Ok(response) => {
+                let outcome = answer(response).await;
+                if outcome != Outcome::unanswered(Failure::ConnectionLost) {
+                    // The peer is there: the channel stays.
+                    std::mem::forget(abandoned);
+                }
+                outcome
+            }
+            Err(error) => Outcome::unanswered(of_channel_error(&error)),
         }
-        outcome
     }
 
     /// The channel, opened here because it needs the runtime that polls the exports.
     fn channel(&self) -> Channel {
         let mut channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner);
         channel
-            .get_or_insert_with(|| self.connection.connect_lazy())
+            .get_or_insert_with(|| self.connection.connect_with_connector_lazy(tcp()))
             .clone()
     }
 }
@@ -264,10 +268,8 @@ impl SpanExporter for OtlpGrpcExporter {
                 return Ok(ExportSuccess::default());
             }
             let body = self.payloads.payload(batch)?;
-            until_settled(self.timeout, &self.throttle, |left| {
-                self.attempt(body.clone(), left)
-            })
-            .await
+            let attempt = |left| self.attempt(body.clone(), left);
+            self.retry.until_settled(attempt).await
         })
     }
 
@@ -277,9 +279,13 @@ impl SpanExporter for OtlpGrpcExporter {
             self.endpoint.clone(),
             self.headers.clone(),
             self.payloads.compression(),
-            self.timeout,
+            self.retry.timeout(),
         );
         Some(Box::new(fresh.ok()?))
+    }
+
+    fn begin_shutdown(&self, deadline: Instant) {
+        self.retry.begin_shutdown(deadline);
     }
 
     fn shutdown(&self) -> ExportFuture<'_> {
@@ -293,7 +299,7 @@ impl fmt::Debug for OtlpGrpcExporter {
         f.debug_struct("OtlpGrpcExporter")
             .field("endpoint", &self.endpoint)
             .field("payloads", &self.payloads)
-            .field("timeout", &self.timeout)
+            .field("timeout", &self.retry.timeout())
             .finish_non_exhaustive()
     }
 }
@@ -305,13 +311,10 @@ async fn answer(response: Response<Body>) -> Outcome {
     }
     let http_status = head.status.as_u16();
     if http_status != 200 {
-        let status = Status::Http(http_status);
+        let failure = Failure::Status(Status::Http(http_status));
         return match http_is_retryable(http_status) {
-            true => Outcome::Failed {
-                status,
-                after: None,
-            },
-            false => Outcome::Refused(status),
+            true => Outcome::unanswered(failure),
+            false => Outcome::Refused(failure),
         };
     }
     match Limited::new(body, MAX_RESPONSE_BYTES).collect().await {
@@ -319,13 +322,12 @@ async fn answer(response: Response<Body>) -> Outcome {
             let status = body.trailers().and_then(tonic::Status::from_header_map);
             match status {
                 Some(status) => settled(&status, &body.to_bytes()),
-                // gRPC over HTTP/2, "Responses": no status at all is UNKNOWN.
-                None => Outcome::Refused(Status::Grpc(tonic::Code::Unknown as i32)),
+                None => Outcome::Refused(Failure::NotGrpc),
             }
         }
-        Err(error) if error.is::<LengthLimitError>() => Outcome::Refused(Status::Other),
+        Err(error) if error.is::<LengthLimitError>() => Outcome::Refused(Failure::ResponseTooLarge),
         // Reset before the status: there was no answer.
-        Err(_) => Outcome::UNANSWERED,
+        Err(_) => Outcome::unanswered(Failure::ConnectionLost),
     }
 }
 
@@ -338,11 +340,12 @@ fn settled(grpc: &tonic::Status, body: &[u8]) -> Outcome {
         let success = ExportSuccess::with_rejected(rejected);
         return Outcome::Delivered(success.status(status));
     }
+    let failure = Failure::Status(status);
     let after = retry_info(grpc.details());
     match grpc_retry(code) {
-        GrpcRetry::Yes => Outcome::Failed { status, after },
-        GrpcRetry::WithRetryInfo if after.is_some() => Outcome::Failed { status, after },
-        GrpcRetry::Never | GrpcRetry::WithRetryInfo => Outcome::Refused(status),
+        GrpcRetry::Yes => Outcome::Failed { failure, after },
+        GrpcRetry::WithRetryInfo if after.is_some() => Outcome::Failed { failure, after },
+        GrpcRetry::Never | GrpcRetry::WithRetryInfo => Outcome::Refused(failure),
     }
 }
 

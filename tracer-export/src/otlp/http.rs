@@ -1,10 +1,9 @@
 //! OTLP over HTTP/1.1 with protobuf bodies.
 
 use std::{
-    error::Error as StdError,
     fmt,
     sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
@@ -19,15 +18,16 @@ use tracer_core::{ExportError, ExportFuture, ExportSuccess, SpanBatch, SpanExpor
 
 use crate::{
     error::ConfigError,
+    failure::{Failure, Reports, of_client_error},
     otlp::{
-        Compression, USER_AGENT,
+        Compression, Protocol, USER_AGENT,
         connect::{Connector, connector},
         endpoint::Endpoint,
         partial::{MAX_RESPONSE_BYTES, rejected_spans},
         payload::Payloads,
         settings::Settings,
     },
-    retry::{Outcome, Throttle, http_is_retryable, retry_after, until_settled},
+    retry::{Outcome, Retry, http_is_retryable, retry_after},
 };
 
 /// Configures an [`OtlpHttpExporter`].
@@ -112,6 +112,7 @@ impl OtlpHttpConfig {
 /// live on the runtime that polls the exports: the provider's own, never the application's. The
 /// client is plain hyper, which no instrumentation of ours wraps, so exports are not traced.
 ///
+/// # Retries
 /// A refused or reset connection and the answers 429, 502, 503 and 504 are tried again with
 /// exponential backoff and jitter until the timeout. Everything else is final. Redirects are not
 /// followed.
@@ -119,13 +120,15 @@ impl OtlpHttpConfig {
 /// While the collector asks to be left alone (`Retry-After`, at most 30 s), no batch of this
 /// exporter is sent, until one is taken. An export whose timeout is over sooner waits for most of
 /// it, and makes one last attempt when about a second is left, or half of a shorter rest.
+///
+/// During a shutdown of the provider its deadline counts too, and a batch is given up after one
+/// more attempt when no connection can be made.
 pub struct OtlpHttpExporter {
     client: Client<Connector, Full<Bytes>>,
     endpoint: Endpoint,
     headers: HeaderMap,
     payloads: Payloads,
-    timeout: Duration,
-    throttle: Throttle,
+    retry: Retry,
     closed: AtomicBool,
 }
 
@@ -140,11 +143,10 @@ impl OtlpHttpExporter {
             client: Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
                 .build(connector()?),
+            retry: Retry::new(timeout, Reports::new(&endpoint, Protocol::HttpProtobuf)),
             endpoint,
             headers,
             payloads: Payloads::new(compression, 0),
-            timeout,
-            throttle: Throttle::default(),
             closed: AtomicBool::new(false),
         })
     }
@@ -156,8 +158,11 @@ impl OtlpHttpExporter {
         *request.headers_mut() = self.headers.clone();
         match self.client.request(request).await {
             Ok(response) => answer(response).await,
-            Err(error) if is_garbage(&error) => Outcome::Refused(Status::Other),
-            Err(_) => Outcome::UNANSWERED,
+            Err(error) => match of_client_error(&error) {
+                // Asking again would get the same.
+                Failure::NotHttp => Outcome::Refused(Failure::NotHttp),
+                failure => Outcome::unanswered(failure),
+            },
         }
     }
 }
@@ -181,7 +186,9 @@ impl SpanExporter for OtlpHttpExporter {
                 return Ok(ExportSuccess::default());
             }
             let body = self.payloads.payload(batch)?;
-            until_settled(self.timeout, &self.throttle, |_| self.attempt(body.clone())).await
+            self.retry
+                .until_settled(|_| self.attempt(body.clone()))
+                .await
         })
     }
 
@@ -191,9 +198,13 @@ impl SpanExporter for OtlpHttpExporter {
             self.endpoint.clone(),
             self.headers.clone(),
             self.payloads.compression(),
-            self.timeout,
+            self.retry.timeout(),
         );
         Some(Box::new(fresh.ok()?))
+    }
+
+    fn begin_shutdown(&self, deadline: Instant) {
+        self.retry.begin_shutdown(deadline);
     }
 
     fn shutdown(&self) -> ExportFuture<'_> {
@@ -207,27 +218,29 @@ impl fmt::Debug for OtlpHttpExporter {
         f.debug_struct("OtlpHttpExporter")
             .field("endpoint", &self.endpoint)
             .field("payloads", &self.payloads)
-            .field("timeout", &self.timeout)
+            .field("timeout", &self.retry.timeout())
             .finish_non_exhaustive()
     }
 }
 
 async fn answer(response: Response<Incoming>) -> Outcome {
     let (head, body) = response.into_parts();
-    let status = Status::Http(head.status.as_u16());
+    let code = head.status.as_u16();
+    let status = Status::Http(code);
     if !head.status.is_success() {
         // The body is not waited for: a drip of it must not turn an answer into a timeout.
-        if !http_is_retryable(head.status.as_u16()) {
-            return Outcome::Refused(status);
+        if !http_is_retryable(code) {
+            return Outcome::Refused(Failure::Status(status));
         }
         let after = head.headers.get(header::RETRY_AFTER);
         let after = after.and_then(|value| retry_after(value.as_bytes(), SystemTime::now()));
-        return Outcome::Failed { status, after };
+        let failure = Failure::Status(status);
+        return Outcome::Failed { failure, after };
     }
     match Limited::new(body, MAX_RESPONSE_BYTES).collect().await {
         // We ask for no compression; whoever compresses nonetheless loses the details.
         Ok(body) => delivered(status, rejected_spans(&body.to_bytes())),
-        Err(error) if error.is::<LengthLimitError>() => Outcome::Refused(status),
+        Err(error) if error.is::<LengthLimitError>() => Outcome::Refused(Failure::ResponseTooLarge),
         // The status came through, so the batch was taken. Sending it again would double it.
         Err(_) => delivered(status, 0),
     }
@@ -235,16 +248,4 @@ async fn answer(response: Response<Incoming>) -> Outcome {
 
 fn delivered(status: Status, rejected_spans: u64) -> Outcome {
     Outcome::Delivered(ExportSuccess::with_rejected(rejected_spans).status(status))
-}
-
-/// Whether the peer answered something that is not HTTP. Asking again would not help.
-fn is_garbage(error: &hyper_util::client::legacy::Error) -> bool {
-    let mut source = error.source();
-    while let Some(error) = source {
-        if let Some(error) = error.downcast_ref::<hyper::Error>() {
-            return error.is_parse();
-        }
-        source = error.source();
-    }
-    false
 }

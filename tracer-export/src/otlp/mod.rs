@@ -6,8 +6,7 @@ mod grpc;
 mod http;
 
 mod compress;
-#[cfg(feature = "http")]
-mod connect;
+pub(crate) mod connect;
 mod encode;
 pub(crate) mod endpoint;
 pub(crate) mod headers;
@@ -24,6 +23,13 @@ pub use self::encode::Encoder as OtlpEncoder;
 pub use self::grpc::{OtlpGrpcConfig, OtlpGrpcExporter};
 #[cfg(feature = "http")]
 pub use self::http::{OtlpHttpConfig, OtlpHttpExporter};
+
+/// How requests are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Grpc,
+    HttpProtobuf,
+}
 
 /// How long one export may take, retries included, unless it is set (OTLP exporter
 /// specification, `OTEL_EXPORTER_OTLP_TIMEOUT`).

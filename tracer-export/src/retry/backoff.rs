@@ -54,6 +54,11 @@ impl Schedule {
         left.saturating_sub((left / 2).min(LAST_ATTEMPT) + jitter)
     }
 
+    /// A shutdown cut a wait short: less time is left than was planned with.
+    pub(super) fn plan_again(&mut self) {
+        self.used_the_rest = false;
+    }
+
     /// The wait after an attempt that failed, given whether the collector said when to come back
     /// (see [`Schedule::hold_back`] for how long) and how much time is left. `None` if there will
     /// be no other attempt.

@@ -4,7 +4,11 @@
 #![allow(dead_code)]
 
 pub mod collector;
+pub mod h2;
+pub mod log;
 pub mod raw;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 use std::{
     sync::{Arc, Mutex},
@@ -32,15 +36,37 @@ pub fn resource() -> Resource {
 #[derive(Debug)]
 pub struct Sent {
     pub stats: ExporterStats,
-    /// From the first span's end to the end of the shutdown.
+    /// From the first span's end to the end of the flush or shutdown.
     pub took: Duration,
 }
 
-/// Sends `spans` spans through `exporter` alone and shuts down, leaving it `patience`.
+/// Sends `spans` spans through `exporter` alone, with a flush that leaves it `patience`.
 pub fn send(exporter: impl SpanExporter, spans: u64, patience: Duration) -> Sent {
+    send_boxed(Box::new(exporter), spans, patience)
+}
+
+pub fn send_boxed(exporter: Box<dyn SpanExporter>, spans: u64, patience: Duration) -> Sent {
+    send_with(exporter, spans, |provider| {
+        // What was not delivered is in the statistics.
+        let _ = provider.force_flush(patience);
+    })
+}
+
+/// The same with a shutdown, during which less is tried again.
+pub fn send_at_shutdown(exporter: Box<dyn SpanExporter>, spans: u64, patience: Duration) -> Sent {
+    send_with(exporter, spans, |provider| {
+        let _ = provider.shutdown(patience);
+    })
+}
+
+fn send_with(
+    exporter: Box<dyn SpanExporter>,
+    spans: u64,
+    end: impl FnOnce(&TracerProvider),
+) -> Sent {
     let provider = TracerProvider::builder()
         .resource(resource())
-        .exporter(exporter)
+        .boxed_exporter(exporter)
         .build()
         .unwrap();
     let tracer = provider.tracer("send");
@@ -48,9 +74,9 @@ pub fn send(exporter: impl SpanExporter, spans: u64, patience: Duration) -> Sent
     for number in 0..spans {
         tracer.start(format!("span {number}")).end();
     }
-    // What was not delivered is in the statistics.
-    let _ = provider.shutdown(patience);
+    end(&provider);
     let took = start.elapsed();
+    let _ = provider.shutdown(Duration::ZERO);
     let stats = provider.stats();
     assert_eq!(stats.ended, spans);
     assert!(stats.balances(), "{stats:?}");

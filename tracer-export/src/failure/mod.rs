@@ -1,0 +1,145 @@
+//! Why an attempt to export failed, what to check, and when to log it.
+//!
+//! A failure consists of kinds and numbers. So nothing that a peer sent, and no secret of the
+//! configuration, gets from here into a log.
+
+mod chain;
+mod hint;
+mod report;
+
+use std::{fmt, io};
+
+use http::StatusCode;
+use tracer_core::Status;
+
+#[cfg(feature = "grpc")]
+pub(crate) use self::chain::of_channel_error;
+#[cfg(feature = "http")]
+pub(crate) use self::chain::of_client_error;
+pub(crate) use self::report::Reports;
+
+/// Why one attempt failed.
+#[cfg_attr(
+    not(all(feature = "grpc", feature = "http", feature = "tls")),
+    allow(dead_code, reason = "each feature has failures of its own")
+)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The peer's certificate was not accepted.
+    Certificate(Certificate),
+    /// No connection could be made.
+    Connect(io::ErrorKind),
+    /// The connection was closed or reset before an answer.
+    ConnectionLost,
+    /// The host's name has no address.
+    NameNotResolved,
+    /// The time was over before an answer came.
+    NoAnswer,
+    /// The answer has no gRPC status.
+    NotGrpc,
+    /// The answer is not HTTP/1.1.
+    NotHttp,
+    /// The answer is not HTTP/2.
+    NotHttp2,
+    /// The peer does not speak TLS.
+    NotTls,
+    /// The answer is longer than is read.
+    ResponseTooLarge,
+    /// The destination refused the batch, or cannot take it now.
+    Status(Status),
+    /// The TLS handshake failed for another reason than the peer's certificate.
+    TlsHandshake,
+}
+
+/// What is wrong with a peer's certificate.
+#[cfg_attr(
+    not(all(feature = "grpc", feature = "http", feature = "tls")),
+    allow(dead_code, reason = "each feature has failures of its own")
+)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Certificate {
+    NotForThisHost,
+    NotValidNow,
+    Other,
+    UnknownIssuer,
+}
+
+impl Failure {
+    /// The status that the pipeline counts.
+    pub(crate) fn status(self) -> Status {
+        match self {
+            Self::Status(status) => status,
+            Self::NotGrpc | Self::NotHttp | Self::NotHttp2 => Status::OtherProtocol,
+            Self::ResponseTooLarge => Status::Other,
+            Self::Certificate(_)
+            | Self::Connect(_)
+            | Self::ConnectionLost
+            | Self::NameNotResolved
+            | Self::NoAnswer
+            | Self::NotTls
+            | Self::TlsHandshake => Status::NoAnswer,
+        }
+    }
+
+    /// Whether a shutdown need not wait for another attempt: nobody there speaks the protocol. A
+    /// destination that answers, or did until a moment ago, may still take the batch in time.
+    pub(crate) fn ends_a_shutdown(self) -> bool {
+        matches!(
+            self,
+            Self::Certificate(_)
+                | Self::Connect(_)
+                | Self::NameNotResolved
+                | Self::NotHttp2
+                | Self::NotTls
+                | Self::TlsHandshake
+        )
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate(Certificate::NotForThisHost) => {
+                f.write_str("the server's certificate is for another host")
+            }
+            Self::Certificate(Certificate::NotValidNow) => {
+                f.write_str("the server's certificate has expired or is not valid yet")
+            }
+            Self::Certificate(Certificate::Other) => {
+                f.write_str("the server's certificate is not valid")
+            }
+            Self::Certificate(Certificate::UnknownIssuer) => {
+                f.write_str("the server's certificate is of an unknown issuer")
+            }
+            Self::Connect(io::ErrorKind::ConnectionRefused) => f.write_str("connection refused"),
+            Self::Connect(kind) => write!(f, "no connection: {kind}"),
+            Self::ConnectionLost => f.write_str("connection closed before an answer"),
+            Self::NameNotResolved => f.write_str("host name not found"),
+            Self::NoAnswer => f.write_str("no answer in time"),
+            Self::NotGrpc => f.write_str("the answer is not one of gRPC"),
+            Self::NotHttp => f.write_str("the answer is not HTTP/1.1"),
+            Self::NotHttp2 => f.write_str("the answer is not HTTP/2"),
+            Self::NotTls => f.write_str("the server does not speak TLS"),
+            Self::ResponseTooLarge => f.write_str("the answer is too large"),
+            Self::Status(status) => show_status(f, *status),
+            Self::TlsHandshake => f.write_str("TLS handshake failed"),
+        }
+    }
+}
+
+/// The status with the name that the standard gives it.
+fn show_status(f: &mut fmt::Formatter<'_>, status: Status) -> fmt::Result {
+    write!(f, "{status}")?;
+    match status {
+        Status::Http(code) => {
+            let reason = StatusCode::from_u16(code).ok();
+            match reason.and_then(|code| code.canonical_reason()) {
+                Some(reason) => write!(f, " ({reason})"),
+                None => Ok(()),
+            }
+        }
+        #[cfg(feature = "grpc")]
+        Status::Grpc(code) => write!(f, " ({:?})", tonic::Code::from(code)),
+        _ => Ok(()),
+    }
+}

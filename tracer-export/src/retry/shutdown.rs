@@ -1,0 +1,40 @@
+//! Whether the provider is being shut down: known to all exports of one exporter, also to those
+//! that wait.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+
+/// When a shutdown must be over; nothing while none has begun.
+#[derive(Debug, Default)]
+pub(crate) struct Shutdown(watch::Sender<Option<Instant>>);
+
+impl Shutdown {
+    /// A shutdown begins.
+    pub(super) fn begin(&self, deadline: std::time::Instant) {
+        self.0.send_replace(Some(deadline.into()));
+    }
+
+    /// Whether an export waits, for tests.
+    #[cfg(test)]
+    pub(super) fn has_waiting(&self) -> bool {
+        self.0.receiver_count() > 0
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        *self.0.borrow()
+    }
+
+    /// Waits, but not beyond the beginning of a shutdown. Returns whether one has begun meanwhile.
+    pub(super) async fn interrupts(&self, wait: Duration) -> bool {
+        let mut begun = self.0.subscribe();
+        if begun.borrow_and_update().is_some() {
+            sleep(wait).await;
+            return false;
+        }
+        timeout(wait, begun.changed()).await.is_ok()
+    }
+}
