@@ -13,7 +13,11 @@ use tracer_core::{
     SpanExporter, sdk::SdkExporter,
 };
 use tracer_export::{OtlpHttpConfig, OtlpHttpExporter};
-use tracer_tests::{poll::PATIENCE, receiver::Receiver};
+use tracer_tests::{
+    backend::{Answer, Backend},
+    poll::PATIENCE,
+    receiver::Receiver,
+};
 
 use crate::{Keeper, ours, stock};
 
@@ -99,6 +103,41 @@ fn d5_otlp_exporter_sends_nothing_after_its_shutdown() {
     provider.shutdown().unwrap();
     // Stock today: the shutdown is not passed on, so it sends.
     assert_eq!(receiver.take().len(), 1);
+}
+
+/// OTLP specification, "OTLP/HTTP Response": a success has the content type of the request. A web
+/// server that answers every request with its page is no receiver.
+#[test]
+fn page_of_a_web_server_delivers_nothing() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let start = || runtime.block_on(Backend::start([Answer::Page])).unwrap();
+
+    let backend = start();
+    let endpoint = format!("http://{}/v1/traces", backend.address());
+    let exporter = OtlpHttpConfig::default().endpoint(endpoint).build();
+    let provider = tracer_core::TracerProvider::builder()
+        .exporter(exporter.unwrap())
+        .build()
+        .unwrap();
+    make(&provider, 3);
+    provider.shutdown(PATIENCE).unwrap_err();
+    let stats = &provider.stats().exporters[0];
+    assert_eq!((stats.exported, stats.failed["non_retryable"]), (0, 3));
+
+    let backend = start();
+    let exporter = opentelemetry_otlp::SpanExporter::builder()
+        .with_http()
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(format!("http://{}/v1/traces", backend.address()))
+        .build()
+        .unwrap();
+    let provider = SdkTracerProvider::builder()
+        .with_batch_exporter(exporter)
+        .build();
+    make(&provider, 3);
+    // Stock today: all is well, and the spans are gone.
+    provider.shutdown().unwrap();
+    assert_eq!(backend.taken(), [""; 0]);
 }
 
 /// error-handling.md: what runs in the background must not end for good.

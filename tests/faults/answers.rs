@@ -9,6 +9,7 @@ use opentelemetry_sdk::Resource;
 use tracer_core::{SpanExporter, TracerProvider};
 use tracer_export::{OtlpGrpcConfig, OtlpHttpConfig};
 use tracer_tests::backend::{Answer, Backend};
+use tracer_tests::collector::{Addresses, CollectorProcess};
 use tracer_tests::poll::PATIENCE;
 
 const BATCHES: u64 = 3;
@@ -119,6 +120,7 @@ async fn check_all(http: bool, table: &[(Answer, Fate)]) {
 
 // OTLP specification, "Failures": what is retried is 429, 502, 503, 504 and a connection that
 // failed, over gRPC UNAVAILABLE among others; the rest is final. Partial successes are not retried.
+// "OTLP/HTTP Response": a success has the content type of the request.
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_answer_over_http_leaves_an_exact_ledger() {
@@ -128,6 +130,7 @@ async fn every_answer_over_http_leaves_an_exact_ledger() {
         (Answer::Garbage, Fate::Failed("non_retryable")),
         (Answer::Hang, Fate::Failed("deadline")),
         (Answer::Muddled, Fate::Delivered { requests: 1 }),
+        (Answer::Page, Fate::Failed("non_retryable")),
         (Answer::Partial(2), Fate::Rejected(2)),
         (Answer::Refuse, Fate::Failed("non_retryable")),
         (Answer::Reset, Fate::Delivered { requests: 2 }),
@@ -144,10 +147,42 @@ async fn every_answer_over_grpc_leaves_an_exact_ledger() {
         (Answer::Garbage, Fate::Delivered { requests: 2 }),
         (Answer::Hang, Fate::Failed("deadline")),
         (Answer::Muddled, Fate::Delivered { requests: 1 }),
+        (Answer::Page, Fate::Failed("non_retryable")),
         (Answer::Partial(2), Fate::Rejected(2)),
         (Answer::Refuse, Fate::Failed("non_retryable")),
         (Answer::Reset, Fate::Delivered { requests: 2 }),
         (Answer::TakeAndReset, Fate::Delivered { requests: 2 }),
     ];
     check_all(false, &table).await;
+}
+
+/// The port for gRPC speaks HTTP/1.1 too, and once answered with 200 and a `grpc-status` that was
+/// not read: all spans counted as exported and none was stored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn collectors_port_for_grpc_delivers_nothing_over_http() {
+    let data = tempfile::tempdir().unwrap();
+    let addresses = Addresses::free().unwrap();
+    let collector = CollectorProcess::start(addresses, data.path()).unwrap();
+    let url = format!("http://{}/v1/traces", addresses.grpc);
+    let config = OtlpHttpConfig::default().endpoint(url).timeout(TIMEOUT);
+    let provider = TracerProvider::builder()
+        .resource(Resource::builder_empty().build())
+        .exporter(config.build().unwrap())
+        .build()
+        .unwrap();
+    for _ in 0..10 {
+        provider.tracer("answers").start("span").end();
+    }
+    let ended = {
+        let provider = provider.clone();
+        tokio::task::spawn_blocking(move || provider.shutdown(PATIENCE)).await
+    };
+    ended.unwrap().unwrap_err();
+    let stats = provider.stats();
+    assert!(stats.balances(), "{stats:?}");
+    let exporter = &stats.exporters[0];
+    assert_eq!(exporter.failed.get("non_retryable"), Some(&10), "{stats:?}");
+    let stored = collector.query().summaries().await.unwrap();
+    assert_eq!(stored.len(), 0);
+    collector.kill().unwrap();
 }

@@ -39,6 +39,8 @@ pub enum Answer {
     Hang,
     /// Takes the spans and answers with a success whose body is not protobuf.
     Muddled,
+    /// Takes none and answers as a web server does: `200 OK` and a page.
+    Page,
     /// Takes all spans but so many, and says so.
     Partial(u8),
     /// Takes none: 400, or `INVALID_ARGUMENT`.
@@ -225,6 +227,7 @@ fn http_answer(answer: Answer) -> io::Result<Response<Body>> {
         Answer::Busy(seconds) => response
             .status(StatusCode::SERVICE_UNAVAILABLE)
             .header(header::RETRY_AFTER, u16::from(seconds)),
+        Answer::Page => return Ok(page()),
         Answer::Refuse => response.status(StatusCode::BAD_REQUEST),
         _ => response,
     };
@@ -232,8 +235,19 @@ fn http_answer(answer: Answer) -> io::Result<Response<Body>> {
     response.body(body).map_err(io::Error::other)
 }
 
+fn page() -> Response<Body> {
+    let page = Full::from("<html><body>Welcome!</body></html>");
+    let mut response = Response::new(page.boxed());
+    let html = header::HeaderValue::from_static("text/html");
+    response.headers_mut().insert(header::CONTENT_TYPE, html);
+    response
+}
+
 /// Status codes: <https://grpc.github.io/grpc/core/md_doc_statuscodes.html>.
 fn grpc_answer(answer: Answer) -> Response<Body> {
+    if answer == Answer::Page {
+        return page();
+    }
     let mut trailers = HeaderMap::new();
     let status = match answer {
         Answer::Busy(_) => 14,

@@ -22,6 +22,8 @@
 //!   on a thread and a runtime of the provider. Exports are not traced.
 //! - Every batch ends in one of: delivered, rejected in part (counted by the collector's own
 //!   number), failed with a reason. All are in [`Guard::stats`].
+//! - Delivered means that a receiver of OTLP said so: the page of a proxy, a redirect, or the answer
+//!   of a server for another protocol counts as a failure, whatever its status.
 //! - The first failed attempt of an outage logs one warning: the address, the cause, and what to
 //!   check. Each further cause logs one more, and so does the end of the outage.
 //! - A collector that is down, restarting or overloaded is tried again with backoff and jitter,

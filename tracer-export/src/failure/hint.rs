@@ -26,9 +26,14 @@ pub(super) fn hint(failure: Failure, protocol: Protocol, path: SignalPath) -> &'
         Failure::Certificate(problem) => certificate(problem),
         Failure::Connect(std::io::ErrorKind::ConnectionRefused) => ADDRESS,
         Failure::Connect(_) | Failure::NoAnswer => NETWORK,
-        Failure::NotGrpc => PORT,
+        Failure::GrpcOverHttp | Failure::NotGrpc => PORT,
         Failure::NameNotResolved => "check the host name and the name server",
         Failure::ConnectionLost | Failure::NotHttp | Failure::NotHttp2 => PORT_OR_TLS,
+        Failure::NotOtlp(_) => path_or(
+            path,
+            "check host, port and path: something else answers there, such as a proxy or a web \
+             server",
+        ),
         Failure::NotTls => {
             "check the port, or use http:// if the connection is not to be encrypted"
         }

@@ -31,16 +31,20 @@ pub(crate) enum Failure {
     Connect(io::ErrorKind),
     /// The connection was closed or reset before an answer.
     ConnectionLost,
+    /// The answer to a request over HTTP is one of gRPC.
+    GrpcOverHttp,
     /// The host's name has no address.
     NameNotResolved,
     /// The time was over before an answer came.
     NoAnswer,
-    /// The answer has no gRPC status.
+    /// The answer has no gRPC status, or a successful one without a message.
     NotGrpc,
     /// The answer is not HTTP/1.1.
     NotHttp,
     /// The answer is not HTTP/2.
     NotHttp2,
+    /// The answer says success, but it is not one of OTLP: a web page, for example.
+    NotOtlp(u16),
     /// The peer does not speak TLS.
     NotTls,
     /// The answer is longer than is read.
@@ -69,7 +73,11 @@ impl Failure {
     pub(crate) fn status(self) -> Status {
         match self {
             Self::Status(status) => status,
-            Self::NotGrpc | Self::NotHttp | Self::NotHttp2 => Status::OtherProtocol,
+            Self::GrpcOverHttp
+            | Self::NotGrpc
+            | Self::NotHttp
+            | Self::NotHttp2
+            | Self::NotOtlp(_) => Status::OtherProtocol,
             Self::ResponseTooLarge => Status::Other,
             Self::Certificate(_)
             | Self::Connect(_)
@@ -114,11 +122,16 @@ impl fmt::Display for Failure {
             Self::Connect(io::ErrorKind::ConnectionRefused) => f.write_str("connection refused"),
             Self::Connect(kind) => write!(f, "no connection: {kind}"),
             Self::ConnectionLost => f.write_str("connection closed before an answer"),
+            Self::GrpcOverHttp => f.write_str("answered by a gRPC server"),
             Self::NameNotResolved => f.write_str("host name not found"),
             Self::NoAnswer => f.write_str("no answer in time"),
             Self::NotGrpc => f.write_str("the answer is not one of gRPC"),
             Self::NotHttp => f.write_str("the answer is not HTTP/1.1"),
             Self::NotHttp2 => f.write_str("the answer is not HTTP/2"),
+            Self::NotOtlp(code) => {
+                write!(f, "the answer is not one of OTLP, ")?;
+                show_status(f, Status::Http(*code))
+            }
             Self::NotTls => f.write_str("the server does not speak TLS"),
             Self::ResponseTooLarge => f.write_str("the answer is too large"),
             Self::Status(status) => show_status(f, *status),

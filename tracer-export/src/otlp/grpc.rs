@@ -30,6 +30,7 @@ use crate::{
     otlp::{
         Compression, Protocol, USER_AGENT,
         connect::tcp,
+        content::Content,
         endpoint::Endpoint,
         partial::{MAX_RESPONSE_BYTES, rejected_spans},
         payload::Payloads,
@@ -160,6 +161,11 @@ fn secured(_: Connection) -> Result<Connection, ConfigError> {
 ///
 /// During a shutdown of the provider its deadline counts too, and a batch is given up after one
 /// more attempt when no connection can be made.
+///
+/// # Delivery
+/// A batch counts as exported when the call ends as gRPC has a call end: with the status OK, after
+/// a message of the content type `application/grpc`. A status OK without a message, an answer
+/// without a status, or a web page is final and counted as `non_retryable`.
 pub struct OtlpGrpcExporter {
     connection: Connection,
     channel: Mutex<Option<Channel>>,
@@ -306,8 +312,9 @@ impl fmt::Debug for OtlpGrpcExporter {
 
 async fn answer(response: Response<Body>) -> Outcome {
     let (head, body) = response.into_parts();
+    let content = Content::of(&head.headers);
     if let Some(status) = tonic::Status::from_header_map(&head.headers) {
-        return settled(&status, &[]);
+        return settled(&status, content, &[]);
     }
     let http_status = head.status.as_u16();
     if http_status != 200 {
@@ -321,7 +328,7 @@ async fn answer(response: Response<Body>) -> Outcome {
         Ok(body) => {
             let status = body.trailers().and_then(tonic::Status::from_header_map);
             match status {
-                Some(status) => settled(&status, &body.to_bytes()),
+                Some(status) => settled(&status, content, &body.to_bytes()),
                 None => Outcome::Refused(Failure::NotGrpc),
             }
         }
@@ -332,13 +339,18 @@ async fn answer(response: Response<Body>) -> Outcome {
 }
 
 /// What a gRPC status means, with the body that came before it.
-fn settled(grpc: &tonic::Status, body: &[u8]) -> Outcome {
+fn settled(grpc: &tonic::Status, content: Content, body: &[u8]) -> Outcome {
     let code = grpc.code() as i32;
     let status = Status::Grpc(code);
     if code == 0 {
-        let rejected = message(body).map_or(0, rejected_spans);
-        let success = ExportSuccess::with_rejected(rejected);
-        return Outcome::Delivered(success.status(status));
+        // A success without its message is an error to every gRPC client: a unary call has one.
+        return match message(body) {
+            Some(message) if content == Content::Grpc => {
+                let success = ExportSuccess::with_rejected(rejected_spans(message));
+                Outcome::Delivered(success.status(status))
+            }
+            _ => Outcome::Refused(Failure::NotGrpc),
+        };
     }
     let failure = Failure::Status(status);
     let after = retry_info(grpc.details());
@@ -349,11 +361,12 @@ fn settled(grpc: &tonic::Status, body: &[u8]) -> Outcome {
     }
 }
 
-/// The message of a unary answer. `None` if it is compressed, which we do not ask for, or cut.
+/// The message of a unary answer; `None` if it is missing or cut. One that is compressed, which we
+/// do not ask for, loses its details.
 fn message(body: &[u8]) -> Option<&[u8]> {
     let (&[flag, a, b, c, d], rest) = body.split_first_chunk()?;
-    let len = u32::from_be_bytes([a, b, c, d]) as usize;
-    if flag == 0 { rest.get(..len) } else { None }
+    let message = rest.get(..u32::from_be_bytes([a, b, c, d]) as usize)?;
+    Some(if flag == 0 { message } else { &[] })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
@@ -22,8 +22,9 @@ use crate::{
     otlp::{
         Compression, Protocol, USER_AGENT,
         connect::{Connector, connector},
+        content::{Content, has_grpc_status},
         endpoint::Endpoint,
-        partial::{MAX_RESPONSE_BYTES, rejected_spans},
+        partial::MAX_RESPONSE_BYTES,
         payload::Payloads,
         settings::Settings,
     },
@@ -123,6 +124,15 @@ impl OtlpHttpConfig {
 ///
 /// During a shutdown of the provider its deadline counts too, and a batch is given up after one
 /// more attempt when no connection can be made.
+///
+/// # Delivery
+/// A batch counts as exported when a receiver of OTLP says so: a 2xx status with a content type of
+/// OTLP or an empty body, and without `grpc-status`. The specification ("OTLP/HTTP Response") asks
+/// for 200 in the content type of the request. Beyond that, 201, 202, 204 and other 2xx are taken,
+/// and the types `application/protobuf` and `application/json`, because real receivers send them.
+/// The spans that a partial success rejects are counted, in protobuf and in JSON. Any other 2xx,
+/// such as the page of a proxy or the answer of a gRPC server, is final and counted as
+/// `non_retryable`.
 pub struct OtlpHttpExporter {
     client: Client<Connector, Full<Bytes>>,
     endpoint: Endpoint,
@@ -237,11 +247,27 @@ async fn answer(response: Response<Incoming>) -> Outcome {
         let failure = Failure::Status(status);
         return Outcome::Failed { failure, after };
     }
-    match Limited::new(body, MAX_RESPONSE_BYTES).collect().await {
+    let content = Content::of(&head.headers);
+    if content == Content::Grpc || has_grpc_status(&head.headers) {
+        return Outcome::Refused(Failure::GrpcOverHttp);
+    }
+    if content == Content::Other && body.size_hint().lower() > 0 {
+        return Outcome::Refused(Failure::NotOtlp(code));
+    }
+    let limit = match content {
+        // Only whether there is any matters.
+        Content::Other => 0,
+        _ => MAX_RESPONSE_BYTES,
+    };
+    match Limited::new(body, limit).collect().await {
+        Ok(body) if body.trailers().is_some_and(has_grpc_status) => {
+            Outcome::Refused(Failure::GrpcOverHttp)
+        }
         // We ask for no compression; whoever compresses nonetheless loses the details.
-        Ok(body) => delivered(status, rejected_spans(&body.to_bytes())),
+        Ok(body) => delivered(status, content.rejected_spans(&body.to_bytes())),
+        Err(_) if content == Content::Other => Outcome::Refused(Failure::NotOtlp(code)),
         Err(error) if error.is::<LengthLimitError>() => Outcome::Refused(Failure::ResponseTooLarge),
-        // The status came through, so the batch was taken. Sending it again would double it.
+        // The head came through, so the batch was taken. Sending it again would double it.
         Err(_) => delivered(status, 0),
     }
 }

@@ -7,6 +7,7 @@ mod http;
 
 mod compress;
 pub(crate) mod connect;
+mod content;
 mod encode;
 pub(crate) mod endpoint;
 pub(crate) mod headers;

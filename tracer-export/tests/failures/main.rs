@@ -1,4 +1,4 @@
-//! What does not arrive: the messages about it, and shutdowns.
+//! What does not arrive: answers that are none, the messages about them, and shutdowns.
 
 #![allow(
     clippy::expect_used,
@@ -12,6 +12,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod answers;
 mod messages;
 mod shutdown;
 

@@ -1,0 +1,83 @@
+//! What an answer says of itself: which protocol it is of.
+
+use http::{HeaderMap, header};
+
+/// The kind of an answer by its `content-type`, whose parameters do not matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// gRPC over HTTP/2, "Responses": `application/grpc` and its subtypes.
+    Grpc,
+    /// OTLP/HTTP in JSON. The specification wants the type of the request back; some receivers
+    /// answer every request in JSON.
+    Json,
+    /// Anything else, or no type at all.
+    Other,
+    /// OTLP/HTTP in protobuf, by the specification's name and the registered one.
+    Protobuf,
+}
+
+impl Content {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let value = headers.get(header::CONTENT_TYPE);
+        let value = value.and_then(|value| value.to_str().ok());
+        let value = value.unwrap_or_default().to_ascii_lowercase();
+        let media_type = value.split(';').next().unwrap_or_default().trim();
+        match media_type {
+            "application/json" => Self::Json,
+            "application/protobuf" | "application/x-protobuf" => Self::Protobuf,
+            "application/grpc" => Self::Grpc,
+            other if other.starts_with("application/grpc+") => Self::Grpc,
+            _ => Self::Other,
+        }
+    }
+
+    /// How many spans the receiver of a request over HTTP refused, by its answer.
+    #[cfg(feature = "http")]
+    pub(crate) fn rejected_spans(self, body: &[u8]) -> u64 {
+        use crate::otlp::partial::{rejected_spans, rejected_spans_json};
+
+        match self {
+            Self::Json => rejected_spans_json(body),
+            Self::Protobuf => rejected_spans(body),
+            Self::Grpc | Self::Other => 0,
+        }
+    }
+}
+
+/// Whether headers or trailers hold the outcome of a gRPC call.
+#[cfg(feature = "http")]
+pub(crate) fn has_grpc_status(headers: &HeaderMap) -> bool {
+    headers.contains_key("grpc-status")
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    /// RFC 9110 §8.3.1: case does not matter, and parameters follow a semicolon.
+    #[test]
+    fn kinds_are_told_by_media_type_alone() {
+        let cases = [
+            ("application/x-protobuf", Content::Protobuf),
+            ("Application/X-Protobuf; charset=utf-8", Content::Protobuf),
+            ("application/protobuf", Content::Protobuf),
+            ("application/json", Content::Json),
+            ("application/json;charset=UTF-8", Content::Json),
+            ("application/grpc", Content::Grpc),
+            ("application/grpc+proto", Content::Grpc),
+            ("application/grpc-web", Content::Other),
+            ("application/jsonl", Content::Other),
+            ("text/html", Content::Other),
+            ("text/html; x=application/json", Content::Other),
+            ("", Content::Other),
+        ];
+        for (value, expected) in cases {
+            let value = HeaderValue::from_static(value);
+            let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, value)]);
+            assert_eq!(Content::of(&headers), expected, "{headers:?}");
+        }
+        assert_eq!(Content::of(&HeaderMap::new()), Content::Other);
+    }
+}
