@@ -12,6 +12,14 @@ use crate::error::Error;
 /// Hold it in `main` until the end: `let _guard = ...`, not `let _ = ...`, which drops at once. A
 /// guard that is never dropped, as in a process that calls `std::process::exit`, sends nothing more.
 ///
+/// `let _ =` is the language's way to discard a value on purpose, so it silences `#[must_use]`, and
+/// no lint that is on by default finds it. This one does, once a crate turns it on:
+///
+/// ```compile_fail
+/// #![deny(let_underscore_drop)]
+/// let _ = tracer_export::init();
+/// ```
+///
 /// A forked child has a copy of the guard, for its own spans: OTLP exporters follow it there over
 /// connections of their own. The parent's guard is as it was.
 ///

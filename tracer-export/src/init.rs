@@ -1,11 +1,19 @@
 //! The set-up of a service, in one line.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use opentelemetry::{KeyValue, Value, global, metrics::MeterProvider};
 use opentelemetry_sdk::{Resource, trace::ShouldSample};
 use tracer_core::{
     BatchConfig, SpanExporter, SpanLimits, SpanProcessor, TracerProvider, TracerProviderBuilder,
+    diagnostics::report,
     env::Env,
     live::LiveView,
     resource::{self, Detector, System},
@@ -22,6 +30,10 @@ const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// The same as `builder().init()`; see [`Builder`] for what is read. Opens no connection, needs no
 /// runtime, and works inside any.
+///
+/// Call it once. A second call replaces what the first one installed and logs a warning: `span!`,
+/// the propagators and new tracers follow the later one, while tracers and layers that have made
+/// spans keep the earlier one. Each guard ends its own.
 ///
 /// # Errors
 /// An [`Error`] if a thread cannot be started or TLS cannot be set up. Never for a variable: a value
@@ -286,6 +298,7 @@ impl Builder {
         if self.install_global {
             tracer_propagation::global::set_text_map_propagator(propagator.clone());
             if !disabled {
+                warn_of_a_second();
                 global::set_tracer_provider(provider.clone());
                 provider.set_global();
             }
@@ -313,6 +326,21 @@ impl fmt::Debug for Builder {
             .field("install_global", &self.install_global)
             .field("shutdown_timeout", &self.shutdown_timeout)
             .finish_non_exhaustive()
+    }
+}
+
+/// Warns if a set-up of this process was installed before.
+fn warn_of_a_second() {
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    // Relaxed: nothing else is published with the flag.
+    if INSTALLED.swap(true, Ordering::Relaxed) {
+        report(|| {
+            tracing::warn!(
+                target: "tracer_export",
+                "tracing is set up again: the later set-up applies to `span!`, propagators and new \
+                 tracers, the earlier one to tracers and layers that have made spans"
+            );
+        });
     }
 }
 
