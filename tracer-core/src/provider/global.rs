@@ -62,6 +62,28 @@ impl TracerProvider {
         drop(before);
     }
 
+    /// [`service_name`](Self::service_name) of the [global](Self::set_global) provider, once there is
+    /// one: for logs that are set up before it.
+    ///
+    /// # Examples
+    /// ```
+    /// use opentelemetry_sdk::Resource;
+    /// use tracer_core::TracerProvider;
+    ///
+    /// let resource = Resource::builder_empty().with_service_name("orders").build();
+    /// TracerProvider::builder().resource(resource).build()?.set_global();
+    /// let name = TracerProvider::global_service_name();
+    /// assert_eq!(name.as_deref(), Some("orders"));
+    /// # Ok::<(), tracer_core::ConfigError>(())
+    /// ```
+    pub fn global_service_name() -> Option<String> {
+        if version() == 0 {
+            // None was ever set: no lock.
+            return None;
+        }
+        Some(provider()?.service_name())
+    }
+
     /// Makes this the provider that [`span!`](crate::span) uses on this thread until the guard is
     /// dropped; it wins over the [global](Self::set_global) one. For tests that run beside each
     /// other. A child of a native span belongs to its parent's provider all the same.

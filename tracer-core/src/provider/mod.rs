@@ -10,7 +10,7 @@ mod shutdown_report;
 
 use std::{sync::Arc, time::Duration};
 
-use opentelemetry::{InstrumentationScope, Key};
+use opentelemetry::InstrumentationScope;
 
 pub use self::{builder::TracerProviderBuilder, global::DefaultProvider};
 pub(crate) use self::{
@@ -109,9 +109,7 @@ impl TracerProvider {
     /// # Ok::<(), tracer_core::ConfigError>(())
     /// ```
     pub fn service_name(&self) -> String {
-        let name = Key::from_static_str("service.name");
-        let name = self.inner.shared.resource().get(&name);
-        name.map_or_else(|| "unknown_service".to_owned(), |name| name.to_string())
+        self.inner.shared.service_name()
     }
 
     /// What became of every span so far.

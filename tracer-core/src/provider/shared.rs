@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use opentelemetry::{InstrumentationScope, trace::SpanContext};
+use opentelemetry::{InstrumentationScope, Key, trace::SpanContext};
 use opentelemetry_sdk::{
     Resource,
     trace::{SamplingDecision, SamplingResult, ShouldSample},
@@ -149,6 +149,12 @@ impl Shared {
     /// What the spans of this process describe.
     pub(crate) fn resource(&self) -> Arc<Resource> {
         self.resource.get(resource::in_child)
+    }
+
+    /// `service.name` of the resource.
+    pub(crate) fn service_name(&self) -> String {
+        let name = self.resource().get(&Key::from_static_str("service.name"));
+        name.map_or_else(|| "unknown_service".to_owned(), |name| name.to_string())
     }
 
     /// The moving parts, those of this process.
