@@ -57,7 +57,7 @@ pub fn pairs() -> Vec<Pair> {
     };
     let json_with_ids = tracing_subscriber::fmt()
         .json()
-        .event_format(CorrelatedFormat::json(format().json(), "orders"))
+        .event_format(CorrelatedFormat::json(format().json()).service_name("orders"))
         .with_writer(io::sink)
         .finish();
     let pair = |name, ours, peer, other| Pair {
@@ -68,7 +68,7 @@ pub fn pairs() -> Vec<Pair> {
     vec![
         pair(
             "log_json",
-            ours(LineFormat::json("orders")),
+            ours(LineFormat::json().service_name("orders")),
             "tracing-subscriber",
             stock_json(),
         ),
@@ -80,7 +80,7 @@ pub fn pairs() -> Vec<Pair> {
         ),
         pair(
             "log_text",
-            ours(LineFormat::text("orders")),
+            ours(LineFormat::text().service_name("orders")),
             "tracing-subscriber",
             stock_text(),
         ),
@@ -88,7 +88,7 @@ pub fn pairs() -> Vec<Pair> {
             name: "log_key_values",
             peer: "without",
             write: [
-                by_log(CorrelatedLogger::new(VisitsKeyValues, "orders")),
+                by_log(CorrelatedLogger::new(VisitsKeyValues).service_name("orders")),
                 by_log(VisitsKeyValues),
             ],
         },

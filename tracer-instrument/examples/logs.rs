@@ -15,13 +15,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Any provider of the API does; applications have theirs from `tracer_export::init()`.
     let provider = SdkTracerProvider::builder().build();
     provider.tracer("shop").in_span("order", |_| {
-        let text = tracing_subscriber::fmt().event_format(LineFormat::text("orders"));
+        let text =
+            tracing_subscriber::fmt().event_format(LineFormat::text().service_name("orders"));
         with_default(text.finish(), priced);
 
-        let json = tracing_subscriber::fmt().event_format(LineFormat::json("orders"));
+        let json =
+            tracing_subscriber::fmt().event_format(LineFormat::json().service_name("orders"));
         with_default(json.finish(), priced);
 
-        let kept = CorrelatedFormat::json(format().json(), "orders");
+        let kept = CorrelatedFormat::json(format().json()).service_name("orders");
         let kept = tracing_subscriber::fmt().json().event_format(kept);
         with_default(kept.finish(), priced);
 
@@ -29,7 +31,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             .filter_level(log::LevelFilter::Info)
             .target(env_logger::Target::Stdout)
             .build();
-        log::set_boxed_logger(Box::new(CorrelatedLogger::new(logger, "orders")))?;
+        log::set_boxed_logger(Box::new(
+            CorrelatedLogger::new(logger).service_name("orders"),
+        ))?;
         log::set_max_level(log::LevelFilter::Info);
         log::info!(cents = 1200; "order priced");
         Ok(())

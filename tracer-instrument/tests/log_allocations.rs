@@ -48,11 +48,11 @@ fn lines_and_records_in_a_span_allocate_nothing() {
         let subscriber = tracing_subscriber::fmt().event_format(lines);
         allocations_of(subscriber.with_writer(io::sink).finish())
     };
-    assert_eq!(ours(LineFormat::json("orders")), 0);
-    assert_eq!(ours(LineFormat::text("orders")), 0);
+    assert_eq!(ours(LineFormat::json().service_name("orders")), 0);
+    assert_eq!(ours(LineFormat::text().service_name("orders")), 0);
 
     let stock = tracing_subscriber::fmt().with_writer(io::sink).json();
-    let wrapped = CorrelatedFormat::json(format().json(), "orders");
+    let wrapped = CorrelatedFormat::json(format().json()).service_name("orders");
     let wrapped = tracing_subscriber::fmt()
         .with_writer(io::sink)
         .json()
@@ -63,7 +63,7 @@ fn lines_and_records_in_a_span_allocate_nothing() {
     );
 
     log::set_max_level(log::LevelFilter::Info);
-    let logger = CorrelatedLogger::new(Nothing, "orders");
+    let logger = CorrelatedLogger::new(Nothing).service_name("orders");
     assert_eq!(
         allocations(|| log::info!(logger: logger, cents = 1200; "order")),
         0

@@ -43,7 +43,7 @@ impl fmt::Debug for Logs {
 #[test]
 fn lines_of_the_process() {
     let subscriber = tracing_subscriber::fmt()
-        .event_format(LineFormat::json("orders"))
+        .event_format(LineFormat::json().service_name("orders"))
         .with_writer(|| Locked)
         .finish();
     tracing::subscriber::set_global_default(subscriber).unwrap();

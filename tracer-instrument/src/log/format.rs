@@ -9,6 +9,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::line::{Escape, Line, Syntax};
+use super::service::ServiceName;
 use super::visitor::{Fields, Part};
 use super::{SERVICE_NAME, SPAN_ID, TRACE_FLAGS, TRACE_ID, TraceFields};
 
@@ -57,7 +58,7 @@ use super::{SERVICE_NAME, SPAN_ID, TRACE_FLAGS, TRACE_ID, TraceFields};
 /// ```
 /// use tracer_instrument::log::LineFormat;
 ///
-/// let subscriber = tracing_subscriber::fmt().event_format(LineFormat::json("orders")).finish();
+/// let subscriber = tracing_subscriber::fmt().event_format(LineFormat::json()).finish();
 /// tracing::subscriber::with_default(subscriber, || {
 ///     tracing::info!(cents = 1200, "order priced");
 /// });
@@ -65,25 +66,32 @@ use super::{SERVICE_NAME, SPAN_ID, TRACE_FLAGS, TRACE_ID, TraceFields};
 #[derive(Clone, Debug)]
 pub struct LineFormat {
     syntax: Syntax,
-    /// The service's name as every line has it.
-    service: String,
+    service: ServiceName,
 }
 
 impl LineFormat {
-    /// One JSON object a line, of a service with this name.
-    pub fn json(service_name: impl fmt::Display) -> Self {
-        Self::new(Syntax::Json, &service_name)
+    /// One JSON object a line.
+    pub fn json() -> Self {
+        Self::new(Syntax::Json)
     }
 
-    /// Text, of a service with this name.
-    pub fn text(service_name: impl fmt::Display) -> Self {
-        Self::new(Syntax::Text, &service_name)
+    /// Text.
+    pub fn text() -> Self {
+        Self::new(Syntax::Text)
     }
 
-    fn new(syntax: Syntax, service_name: &dyn fmt::Display) -> Self {
+    /// Sets `service.name`. Default: that of the global provider of `tracer-core`, which
+    /// `tracer_export::init()` sets. It is looked up for each line until there is one; lines before have none.
+    #[must_use]
+    pub fn service_name(mut self, name: impl fmt::Display) -> Self {
+        self.service = ServiceName::given(service_field(self.syntax, format_args!("{name}")));
+        self
+    }
+
+    fn new(syntax: Syntax) -> Self {
         Self {
             syntax,
-            service: service_field(syntax, service_name),
+            service: ServiceName::default(),
         }
     }
 
@@ -102,20 +110,14 @@ impl LineFormat {
                 line.push(severity);
                 line.push("\",\"target\":");
                 line.push_string(format_args!("{}", metadata.target()));
-                line.push(",");
             }
             Syntax::Text => {
                 line.push_time();
                 line.push(" ");
                 line.push(severity);
-                line.push(" ");
             }
         }
-        line.push(&self.service);
-        if let Some(fields) = TraceFields::current() {
-            line.push(separator(self.syntax));
-            push_trace_fields(line, &fields);
-        }
+        push_own_fields(line, &self.service, separator(self.syntax));
         if self.syntax == Syntax::Text {
             line.push(" ");
             line.push_escaped(Escape::Controls, format_args!("{}", metadata.target()));
@@ -154,8 +156,29 @@ where
     }
 }
 
+/// What the service knows: its name and the ids, each after a separator. The first one stands after `before`, and
+/// whether there is one is returned.
+pub(super) fn push_own_fields(line: &mut Line, service: &ServiceName, before: &str) -> bool {
+    let syntax = line.syntax();
+    let service = service.get(|name| service_field(syntax, format_args!("{name}")));
+    if let Some(service) = service {
+        line.push(before);
+        line.push(service);
+    }
+    let trace = TraceFields::current();
+    if let Some(fields) = &trace {
+        line.push(if service.is_some() {
+            separator(syntax)
+        } else {
+            before
+        });
+        push_trace_fields(line, fields);
+    }
+    service.is_some() || trace.is_some()
+}
+
 /// The ids, without a separator at either end.
-pub(super) fn push_trace_fields(line: &mut Line, fields: &TraceFields) {
+fn push_trace_fields(line: &mut Line, fields: &TraceFields) {
     let (between, equals, quote) = match line.syntax() {
         Syntax::Json => ("\"", "\":\"", "\""),
         Syntax::Text => ("", "=", ""),
@@ -176,7 +199,7 @@ pub(super) fn push_trace_fields(line: &mut Line, fields: &TraceFields) {
 }
 
 /// What stands between two fields.
-pub(super) fn separator(syntax: Syntax) -> &'static str {
+fn separator(syntax: Syntax) -> &'static str {
     match syntax {
         Syntax::Json => ",",
         Syntax::Text => " ",
@@ -184,7 +207,7 @@ pub(super) fn separator(syntax: Syntax) -> &'static str {
 }
 
 /// The service's name with its key, made once.
-pub(super) fn service_field(syntax: Syntax, service_name: &dyn fmt::Display) -> String {
+pub(super) fn service_field(syntax: Syntax, name: fmt::Arguments<'_>) -> String {
     Line::with(syntax, |line| {
         line.push(match syntax {
             Syntax::Json => "\"",
@@ -195,7 +218,7 @@ pub(super) fn service_field(syntax: Syntax, service_name: &dyn fmt::Display) -> 
             Syntax::Json => "\":",
             Syntax::Text => "=",
         });
-        line.push_string(format_args!("{service_name}"));
+        line.push_string(name);
         line.as_str().to_owned()
     })
 }

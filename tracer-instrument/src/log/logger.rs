@@ -3,6 +3,7 @@
 use ::log::kv::{Error, Key, Source, ToValue, Value, VisitSource};
 use ::log::{Log, Metadata, Record};
 
+use super::service::ServiceName;
 use super::{SERVICE_NAME, SPAN_ID, TRACE_FLAGS, TRACE_ID, TraceFields};
 
 /// Adds the ids of the trace and the service's name to the key-values of every record, for the logger inside.
@@ -21,7 +22,7 @@ use super::{SERVICE_NAME, SPAN_ID, TRACE_FLAGS, TRACE_ID, TraceFields};
 ///
 /// let logger = env_logger::Builder::from_default_env().build();
 /// let level = logger.filter();
-/// log::set_boxed_logger(Box::new(CorrelatedLogger::new(logger, "orders")))?;
+/// log::set_boxed_logger(Box::new(CorrelatedLogger::new(logger).service_name("orders")))?;
 /// log::set_max_level(level);
 /// log::info!("order priced"); // [… INFO …] order priced service.name=orders trace_id=… span_id=… trace_flags=01
 /// # Ok::<(), log::SetLoggerError>(())
@@ -29,16 +30,24 @@ use super::{SERVICE_NAME, SPAN_ID, TRACE_FLAGS, TRACE_ID, TraceFields};
 #[derive(Clone, Debug)]
 pub struct CorrelatedLogger<L> {
     inner: L,
-    service_name: String,
+    service: ServiceName,
 }
 
 impl<L: Log> CorrelatedLogger<L> {
-    /// Wraps the logger of a service with this name.
-    pub fn new(inner: L, service_name: impl Into<String>) -> Self {
+    /// Wraps a logger.
+    pub fn new(inner: L) -> Self {
         Self {
             inner,
-            service_name: service_name.into(),
+            service: ServiceName::default(),
         }
+    }
+
+    /// Sets `service.name`. Default: that of the global provider of `tracer-core`, which
+    /// `tracer_export::init()` sets. It is looked up for each record until there is one; records before have none.
+    #[must_use]
+    pub fn service_name(mut self, name: impl Into<String>) -> Self {
+        self.service = ServiceName::given(name.into());
+        self
     }
 }
 
@@ -50,7 +59,7 @@ impl<L: Log> Log for CorrelatedLogger<L> {
     fn log(&self, record: &Record<'_>) {
         let key_values = Correlated {
             own: record.key_values(),
-            service_name: &self.service_name,
+            service_name: self.service.get(|name| name),
             fields: TraceFields::current(),
         };
         self.inner
@@ -64,14 +73,16 @@ impl<L: Log> Log for CorrelatedLogger<L> {
 
 struct Correlated<'r> {
     own: &'r dyn Source,
-    service_name: &'r str,
+    service_name: Option<&'r str>,
     fields: Option<TraceFields>,
 }
 
 impl Source for Correlated<'_> {
     fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), Error> {
         self.own.visit(visitor)?;
-        visitor.visit_pair(Key::from_str(SERVICE_NAME), self.service_name.to_value())?;
+        if let Some(name) = self.service_name {
+            visitor.visit_pair(Key::from_str(SERVICE_NAME), name.to_value())?;
+        }
         match &self.fields {
             Some(fields) => fields.visit(visitor),
             None => Ok(()),
@@ -79,8 +90,8 @@ impl Source for Correlated<'_> {
     }
 
     fn get(&self, key: Key<'_>) -> Option<Value<'_>> {
-        if key.as_str() == SERVICE_NAME {
-            return Some(self.service_name.to_value());
+        if let (Some(name), SERVICE_NAME) = (&self.service_name, key.as_str()) {
+            return Some(name.to_value());
         }
         let ours = self
             .fields
@@ -90,7 +101,8 @@ impl Source for Correlated<'_> {
     }
 
     fn count(&self) -> usize {
-        self.own.count() + 1 + self.fields.map_or(0, |fields| fields.count())
+        let service = usize::from(self.service_name.is_some());
+        self.own.count() + service + self.fields.map_or(0, |fields| fields.count())
     }
 }
 

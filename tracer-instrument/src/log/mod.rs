@@ -5,7 +5,7 @@
 //! | `trace_id` | 32 lower-case hexadecimal digits | Trace Context in non-OTLP Log Formats (stable) |
 //! | `span_id` | 16 of them | the same |
 //! | `trace_flags` | 2 of them, `01` for a sampled trace | the same, which has it from W3C Trace Context |
-//! | `service.name` | the name in the spans' resource: `TracerProvider::service_name` of `tracer-core` | semantic conventions |
+//! | `service.name` | the name in the spans' resource, once it is known | semantic conventions |
 //!
 //! The ids are those of the innermost current span, of whatever API it comes from. Outside of all spans the line has
 //! none, never zeros. An event of `tracing` with a `parent:` of its own has the ids of the current span too. A span that
@@ -17,15 +17,15 @@
 //! use tracing_subscriber::layer::SubscriberExt as _;
 //! use tracing_subscriber::util::SubscriberInitExt as _;
 //!
-//! # let provider = tracer_core::TracerProvider::builder().build()?;
-//! // let guard = tracer_export::init()?;
-//! // let provider = guard.provider();
-//! let lines = tracing_subscriber::fmt::layer()
-//!     .event_format(LineFormat::json(provider.service_name()));
+//! let lines = tracing_subscriber::fmt::layer().event_format(LineFormat::json());
 //! tracing_subscriber::registry().with(lines).with(LevelFilter::INFO).init();
+//! // let _guard = tracer_export::init()?;
 //! tracing::info!(cents = 1200, "order priced");
-//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! The service's name is that of the global provider, whichever of the two is set up first. Lines before `init()` have
+//! none, and neither have those of a process with `OTEL_SDK_DISABLED` or without a global provider of `tracer-core`:
+//! `service_name` of each type sets it.
 //!
 //! - Lines of `tracing-subscriber` (feature `log-fmt`): [`LineFormat`] writes JSON or text that nothing in an event can
 //!   break; [`CorrelatedFormat`] puts the ids into the lines of any other format.
@@ -39,6 +39,8 @@ mod format;
 mod line;
 #[cfg(feature = "log")]
 mod logger;
+#[cfg(any(feature = "log", feature = "log-fmt"))]
+mod service;
 #[cfg(feature = "log-fmt")]
 mod visitor;
 #[cfg(feature = "log-fmt")]

@@ -7,9 +7,9 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::TraceFields;
-use super::format::{push_trace_fields, separator, service_field};
+use super::format::{push_own_fields, service_field};
 use super::line::{Line, Syntax};
+use super::service::ServiceName;
 
 /// Puts the ids of the trace and the service's name into the lines of another format, such as those of
 /// `tracing-subscriber`.
@@ -28,7 +28,7 @@ use super::line::{Line, Syntax};
 /// use tracer_instrument::log::CorrelatedFormat;
 /// use tracing_subscriber::fmt::format;
 ///
-/// let lines = CorrelatedFormat::text(format().with_target(false), "orders");
+/// let lines = CorrelatedFormat::text(format().with_target(false)).service_name("orders");
 /// let subscriber = tracing_subscriber::fmt().event_format(lines).finish();
 /// tracing::subscriber::with_default(subscriber, || tracing::info!("order priced"));
 /// ```
@@ -36,7 +36,7 @@ use super::line::{Line, Syntax};
 pub struct CorrelatedFormat<F> {
     inner: F,
     syntax: Syntax,
-    service: String,
+    service: ServiceName,
 }
 
 impl<F> CorrelatedFormat<F> {
@@ -44,29 +44,28 @@ impl<F> CorrelatedFormat<F> {
     /// they win over any of the same name. A line that is no object is written as it is.
     ///
     /// The layer needs the fitting format for the fields of spans: `fmt().json().event_format(…)`.
-    pub fn json(inner: F, service_name: impl fmt::Display) -> Self {
-        Self::new(Syntax::Json, inner, &service_name)
+    pub fn json(inner: F) -> Self {
+        Self::new(Syntax::Json, inner)
     }
 
     /// For a format that writes text, as `format()`: the fields come first in the line. Line breaks inside of an event
     /// become `\n`; colours are those that the format itself was told (`with_ansi(true)`).
-    pub fn text(inner: F, service_name: impl fmt::Display) -> Self {
-        Self::new(Syntax::Text, inner, &service_name)
+    pub fn text(inner: F) -> Self {
+        Self::new(Syntax::Text, inner)
     }
 
-    fn new(syntax: Syntax, inner: F, service_name: &dyn fmt::Display) -> Self {
+    /// Sets `service.name`. Default: as for [`LineFormat`](super::LineFormat::service_name).
+    #[must_use]
+    pub fn service_name(mut self, name: impl fmt::Display) -> Self {
+        self.service = ServiceName::given(service_field(self.syntax, format_args!("{name}")));
+        self
+    }
+
+    fn new(syntax: Syntax, inner: F) -> Self {
         Self {
             inner,
             syntax,
-            service: service_field(syntax, service_name),
-        }
-    }
-
-    fn push_fields(&self, line: &mut Line) {
-        line.push(&self.service);
-        if let Some(fields) = TraceFields::current() {
-            line.push(separator(self.syntax));
-            push_trace_fields(line, &fields);
+            service: ServiceName::default(),
         }
     }
 }
@@ -91,17 +90,16 @@ where
                 // What is no object stays as it is.
                 if object.trim_end().ends_with('}') {
                     object.truncate(object.trim_end().len() - 1);
-                    if !object.ends_with('{') {
-                        object.push(',');
-                    }
-                    self.push_fields(line);
+                    let before = if object.ends_with('{') { "" } else { "," };
+                    push_own_fields(line, &self.service, before);
                     line.push("}\n");
                 }
                 writer.write_str(line.as_str())
             }
             Syntax::Text => {
-                self.push_fields(line);
-                line.push(" ");
+                if push_own_fields(line, &self.service, "") {
+                    line.push(" ");
+                }
                 writer.write_str(line.as_str())?;
                 line.buffer().clear();
                 self.inner

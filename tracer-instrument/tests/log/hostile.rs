@@ -40,7 +40,7 @@ proptest! {
         prop_assert_eq!(line["fields"]["int"].as_i64(), Some(int));
         prop_assert_eq!(line["fields"]["uint"].as_u64(), Some(uint));
         // serde_json may miss the last digit of a fraction; the standard library does not.
-        let written = lines(LineFormat::json("orders"), || info!(float));
+        let written = lines(LineFormat::json().service_name("orders"), || info!(float));
         let (_, number) = written.split_once("\"float\":").unwrap();
         prop_assert_eq!(number.trim_end().trim_end_matches('}').parse(), Ok(float));
     }
@@ -120,7 +120,9 @@ impl fmt::Debug for Endless {
 fn endless_value_is_cut_and_the_line_says_so() {
     let _span = in_example_span();
     let huge = "€\"".repeat(1 << 20);
-    let in_fields = lines(LineFormat::json("orders"), || info!(huge, lost = 1, "kept"));
+    let in_fields = lines(LineFormat::json().service_name("orders"), || {
+        info!(huge, lost = 1, "kept")
+    });
     let line = parse(&in_fields);
     assert!(in_fields.len() <= MAX_LINE_BYTES);
     assert!(in_fields.len() > MAX_LINE_BYTES - 128);
@@ -130,7 +132,7 @@ fn endless_value_is_cut_and_the_line_says_so() {
     assert_eq!(line["fields"].get("lost"), None);
     assert_eq!(line["truncated"], true);
 
-    let in_message = lines(LineFormat::json("orders"), || {
+    let in_message = lines(LineFormat::json().service_name("orders"), || {
         info!(lost = 1, "{Endless:?}")
     });
     let line = parse(&in_message);
@@ -158,7 +160,7 @@ fn line_that_is_full_at_an_escape_is_cut_before_it() {
             let in_fields = || info!(value, "kept");
             let in_message = || info!(lost = 1, "{value}");
             for log in [&in_fields as &dyn Fn(), &in_message] {
-                let line = lines(LineFormat::json("orders"), log);
+                let line = lines(LineFormat::json().service_name("orders"), log);
                 assert!(line.len() <= MAX_LINE_BYTES, "{escaped:?}");
                 assert_eq!(parse(&line)["truncated"], true, "{escaped:?}");
             }
@@ -183,7 +185,7 @@ impl Write for Refuses {
 fn failing_writer_is_not_the_callers_trouble() {
     let subscriber = tracing_subscriber::fmt()
         .log_internal_errors(false)
-        .event_format(LineFormat::json("orders"))
+        .event_format(LineFormat::json().service_name("orders"))
         .with_writer(|| Refuses)
         .finish();
     let went_on = tracing::subscriber::with_default(subscriber, || {

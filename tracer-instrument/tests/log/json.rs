@@ -130,7 +130,7 @@ fn errors_tell_their_sources() {
 
 #[test]
 fn name_of_the_service_is_escaped() {
-    let format = tracer_instrument::log::LineFormat::json("a \"b\"\n");
+    let format = tracer_instrument::log::LineFormat::json().service_name("a \"b\"\n");
     let line: Value = super::parse(&super::lines(format, || info!("x")));
     assert_eq!(line["service.name"], "a \"b\"\n");
 }

@@ -84,7 +84,7 @@ fn lines(format: LineFormat, log: impl FnOnce()) -> String {
 /// The one JSON line that is logged.
 #[track_caller]
 fn json(log: impl FnOnce()) -> Value {
-    let written = lines(LineFormat::json("orders"), log);
+    let written = lines(LineFormat::json().service_name("orders"), log);
     parse(&written)
 }
 
@@ -97,7 +97,7 @@ fn parse(written: &str) -> Value {
 /// The one text line that is logged, without its time.
 #[track_caller]
 fn text(log: impl FnOnce()) -> String {
-    let written = lines(LineFormat::text("orders"), log);
+    let written = lines(LineFormat::text().service_name("orders"), log);
     let (time, rest) = one_line(&written).split_once(' ').unwrap();
     assert_is_time(time);
     rest.to_owned()

@@ -18,7 +18,7 @@ fn printed(write: impl FnOnce(&CorrelatedLogger<env_logger::Logger>)) -> String 
         .target(Target::Pipe(Box::new(written.clone())))
         .build();
     log::set_max_level(log::LevelFilter::Trace);
-    write(&CorrelatedLogger::new(logger, "orders"));
+    write(&CorrelatedLogger::new(logger).service_name("orders"));
     written.text()
 }
 
@@ -89,7 +89,7 @@ static MAPS: Maps = Maps(Mutex::new(Vec::new()));
 #[test]
 fn structured_logger_sees_each_id_once_and_ours_win() {
     let _span = in_example_span();
-    let logger = CorrelatedLogger::new(&MAPS, "orders");
+    let logger = CorrelatedLogger::new(&MAPS).service_name("orders");
     log::set_max_level(log::LevelFilter::Trace);
     info!(logger: logger, trace_id = "forged", cents = 1200; "order priced");
     let maps = MAPS.0.lock().unwrap();

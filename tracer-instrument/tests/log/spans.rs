@@ -86,7 +86,7 @@ async fn line_in_a_span_of_our_layer_for_tracing_has_its_ids() {
     let provider = tracer_core::TracerProvider::builder().build().unwrap();
     let _default = provider.set_thread_default();
     let lines = tracing_subscriber::fmt::layer()
-        .event_format(tracer_instrument::log::LineFormat::json("orders"))
+        .event_format(tracer_instrument::log::LineFormat::json().service_name("orders"))
         .with_writer(written.clone());
     let subscriber = tracing_subscriber::registry()
         .with(tracer_instrument::tracing::layer())
@@ -113,7 +113,7 @@ fn line_in_a_span_of_tracing_opentelemetry_has_its_ids() {
     let written = Written::default();
     let tracer = SdkTracerProvider::builder().build().tracer("shop");
     let lines = tracing_subscriber::fmt::layer()
-        .event_format(tracer_instrument::log::LineFormat::json("orders"))
+        .event_format(tracer_instrument::log::LineFormat::json().service_name("orders"))
         .with_writer(written.clone());
     let subscriber = tracing_subscriber::registry()
         .with(tracing_opentelemetry::layer().with_tracer(tracer))

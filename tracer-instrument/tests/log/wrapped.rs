@@ -11,7 +11,7 @@ fn json_lines(log: impl FnOnce()) -> String {
     let written = Written::default();
     let subscriber = tracing_subscriber::fmt()
         .json()
-        .event_format(CorrelatedFormat::json(format().json(), "orders"))
+        .event_format(CorrelatedFormat::json(format().json()).service_name("orders"))
         .with_writer(written.clone())
         .finish();
     tracing::subscriber::with_default(subscriber, log);
@@ -20,7 +20,8 @@ fn json_lines(log: impl FnOnce()) -> String {
 
 fn text_lines(log: impl FnOnce()) -> String {
     let written = Written::default();
-    let lines = CorrelatedFormat::text(format().without_time().with_ansi(false), "orders");
+    let lines =
+        CorrelatedFormat::text(format().without_time().with_ansi(false)).service_name("orders");
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)
         .event_format(lines)
@@ -75,7 +76,7 @@ fn empty_object_gets_no_comma() {
         .with_span_list(false);
     let subscriber = tracing_subscriber::fmt()
         .json()
-        .event_format(CorrelatedFormat::json(bare, "orders"))
+        .event_format(CorrelatedFormat::json(bare).service_name("orders"))
         .with_writer(written.clone())
         .finish();
     tracing::subscriber::with_default(subscriber, || info!(n = tracing::field::Empty));

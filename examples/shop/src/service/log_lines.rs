@@ -6,7 +6,6 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use tracer_export::Guard;
 use tracer_instrument::log::LineFormat;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
@@ -14,21 +13,17 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::Error;
 
-/// Sends the log to this file, or to stderr, and what the set-up of the tracing complains of as its first lines.
-pub(super) fn init(guard: &Guard, file: Option<&Path>) -> Result<(), Error> {
+/// Sends the log to this file, or to stderr. The service's name is in the lines once tracing is set up.
+pub(super) fn init(file: Option<&Path>) -> Result<(), Error> {
     let lines = tracing_subscriber::fmt::layer()
         .log_internal_errors(false)
-        .event_format(LineFormat::json(guard.provider().service_name()))
+        .event_format(LineFormat::json())
         .with_writer(writer(file)?);
     let subscriber = tracing_subscriber::registry()
         .with(LevelFilter::INFO)
         .with(tracer_instrument::tracing::layer())
         .with(lines);
-    tracing::subscriber::set_global_default(subscriber).map_err(Error::Log)?;
-    for diagnostic in guard.diagnostics() {
-        tracing::warn!("{diagnostic}");
-    }
-    Ok(())
+    tracing::subscriber::set_global_default(subscriber).map_err(Error::Log)
 }
 
 fn writer(file: Option<&Path>) -> Result<BoxMakeWriter, Error> {

@@ -32,8 +32,8 @@ pub fn run(
     downstream: &[Downstream],
     log_file: Option<&Path>,
 ) -> Result<(), Error> {
+    log_lines::init(log_file)?;
     let guard = tracer_export::init().map_err(Error::Tracing)?;
-    log_lines::init(&guard, log_file)?;
     let served = runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
