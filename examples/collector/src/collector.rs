@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::config::CollectorConfig;
 use crate::error::Error;
 use crate::receive::{self, Intake};
-use crate::serve::Listener;
+use crate::serve::{Budget, Listener, headers};
 use crate::store::catalog::Catalog;
 use crate::store::commit::Committer;
 use crate::store::schema;
@@ -73,10 +73,11 @@ impl Collector {
     /// # }
     /// ```
     pub async fn start(config: CollectorConfig) -> Result<Self, Error> {
-        let grpc = Listener::bind("otlp-grpc", config.otlp_grpc_address()).await?;
-        let http = Listener::bind("otlp-http", config.otlp_http_address()).await?;
-        let query = Listener::bind("query", config.query_address()).await?;
-        let health = Listener::bind("health", config.health_address()).await?;
+        let budget = Budget::of_process(4);
+        let grpc = Listener::bind("otlp-grpc", config.otlp_grpc_address(), &budget)?;
+        let http = Listener::bind("otlp-http", config.otlp_http_address(), &budget)?;
+        let query = Listener::bind("query", config.query_address(), &budget)?;
+        let health = Listener::bind("health", config.health_address(), &budget)?;
         let addresses = [&grpc, &http, &query, &health].map(|one| (one.name, one.address));
 
         let data_dir = config.data_dir_path().to_owned();
@@ -84,7 +85,7 @@ impl Collector {
         let database = schema::open(&data_dir).await?;
         let (catalog, ledger) = (Arc::<Catalog>::default(), Arc::<Ledger>::default());
         let committer = Committer::new(database.writer, Arc::clone(&catalog));
-        let (queue, writer) = writer::start(committer, Arc::clone(&catalog), Arc::clone(&ledger));
+        let (queue, writer) = writer::start(committer, Arc::clone(&catalog));
         let intake = Intake::new(catalog, Arc::clone(&ledger), queue.clone());
 
         let (stop, stopping) = watch::channel(false);
@@ -92,6 +93,7 @@ impl Collector {
         let page_and_api = query::router(database.readers.clone(), ledger).merge(ui::router());
         let page_and_api =
             origin::guard(page_and_api, query.address, |denied, _| query::deny(denied));
+        let page_and_api = headers::bound(page_and_api, |_| query::headers_too_large());
         let listeners = vec![
             grpc.serve(receive::grpc::router(intake), stopping.clone()),
             http.serve(receiver, stopping.clone()),

@@ -13,9 +13,10 @@
 //! # Guarantees
 //! - A success is answered after the commit: accepted spans survive `kill -9` of the process, and
 //!   are found by every query from then on. A power cut may take the last commits.
-//! - Nothing is lost without a word: a span that is not kept is counted and named in a partial
-//!   success, and a request that finds no room is told to come back.
-//! - `GET /api/stats` holds the ledger: `received = stored + duplicate + rejected + refused + waiting`.
+//! - Nothing is lost silently: a span that is not kept is counted and named in a partial success,
+//!   and a request that finds no room is answered with the time after which to send it again.
+//! - `GET /api/stats` holds the ledger: `received = stored + duplicate + rejected + refused + waiting`,
+//!   and each request that has ended is in one counter.
 //! - Bodies, decompressed bodies, attribute nesting, headers, connections, waiting bytes and
 //!   answers are bounded; every listener is on the loopback interface unless it is told otherwise.
 //!
@@ -32,9 +33,9 @@
 //! | nesting of an attribute value | 64 | null, counted |
 //! | elements of an attribute value | 4096 | dropped, counted |
 //! | spans per trace | 100,000 | rejected in a partial success |
-//! | headers | 16 KiB, 100 lines | connection refused |
-//! | time for the first bytes, for headers, for a body | 10 s, 10 s, 30 s | connection closed, 408 |
-//! | connections per listener | 1024 | wait |
+//! | headers | 16 KiB, 100 lines | 431; over twice as much, without a body |
+//! | time for the first bytes, for headers or a ping, for a body | 10 s, 10 s, 30 s | connection closed, 408 |
+//! | connections of all listeners, of which each has a sixteenth to itself | 2048, or 64 under the limit of open files | wait, with a line in the log |
 //! | `Host` of OTLP/HTTP and query on a loopback address | `localhost`, a loopback address | 421 |
 //! | `Origin` of OTLP/HTTP and query, if there is one | the request's own host and port | 403 |
 //!

@@ -1,7 +1,14 @@
-//! What became of every span: the ledger, and how it is read.
+//! What became of every request and every span: the ledger, and how it is read.
 //!
-//! At any moment `received = stored + duplicate + rejected + refused + waiting`, to the span. All
-//! numbers change together under one lock, once per request and once per commit.
+//! At any moment `received = stored + duplicate + rejected + refused + waiting`, to the span, and
+//! each request that has ended is in one counter of [`Requests`]. All numbers change together under
+//! one lock, once per request and once per commit.
+//!
+//! What is open is a value: an [`OpenRequest`] until the request is decoded or turned away,
+//! [`Waiting`] until its spans are stored or refused. Both close themselves when they are dropped,
+//! so that neither a panic nor a cancelled task leaves anything open.
+
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -11,20 +18,24 @@ use crate::decode::validate::Counts;
 /// Why requests were turned away before their spans were counted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Turned {
-    /// Over a size limit, compressed or decompressed.
-    TooLarge,
-    /// Over the budget for requests in work; may be sent again.
-    Overloaded,
     /// Not OTLP, or not as its headers say.
     Malformed,
+    /// Over the budget for requests in work; may be sent again.
+    Overloaded,
+    /// Over a size limit, compressed or decompressed.
+    TooLarge,
     /// The sender was too slow.
     TooSlow,
 }
 
-/// Why spans were refused after they were counted; they may be sent again.
+/// Why spans were refused after they were counted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Refused {
+    /// Their request was given up between decoding and the commit: a panic, or the end of the writer.
+    Interrupted,
+    /// May be sent again.
     QueueFull,
+    /// May be sent again.
     StoreFailed,
 }
 
@@ -64,6 +75,7 @@ pub(crate) struct Rejected {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RefusedSpans {
+    pub(crate) interrupted: u64,
     pub(crate) queue_full: u64,
     pub(crate) store_failed: u64,
 }
@@ -76,6 +88,8 @@ pub(crate) struct Requests {
     pub(crate) overloaded: u64,
     pub(crate) malformed: u64,
     pub(crate) too_slow: u64,
+    /// The sender went away before its request was whole, or its decoder panicked.
+    pub(crate) unfinished: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
@@ -88,53 +102,116 @@ pub(crate) struct Limits {
 }
 
 impl Ledger {
-    /// A request was decoded: its valid spans now wait, the others are rejected.
-    pub(crate) fn received(&self, counts: &Counts) {
-        let mut stats = self.0.lock();
-        stats.requests.decoded += 1;
-        stats.limits.truncated += counts.truncated;
-        stats.limits.dropped += counts.dropped;
-        stats.spans.received += counts.received;
-        stats.spans.waiting += counts.received - counts.rejected();
-        let rejected = &mut stats.spans.rejected;
-        rejected.invalid_trace_id += counts.invalid_trace_id;
-        rejected.invalid_span_id += counts.invalid_span_id;
-        rejected.invalid_parent_id += counts.invalid_parent_id;
-        rejected.invalid_time += counts.invalid_time;
-    }
-
-    /// A commit ended: its spans no longer wait.
-    pub(crate) fn committed(&self, stored: u64, duplicate: u64, trace_too_large: u64) {
-        let mut stats = self.0.lock();
-        stats.spans.stored += stored;
-        stats.spans.duplicate += duplicate;
-        stats.spans.rejected.trace_too_large += trace_too_large;
-        stats.spans.waiting -= stored + duplicate + trace_too_large;
-    }
-
-    /// Waiting spans were given back to their sender.
-    pub(crate) fn refused(&self, reason: Refused, spans: u64) {
-        let mut stats = self.0.lock();
-        stats.spans.waiting -= spans;
-        match reason {
-            Refused::QueueFull => stats.spans.refused.queue_full += spans,
-            Refused::StoreFailed => stats.spans.refused.store_failed += spans,
-        }
-    }
-
-    /// A request was turned away before it was decoded.
-    pub(crate) fn turned_away(&self, reason: Turned) {
-        let mut stats = self.0.lock();
-        match reason {
-            Turned::TooLarge => stats.requests.too_large += 1,
-            Turned::Overloaded => stats.requests.overloaded += 1,
-            Turned::Malformed => stats.requests.malformed += 1,
-            Turned::TooSlow => stats.requests.too_slow += 1,
+    /// A request arrives.
+    pub(crate) fn request(self: &Arc<Self>) -> OpenRequest {
+        OpenRequest {
+            ledger: Some(Arc::clone(self)),
         }
     }
 
     pub(crate) fn stats(&self) -> Stats {
         *self.0.lock()
+    }
+}
+
+/// A request whose spans are not counted yet. Dropped as it is, it is counted as unfinished.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct OpenRequest {
+    // Taken when the request is counted.
+    ledger: Option<Arc<Ledger>>,
+}
+
+impl OpenRequest {
+    /// The request is refused before its spans are known.
+    pub(crate) fn turned_away(mut self, reason: Turned) {
+        let Some(ledger) = self.ledger.take() else {
+            return;
+        };
+        let requests = &mut ledger.0.lock().requests;
+        match reason {
+            Turned::Malformed => requests.malformed += 1,
+            Turned::Overloaded => requests.overloaded += 1,
+            Turned::TooLarge => requests.too_large += 1,
+            Turned::TooSlow => requests.too_slow += 1,
+        }
+    }
+
+    /// The request is decoded: its valid spans now wait, the others are rejected.
+    pub(crate) fn decoded(mut self, counts: &Counts) -> Waiting {
+        let spans = counts.received - counts.rejected();
+        let ledger = self.ledger.take();
+        if let Some(ledger) = &ledger {
+            let mut stats = ledger.0.lock();
+            stats.requests.decoded += 1;
+            stats.limits.truncated += counts.truncated;
+            stats.limits.dropped += counts.dropped;
+            stats.spans.received += counts.received;
+            stats.spans.waiting += spans;
+            let rejected = &mut stats.spans.rejected;
+            rejected.invalid_trace_id += counts.invalid_trace_id;
+            rejected.invalid_span_id += counts.invalid_span_id;
+            rejected.invalid_parent_id += counts.invalid_parent_id;
+            rejected.invalid_time += counts.invalid_time;
+        }
+        Waiting { ledger, spans }
+    }
+}
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        if let Some(ledger) = self.ledger.take() {
+            ledger.0.lock().requests.unfinished += 1;
+        }
+    }
+}
+
+/// Valid spans of one request that wait for the store. Dropped as they are, they are counted as
+/// interrupted.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Waiting {
+    // Taken when the spans have an outcome.
+    ledger: Option<Arc<Ledger>>,
+    spans: u64,
+}
+
+impl Waiting {
+    /// The commit of these spans ended; the three add up to them.
+    pub(crate) fn committed(mut self, stored: u64, duplicate: u64, trace_too_large: u64) {
+        debug_assert_eq!(self.spans, stored + duplicate + trace_too_large);
+        let Some(ledger) = self.ledger.take() else {
+            return;
+        };
+        let spans = &mut ledger.0.lock().spans;
+        spans.stored += stored;
+        spans.duplicate += duplicate;
+        spans.rejected.trace_too_large += trace_too_large;
+        spans.waiting -= self.spans;
+    }
+
+    /// The spans are given back to their sender.
+    pub(crate) fn refused(mut self, reason: Refused) {
+        self.refuse(reason);
+    }
+
+    fn refuse(&mut self, reason: Refused) {
+        let Some(ledger) = self.ledger.take() else {
+            return;
+        };
+        let spans = &mut ledger.0.lock().spans;
+        spans.waiting -= self.spans;
+        match reason {
+            Refused::Interrupted => spans.refused.interrupted += self.spans,
+            Refused::QueueFull => spans.refused.queue_full += self.spans,
+            Refused::StoreFailed => spans.refused.store_failed += self.spans,
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.refuse(Refused::Interrupted);
     }
 }
 
@@ -148,31 +225,85 @@ impl Spans {
             + rejected.invalid_parent_id
             + rejected.invalid_time
             + rejected.trace_too_large;
-        let refused = self.refused.queue_full + self.refused.store_failed;
+        let refused =
+            self.refused.interrupted + self.refused.queue_full + self.refused.store_failed;
         self.received == self.stored + self.duplicate + rejected + refused + self.waiting
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::*;
+
+    fn counts(received: u64, invalid_time: u64) -> Counts {
+        Counts {
+            received,
+            invalid_time,
+            ..Counts::default()
+        }
+    }
 
     #[test]
     fn the_ledger_balances_after_every_step() {
-        let ledger = Ledger::default();
-        let counts = Counts {
-            received: 10,
-            invalid_time: 2,
-            ..Counts::default()
+        let ledger = Arc::new(Ledger::default());
+        let first = ledger.request().decoded(&counts(8, 2));
+        let second = ledger.request().decoded(&counts(1, 0));
+        let third = ledger.request().decoded(&counts(1, 0));
+        let waiting = || {
+            assert!(ledger.stats().spans.balance());
+            ledger.stats().spans.waiting
         };
-        ledger.received(&counts);
-        assert!(ledger.stats().spans.balance());
-        assert_eq!(ledger.stats().spans.waiting, 8);
-        ledger.committed(4, 1, 1);
-        assert!(ledger.stats().spans.balance());
-        ledger.refused(Refused::QueueFull, 1);
-        ledger.refused(Refused::StoreFailed, 1);
-        assert!(ledger.stats().spans.balance());
-        assert_eq!(ledger.stats().spans.waiting, 0);
+        assert_eq!(waiting(), 8);
+        first.committed(4, 1, 1);
+        assert_eq!(waiting(), 2);
+        second.refused(Refused::QueueFull);
+        third.refused(Refused::StoreFailed);
+        assert_eq!(waiting(), 0);
+        assert_eq!(ledger.stats().requests.decoded, 3);
+    }
+
+    // Spans of a request that panicked between its decoding and the queue once waited for ever.
+    #[test]
+    fn a_panic_leaves_nothing_open() {
+        let ledger = Arc::new(Ledger::default());
+        let open = ledger.request();
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            let _waiting = open.decoded(&counts(5, 1));
+            panic!("as a broken encoder would");
+        }));
+        assert!(ended.is_err());
+        let stats = ledger.stats();
+        assert!(stats.spans.balance());
+        assert_eq!(
+            (stats.spans.waiting, stats.spans.refused.interrupted),
+            (0, 4)
+        );
+        assert_eq!((stats.requests.decoded, stats.requests.unfinished), (1, 0));
+
+        drop(ledger.request());
+        assert_eq!(ledger.stats().requests.unfinished, 1);
+    }
+
+    #[test]
+    fn a_request_is_in_one_counter() {
+        let ledger = Arc::new(Ledger::default());
+        for reason in [
+            Turned::Malformed,
+            Turned::Overloaded,
+            Turned::TooLarge,
+            Turned::TooSlow,
+        ] {
+            ledger.request().turned_away(reason);
+        }
+        let expected = Requests {
+            malformed: 1,
+            overloaded: 1,
+            too_large: 1,
+            too_slow: 1,
+            ..Requests::default()
+        };
+        assert_eq!(ledger.stats().requests, expected);
     }
 }

@@ -9,67 +9,14 @@
 
 mod common;
 
-use std::io::{BufRead as _, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use common::program::{PORTS, Program};
 use common::{PROTOBUF, hex_id, request, span, until};
 use prost::Message as _;
-
-struct Program {
-    child: Child,
-    lines: Vec<String>,
-}
-
-impl Program {
-    fn start(directory: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tracer-collector"))
-            .args(
-                ["--otlp-grpc", "--otlp-http", "--query", "--health"]
-                    .map(|flag| format!("{flag}=127.0.0.1:0")),
-            )
-            .arg("--data-dir")
-            .arg(directory)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut lines: Vec<String> = lines.map_while(Result::ok).take(6).collect();
-        assert_eq!(lines.pop().as_deref(), Some("ready"), "{lines:?}");
-        Self { child, lines }
-    }
-
-    fn address(&self, name: &str) -> &str {
-        let prefix = format!("listening {name} ");
-        self.lines
-            .iter()
-            .find_map(|line| line.strip_prefix(&prefix))
-            .unwrap()
-    }
-
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .arg(name)
-            .arg(self.child.id().to_string())
-            .status();
-        assert!(status.unwrap().success());
-    }
-
-    async fn ended(&mut self) -> ExitStatus {
-        until(async || self.child.try_wait().unwrap()).await
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // Already ended, in a test that passes.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[tokio::test]
 async fn everything_answered_before_a_kill_is_there_after_it() {
@@ -175,10 +122,7 @@ async fn a_second_program_on_the_same_data_fails_with_a_reason() {
     let directory = tempfile::tempdir().unwrap();
     let first = Program::start(directory.path());
     let output = Command::new(env!("CARGO_BIN_EXE_tracer-collector"))
-        .args(
-            ["--otlp-grpc", "--otlp-http", "--query", "--health"]
-                .map(|flag| format!("{flag}=127.0.0.1:0")),
-        )
+        .args(PORTS)
         .arg("--data-dir")
         .arg(directory.path())
         .output()

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::origin::Denied;
+use crate::serve::headers;
 
 /// Why a query has no answer.
 #[derive(Debug)]
@@ -35,6 +36,13 @@ impl ApiError {
         Self {
             status: denied.status(),
             message: denied.message().into(),
+        }
+    }
+
+    pub(crate) fn headers_too_large() -> Self {
+        Self {
+            status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            message: headers::TOO_LARGE.into(),
         }
     }
 

@@ -64,6 +64,11 @@ pub(crate) fn deny(denied: Denied) -> Response {
     ApiError::denied(denied).into_response()
 }
 
+/// The refusal of a request with too many or too large headers.
+pub(crate) fn headers_too_large() -> Response {
+    ApiError::headers_too_large().into_response()
+}
+
 /// Refuses what would only queue up.
 async fn bound(State(api): State<Api>, request: Request, next: Next) -> Response {
     match api.places.try_acquire() {

@@ -9,21 +9,26 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::post;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use http_body_util::{BodyExt as _, Full};
 
 use super::answer::{self, Code};
 use super::body;
 use super::decompress::{Encoding, MAX_BODY_BYTES};
 use super::intake::{Accepted, Format, Intake, Refusal};
+use crate::serve::headers;
+use crate::telemetry::OpenRequest;
 
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+/// The content type of a call, before the encoding of its messages.
+const GRPC: &[u8] = b"application/grpc";
 /// A compression flag and the message's length, big endian.
 const PREFIX_BYTES: usize = 5;
 
@@ -33,11 +38,39 @@ const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
+/// The receiver. What is not gRPC gets an error of HTTP on every path: a sender of OTLP/HTTP would
+/// take an answer of gRPC, whose HTTP status is always 200, for a success.
 pub(crate) fn router(intake: Intake) -> Router {
-    Router::new()
+    let router = Router::new()
         .route(EXPORT, post(export))
         .fallback(unknown_method)
-        .with_state(intake)
+        .with_state(intake.clone())
+        .layer(middleware::from_fn_with_state(intake, only_grpc));
+    headers::bound(router, answer::headers_too_large)
+}
+
+async fn only_grpc(State(intake): State<Intake>, request: Request, next: Next) -> Response {
+    if is_grpc(&request) {
+        return next.run(request).await;
+    }
+    let message = "this port takes OTLP over gRPC; OTLP over HTTP has a port of its own";
+    Refusal::BadRequest(message).counted(intake.request());
+    // The status that the protocol asks for where the peer does not speak it.
+    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    answer::error(status, Code::InvalidArgument, message, request.headers())
+}
+
+/// Whether this is a call of gRPC: HTTP/2, POST, and a content type that begins with
+/// `application/grpc`, but not with the name of another protocol such as `application/grpc-web`.
+fn is_grpc<B>(request: &http::Request<B>) -> bool {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    let content_type = content_type.map_or(&b""[..], HeaderValue::as_bytes);
+    let is_grpc = content_type
+        .split_at_checked(GRPC.len())
+        .is_some_and(|(start, rest)| {
+            start.eq_ignore_ascii_case(GRPC) && matches!(rest, [] | [b'+' | b';', ..])
+        });
+    is_grpc && request.version() == Version::HTTP_2 && request.method() == Method::POST
 }
 
 async fn unknown_method() -> Response {
@@ -45,20 +78,7 @@ async fn unknown_method() -> Response {
 }
 
 async fn export(State(intake): State<Intake>, request: Request) -> Response {
-    let content_type = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .map_or(&b""[..], HeaderValue::as_bytes);
-    let is_grpc = matches!(
-        content_type.strip_prefix(b"application/grpc"),
-        Some([] | [b'+' | b';', ..])
-    );
-    if !is_grpc {
-        // The protocol asks for this status where the peer does not speak it.
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return response;
-    }
+    let entry = intake.request();
     let encoding = request
         .headers()
         .get(GRPC_ENCODING)
@@ -66,37 +86,39 @@ async fn export(State(intake): State<Intake>, request: Request) -> Response {
             value.to_str().ok().and_then(Encoding::from_name)
         });
     let Some(encoding) = encoding else {
-        intake.turned_away(&Refusal::BadRequest("grpc-encoding"));
-        return failure(
-            Code::Unimplemented,
-            "grpc-encoding must be gzip, zstd or identity",
-        );
+        let message = "grpc-encoding must be gzip, zstd or identity";
+        Refusal::BadRequest(message).counted(entry);
+        return failure(Code::Unimplemented, message);
     };
-    match store(&intake, request.into_body(), encoding).await {
+    match store(&intake, entry, request.into_body(), encoding).await {
         Ok(accepted) => success(&accepted),
-        Err(refusal) => {
-            intake.turned_away(&refusal);
-            failure(refusal.code(), &refusal.message())
-        }
+        Err(refusal) => failure(code_of(&refusal), &refusal.message()),
     }
 }
 
-async fn store(intake: &Intake, body: Body, encoding: Encoding) -> Result<Accepted, Refusal> {
+async fn store(
+    intake: &Intake,
+    entry: OpenRequest,
+    body: Body,
+    encoding: Encoding,
+) -> Result<Accepted, Refusal> {
     let mut lease = intake.admission.lease();
-    let body = body::read(body, None, &mut lease).await?;
-    let (compressed, message) = unframe(&body)?;
-    let encoding = if compressed {
-        encoding
-    } else {
-        Encoding::Identity
-    };
-    intake
-        .take(message, encoding, Format::Protobuf, lease)
-        .await
+    let read = body::read(body, None, &mut lease).await;
+    match read
+        .map_err(Refusal::from)
+        .and_then(|body| unframe(&body, encoding))
+    {
+        Ok((encoding, message)) => {
+            let format = Format::Protobuf;
+            intake.take(entry, message, encoding, format, lease).await
+        }
+        Err(refusal) => Err(refusal.counted(entry)),
+    }
 }
 
-/// The one message of a unary call, and whether it is compressed.
-fn unframe(body: &Bytes) -> Result<(bool, Bytes), Refusal> {
+/// The one message of a unary call, and how it is compressed: a flag of its own says whether it is,
+/// and `encoding`, that of the call, how.
+fn unframe(body: &Bytes, encoding: Encoding) -> Result<(Encoding, Bytes), Refusal> {
     let Some((prefix, rest)) = body.split_first_chunk::<PREFIX_BYTES>() else {
         return Err(Refusal::BadRequest("message is cut off"));
     };
@@ -105,10 +127,27 @@ fn unframe(body: &Bytes) -> Result<(bool, Bytes), Refusal> {
     if length > MAX_BODY_BYTES {
         return Err(Refusal::TooLarge);
     }
-    if flag > 1 || length != rest.len() {
+    if length != rest.len() {
         return Err(Refusal::BadRequest("body must be one whole message"));
     }
-    Ok((flag == 1, body.slice(PREFIX_BYTES..)))
+    let message = body.slice(PREFIX_BYTES..);
+    match (flag, encoding) {
+        (0, _) => Ok((Encoding::Identity, message)),
+        (1, Encoding::Identity) => Err(Refusal::BadRequest(
+            "message has its Compressed-Flag set, and the call has no grpc-encoding",
+        )),
+        (1, encoding) => Ok((encoding, message)),
+        _ => Err(Refusal::BadRequest("Compressed-Flag must be 0 or 1")),
+    }
+}
+
+/// The code of a refusal where gRPC has a rule: what breaks its own framing or compression is
+/// INTERNAL, in "Status codes and their use in gRPC" and the test cases of "gRPC Compression".
+fn code_of(refusal: &Refusal) -> Code {
+    match refusal {
+        Refusal::BadRequest(_) | Refusal::MalformedCompression => Code::Internal,
+        _ => refusal.code(),
+    }
 }
 
 fn success(accepted: &Accepted) -> Response {
@@ -154,23 +193,67 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(body: &[u8], expected: Result<(bool, &[u8]), Refusal>) {
-        let result = unframe(&Bytes::copy_from_slice(body));
+    fn check(body: &[u8], call: Encoding, expected: Result<(Encoding, &[u8]), Refusal>) {
+        let result = unframe(&Bytes::copy_from_slice(body), call);
         assert_eq!(
             result,
-            expected.map(|(flag, message)| (flag, Bytes::copy_from_slice(message)))
+            expected.map(|(encoding, message)| (encoding, Bytes::copy_from_slice(message)))
         );
     }
 
     #[test]
     fn a_body_is_one_whole_message() {
-        check(&[0, 0, 0, 0, 0], Ok((false, b"")));
-        check(&[1, 0, 0, 0, 2, b'a', b'b'], Ok((true, b"ab")));
-        check(&[0, 0, 0], Err(Refusal::BadRequest("message is cut off")));
+        let identity = Encoding::Identity;
+        check(&[0, 0, 0, 0, 0], identity, Ok((identity, b"")));
+        let cut_off = Refusal::BadRequest("message is cut off");
+        check(&[0, 0, 0], identity, Err(cut_off));
         let not_one = Refusal::BadRequest("body must be one whole message");
-        check(&[0, 0, 0, 0, 2, b'a'], Err(not_one));
-        check(&[0, 0, 0, 0, 0, 0], Err(not_one));
-        check(&[2, 0, 0, 0, 0], Err(not_one));
-        check(&[0, 0xff, 0xff, 0xff, 0xff], Err(Refusal::TooLarge));
+        check(&[0, 0, 0, 0, 2, b'a'], identity, Err(not_one));
+        check(&[0, 0, 0, 0, 0, 0], identity, Err(not_one));
+        let too_large = Err(Refusal::TooLarge);
+        check(&[0, 0xff, 0xff, 0xff, 0xff], identity, too_large);
+    }
+
+    #[test]
+    fn the_flag_of_a_message_says_whether_the_encoding_of_the_call_applies() {
+        let message = |flag| [flag, 0, 0, 0, 2, b'a', b'b'];
+        for call in [Encoding::Gzip, Encoding::Zstd] {
+            check(&message(0), call, Ok((Encoding::Identity, b"ab")));
+            check(&message(1), call, Ok((call, b"ab")));
+        }
+        let no_encoding = "message has its Compressed-Flag set, and the call has no grpc-encoding";
+        let no_encoding = Refusal::BadRequest(no_encoding);
+        check(&message(1), Encoding::Identity, Err(no_encoding));
+        let no_flag = Refusal::BadRequest("Compressed-Flag must be 0 or 1");
+        check(&message(2), Encoding::Gzip, Err(no_flag));
+    }
+
+    #[test]
+    fn only_calls_of_grpc_are_taken_for_such() {
+        let request = |content_type: &str| {
+            let mut request = http::Request::post("/").version(Version::HTTP_2);
+            if !content_type.is_empty() {
+                request = request.header(CONTENT_TYPE, content_type);
+            }
+            request.body(()).unwrap()
+        };
+        for (content_type, expected) in [
+            ("application/grpc", true),
+            ("application/grpc+proto", true),
+            ("application/grpc;charset=utf-8", true),
+            ("Application/gRPC", true),
+            ("application/grpc-web", false),
+            ("application/x-protobuf", false),
+            ("application/json", false),
+            ("", false),
+        ] {
+            assert_eq!(is_grpc(&request(content_type)), expected, "{content_type}");
+        }
+        let mut get = request("application/grpc");
+        *get.method_mut() = Method::GET;
+        assert!(!is_grpc(&get));
+        let mut http_1 = request("application/grpc");
+        *http_1.version_mut() = Version::HTTP_11;
+        assert!(!is_grpc(&http_1));
     }
 }

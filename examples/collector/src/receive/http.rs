@@ -7,115 +7,111 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, StatusCode};
 
 use super::answer::{self, Code};
 use super::body;
 use super::decompress::Encoding;
 use super::intake::{Accepted, Format, Intake, Refusal};
 use crate::origin;
+use crate::serve::headers;
+use crate::telemetry::OpenRequest;
 
-/// The receiver as it listens on `address`.
+/// The receiver as it listens on `address`. Every error has a `Status` in its body.
 pub(crate) fn router(intake: Intake, address: SocketAddr) -> Router {
     let router = Router::new()
         .route("/v1/traces", post(export))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(not_a_post)
         .with_state(intake.clone());
-    origin::guard(router, address, move |denied, headers| {
-        intake.turned_away(&Refusal::BadRequest(denied.message()));
-        let format = format(headers).unwrap_or(Format::Json);
-        let body = answer::status(Code::PermissionDenied, denied.message(), format);
-        respond(denied.status(), format, body)
-    })
+    let router = origin::guard(router, address, move |denied, headers| {
+        Refusal::BadRequest(denied.message()).counted(intake.request());
+        answer::error(
+            denied.status(),
+            Code::PermissionDenied,
+            denied.message(),
+            headers,
+        )
+    });
+    headers::bound(router, answer::headers_too_large)
+}
+
+async fn unknown_path(headers: HeaderMap) -> Response {
+    let message = "no such path: spans go to /v1/traces, and nothing else is taken";
+    answer::error(StatusCode::NOT_FOUND, Code::NotFound, message, &headers)
+}
+
+async fn not_a_post(headers: HeaderMap) -> Response {
+    let (status, message) = (StatusCode::METHOD_NOT_ALLOWED, "the method must be POST");
+    answer::error(status, Code::Unimplemented, message, &headers)
 }
 
 async fn export(State(intake): State<Intake>, request: Request) -> Response {
-    let headers = request.headers();
-    let Some(format) = format(headers) else {
-        intake.turned_away(&Refusal::BadRequest("content type"));
-        let message = "content type must be application/x-protobuf or application/json";
-        let body = answer::status(Code::InvalidArgument, message, Format::Json);
-        return respond(StatusCode::UNSUPPORTED_MEDIA_TYPE, Format::Json, body);
+    let entry = intake.request();
+    let (parts, body) = request.into_parts();
+    let headers = &parts.headers;
+    let unsupported = |entry, message| {
+        Refusal::BadRequest(message).counted(entry);
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        answer::error(status, Code::InvalidArgument, message, headers)
     };
-    let Some(encoding) = header(headers, CONTENT_ENCODING.as_str()).and_then(Encoding::from_name)
-    else {
-        intake.turned_away(&Refusal::BadRequest("content encoding"));
-        let message = "content encoding must be gzip, zstd or identity";
-        let body = answer::status(Code::InvalidArgument, message, format);
-        return respond(StatusCode::UNSUPPORTED_MEDIA_TYPE, format, body);
+    let Some(format) = answer::format_of(headers) else {
+        let message = "content type must be application/x-protobuf or application/json";
+        return unsupported(entry, message);
+    };
+    let Some(encoding) = content_encoding(headers) else {
+        return unsupported(entry, "content encoding must be gzip, zstd or identity");
     };
     let declared = headers
         .get(CONTENT_LENGTH)
         .and_then(|v| v.to_str().ok()?.parse().ok());
-    match store(&intake, request.into_body(), declared, encoding, format).await {
-        Ok(accepted) => respond(StatusCode::OK, format, answer::success(&accepted, format)),
+    match store(&intake, entry, body, declared, encoding, format).await {
+        Ok(accepted) => answer::respond(StatusCode::OK, format, answer::success(&accepted, format)),
         Err(refusal) => {
-            intake.turned_away(&refusal);
-            let body = answer::status(refusal.code(), &refusal.message(), format);
-            let mut response = respond(status_of(&refusal), format, body);
-            if let Refusal::Overloaded(_) = refusal {
-                let seconds = HeaderValue::from(answer::RETRY_AFTER.as_secs());
-                response.headers_mut().insert(RETRY_AFTER, seconds);
-            }
-            response
+            let (status, code) = (status_of(&refusal), refusal.code());
+            answer::error(status, code, &refusal.message(), headers)
         }
     }
 }
 
 async fn store(
     intake: &Intake,
+    entry: OpenRequest,
     body: Body,
     declared: Option<usize>,
     encoding: Encoding,
     format: Format,
 ) -> Result<Accepted, Refusal> {
     let mut lease = intake.admission.lease();
-    let body = body::read(body, declared, &mut lease).await?;
-    intake.take(body, encoding, format, lease).await
-}
-
-/// The request's format by its content type, parameters such as a charset aside.
-fn format(headers: &HeaderMap) -> Option<Format> {
-    let value = header(headers, CONTENT_TYPE.as_str())?;
-    let media_type = value.split(';').next().unwrap_or_default().trim();
-    if media_type.eq_ignore_ascii_case("application/x-protobuf") {
-        Some(Format::Protobuf)
-    } else if media_type.eq_ignore_ascii_case("application/json") {
-        Some(Format::Json)
-    } else {
-        None
+    match body::read(body, declared, &mut lease).await {
+        Ok(body) => intake.take(entry, body, encoding, format, lease).await,
+        Err(error) => Err(Refusal::from(error).counted(entry)),
     }
 }
 
-/// A header's text, empty if it is absent, `None` if it is repeated or no text.
-fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let mut values = headers.get_all(name).iter();
+/// How the body is compressed. `x-gzip` is gzip, RFC 9110 section 8.4.1.3.
+fn content_encoding(headers: &HeaderMap) -> Option<Encoding> {
+    let mut values = headers.get_all(CONTENT_ENCODING).iter();
     match (values.next(), values.next()) {
-        (None, _) => Some(""),
-        (Some(one), None) => one.to_str().ok(),
+        (None, _) => Some(Encoding::Identity),
+        (Some(one), None) => match one.to_str().ok()?.trim() {
+            name if name.eq_ignore_ascii_case("x-gzip") => Some(Encoding::Gzip),
+            name => Encoding::from_name(name),
+        },
         _ => None,
     }
 }
 
-/// Statuses as the OTLP specification lists them: 4xx must not be sent again, 503 may.
+/// Statuses as the OTLP specification lists them: of these only 503 may be sent again.
 fn status_of(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::BadRequest(_) | Refusal::Malformed(_) | Refusal::MalformedCompression => {
             StatusCode::BAD_REQUEST
         }
-        Refusal::Overloaded(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+        Refusal::NotStored(_) | Refusal::Overloaded(_) => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::TooSlow => StatusCode::REQUEST_TIMEOUT,
     }
-}
-
-fn respond(status: StatusCode, format: Format, body: Vec<u8>) -> Response {
-    let content_type = HeaderValue::from_static(match format {
-        Format::Json => "application/json",
-        Format::Protobuf => "application/x-protobuf",
-    });
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
-    response
 }

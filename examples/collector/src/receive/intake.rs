@@ -15,7 +15,9 @@ use crate::store::commit::Work;
 use crate::store::cost;
 use crate::store::piece::pieces;
 use crate::store::writer::Queue;
-use crate::telemetry::{Ledger, Turned};
+use crate::telemetry::{Ledger, OpenRequest, Turned};
+
+const STOPPING: &str = "the collector is stopping";
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Format {
@@ -28,12 +30,33 @@ pub(crate) enum Format {
 pub(crate) enum Refusal {
     /// Headers or framing that no OTLP sender would send.
     BadRequest(&'static str),
+    /// The collector itself failed; the same request would fail again.
+    Failed,
     Malformed(DecodeError),
     MalformedCompression,
+    /// The spans were counted and could not be stored; they may be sent again.
+    NotStored(&'static str),
     /// May be sent again.
     Overloaded(&'static str),
     TooLarge,
     TooSlow,
+}
+
+impl Refusal {
+    /// Counts `request` as turned away for this reason.
+    pub(crate) fn counted(self, request: OpenRequest) -> Self {
+        match self {
+            Self::BadRequest(_) | Self::Malformed(_) | Self::MalformedCompression => {
+                request.turned_away(Turned::Malformed);
+            }
+            Self::Overloaded(_) => request.turned_away(Turned::Overloaded),
+            Self::TooLarge => request.turned_away(Turned::TooLarge),
+            Self::TooSlow => request.turned_away(Turned::TooSlow),
+            // Reasons of requests that are decoded, which have been counted as such.
+            Self::Failed | Self::NotStored(_) => drop(request),
+        }
+        self
+    }
 }
 
 /// What was not taken of a request that was.
@@ -67,37 +90,40 @@ impl Intake {
         }
     }
 
-    /// Stores the spans of a body and waits until they are.
+    /// Opens the ledger's entry of a request.
+    pub(crate) fn request(&self) -> OpenRequest {
+        self.ledger.request()
+    }
+
+    /// Stores the spans of a body and waits until they are. The ledger has the outcome then.
     ///
     /// # Cancellation
-    /// Decoding, once begun, goes on to the queue, and the ledger is told of it; only the answer
+    /// Decoding, once begun, goes on to the queue, and the ledger has its outcome; only the answer
     /// is lost.
     pub(crate) async fn take(
         &self,
+        request: OpenRequest,
         body: Bytes,
         encoding: Encoding,
         format: Format,
         lease: Lease,
     ) -> Result<Accepted, Refusal> {
-        let stopping = Refusal::Overloaded("the collector is stopping");
-        let turn = Arc::clone(&self.decoders)
-            .acquire_owned()
-            .await
-            .map_err(|_| stopping)?;
+        let turn = match Arc::clone(&self.decoders).acquire_owned().await {
+            Ok(turn) => turn,
+            Err(_) => return Err(Refusal::Overloaded(STOPPING).counted(request)),
+        };
         let intake = self.clone();
         let decoding = tokio::task::spawn_blocking(move || {
-            let result = intake.decode_and_queue(&body, encoding, format, lease);
+            let result = intake.decode_and_queue(request, &body, encoding, format, lease);
             drop(turn);
             result
         });
-        // A panic in the decoder costs its request, not the process.
-        let (counts, outcome) = decoding
-            .await
-            .map_err(|_| Refusal::BadRequest("request cannot be decoded"))??;
+        // A panic in there costs its request, not the process.
+        let (counts, outcome) = decoding.await.map_err(|_| Refusal::Failed)??;
         let outcome = match outcome.await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => return Err(Refusal::Overloaded("the store cannot be written")),
-            Err(_) => return Err(stopping),
+            Ok(Err(_)) => return Err(Refusal::NotStored("the store cannot be written")),
+            Err(_) => return Err(Refusal::NotStored(STOPPING)),
         };
         let mut message = counts.message();
         if outcome.trace_too_large > 0 {
@@ -113,58 +139,60 @@ impl Intake {
         })
     }
 
-    /// Counts a request that ended before its spans were known.
-    pub(crate) fn turned_away(&self, refusal: &Refusal) {
-        self.ledger.turned_away(match refusal {
-            Refusal::BadRequest(_) | Refusal::Malformed(_) | Refusal::MalformedCompression => {
-                Turned::Malformed
-            }
-            Refusal::Overloaded(_) => Turned::Overloaded,
-            Refusal::TooLarge => Turned::TooLarge,
-            Refusal::TooSlow => Turned::TooSlow,
-        });
-    }
-
     fn decode_and_queue(
         &self,
+        request: OpenRequest,
         body: &Bytes,
         encoding: Encoding,
         format: Format,
         mut lease: Lease,
     ) -> Result<(Counts, Outcome), Refusal> {
-        let decompressed;
-        let bytes = if encoding == Encoding::Identity {
-            body.as_ref()
-        } else {
-            decompressed = decompress(body, encoding, &mut lease)?;
-            decompressed.as_slice()
+        let decoded = match decode(body, encoding, format, &mut lease) {
+            Ok(decoded) => decoded,
+            Err(refusal) => return Err(refusal.counted(request)),
         };
-        // Before anything is decoded, and before the ledger knows of spans: a request that costs
-        // too much is turned away whole.
-        let items = match format {
-            Format::Json => cost::json_items(bytes),
-            Format::Protobuf => cost::protobuf_items(bytes),
-        };
-        if items > cost::MAX_ITEMS {
-            return Err(Refusal::TooLarge);
-        }
-        let decoded: Decoded = match format {
-            Format::Json => json::decode(bytes),
-            Format::Protobuf => protobuf::decode(bytes),
-        }
-        .map_err(Refusal::Malformed)?;
-        if cost::stored_bytes(&decoded.groups, bytes.len()) > cost::MAX_STORED_BYTES {
-            return Err(Refusal::TooLarge);
-        }
         let counts = decoded.counts;
-        self.ledger.received(&counts);
+        let waiting = request.decoded(&counts);
         let (pieces, seen) = pieces(decoded, &self.catalog);
         let outcome = self
             .queue
-            .submit(Work { pieces, seen }, counts.received - counts.rejected())
-            .map_err(|_| Refusal::Overloaded("the queue is full"))?;
+            .submit(Work { pieces, seen }, waiting)
+            .map_err(|_| Refusal::NotStored("the queue is full"))?;
         Ok((counts, outcome))
     }
+}
+
+fn decode(
+    body: &Bytes,
+    encoding: Encoding,
+    format: Format,
+    lease: &mut Lease,
+) -> Result<Decoded, Refusal> {
+    let decompressed;
+    let bytes = if encoding == Encoding::Identity {
+        body.as_ref()
+    } else {
+        decompressed = decompress(body, encoding, lease)?;
+        decompressed.as_slice()
+    };
+    // Before anything is decoded, and before the ledger knows of spans: a request that costs too
+    // much is turned away whole.
+    let items = match format {
+        Format::Json => cost::json_items(bytes),
+        Format::Protobuf => cost::protobuf_items(bytes),
+    };
+    if items > cost::MAX_ITEMS {
+        return Err(Refusal::TooLarge);
+    }
+    let decoded = match format {
+        Format::Json => json::decode(bytes),
+        Format::Protobuf => protobuf::decode(bytes),
+    }
+    .map_err(Refusal::Malformed)?;
+    if cost::stored_bytes(&decoded.groups, bytes.len()) > cost::MAX_STORED_BYTES {
+        return Err(Refusal::TooLarge);
+    }
+    Ok(decoded)
 }
 
 type Outcome = tokio::sync::oneshot::Receiver<
@@ -189,5 +217,51 @@ impl From<DecompressError> for Refusal {
             DecompressError::Overloaded => Self::Overloaded("too many bytes in work"),
             DecompressError::TooLarge => Self::TooLarge,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::{RefusedSpans, Requests};
+
+    const SPAN: &str = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"01010101010101010101010101010101",
+        "spanId":"0202020202020202","startTimeUnixNano":"1","endTimeUnixNano":"2"}]}]}]}"#;
+
+    async fn refused(queue: Queue) -> (Refusal, Arc<Ledger>) {
+        let ledger = Arc::<Ledger>::default();
+        let intake = Intake::new(Arc::default(), Arc::clone(&ledger), queue);
+        let lease = intake.admission.lease();
+        let (encoding, format) = (Encoding::Identity, Format::Json);
+        let taken = intake.take(intake.request(), SPAN.into(), encoding, format, lease);
+        (taken.await.unwrap_err(), ledger)
+    }
+
+    // Such a request was once counted as decoded and as overloaded.
+    #[tokio::test]
+    async fn a_request_that_finds_no_room_is_in_one_counter() {
+        let decoded = Requests {
+            decoded: 1,
+            ..Requests::default()
+        };
+        let (refusal, ledger) = refused(Queue::without_writer(0)).await;
+        assert_eq!(refusal, Refusal::NotStored("the queue is full"));
+        let stats = ledger.stats();
+        assert_eq!(stats.requests, decoded);
+        let expected = RefusedSpans {
+            queue_full: 1,
+            ..RefusedSpans::default()
+        };
+        assert_eq!((stats.spans.refused, stats.spans.waiting), (expected, 0));
+
+        let (refusal, ledger) = refused(Queue::without_writer(1024 * 1024)).await;
+        assert!(matches!(refusal, Refusal::NotStored(_)));
+        let stats = ledger.stats();
+        assert_eq!(stats.requests, decoded);
+        let expected = RefusedSpans {
+            interrupted: 1,
+            ..RefusedSpans::default()
+        };
+        assert_eq!((stats.spans.refused, stats.spans.waiting), (expected, 0));
     }
 }

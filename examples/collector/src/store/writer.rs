@@ -15,7 +15,7 @@ use tokio::time::MissedTickBehavior;
 use super::catalog::Catalog;
 use super::commit::{Committer, Outcome, Work};
 use crate::error::Error;
-use crate::telemetry::{Ledger, Refused};
+use crate::telemetry::{Refused, Waiting};
 
 /// Bytes of pieces that may wait for the writer.
 pub(crate) const QUEUE_BYTES: usize = 64 * 1024 * 1024;
@@ -32,7 +32,7 @@ pub(crate) struct NotStored;
 #[derive(Debug)]
 struct Submission {
     work: Work,
-    spans: u64,
+    waiting: Waiting,
     cost: usize,
     reply: oneshot::Sender<Result<Outcome, NotStored>>,
     _permit: OwnedSemaphorePermit,
@@ -43,17 +43,16 @@ struct Submission {
 pub(crate) struct Queue {
     sender: mpsc::UnboundedSender<Submission>,
     room: Arc<Semaphore>,
-    ledger: Arc<Ledger>,
     healthy: Arc<AtomicBool>,
 }
 
 impl Queue {
-    /// Queues the pieces of a request and returns where its outcome will come, or refuses it if
-    /// the queue is full. The ledger has been told of `spans` waiting.
+    /// Queues the pieces of a request, whose spans are `waiting`, and returns where its outcome
+    /// will come, or refuses it if the queue is full.
     pub(crate) fn submit(
         &self,
         work: Work,
-        spans: u64,
+        waiting: Waiting,
     ) -> Result<oneshot::Receiver<Result<Outcome, NotStored>>, NotStored> {
         let cost = work
             .pieces
@@ -63,23 +62,31 @@ impl Queue {
             + work.seen.cost_bytes()
             + size_of::<Submission>();
         let permits = u32::try_from(cost.min(QUEUE_BYTES)).unwrap_or(u32::MAX);
-        let refuse = || {
-            self.ledger.refused(Refused::QueueFull, spans);
-            NotStored
+        let Ok(permit) = Arc::clone(&self.room).try_acquire_many_owned(permits) else {
+            waiting.refused(Refused::QueueFull);
+            return Err(NotStored);
         };
-        let permit = Arc::clone(&self.room)
-            .try_acquire_many_owned(permits)
-            .map_err(|_| refuse())?;
         let (reply, outcome) = oneshot::channel();
         let submission = Submission {
             work,
-            spans,
+            waiting,
             cost,
             reply,
             _permit: permit,
         };
-        self.sender.send(submission).map_err(|_| refuse())?;
+        // The writer has ended: the submission is dropped, and with it what waited.
+        self.sender.send(submission).map_err(|_| NotStored)?;
         Ok(outcome)
+    }
+
+    /// A queue of `room` bytes whose writer has ended.
+    #[cfg(test)]
+    pub(crate) fn without_writer(room: usize) -> Self {
+        Self {
+            sender: mpsc::unbounded_channel().0,
+            room: Arc::new(Semaphore::new(room)),
+            healthy: Arc::default(),
+        }
     }
 
     /// Whether the last commit or probe of the store succeeded.
@@ -93,20 +100,17 @@ impl Queue {
 pub(crate) fn start(
     committer: Committer,
     catalog: Arc<Catalog>,
-    ledger: Arc<Ledger>,
 ) -> (Queue, JoinHandle<Result<(), Error>>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let healthy = Arc::new(AtomicBool::new(true));
     let queue = Queue {
         sender,
         room: Arc::new(Semaphore::new(QUEUE_BYTES)),
-        ledger: Arc::clone(&ledger),
         healthy: Arc::clone(&healthy),
     };
     let writer = Writer {
         committer,
         catalog,
-        ledger,
         healthy,
     };
     (queue, tokio::spawn(writer.run(receiver)))
@@ -115,7 +119,6 @@ pub(crate) fn start(
 struct Writer {
     committer: Committer,
     catalog: Arc<Catalog>,
-    ledger: Arc<Ledger>,
     healthy: Arc<AtomicBool>,
 }
 
@@ -160,7 +163,9 @@ impl Writer {
                         duplicate,
                         trace_too_large,
                     } = outcome;
-                    self.ledger.committed(stored, duplicate, trace_too_large);
+                    submission
+                        .waiting
+                        .committed(stored, duplicate, trace_too_large);
                     // A sender that has gone away does not need its answer.
                     let _ = submission.reply.send(Ok(outcome));
                 }
@@ -168,7 +173,7 @@ impl Writer {
             Err(_) => {
                 self.catalog.reset();
                 for submission in batch {
-                    self.ledger.refused(Refused::StoreFailed, submission.spans);
+                    submission.waiting.refused(Refused::StoreFailed);
                     // As above.
                     let _ = submission.reply.send(Err(NotStored));
                 }

@@ -1,6 +1,9 @@
 //! A collector of its own for each test, and spans made with the published messages.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod http2;
+pub mod program;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 

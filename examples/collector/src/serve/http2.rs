@@ -1,0 +1,203 @@
+//! One connection of HTTP/2.
+//!
+//! hyper does not send `100 Continue` over HTTP/2 (<https://github.com/hyperium/hyper/issues/2743>),
+//! and a sender that asks for it would wait until it gives up waiting. So the layer below hyper, h2,
+//! is used directly, which has the frames, their flow control and their bounds.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::Response;
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Ping, PingPong, Reason, RecvStream};
+use http::header::{CONTENT_LENGTH, DATE, EXPECT};
+use http::{HeaderValue, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as HttpBody, Frame};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tower_service::Service as _;
+
+use super::headers;
+
+/// Requests in progress.
+const MAX_STREAMS: u32 = 128;
+/// Bytes that a sender may be ahead of the reader, on one stream and on all of a connection.
+const WINDOW_BYTES: u32 = 1024 * 1024;
+/// Time between the answer to one ping and the next ping. Idle peers are asked if they are alive.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Serves `router` until the peer goes away, or does not answer a ping within `timeout`. Once
+/// `stop` has ended, requests in progress are answered and others refused.
+pub(super) async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    router: Router,
+    timeout: Duration,
+    stop: impl Future<Output = ()>,
+) {
+    let mut builder = h2::server::Builder::new();
+    builder
+        .initial_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(headers::CONNECTION_BYTES as u32);
+    let handshake = tokio::time::timeout(timeout, builder.handshake::<_, Bytes>(stream)).await;
+    let Ok(Ok(mut connection)) = handshake else {
+        return;
+    };
+    let Some(pings) = connection.ping_pong() else {
+        return;
+    };
+    let mut dead = pin!(until_silent(pings, timeout));
+    let mut stop = pin!(stop);
+    let mut stopping = false;
+    // Dropping it ends what nobody can be told of any more.
+    let mut requests = JoinSet::new();
+    loop {
+        tokio::select! {
+            // Also moves the frames of all requests, so it is always waited for.
+            accepted = connection.accept() => {
+                let Some(Ok((request, respond))) = accepted else { return };
+                requests.spawn(answer(router.clone(), request, respond));
+            }
+            () = &mut dead => return,
+            () = &mut stop, if !stopping => {
+                stopping = true;
+                connection.graceful_shutdown();
+            }
+            // Ended tasks leave their result behind until it is taken.
+            Some(_) = requests.join_next() => {}
+        }
+    }
+}
+
+/// Ends when a ping is not answered within `timeout`. The first one goes out at once: a peer that
+/// sends nothing after its preface is closed as early as one that sends no preface.
+async fn until_silent(mut pings: PingPong, timeout: Duration) {
+    while let Ok(Ok(_)) = tokio::time::timeout(timeout, pings.ping(Ping::opaque())).await {
+        tokio::time::sleep(PING_INTERVAL).await;
+    }
+}
+
+async fn answer(
+    mut router: Router,
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+) {
+    let (parts, stream) = request.into_parts();
+    let is_head = parts.method == Method::HEAD;
+    let (wanted, mut is_wanted) = oneshot::channel();
+    let expects = parts.headers.get(EXPECT);
+    let expects =
+        expects.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    let body = RequestBody {
+        stream,
+        wanted: expects.then_some(wanted),
+    };
+    let mut handling = pin!(router.call(Request::from_parts(parts, body)));
+    let mut expects = expects;
+    let response = loop {
+        tokio::select! {
+            Ok(response) = &mut handling => break response,
+            // As soon as the handler reads the body, and not at all if it answers without it.
+            Ok(()) = &mut is_wanted, if expects => {
+                expects = false;
+                let mut go_on = http::Response::new(());
+                *go_on.status_mut() = StatusCode::CONTINUE;
+                // An error means that the peer has gone, which the next line finds out.
+                let _ = respond.send_informational(go_on);
+            }
+            // The peer does not want the answer any more.
+            _ = poll_fn(|context| respond.poll_reset(context)) => return,
+        }
+    };
+    // An error is the peer's, and there is nobody else to tell.
+    let _ = send(response, respond, is_head).await;
+}
+
+async fn send(
+    response: Response,
+    mut respond: SendResponse<Bytes>,
+    is_head: bool,
+) -> Result<(), h2::Error> {
+    let (mut parts, mut body) = response.into_parts();
+    if let Ok(now) = HeaderValue::try_from(httpdate::fmt_http_date(std::time::SystemTime::now())) {
+        parts.headers.entry(DATE).or_insert(now);
+    }
+    let is_empty = body.is_end_stream();
+    if let Some(length) = HttpBody::size_hint(&body).exact() {
+        let length = HeaderValue::from(length);
+        parts.headers.entry(CONTENT_LENGTH).or_insert(length);
+    }
+    let ended = is_head || is_empty;
+    let mut stream = respond.send_response(http::Response::from_parts(parts, ()), ended)?;
+    if ended {
+        return Ok(());
+    }
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            stream.send_reset(Reason::INTERNAL_ERROR);
+            return Ok(());
+        };
+        match frame.into_data() {
+            Ok(mut data) => {
+                while !data.is_empty() {
+                    stream.reserve_capacity(data.len());
+                    let Some(room) = poll_fn(|context| stream.poll_capacity(context)).await else {
+                        return Ok(());
+                    };
+                    let part = data.split_to(room?.min(data.len()));
+                    if !part.is_empty() {
+                        stream.send_data(part, false)?;
+                    }
+                }
+            }
+            Err(frame) => {
+                if let Ok(trailers) = frame.into_trailers() {
+                    return stream.send_trailers(trailers);
+                }
+            }
+        }
+    }
+    stream.send_data(Bytes::new(), true)
+}
+
+/// The body of a request, which says when its first byte is asked for.
+struct RequestBody {
+    stream: RecvStream,
+    wanted: Option<oneshot::Sender<()>>,
+}
+
+impl HttpBody for RequestBody {
+    type Data = Bytes;
+    type Error = h2::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+        if let Some(wanted) = self.wanted.take() {
+            // The receiver is the task that polls this, or gone with its request.
+            let _ = wanted.send(());
+        }
+        let Some(part) = ready!(self.stream.poll_data(context)) else {
+            // Trailers of a request mean nothing to any of our handlers.
+            return Poll::Ready(None);
+        };
+        let part = part.and_then(|part| {
+            // Whoever takes the part pays for it from a budget, so the peer may go on.
+            self.stream.flow_control().release_capacity(part.len())?;
+            Ok(Frame::data(part))
+        });
+        Poll::Ready(Some(part))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.stream.is_end_stream()
+    }
+}

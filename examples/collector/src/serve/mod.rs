@@ -1,0 +1,331 @@
+//! Listeners: accepting connections and serving them within bounds.
+
+pub(crate) mod headers;
+mod http2;
+mod places;
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::error::Error;
+use places::{Place, Places};
+
+pub(crate) use places::Budget;
+
+/// What an HTTP/2 connection begins with, RFC 9113 section 3.4.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Time for the bytes that tell HTTP/1 from HTTP/2, then for the headers of an HTTP/1 request to
+/// arrive whole, from there or from the last answer on, or for the answer to a ping of HTTP/2. This
+/// also closes silent and idle connections.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections that the system keeps for each listener until there is a place for them.
+const BACKLOG: u32 = 1024;
+/// Pause after a failed accept: the process is out of descriptors, and trying at once only spins.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Time connections have to end their requests at shutdown.
+const DRAIN: Duration = Duration::from_secs(5);
+/// Time between two log lines of one listener.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
+
+/// A bound listener that serves until it is told to stop.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) name: &'static str,
+    pub(crate) address: SocketAddr,
+    socket: TcpListener,
+    places: Places,
+    header_timeout: Duration,
+    logged: Option<Instant>,
+}
+
+impl Listener {
+    /// Binds `address`; connections will take their places from `budget`.
+    pub(crate) fn bind(
+        name: &'static str,
+        address: SocketAddr,
+        budget: &Budget,
+    ) -> Result<Self, Error> {
+        let failed = |source| Error::Bind {
+            address,
+            listener: name,
+            source,
+        };
+        let socket = listen(address).map_err(failed)?;
+        let address = socket.local_addr().map_err(failed)?;
+        Ok(Self {
+            name,
+            address,
+            socket,
+            places: budget.places(),
+            header_timeout: HEADER_TIMEOUT,
+            logged: None,
+        })
+    }
+
+    /// Serves `router` until `stop` turns true, then lets requests in progress end.
+    pub(crate) fn serve(self, router: Router, stop: watch::Receiver<bool>) -> JoinHandle<()> {
+        tokio::spawn(self.run(router, stop))
+    }
+
+    async fn run(mut self, router: Router, mut stop: watch::Receiver<bool>) {
+        let header_timeout = self.header_timeout;
+        let mut connections = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.accept() => accepted,
+                () = stopped(&mut stop) => break,
+                // Ended connections leave their result behind until it is taken.
+                Some(_) = connections.join_next() => continue,
+            };
+            let Some((stream, place)) = accepted else {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            let (router, mut stop, mut drained) = (router.clone(), stop.clone(), stop.clone());
+            connections.spawn(async move {
+                let drained = async move {
+                    stopped(&mut drained).await;
+                    tokio::time::sleep(DRAIN).await;
+                };
+                tokio::select! {
+                    () = serve(stream, router, header_timeout, &mut stop) => {}
+                    () = drained => {}
+                }
+                drop(place);
+            });
+        }
+        drop(self.socket);
+        while connections.join_next().await.is_some() {}
+    }
+
+    /// The next connection, once there is a place for it.
+    async fn accept(&mut self) -> Option<(TcpStream, Place)> {
+        let place = match self.places.try_take() {
+            Some(place) => place,
+            None => {
+                let total = self.places.total;
+                self.log(format_args!(
+                    "all {total} connections are in use, new ones wait"
+                ));
+                self.places.take().await?
+            }
+        };
+        match self.socket.accept().await {
+            Ok((stream, _)) => Some((stream, place)),
+            Err(error) => {
+                self.log(format_args!("cannot accept connections: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Writes a line to the log, unless one was written a short time ago.
+    fn log(&mut self, message: std::fmt::Arguments<'_>) {
+        let now = Instant::now();
+        if self
+            .logged
+            .is_none_or(|last| now.duration_since(last) >= LOG_INTERVAL)
+        {
+            self.logged = Some(now);
+            eprintln!("{}: {message}", self.name);
+        }
+    }
+}
+
+/// As [`TcpListener::bind`], with room for more connections that wait.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // So that a collector that is started again finds its port free.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Serves one connection until it ends. Once `stop` turns true, its requests in progress end.
+async fn serve(
+    stream: TcpStream,
+    router: Router,
+    header_timeout: Duration,
+    stop: &mut watch::Receiver<bool>,
+) {
+    // Answers are small and complete: waiting to fill a packet only delays them. An error means
+    // that the connection is already gone, which serving will find out.
+    let _ = stream.set_nodelay(true);
+    let opened = tokio::select! {
+        opened = tokio::time::timeout(header_timeout, open(stream)) => opened,
+        () = stopped(stop) => return,
+    };
+    // Silent for too long, or gone already: there is nobody to answer.
+    let Ok(Ok((stream, version))) = opened else {
+        return;
+    };
+    match version {
+        Version::Http1 => http1(stream, router, header_timeout, stopped(stop)).await,
+        Version::Http2 => http2::serve(stream, router, header_timeout, stopped(stop)).await,
+    }
+}
+
+async fn http1(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    router: Router,
+    header_timeout: Duration,
+    stop: impl Future<Output = ()>,
+) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .max_headers(headers::CONNECTION_LINES)
+        .max_buf_size(headers::CONNECTION_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = pin!(connection);
+    tokio::select! {
+        // How a connection ends is its peer's affair.
+        _ = connection.as_mut() => return,
+        () = stop => connection.as_mut().graceful_shutdown(),
+    }
+    // As above.
+    let _ = connection.await;
+}
+
+enum Version {
+    Http1,
+    Http2,
+}
+
+/// Reads until it is known whether the peer speaks HTTP/1 or HTTP/2, and returns the stream as if
+/// nothing had been read.
+async fn open(
+    stream: TcpStream,
+) -> io::Result<(impl AsyncRead + AsyncWrite + Send + Unpin, Version)> {
+    let (mut reader, writer) = stream.into_split();
+    let mut first = Vec::with_capacity(PREFACE.len());
+    while first.len() < PREFACE.len() && PREFACE.starts_with(&first) {
+        let missing = PREFACE.len() - first.len();
+        if (&mut reader)
+            .take(missing as u64)
+            .read_buf(&mut first)
+            .await?
+            == 0
+        {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    let version = match first == PREFACE {
+        true => Version::Http2,
+        false => Version::Http1,
+    };
+    let stream = tokio::io::join(io::Cursor::new(first).chain(reader), writer);
+    Ok((stream, version))
+}
+
+/// Returns when `stop` turns true, or nobody is left to turn it.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means the latter.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(10);
+
+    /// A listener with two places whose peers have 200 ms, and what stops it.
+    async fn start() -> (SocketAddr, watch::Sender<bool>, JoinHandle<()>) {
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let budget = Budget::new(2, 1);
+        let mut listener = Listener::bind("test", any_port, &budget).unwrap();
+        listener.header_timeout = Duration::from_millis(200);
+        let (stop, stopping) = watch::channel(false);
+        let address = listener.address;
+        let router = Router::new().route("/", get(async || "here"));
+        (address, stop, listener.serve(router, stopping))
+    }
+
+    /// A peer that sends `bytes` and nothing more.
+    async fn peer(address: SocketAddr, bytes: &[u8]) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        stream
+    }
+
+    /// All that comes until the connection is closed.
+    async fn rest(mut stream: TcpStream) -> String {
+        let mut bytes = Vec::new();
+        let read = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut bytes));
+        // One that was not accepted yet is reset instead, which is an error and as closed.
+        let _ = read.await.expect("still open");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    async fn end(stop: watch::Sender<bool>, task: JoinHandle<()>) {
+        stop.send_replace(true);
+        tokio::time::timeout(DEADLINE, task).await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn silent_connections_give_their_places_back() {
+        let (address, stop, task) = start().await;
+        for begin in [&b""[..], b"P", b"PRI * HTTP/2.0\r\n\r\nSM\r\n", b"GET / HT"] {
+            let silent = [peer(address, begin).await, peer(address, begin).await];
+            let request = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+            let answer = rest(peer(address, request).await).await;
+            assert!(answer.ends_with("\r\n\r\nhere"), "{begin:?}: {answer}");
+            for silent in silent {
+                assert!(!rest(silent).await.contains("200 OK"), "{begin:?}");
+            }
+        }
+        end(stop, task).await;
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_closed_when_idle_after_an_answer() {
+        let (address, stop, task) = start().await;
+        let answer = rest(peer(address, b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await).await;
+        assert!(answer.ends_with("here"), "{answer}");
+        end(stop, task).await;
+    }
+
+    #[tokio::test]
+    async fn a_preface_in_parts_is_read_whole() {
+        let (address, stop, task) = start().await;
+        let mut stream = peer(address, &PREFACE[..10]).await;
+        stream.write_all(&PREFACE[10..]).await.unwrap();
+        // An empty SETTINGS frame, RFC 9113 section 6.5; the server answers with its own.
+        stream
+            .write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0])
+            .await
+            .unwrap();
+        let mut head = [0; 9];
+        let read = tokio::time::timeout(DEADLINE, stream.read_exact(&mut head));
+        read.await.unwrap().unwrap();
+        assert_eq!(head[3], 4);
+        drop(stream);
+        end(stop, task).await;
+    }
+
+    #[tokio::test]
+    async fn silent_connections_do_not_hold_up_the_end() {
+        let (address, stop, task) = start().await;
+        let silent = peer(address, b"").await;
+        end(stop, task).await;
+        assert_eq!(rest(silent).await, "");
+    }
+}

@@ -1,0 +1,117 @@
+//! How many connections are open at one time.
+//!
+//! Each connection is a file, and the system limits the files of a process. So all listeners take
+//! places from one budget, which leaves files for the store, and each has a few places that no
+//! other can take: thousands of idle connections to one port do not keep the others from answering.
+
+use std::sync::Arc;
+
+use rustix::process::{Resource, getrlimit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Connections of all listeners together, where the system allows as many.
+const MAX_CONNECTIONS: usize = 2048;
+/// Files that are not connections: those of the store, the listeners and the runtime.
+const OTHER_FILES: u64 = 64;
+/// With fewer connections there is no collector; the system may then refuse some of them.
+const MIN_CONNECTIONS: usize = 16;
+/// The part of the budget that each listener has to itself is one in so many.
+const OWN_PART: usize = 16;
+
+/// Places for the connections of all listeners.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    shared: Arc<Semaphore>,
+    own: usize,
+    total: usize,
+}
+
+impl Budget {
+    /// The budget of this process, by its limit of open files, for so many listeners.
+    pub(crate) fn of_process(listeners: usize) -> Self {
+        Self::new(total(getrlimit(Resource::Nofile).current), listeners)
+    }
+
+    pub(super) fn new(total: usize, listeners: usize) -> Self {
+        let own = (total / OWN_PART).max(1);
+        Self {
+            shared: Arc::new(Semaphore::new(total.saturating_sub(own * listeners))),
+            own,
+            total,
+        }
+    }
+
+    /// The places that one listener may take.
+    pub(crate) fn places(&self) -> Places {
+        Places {
+            shared: Arc::clone(&self.shared),
+            own: Arc::new(Semaphore::new(self.own)),
+            total: self.total,
+        }
+    }
+}
+
+/// Connections that fit into a limit of open files; `None` is no limit.
+fn total(files: Option<u64>) -> usize {
+    let left = files.map_or(u64::MAX, |files| files.saturating_sub(OTHER_FILES));
+    let left = usize::try_from(left).unwrap_or(usize::MAX);
+    left.clamp(MIN_CONNECTIONS, MAX_CONNECTIONS)
+}
+
+/// The places of one listener: those that all share, and its own.
+#[derive(Debug)]
+pub(crate) struct Places {
+    shared: Arc<Semaphore>,
+    own: Arc<Semaphore>,
+    /// Places of all listeners together.
+    pub(super) total: usize,
+}
+
+/// Given back when it is dropped.
+pub(super) type Place = OwnedSemaphorePermit;
+
+impl Places {
+    /// A place, if one is free.
+    pub(super) fn try_take(&self) -> Option<Place> {
+        let try_one = |places: &Arc<Semaphore>| Arc::clone(places).try_acquire_owned().ok();
+        try_one(&self.shared).or_else(|| try_one(&self.own))
+    }
+
+    /// A place, once one is free.
+    pub(super) async fn take(&self) -> Option<Place> {
+        // Neither is ever closed, so that there is always a place in the end.
+        tokio::select! {
+            place = Arc::clone(&self.shared).acquire_owned() => place.ok(),
+            place = Arc::clone(&self.own).acquire_owned() => place.ok(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(places: &Places) -> Vec<Place> {
+        std::iter::from_fn(|| places.try_take()).collect()
+    }
+
+    #[test]
+    fn one_listener_cannot_take_what_belongs_to_others() {
+        let budget = Budget::new(320, 4);
+        let [first, second, third] = [(); 3].map(|()| budget.places());
+        // A sixteenth of 320 is 20: three times as much is kept for the other three.
+        let taken = all(&first);
+        assert_eq!(taken.len(), 260);
+        assert_eq!(all(&second).len(), 20);
+        drop(taken);
+        assert_eq!(all(&third).len(), 260);
+    }
+
+    #[test]
+    fn the_budget_leaves_files_for_the_store() {
+        assert_eq!(total(Some(1024)), 960);
+        assert_eq!(total(Some(1_048_576)), MAX_CONNECTIONS);
+        assert_eq!(total(None), MAX_CONNECTIONS);
+        assert_eq!(total(Some(10)), MIN_CONNECTIONS);
+    }
+}
