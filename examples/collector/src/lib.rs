@@ -13,8 +13,10 @@
 //! # Guarantees
 //! - A success is answered after the commit: accepted spans survive `kill -9` of the process, and
 //!   are found by every query from then on. A power cut may take the last commits.
-//! - Nothing is lost silently: a span that is not kept is counted and named in a partial success,
-//!   and a request that finds no room is answered with the time after which to send it again.
+//! - Nothing is lost silently: what is not kept of a request, or not as it was sent, is counted and
+//!   named in a partial success, and a request that finds no room is answered with the time after
+//!   which to send it again.
+//! - A broken value costs itself, a broken span itself, and neither the batch that it came in.
 //! - `GET /api/stats` holds the ledger: `received = stored + duplicate + rejected + refused + waiting`,
 //!   and each request that has ended is in one counter.
 //! - Bodies, decompressed bodies, attribute nesting, headers, connections, waiting bytes and

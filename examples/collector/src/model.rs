@@ -11,8 +11,9 @@ pub(crate) type TraceId = [u8; 16];
 pub(crate) type SpanId = [u8; 8];
 
 /// An attribute value, in the types of OTLP's `AnyValue`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) enum Value {
+    #[default]
     Null,
     Bool(bool),
     Int(i64),
@@ -23,7 +24,7 @@ pub(crate) enum Value {
     Map(Vec<Attribute>),
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Attribute {
     pub(crate) key: String,
     pub(crate) value: Value,
@@ -75,6 +76,16 @@ pub(crate) enum Status {
 }
 
 impl Status {
+    /// The number of a name in the protocol.
+    pub(crate) fn number_of(name: &str) -> Option<i32> {
+        match name {
+            "STATUS_CODE_UNSET" => Some(0),
+            "STATUS_CODE_OK" => Some(1),
+            "STATUS_CODE_ERROR" => Some(2),
+            _ => None,
+        }
+    }
+
     pub(crate) fn from_number(number: i64) -> Self {
         match number {
             1 => Self::Ok,
@@ -110,10 +121,11 @@ impl Kind {
         Self(u8::try_from(number).ok().filter(|n| *n <= 5).unwrap_or(0))
     }
 
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
+    /// The number of a name in the protocol.
+    pub(crate) fn number_of(name: &str) -> Option<i32> {
         let short = name.strip_prefix("SPAN_KIND_")?;
         let index = Self::NAMES.iter().position(|known| *known == short)?;
-        Some(Self(u8::try_from(index).ok()?))
+        i32::try_from(index).ok()
     }
 
     pub(crate) fn number(self) -> u8 {
@@ -205,13 +217,11 @@ mod tests {
             (5, "CONSUMER"),
         ] {
             assert_eq!(Kind::from_number(number).as_str(), name);
-            assert_eq!(
-                Kind::from_name(&format!("SPAN_KIND_{name}")),
-                Some(Kind::from_number(number))
-            );
+            let full = format!("SPAN_KIND_{name}");
+            assert_eq!(Kind::number_of(&full).map(i64::from), Some(number));
         }
         assert_eq!(Kind::from_number(6), Kind::default());
         assert_eq!(Kind::from_number(-1), Kind::default());
-        assert_eq!(Kind::from_name("SERVER"), None);
+        assert_eq!(Kind::number_of("SERVER"), None);
     }
 }

@@ -49,6 +49,7 @@ pub(crate) struct Stats {
     pub(crate) spans: Spans,
     pub(crate) requests: Requests,
     pub(crate) limits: Limits,
+    pub(crate) values: Values,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
@@ -69,7 +70,9 @@ pub(crate) struct Rejected {
     pub(crate) invalid_span_id: u64,
     pub(crate) invalid_parent_id: u64,
     pub(crate) invalid_time: u64,
+    pub(crate) repeated: u64,
     pub(crate) trace_too_large: u64,
+    pub(crate) unreadable: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
@@ -99,6 +102,18 @@ pub(crate) struct Limits {
     pub(crate) truncated: u64,
     /// Attributes, events and links that were left out.
     pub(crate) dropped: u64,
+}
+
+/// What could not be kept as it was sent.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Values {
+    /// Numbers beyond 64-bit integers, kept as doubles.
+    pub(crate) as_double: u64,
+    /// Texts that are not all Unicode, kept with replacement characters.
+    pub(crate) replaced: u64,
+    /// Fields of a wrong type or range, left out.
+    pub(crate) unreadable: u64,
 }
 
 impl Ledger {
@@ -146,6 +161,9 @@ impl OpenRequest {
             stats.requests.decoded += 1;
             stats.limits.truncated += counts.truncated;
             stats.limits.dropped += counts.dropped;
+            stats.values.as_double += counts.as_double;
+            stats.values.replaced += counts.replaced;
+            stats.values.unreadable += counts.unreadable;
             stats.spans.received += counts.received;
             stats.spans.waiting += spans;
             let rejected = &mut stats.spans.rejected;
@@ -153,6 +171,8 @@ impl OpenRequest {
             rejected.invalid_span_id += counts.invalid_span_id;
             rejected.invalid_parent_id += counts.invalid_parent_id;
             rejected.invalid_time += counts.invalid_time;
+            rejected.repeated += counts.repeated_spans;
+            rejected.unreadable += counts.unreadable_spans;
         }
         Waiting { ledger, spans }
     }
@@ -224,7 +244,9 @@ impl Spans {
             + rejected.invalid_span_id
             + rejected.invalid_parent_id
             + rejected.invalid_time
-            + rejected.trace_too_large;
+            + rejected.repeated
+            + rejected.trace_too_large
+            + rejected.unreadable;
         let refused =
             self.refused.interrupted + self.refused.queue_full + self.refused.store_failed;
         self.received == self.stored + self.duplicate + rejected + refused + self.waiting

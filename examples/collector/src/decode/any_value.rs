@@ -24,12 +24,12 @@ pub(crate) fn push_attribute(
     let mut value = Value::Null;
     for field in encoded.fields() {
         match field? {
-            (1, Field::Bytes(text)) => key = bounded_text(text.text()?, counts),
+            (1, Field::Bytes(text)) => key = bounded_text(&text.text(), counts),
             (2, Field::Bytes(any)) => value = any_value(any, 0, &mut budget)?,
             _ => {}
         }
     }
-    counts.truncated += u64::from(budget.exceeded);
+    counts.spent(&budget);
     attributes.items.push(Attribute { key, value });
     Ok(())
 }
@@ -39,7 +39,7 @@ fn any_value(encoded: Slice<'_>, depth: usize, budget: &mut Budget) -> Result<Va
     let mut value = Value::Null;
     for field in encoded.fields() {
         value = match field? {
-            (1, Field::Bytes(text)) => Value::String(budget.take_text(text.text()?).to_owned()),
+            (1, Field::Bytes(text)) => Value::String(budget.take_text(&text.text())),
             (2, Field::Varint(bit)) => Value::Bool(bit != 0),
             // Two's complement: the protocol's int64 is written as the varint of its bits.
             (3, Field::Varint(bits)) => Value::Int(bits.cast_signed()),
@@ -81,7 +81,7 @@ fn map(list: Slice<'_>, depth: usize, budget: &mut Budget) -> Result<Vec<Attribu
             let mut value = Value::Null;
             for field in entry.fields() {
                 match field? {
-                    (1, Field::Bytes(text)) => key = budget.take_text(text.text()?).to_owned(),
+                    (1, Field::Bytes(text)) => key = budget.take_text(&text.text()),
                     (2, Field::Bytes(any)) => value = any_value(any, depth, budget)?,
                     _ => {}
                 }

@@ -1,388 +1,355 @@
 //! OTLP/JSON: the JSON form of `ExportTraceServiceRequest`.
 //!
-//! Rules of the OTLP specification, section "JSON Protobuf Encoding": keys in lowerCamelCase, ids
-//! as hex in either case, enums as numbers, 64-bit integers as strings or numbers, bytes as
-//! base64, unknown keys ignored. As in the JSON mapping of protobuf, `null` means absent, and enum
-//! names are taken too. Spans are checked while the list is read, so refused ones are never kept.
+//! Rules of the OTLP specification, section "JSON Protobuf Encoding": those of ProtoJSON, which are
+//! in `json_fields`, but ids in hex, and unknown keys ignored. Spans are checked while their list is
+//! read, so refused ones are never kept.
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
-
-use super::json_fields::{HexId, Id, KindField, StatusCode, Text, UnsignedInt, nullable};
-use super::json_value::AttributeList;
+use super::json_fields::{Fields, Id, Read};
+use super::json_reader::{Malformed, Shape};
 use super::validate::{Counts, MAX_EVENTS, MAX_LINKS, Reject, parent_id, span_id, times, trace_id};
 use super::{DecodeError, Decoded};
-use crate::model::{Attributes, Event, Group, Link, Resource, Scope, Span};
+use crate::model::{Event, Group, Kind, Link, Resource, Scope, Span, Status};
 
 /// Decodes a request. Invalid spans are counted and left out; malformed JSON refuses it all.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
-    // serde reads a struct from a list as well, which OTLP has not.
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-        return Err(DecodeError::Json { line: 1, column: 1 });
-    }
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    // Attribute values are the only thing that nests without end; their reader stops at its own
-    // limit, and everything that is not kept is skipped by serde_json without recursion.
-    deserializer.disable_recursion_limit();
-    let request = WireRequest::deserialize(&mut deserializer)
-        .and_then(|request| deserializer.end().map(|()| request))
-        .map_err(|error| DecodeError::Json {
-            line: error.line(),
-            column: error.column(),
-        })?;
-
-    let mut decoded = Decoded::default();
-    for part in request.resource_spans.0 {
-        let counts = &mut decoded.counts;
-        let resource = Arc::new(Resource {
-            attributes: attributes(
-                part.resource.attributes,
-                part.resource.dropped_attributes_count,
-                counts,
-            ),
-            schema_url: part.schema_url.take(counts),
-        });
-        for part in part.scope_spans.0 {
-            let counts = &mut decoded.counts;
-            counts.add(&part.spans.counts);
-            let scope = Arc::new(Scope {
-                name: part.scope.name.take(counts),
-                version: part.scope.version.take(counts),
-                attributes: attributes(
-                    part.scope.attributes,
-                    part.scope.dropped_attributes_count,
-                    counts,
-                ),
-                schema_url: part.schema_url.take(counts),
-            });
-            if !part.spans.kept.is_empty() {
-                let resource = Arc::clone(&resource);
-                decoded.groups.push(Group {
-                    resource,
-                    scope,
-                    spans: part.spans.kept,
-                });
-            }
-        }
-    }
-    Ok(decoded)
-}
-
-/// Whether an element of a list is worth keeping. Empty ones cost three bytes to send.
-trait Worth {
-    fn is_empty(&self) -> bool;
-}
-
-/// A list without its empty elements.
-#[derive(Debug)]
-struct Kept<T>(Vec<T>);
-
-impl<T> Default for Kept<T> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<'de, T: Deserialize<'de> + Worth> Deserialize<'de> for Kept<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List<T>(Vec<T>);
-        impl<'de, T: Deserialize<'de> + Worth> Visitor<'de> for List<T> {
-            type Value = Kept<T>;
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("a list")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Kept<T>, A::Error> {
-                while let Some(element) = seq.next_element::<T>()? {
-                    if !element.is_empty() {
-                        self.0.push(element);
-                    }
-                }
-                Ok(Kept(self.0))
-            }
-        }
-        deserializer.deserialize_seq(List(Vec::new()))
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct WireRequest {
-    #[serde(deserialize_with = "nullable")]
-    resource_spans: Kept<WireResourceSpans>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct WireResourceSpans {
-    #[serde(deserialize_with = "nullable")]
-    resource: WireResource,
-    #[serde(deserialize_with = "nullable")]
-    scope_spans: Kept<WireScopeSpans>,
-    #[serde(deserialize_with = "nullable")]
-    schema_url: Text,
-}
-
-impl Worth for WireResourceSpans {
-    fn is_empty(&self) -> bool {
-        self.scope_spans.0.is_empty()
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct WireResource {
-    #[serde(deserialize_with = "nullable")]
-    attributes: AttributeList,
-    #[serde(deserialize_with = "nullable")]
-    dropped_attributes_count: UnsignedInt,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct WireScopeSpans {
-    #[serde(deserialize_with = "nullable")]
-    scope: WireScope,
-    #[serde(deserialize_with = "nullable")]
-    spans: SpanList,
-    #[serde(deserialize_with = "nullable")]
-    schema_url: Text,
-}
-
-impl Worth for WireScopeSpans {
-    fn is_empty(&self) -> bool {
-        self.spans.counts.received == 0
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct WireScope {
-    #[serde(deserialize_with = "nullable")]
-    name: Text,
-    #[serde(deserialize_with = "nullable")]
-    version: Text,
-    #[serde(deserialize_with = "nullable")]
-    attributes: AttributeList,
-    #[serde(deserialize_with = "nullable")]
-    dropped_attributes_count: UnsignedInt,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct WireSpan {
-    #[serde(deserialize_with = "nullable")]
-    trace_id: HexId,
-    #[serde(deserialize_with = "nullable")]
-    span_id: HexId,
-    #[serde(deserialize_with = "nullable")]
-    parent_span_id: HexId,
-    #[serde(deserialize_with = "nullable")]
-    trace_state: Text,
-    #[serde(deserialize_with = "nullable")]
-    flags: UnsignedInt,
-    #[serde(deserialize_with = "nullable")]
-    name: Text,
-    #[serde(deserialize_with = "nullable")]
-    kind: KindField,
-    #[serde(deserialize_with = "nullable")]
-    start_time_unix_nano: UnsignedInt,
-    #[serde(deserialize_with = "nullable")]
-    end_time_unix_nano: UnsignedInt,
-    #[serde(deserialize_with = "nullable")]
-    attributes: AttributeList,
-    #[serde(deserialize_with = "nullable")]
-    dropped_attributes_count: UnsignedInt,
-    #[serde(deserialize_with = "nullable")]
-    events: Bounded<WireEvent, MAX_EVENTS>,
-    #[serde(deserialize_with = "nullable")]
-    dropped_events_count: UnsignedInt,
-    #[serde(deserialize_with = "nullable")]
-    links: Bounded<WireLink, MAX_LINKS>,
-    #[serde(deserialize_with = "nullable")]
-    dropped_links_count: UnsignedInt,
-    #[serde(deserialize_with = "nullable")]
-    status: WireStatus,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct WireEvent {
-    #[serde(deserialize_with = "nullable")]
-    time_unix_nano: UnsignedInt,
-    #[serde(deserialize_with = "nullable")]
-    name: Text,
-    #[serde(deserialize_with = "nullable")]
-    attributes: AttributeList,
-    #[serde(deserialize_with = "nullable")]
-    dropped_attributes_count: UnsignedInt,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct WireLink {
-    #[serde(deserialize_with = "nullable")]
-    trace_id: HexId,
-    #[serde(deserialize_with = "nullable")]
-    span_id: HexId,
-    #[serde(deserialize_with = "nullable")]
-    trace_state: Text,
-    #[serde(deserialize_with = "nullable")]
-    attributes: AttributeList,
-    #[serde(deserialize_with = "nullable")]
-    dropped_attributes_count: UnsignedInt,
-    #[serde(deserialize_with = "nullable")]
-    flags: UnsignedInt,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct WireStatus {
-    #[serde(deserialize_with = "nullable")]
-    code: StatusCode,
-    #[serde(deserialize_with = "nullable")]
-    message: Text,
-}
-
-/// The first `MAX` elements of a list and the number of the others, which are skipped unread.
-#[derive(Debug)]
-struct Bounded<T, const MAX: usize> {
-    kept: Vec<T>,
-    dropped: u32,
-}
-
-impl<T, const MAX: usize> Default for Bounded<T, MAX> {
-    fn default() -> Self {
-        Self {
-            kept: Vec::new(),
-            dropped: 0,
-        }
-    }
-}
-
-impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Bounded<T, MAX> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List<T, const MAX: usize>(Bounded<T, MAX>);
-        impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for List<T, MAX> {
-            type Value = Bounded<T, MAX>;
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("a list")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Self::Value, A::Error> {
-                while self.0.kept.len() < MAX {
-                    match seq.next_element()? {
-                        Some(element) => self.0.kept.push(element),
-                        None => return Ok(self.0),
-                    }
-                }
-                while seq.next_element::<IgnoredAny>()?.is_some() {
-                    self.0.dropped = self.0.dropped.saturating_add(1);
-                }
-                Ok(self.0)
-            }
-        }
-        deserializer.deserialize_seq(List(Self::default()))
-    }
-}
-
-/// The valid spans of a list and what became of the others.
-#[derive(Debug, Default)]
-struct SpanList {
-    kept: Vec<Span>,
-    counts: Counts,
-}
-
-impl<'de> Deserialize<'de> for SpanList {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List(SpanList);
-        impl<'de> Visitor<'de> for List {
-            type Value = SpanList;
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("a list of spans")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<SpanList, A::Error> {
-                while let Some(wire) = seq.next_element::<WireSpan>()? {
-                    self.0.counts.received += 1;
-                    match span(wire, &mut self.0.counts) {
-                        Ok(span) => self.0.kept.push(span),
-                        Err(reason) => self.0.counts.reject(reason),
-                    }
-                }
-                Ok(self.0)
-            }
-        }
-        deserializer.deserialize_seq(List(Self::default()))
-    }
-}
-
-fn attributes(list: AttributeList, sent: UnsignedInt, counts: &mut Counts) -> Attributes {
-    counts.truncated += list.truncated;
-    counts.dropped += u64::from(list.dropped);
-    Attributes {
-        items: list.items,
-        dropped: list.dropped.saturating_add(sent.as_u32()),
-    }
-}
-
-fn span(wire: WireSpan, counts: &mut Counts) -> Result<Span, Reject> {
-    let mut span = Span {
-        trace_state: wire.trace_state.take(counts),
-        flags: wire.flags.as_u32(),
-        name: wire.name.take(counts),
-        kind: wire.kind.0,
-        start_nanos: wire.start_time_unix_nano.0,
-        end_nanos: wire.end_time_unix_nano.0,
-        attributes: attributes(wire.attributes, wire.dropped_attributes_count, counts),
-        dropped_events: wire
-            .events
-            .dropped
-            .saturating_add(wire.dropped_events_count.as_u32()),
-        dropped_links: wire
-            .links
-            .dropped
-            .saturating_add(wire.dropped_links_count.as_u32()),
-        status: wire.status.code.0,
-        status_message: wire.status.message.take(counts),
-        ..Span::default()
+    let mut fields = Fields::new(bytes).map_err(|error| at(bytes, error))?;
+    let groups = fields.request().map_err(|error| at(bytes, error))?;
+    let Some(groups) = groups else {
+        let reason = "it is not an object";
+        return Err(DecodeError::NotARequest { reason });
     };
-    counts.dropped += u64::from(wire.events.dropped) + u64::from(wire.links.dropped);
-    for event in wire.events.kept {
-        span.events.push(Event {
-            time_nanos: event.time_unix_nano.0,
-            name: event.name.take(counts),
-            attributes: attributes(event.attributes, event.dropped_attributes_count, counts),
-        });
+    let counts = fields.counts;
+    // A success would say that there was nothing to take.
+    if counts.received == 0 && counts.unreadable > 0 {
+        let reason = "no span is found, and parts are of a wrong type";
+        return Err(DecodeError::NotARequest { reason });
     }
-    for wire in wire.links.kept {
-        let attributes = attributes(wire.attributes, wire.dropped_attributes_count, counts);
-        let trace_state = wire.trace_state.take(counts);
-        if let (Ok(trace_id), Ok(span_id)) = (
-            trace_id(wire.trace_id.bytes()),
-            span_id(wire.span_id.bytes()),
-        ) {
-            let flags = wire.flags.as_u32();
-            span.links.push(Link {
-                trace_id,
-                span_id,
-                trace_state,
-                attributes,
-                flags,
-            });
+    Ok(Decoded { groups, counts })
+}
+
+/// Lines and columns count from one, columns in bytes.
+fn at(bytes: &[u8], error: Malformed) -> DecodeError {
+    let before = bytes.get(..error.at).unwrap_or(bytes);
+    let line_start = before
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    DecodeError::Json {
+        line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
+        column: 1 + before.len() - line_start,
+    }
+}
+
+impl Fields<'_> {
+    /// The groups of a request; `None` if the body is another value.
+    fn request(&mut self) -> Read<Option<Vec<Group>>> {
+        let is_object = self.reader.shape()? == Shape::Object;
+        let mut groups = Vec::new();
+        if is_object {
+            let mut place = self.reader.enter();
+            while let Some(key) = self.key(&mut place)? {
+                match key.as_ref() {
+                    "resourceSpans" => self.resource_spans(&mut groups)?,
+                    _ => self.skip()?,
+                }
+            }
         } else {
-            span.dropped_links = span.dropped_links.saturating_add(1);
-            counts.dropped += 1;
+            self.skip()?;
         }
+        self.reader.end()?;
+        Ok(is_object.then_some(groups))
     }
-    span.trace_id = trace_id(wire.trace_id.bytes())?;
-    span.span_id = span_id(wire.span_id.bytes())?;
-    span.parent = match wire.parent_span_id.0 {
+
+    fn resource_spans(&mut self, groups: &mut Vec<Group>) -> Read {
+        let Some(mut list) = self.list("resourceSpans")? else {
+            return Ok(());
+        };
+        replace(groups, |group| group.spans.len(), &mut self.counts);
+        while self.element(&mut list)? {
+            let Some(mut place) = self.element_message("resourceSpans")? else {
+                continue;
+            };
+            let mut resource = Resource::default();
+            let mut scopes = Vec::new();
+            while let Some(key) = self.key(&mut place)? {
+                match key.as_ref() {
+                    "resource" => self.resource(&mut resource)?,
+                    "scopeSpans" => self.scope_spans(&mut scopes)?,
+                    "schemaUrl" => self.name("schemaUrl", &mut resource.schema_url)?,
+                    _ => self.skip()?,
+                }
+            }
+            let resource = Arc::new(resource);
+            groups.extend(scopes.into_iter().map(|(scope, spans)| Group {
+                resource: Arc::clone(&resource),
+                scope: Arc::new(scope),
+                spans,
+            }));
+        }
+        Ok(())
+    }
+
+    fn resource(&mut self, into: &mut Resource) -> Read {
+        let Some(mut place) = self.message("resource")? else {
+            return Ok(());
+        };
+        into.attributes = Default::default();
+        let mut dropped = 0;
+        while let Some(key) = self.key(&mut place)? {
+            match key.as_ref() {
+                "attributes" => self.attributes(&mut into.attributes)?,
+                "droppedAttributesCount" => self.number("droppedAttributesCount", &mut dropped)?,
+                _ => self.skip()?,
+            }
+        }
+        add(&mut into.attributes.dropped, dropped);
+        Ok(())
+    }
+
+    /// Only scopes with spans are kept: empty ones cost three bytes to send.
+    fn scope_spans(&mut self, scopes: &mut Vec<(Scope, Vec<Span>)>) -> Read {
+        let Some(mut list) = self.list("scopeSpans")? else {
+            return Ok(());
+        };
+        replace(scopes, |(_, spans)| spans.len(), &mut self.counts);
+        while self.element(&mut list)? {
+            let Some(mut place) = self.element_message("scopeSpans")? else {
+                continue;
+            };
+            let (mut scope, mut spans) = (Scope::default(), Vec::new());
+            while let Some(key) = self.key(&mut place)? {
+                match key.as_ref() {
+                    "scope" => self.scope(&mut scope)?,
+                    "spans" => self.spans(&mut spans)?,
+                    "schemaUrl" => self.name("schemaUrl", &mut scope.schema_url)?,
+                    _ => self.skip()?,
+                }
+            }
+            if !spans.is_empty() {
+                scopes.push((scope, spans));
+            }
+        }
+        Ok(())
+    }
+
+    fn scope(&mut self, into: &mut Scope) -> Read {
+        let Some(mut place) = self.message("scope")? else {
+            return Ok(());
+        };
+        // The schema URL stands beside the scope, not in it.
+        *into = Scope {
+            schema_url: std::mem::take(&mut into.schema_url),
+            ..Scope::default()
+        };
+        let mut dropped = 0;
+        while let Some(key) = self.key(&mut place)? {
+            match key.as_ref() {
+                "name" => self.name("name", &mut into.name)?,
+                "version" => self.name("version", &mut into.version)?,
+                "attributes" => self.attributes(&mut into.attributes)?,
+                "droppedAttributesCount" => self.number("droppedAttributesCount", &mut dropped)?,
+                _ => self.skip()?,
+            }
+        }
+        add(&mut into.attributes.dropped, dropped);
+        Ok(())
+    }
+
+    fn spans(&mut self, spans: &mut Vec<Span>) -> Read {
+        let Some(mut list) = self.list("spans")? else {
+            return Ok(());
+        };
+        replace(spans, |_| 1, &mut self.counts);
+        while self.element(&mut list)? {
+            self.counts.received += 1;
+            if self.reader.shape()? != Shape::Object {
+                self.skip()?;
+                self.counts.reject(Reject::Unreadable);
+                continue;
+            }
+            match self.span()? {
+                Ok(span) => spans.push(span),
+                Err(reason) => self.counts.reject(reason),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a span. The outer error is about the text, the inner one about this span alone.
+    fn span(&mut self) -> Read<Result<Span, Reject>> {
+        let mut span = Span::default();
+        let [mut trace, mut own, mut parent] = [const { Id::Absent }; 3];
+        let [mut attributes, mut events, mut links] = [0; 3];
+        let mut place = self.reader.enter();
+        while let Some(key) = self.key(&mut place)? {
+            match key.as_ref() {
+                "traceId" => self.id(&mut trace)?,
+                "spanId" => self.id(&mut own)?,
+                "parentSpanId" => self.id(&mut parent)?,
+                "traceState" => self.name("traceState", &mut span.trace_state)?,
+                "flags" => self.number("flags", &mut span.flags)?,
+                "name" => self.name("name", &mut span.name)?,
+                "kind" => {
+                    if let Some(number) = self.enumeration("kind", Kind::number_of)? {
+                        span.kind = Kind::from_number(number.into());
+                    }
+                }
+                "startTimeUnixNano" => self.number("startTimeUnixNano", &mut span.start_nanos)?,
+                "endTimeUnixNano" => self.number("endTimeUnixNano", &mut span.end_nanos)?,
+                "attributes" => self.attributes(&mut span.attributes)?,
+                "droppedAttributesCount" => {
+                    self.number("droppedAttributesCount", &mut attributes)?
+                }
+                "events" => self.events(&mut span)?,
+                "droppedEventsCount" => self.number("droppedEventsCount", &mut events)?,
+                "links" => self.links(&mut span)?,
+                "droppedLinksCount" => self.number("droppedLinksCount", &mut links)?,
+                "status" => self.status(&mut span)?,
+                _ => self.skip()?,
+            }
+        }
+        add(&mut span.attributes.dropped, attributes);
+        add(&mut span.dropped_events, events);
+        add(&mut span.dropped_links, links);
+        Ok(check(span, &trace, &own, &parent))
+    }
+
+    fn events(&mut self, span: &mut Span) -> Read {
+        let Some(mut list) = self.list("events")? else {
+            return Ok(());
+        };
+        let mut dropped = span.events.len() as u32;
+        span.events.clear();
+        while self.element(&mut list)? {
+            if span.events.len() >= MAX_EVENTS {
+                self.skip()?;
+                dropped += 1;
+                continue;
+            }
+            match self.event()? {
+                Some(event) => span.events.push(event),
+                None => dropped += 1,
+            }
+        }
+        self.counts.dropped += u64::from(dropped);
+        add(&mut span.dropped_events, dropped);
+        Ok(())
+    }
+
+    fn event(&mut self) -> Read<Option<Event>> {
+        let Some(mut place) = self.element_message("events")? else {
+            return Ok(None);
+        };
+        let (mut event, mut dropped) = (Event::default(), 0);
+        while let Some(key) = self.key(&mut place)? {
+            match key.as_ref() {
+                "timeUnixNano" => self.number("timeUnixNano", &mut event.time_nanos)?,
+                "name" => self.name("name", &mut event.name)?,
+                "attributes" => self.attributes(&mut event.attributes)?,
+                "droppedAttributesCount" => self.number("droppedAttributesCount", &mut dropped)?,
+                _ => self.skip()?,
+            }
+        }
+        add(&mut event.attributes.dropped, dropped);
+        Ok(Some(event))
+    }
+
+    fn links(&mut self, span: &mut Span) -> Read {
+        let Some(mut list) = self.list("links")? else {
+            return Ok(());
+        };
+        let mut dropped = span.links.len() as u32;
+        span.links.clear();
+        while self.element(&mut list)? {
+            if span.links.len() >= MAX_LINKS {
+                self.skip()?;
+                dropped += 1;
+                continue;
+            }
+            match self.link()? {
+                Some(link) => span.links.push(link),
+                None => dropped += 1,
+            }
+        }
+        self.counts.dropped += u64::from(dropped);
+        add(&mut span.dropped_links, dropped);
+        Ok(())
+    }
+
+    /// A link; `None` if its ids are not ids, as it points nowhere then.
+    fn link(&mut self) -> Read<Option<Link>> {
+        let Some(mut place) = self.element_message("links")? else {
+            return Ok(None);
+        };
+        let (mut link, mut dropped) = (Link::default(), 0);
+        let [mut trace, mut own] = [const { Id::Absent }; 2];
+        while let Some(key) = self.key(&mut place)? {
+            match key.as_ref() {
+                "traceId" => self.id(&mut trace)?,
+                "spanId" => self.id(&mut own)?,
+                "traceState" => self.name("traceState", &mut link.trace_state)?,
+                "attributes" => self.attributes(&mut link.attributes)?,
+                "droppedAttributesCount" => self.number("droppedAttributesCount", &mut dropped)?,
+                "flags" => self.number("flags", &mut link.flags)?,
+                _ => self.skip()?,
+            }
+        }
+        add(&mut link.attributes.dropped, dropped);
+        let (Ok(trace_id), Ok(span_id)) = (trace_id(trace.bytes()), span_id(own.bytes())) else {
+            return Ok(None);
+        };
+        (link.trace_id, link.span_id) = (trace_id, span_id);
+        Ok(Some(link))
+    }
+
+    fn status(&mut self, span: &mut Span) -> Read {
+        let Some(mut place) = self.message("status")? else {
+            return Ok(());
+        };
+        span.status = Status::Unset;
+        span.status_message.clear();
+        while let Some(key) = self.key(&mut place)? {
+            match key.as_ref() {
+                "code" => {
+                    if let Some(number) = self.enumeration("code", Status::number_of)? {
+                        span.status = Status::from_number(number.into());
+                    }
+                }
+                "message" => self.name("message", &mut span.status_message)?,
+                _ => self.skip()?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Empties a list that is there a second time: the last one counts, and what the first one held is
+/// rejected.
+fn replace<T>(list: &mut Vec<T>, spans: impl Fn(&T) -> usize, counts: &mut Counts) {
+    for _ in 0..list.iter().map(spans).sum() {
+        counts.reject(Reject::Repeated);
+    }
+    list.clear();
+}
+
+fn add(total: &mut u32, more: u32) {
+    *total = total.saturating_add(more);
+}
+
+fn check(mut span: Span, trace: &Id, own: &Id, parent: &Id) -> Result<Span, Reject> {
+    span.trace_id = trace_id(trace.bytes())?;
+    span.span_id = span_id(own.bytes())?;
+    span.parent = match parent {
         Id::Malformed => return Err(Reject::ParentId),
-        _ => parent_id(wire.parent_span_id.bytes())?,
+        _ => parent_id(parent.bytes())?,
     };
     times(&span)?;
     Ok(span)
 }
 
+#[cfg(test)]
+mod protojson;
 #[cfg(test)]
 mod tests;

@@ -1,35 +1,166 @@
-//! The field types of OTLP/JSON that JSON itself does not have.
+//! The rules of ProtoJSON that hold for every field, in one place.
+//!
+//! `null` is as if the member were not there. Of a member that is there twice the last one counts. A
+//! value of a wrong type, or outside of its type's range, leaves its field as it was, is counted, and
+//! costs nothing else. Only what is not JSON ends the reading.
+//! <https://protobuf.dev/programming-guides/json/>
 
-use std::fmt;
+use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, Error, Visitor};
+use super::json_reader::{Malformed, Place, Reader, Scalar, Shape};
+use super::json_scalar::{double, enumeration, hex_digit, integer};
+use super::validate::{Counts, Text, bounded_text};
 
-use super::validate::{Counts, bounded_text};
-use crate::model::{Kind, Status};
+/// The result of reading a field.
+pub(super) type Read<T = ()> = Result<T, Malformed>;
 
-/// Reads `null` as the default, as the JSON mapping of protobuf has it.
-pub(super) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+/// Reads the fields of messages.
+#[derive(Debug)]
+pub(super) struct Fields<'a> {
+    pub(super) reader: Reader<'a>,
+    pub(super) counts: Counts,
 }
 
-/// Text that is cut when it is taken.
-#[derive(Debug, Default, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Text(String);
+impl<'a> Fields<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Read<Self> {
+        Ok(Self {
+            reader: Reader::new(bytes)?,
+            counts: Counts::default(),
+        })
+    }
 
-impl Text {
-    pub(super) fn take(self, counts: &mut Counts) -> String {
-        bounded_text(&self.0, counts)
+    /// Goes into a message, for [`key`](Self::key); `None` if it is not there.
+    pub(super) fn message(&mut self, field: &'static str) -> Read<Option<Place>> {
+        self.inside(Shape::Object, field)
+    }
+
+    /// Goes into a repeated field, for [`element`](Self::element); `None` if it is not there.
+    pub(super) fn list(&mut self, field: &'static str) -> Read<Option<Place>> {
+        self.inside(Shape::Array, field)
+    }
+
+    /// Goes into an element of a repeated message, which may not be `null`; `None` if it is none.
+    pub(super) fn element_message(&mut self, field: &'static str) -> Read<Option<Place>> {
+        if self.reader.shape()? == Shape::Object {
+            return Ok(Some(self.reader.enter()));
+        }
+        self.reader.skip()?;
+        self.counts.note_unreadable(field);
+        Ok(None)
+    }
+
+    fn inside(&mut self, wanted: Shape, field: &'static str) -> Read<Option<Place>> {
+        let shape = self.reader.shape()?;
+        if shape == wanted {
+            return Ok(Some(self.reader.enter()));
+        }
+        let absent = shape == Shape::Scalar && self.reader.scalar()? == Scalar::Null;
+        if shape != Shape::Scalar {
+            self.reader.skip()?;
+        }
+        if !absent {
+            self.counts.note_unreadable(field);
+        }
+        Ok(None)
+    }
+
+    /// The name of the next field of a message.
+    pub(super) fn key(&mut self, place: &mut Place) -> Read<Option<Cow<'a, str>>> {
+        self.reader.key(place)
+    }
+
+    /// Whether a repeated field has another element.
+    pub(super) fn element(&mut self, place: &mut Place) -> Read<bool> {
+        self.reader.element(place)
+    }
+
+    /// Skips an unknown field.
+    pub(super) fn skip(&mut self) -> Read {
+        self.reader.skip()
+    }
+
+    /// Reads a scalar field; `None` if it is not there or `read` finds it unreadable.
+    pub(super) fn scalar<T>(
+        &mut self,
+        field: &'static str,
+        read: impl FnOnce(&Scalar<'a>) -> Option<T>,
+    ) -> Read<Option<T>> {
+        if self.reader.shape()? != Shape::Scalar {
+            self.reader.skip()?;
+            self.counts.note_unreadable(field);
+            return Ok(None);
+        }
+        let scalar = self.reader.scalar()?;
+        let value = read(&scalar);
+        if value.is_none() && scalar != Scalar::Null {
+            self.counts.note_unreadable(field);
+        }
+        Ok(value)
+    }
+
+    pub(super) fn text(&mut self, field: &'static str) -> Read<Option<Text<'a>>> {
+        self.scalar(field, |scalar| match scalar {
+            Scalar::Text(text) => Some(text.clone()),
+            _ => None,
+        })
+    }
+
+    /// A name, key or message, cut at its limit.
+    pub(super) fn name(&mut self, field: &'static str, into: &mut String) -> Read {
+        if let Some(text) = self.text(field)? {
+            *into = bounded_text(&text, &mut self.counts);
+        }
+        Ok(())
+    }
+
+    /// An integer within the range of `T`.
+    pub(super) fn number<T: TryFrom<i128>>(&mut self, field: &'static str, into: &mut T) -> Read {
+        let read = self.scalar(field, |scalar| T::try_from(integer(scalar)?).ok());
+        if let Some(number) = read? {
+            *into = number;
+        }
+        Ok(())
+    }
+
+    pub(super) fn double(&mut self, field: &'static str) -> Read<Option<f64>> {
+        self.scalar(field, double)
+    }
+
+    pub(super) fn boolean(&mut self, field: &'static str) -> Read<Option<bool>> {
+        self.scalar(field, |scalar| match scalar {
+            Scalar::Bool(value) => Some(*value),
+            _ => None,
+        })
+    }
+
+    /// An enum. OTLP asks for numbers; names are taken too, as ProtoJSON has them.
+    pub(super) fn enumeration(
+        &mut self,
+        field: &'static str,
+        by_name: impl FnOnce(&str) -> Option<i32>,
+    ) -> Read<Option<i32>> {
+        self.scalar(field, |scalar| enumeration(scalar, by_name))
+    }
+
+    /// An id, which OTLP has in hex instead of base64. What is none is kept as such: the span that
+    /// it should name is refused by a reason of its own.
+    pub(super) fn id(&mut self, into: &mut Id) -> Read {
+        *into = match self.reader.shape()? {
+            Shape::Scalar => match self.reader.scalar()? {
+                Scalar::Null => return Ok(()),
+                Scalar::Text(text) => Id::from_hex(&text.text),
+                Scalar::Bool(_) | Scalar::Number(_) => Id::Malformed,
+            },
+            Shape::Array | Shape::Object => {
+                self.reader.skip()?;
+                Id::Malformed
+            }
+        };
+        Ok(())
     }
 }
 
-/// The bytes of a hex string. A string that is no hex is kept as such, so that only the span it
-/// names is refused and not the whole request.
+/// The bytes of an id, and how many of them there are.
 #[derive(Debug, Default)]
 pub(super) enum Id {
     #[default]
@@ -38,158 +169,29 @@ pub(super) enum Id {
     Malformed,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct HexId(pub(super) Id);
-
-impl HexId {
+impl Id {
     pub(super) fn bytes(&self) -> &[u8] {
-        match &self.0 {
-            Id::Bytes(bytes, len) => bytes.get(..*len).unwrap_or(&[]),
-            Id::Absent | Id::Malformed => &[],
+        match self {
+            Self::Bytes(bytes, len) => bytes.get(..*len).unwrap_or(&[]),
+            Self::Absent | Self::Malformed => &[],
         }
     }
-}
 
-fn hex_id(text: &str) -> Id {
-    if text.is_empty() {
-        return Id::Absent;
-    }
-    let mut bytes = [0; 16];
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() || pairs.len() > bytes.len() {
-        return Id::Malformed;
-    }
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low)) else {
-            return Id::Malformed;
-        };
-        *byte = high << 4 | low;
-    }
-    Id::Bytes(bytes, pairs.len())
-}
-
-/// The value of a hex digit in either case.
-pub(crate) fn hex_digit(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
-}
-
-/// An unsigned integer, sent as a number or as a string of digits.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct UnsignedInt(pub(super) u64);
-
-impl UnsignedInt {
-    pub(super) fn as_u32(self) -> u32 {
-        u32::try_from(self.0).unwrap_or(u32::MAX)
-    }
-}
-
-/// A signed integer, sent as a number or as a string.
-pub(super) struct SignedInt(pub(super) i64);
-#[derive(Debug, Default)]
-pub(super) struct KindField(pub(super) Kind);
-#[derive(Debug, Default)]
-pub(super) struct StatusCode(pub(super) Status);
-/// A float, sent as a number or, where JSON has none, as its name.
-pub(super) struct Double(pub(super) f64);
-
-/// Writes the `Deserialize` of a field that takes a string, an integer or a float.
-macro_rules! scalar {
-    ($type:ty, $expected:literal, $text:expr, $signed:expr, $unsigned:expr, $float:expr) => {
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Scalar;
-                impl Visitor<'_> for Scalar {
-                    type Value = $type;
-                    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        formatter.write_str($expected)
-                    }
-                    fn visit_str<E: Error>(self, text: &str) -> Result<$type, E> {
-                        let read: fn(&str) -> Option<$type> = $text;
-                        read(text).ok_or_else(|| E::custom($expected))
-                    }
-                    fn visit_i64<E: Error>(self, number: i64) -> Result<$type, E> {
-                        let read: fn(i64) -> Option<$type> = $signed;
-                        read(number).ok_or_else(|| E::custom($expected))
-                    }
-                    fn visit_u64<E: Error>(self, number: u64) -> Result<$type, E> {
-                        let read: fn(u64) -> Option<$type> = $unsigned;
-                        read(number).ok_or_else(|| E::custom($expected))
-                    }
-                    fn visit_f64<E: Error>(self, number: f64) -> Result<$type, E> {
-                        let read: fn(f64) -> Option<$type> = $float;
-                        read(number).ok_or_else(|| E::custom($expected))
-                    }
-                }
-                deserializer.deserialize_any(Scalar)
-            }
+    fn from_hex(text: &str) -> Self {
+        if text.is_empty() {
+            return Self::Absent;
         }
-    };
+        let mut bytes = [0; 16];
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        if !rest.is_empty() || pairs.len() > bytes.len() {
+            return Self::Malformed;
+        }
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low)) else {
+                return Self::Malformed;
+            };
+            *byte = high << 4 | low;
+        }
+        Self::Bytes(bytes, pairs.len())
+    }
 }
-
-scalar!(
-    HexId,
-    "a hex string",
-    |text| Some(HexId(hex_id(text))),
-    |_| None,
-    |_| None,
-    |_| None
-);
-scalar!(
-    UnsignedInt,
-    "an unsigned integer or a string of one",
-    |text| text.parse().ok().map(UnsignedInt),
-    |number| u64::try_from(number).ok().map(UnsignedInt),
-    |number| Some(UnsignedInt(number)),
-    |_| None
-);
-scalar!(
-    SignedInt,
-    "an integer or a string of one",
-    |text| text.parse().ok().map(SignedInt),
-    |number| Some(SignedInt(number)),
-    |number| i64::try_from(number).ok().map(SignedInt),
-    |_| None
-);
-scalar!(
-    KindField,
-    "the number or name of a span kind",
-    |text| Kind::from_name(text).map(KindField),
-    |number| Some(KindField(Kind::from_number(number))),
-    |number| Some(KindField(Kind::from_number(
-        i64::try_from(number).unwrap_or(0)
-    ))),
-    |_| None
-);
-scalar!(
-    StatusCode,
-    "the number or name of a status code",
-    |text| match text {
-        "STATUS_CODE_UNSET" => Some(StatusCode(Status::Unset)),
-        "STATUS_CODE_OK" => Some(StatusCode(Status::Ok)),
-        "STATUS_CODE_ERROR" => Some(StatusCode(Status::Error)),
-        _ => None,
-    },
-    |number| Some(StatusCode(Status::from_number(number))),
-    |number| Some(StatusCode(Status::from_number(
-        i64::try_from(number).unwrap_or(0)
-    ))),
-    |_| None
-);
-scalar!(
-    Double,
-    "a number or a string of one",
-    |text| match text {
-        "NaN" => Some(Double(f64::NAN)),
-        "Infinity" => Some(Double(f64::INFINITY)),
-        "-Infinity" => Some(Double(f64::NEG_INFINITY)),
-        _ => text.parse().ok().map(Double),
-    },
-    |number| Some(Double(number as f64)),
-    |number| Some(Double(number as f64)),
-    |number| Some(Double(number))
-);

@@ -1,350 +1,181 @@
 //! Attribute lists and attribute values from JSON.
 //!
 //! As in protobuf, an attacker chooses how deep a value nests. Reading recurses at most
-//! [`MAX_DEPTH`] levels; what lies deeper is skipped by serde_json, which does that in a loop.
+//! [`MAX_DEPTH`] levels; what lies deeper is skipped in a loop.
 
-use std::fmt;
+use super::json_fields::{Fields, Read};
+use super::json_reader::{Scalar, Shape};
+use super::json_scalar::{bytes, double, integer};
+use super::validate::{Budget, MAX_ATTRIBUTES, MAX_DEPTH};
+use crate::model::{Attribute, Attributes, Value};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-
-use super::json_fields::{Double, SignedInt};
-use super::validate::{Budget, Counts, MAX_ATTRIBUTES, MAX_DEPTH, bounded_text};
-use crate::model::{Attribute, Value};
-
-/// The first attributes of a list, as many as are kept, and what was cut.
-#[derive(Debug, Default)]
-pub(super) struct AttributeList {
-    pub(super) items: Vec<Attribute>,
-    pub(super) dropped: u32,
-    pub(super) truncated: u64,
-}
-
-impl<'de> Deserialize<'de> for AttributeList {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(AttributeListVisitor)
-    }
-}
-
-struct AttributeListVisitor;
-
-impl<'de> Visitor<'de> for AttributeListVisitor {
-    type Value = AttributeList;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list of attributes")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<AttributeList, A::Error> {
-        let mut list = AttributeList::default();
-        let mut counts = Counts::default();
-        while list.items.len() < MAX_ATTRIBUTES {
+impl Fields<'_> {
+    /// Reads a list of attributes. One with an unreadable part is dropped, as are those beyond the
+    /// limit; both are counted with the attributes that the sender dropped itself.
+    pub(super) fn attributes(&mut self, into: &mut Attributes) -> Read {
+        let Some(mut place) = self.list("attributes")? else {
+            return Ok(());
+        };
+        // The list is there a second time.
+        let mut dropped = into.items.len() as u32;
+        into.items.clear();
+        while self.element(&mut place)? {
+            if into.items.len() >= MAX_ATTRIBUTES {
+                self.skip()?;
+                dropped += 1;
+                continue;
+            }
             let mut budget = Budget::new();
-            let entry = Entry {
-                depth: 0,
-                budget: &mut budget,
-            };
-            let Some(mut attribute) = seq.next_element_seed(entry)? else {
-                list.truncated += counts.truncated;
-                return Ok(list);
-            };
-            attribute.key = bounded_text(&attribute.key, &mut counts);
-            list.truncated += u64::from(budget.exceeded);
-            list.items.push(attribute);
+            let unreadable = self.counts.unreadable;
+            let attribute = self.entry(0, &mut budget)?;
+            self.counts.spent(&budget);
+            match attribute {
+                Some(attribute) if self.counts.unreadable == unreadable => {
+                    into.items.push(attribute);
+                }
+                _ => dropped += 1,
+            }
         }
-        list.truncated += counts.truncated;
-        while seq.next_element::<IgnoredAny>()?.is_some() {
-            list.dropped = list.dropped.saturating_add(1);
-        }
-        Ok(list)
-    }
-}
-
-/// Reads one `KeyValue` that has `depth` arrays and maps around it.
-struct Entry<'b> {
-    depth: usize,
-    budget: &'b mut Budget,
-}
-
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "camelCase")]
-enum EntryField {
-    Key,
-    Value,
-    #[serde(other)]
-    Other,
-}
-
-impl<'de> DeserializeSeed<'de> for Entry<'_> {
-    type Value = Attribute;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Attribute, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Entry<'_> {
-    type Value = Attribute;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an attribute")
+        self.counts.dropped += u64::from(dropped);
+        into.dropped = into.dropped.saturating_add(dropped);
+        Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Attribute, A::Error> {
-        let (mut key, mut value) = (String::new(), Value::Null);
-        while let Some(field) = map.next_key()? {
-            match field {
-                EntryField::Key => {
-                    key = map.next_value::<Option<String>>()?.unwrap_or_default();
-                    // The key of an attribute itself has a limit of its own.
-                    if self.depth > 0 {
-                        key.truncate(self.budget.take_text(&key).len());
+    /// Reads one `KeyValue` that has `depth` arrays and maps around it; `None` if it is none.
+    fn entry(&mut self, depth: usize, budget: &mut Budget) -> Read<Option<Attribute>> {
+        let Some(mut place) = self.element_message("attributes")? else {
+            return Ok(None);
+        };
+        let mut entry = Attribute::default();
+        while let Some(key) = self.key(&mut place)? {
+            match key.as_ref() {
+                // The key of an attribute itself has a limit of its own.
+                "key" if depth == 0 => self.name("key", &mut entry.key)?,
+                "key" => {
+                    if let Some(text) = self.text("key")? {
+                        entry.key = budget.take_text(&text);
                     }
                 }
-                EntryField::Value => {
-                    value = map.next_value_seed(Any {
-                        depth: self.depth,
-                        budget: self.budget,
-                    })?;
-                }
-                EntryField::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+                "value" => self.any_value(depth, budget, &mut entry.value)?,
+                _ => self.skip()?,
             }
         }
-        Ok(Attribute { key, value })
-    }
-}
-
-/// Reads an `AnyValue` that has `depth` arrays and maps around it.
-struct Any<'b> {
-    depth: usize,
-    budget: &'b mut Budget,
-}
-
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "camelCase")]
-enum AnyField {
-    ArrayValue,
-    BoolValue,
-    BytesValue,
-    DoubleValue,
-    IntValue,
-    KvlistValue,
-    StringValue,
-    #[serde(other)]
-    Other,
-}
-
-impl<'de> DeserializeSeed<'de> for Any<'_> {
-    type Value = Value;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Any<'_> {
-    type Value = Value;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an attribute value")
+        Ok(Some(entry))
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let Any { depth, budget } = self;
-        let mut value = Value::Null;
-        while let Some(field) = map.next_key()? {
-            value = match field {
-                AnyField::StringValue => {
-                    let mut text = map.next_value::<String>()?;
-                    text.truncate(budget.take_text(&text).len());
-                    Value::String(text)
+    /// Reads an `AnyValue` that has `depth` arrays and maps around it. Of several members the last
+    /// one that is set counts.
+    fn any_value(&mut self, depth: usize, budget: &mut Budget, into: &mut Value) -> Read {
+        let Some(mut place) = self.message("value")? else {
+            return Ok(());
+        };
+        while let Some(key) = self.key(&mut place)? {
+            let value = match key.as_ref() {
+                "stringValue" => self
+                    .text("stringValue")?
+                    .map(|text| budget.take_text(&text))
+                    .map(Value::String),
+                "boolValue" => self.boolean("boolValue")?.map(Value::Bool),
+                "intValue" => self.int_value()?,
+                "doubleValue" => self.double("doubleValue")?.map(Value::Double),
+                "bytesValue" => {
+                    let read = self.scalar("bytesValue", |scalar| match scalar {
+                        Scalar::Text(text) => bytes(&text.text),
+                        _ => None,
+                    });
+                    read?.map(|bytes| Value::Bytes(budget.take_bytes(&bytes).to_owned()))
                 }
-                AnyField::BoolValue => Value::Bool(map.next_value()?),
-                AnyField::IntValue => Value::Int(map.next_value::<SignedInt>()?.0),
-                AnyField::DoubleValue => Value::Double(map.next_value::<Double>()?.0),
-                AnyField::BytesValue => {
-                    let text = map.next_value::<String>()?;
-                    let mut bytes = STANDARD
-                        .decode(&text)
-                        .or_else(|_| URL_SAFE.decode(&text))
-                        .map_err(|_| A::Error::custom("bytes are not base64"))?;
-                    bytes.truncate(budget.take_bytes(&bytes).len());
-                    Value::Bytes(bytes)
-                }
-                AnyField::ArrayValue | AnyField::KvlistValue if depth >= MAX_DEPTH => {
-                    budget.too_deep();
-                    map.next_value::<IgnoredAny>()?;
-                    Value::Null
-                }
-                AnyField::ArrayValue => {
-                    let list = Value::Array(Vec::new());
-                    map.next_value_seed(List {
-                        depth: depth + 1,
-                        budget,
-                        list,
-                    })?
-                }
-                AnyField::KvlistValue => {
-                    let list = Value::Map(Vec::new());
-                    map.next_value_seed(List {
-                        depth: depth + 1,
-                        budget,
-                        list,
-                    })?
-                }
-                AnyField::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                    value
+                "arrayValue" => self.array(depth + 1, budget)?,
+                "kvlistValue" => self.map(depth + 1, budget)?,
+                _ => {
+                    self.skip()?;
+                    None
                 }
             };
+            if let Some(value) = value {
+                *into = value;
+            }
         }
+        Ok(())
+    }
+
+    /// An integer, or a double where it is a number that 64 bits do not hold: JavaScript has
+    /// integers up to 1.8e308, and its SDK sends them as such.
+    fn int_value(&mut self) -> Read<Option<Value>> {
+        let mut as_double = false;
+        let value = self.scalar("intValue", |scalar| {
+            if let Some(number) = integer(scalar).and_then(|number| i64::try_from(number).ok()) {
+                return Some(Value::Int(number));
+            }
+            as_double = true;
+            double(scalar)
+                .filter(|number| number.is_finite())
+                .map(Value::Double)
+        })?;
+        self.counts.as_double += u64::from(as_double && value.is_some());
         Ok(value)
     }
-}
 
-/// Reads `{"values": [..]}` into `list`, which says by its variant what the elements are.
-struct List<'b> {
-    depth: usize,
-    budget: &'b mut Budget,
-    list: Value,
-}
-
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "camelCase")]
-enum ListField {
-    Values,
-    #[serde(other)]
-    Other,
-}
-
-impl<'de> DeserializeSeed<'de> for List<'_> {
-    type Value = Value;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for List<'_> {
-    type Value = Value;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list of values")
+    fn array(&mut self, depth: usize, budget: &mut Budget) -> Read<Option<Value>> {
+        if self.is_too_deep(depth, budget)? {
+            return Ok(Some(Value::Null));
+        }
+        let values = self.values("arrayValue", budget, |fields, budget| {
+            let mut value = Value::Null;
+            fields.any_value(depth, budget, &mut value)?;
+            Ok(Some(value))
+        });
+        Ok(values?.map(Value::Array))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let Self {
-            depth,
-            budget,
-            mut list,
-        } = self;
-        while let Some(field) = map.next_key()? {
-            match field {
-                ListField::Values => {
-                    list = map.next_value_seed(Elements {
-                        depth,
-                        budget: &mut *budget,
-                        list,
-                    })?;
-                }
-                ListField::Other => {
-                    map.next_value::<IgnoredAny>()?;
+    fn map(&mut self, depth: usize, budget: &mut Budget) -> Read<Option<Value>> {
+        if self.is_too_deep(depth, budget)? {
+            return Ok(Some(Value::Null));
+        }
+        let entry = |fields: &mut Self, budget: &mut Budget| fields.entry(depth, budget);
+        let values = self.values("kvlistValue", budget, entry);
+        Ok(values?.map(Value::Map))
+    }
+
+    /// Whether the next value is a message beyond the limit, which is skipped then.
+    fn is_too_deep(&mut self, depth: usize, budget: &mut Budget) -> Read<bool> {
+        let too_deep = depth > MAX_DEPTH && self.reader.shape()? == Shape::Object;
+        if too_deep {
+            budget.too_deep();
+            self.skip()?;
+        }
+        Ok(too_deep)
+    }
+
+    /// Reads a message that holds a list of `values` and nothing else, as far as the budget has
+    /// nodes for them.
+    fn values<T>(
+        &mut self,
+        field: &'static str,
+        budget: &mut Budget,
+        mut read: impl FnMut(&mut Self, &mut Budget) -> Read<Option<T>>,
+    ) -> Read<Option<Vec<T>>> {
+        let Some(mut message) = self.message(field)? else {
+            return Ok(None);
+        };
+        let mut values = Vec::new();
+        while let Some(key) = self.key(&mut message)? {
+            if key != "values" {
+                self.skip()?;
+                continue;
+            }
+            let Some(mut place) = self.list("values")? else {
+                continue;
+            };
+            values.clear();
+            while self.element(&mut place)? {
+                if budget.take_node() {
+                    values.extend(read(self, budget)?);
+                } else {
+                    self.skip()?;
                 }
             }
         }
-        Ok(list)
-    }
-}
-
-/// Reads the elements of `values` into `list`, skipping those the budget has no room for.
-struct Elements<'b> {
-    depth: usize,
-    budget: &'b mut Budget,
-    list: Value,
-}
-
-impl<'de> DeserializeSeed<'de> for Elements<'_> {
-    type Value = Value;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Elements<'_> {
-    type Value = Value;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(self.list)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let Self {
-            depth,
-            budget,
-            mut list,
-        } = self;
-        match &mut list {
-            Value::Array(values) => {
-                while let Some(element) = seq.next_element_seed(WithinBudget(Any {
-                    depth,
-                    budget: &mut *budget,
-                }))? {
-                    values.extend(element);
-                }
-            }
-            Value::Map(entries) => {
-                while let Some(element) = seq.next_element_seed(WithinBudget(Entry {
-                    depth,
-                    budget: &mut *budget,
-                }))? {
-                    entries.extend(element);
-                }
-            }
-            _ => while seq.next_element::<IgnoredAny>()?.is_some() {},
-        }
-        Ok(list)
-    }
-}
-
-/// Reads an element if the budget has a node left, else skips it.
-struct WithinBudget<S>(S);
-
-/// Gives access to the budget a seed carries.
-trait Spends {
-    fn budget(&mut self) -> &mut Budget;
-}
-
-impl Spends for Any<'_> {
-    fn budget(&mut self) -> &mut Budget {
-        self.budget
-    }
-}
-
-impl Spends for Entry<'_> {
-    fn budget(&mut self) -> &mut Budget {
-        self.budget
-    }
-}
-
-impl<'de, S: DeserializeSeed<'de> + Spends> DeserializeSeed<'de> for WithinBudget<S> {
-    type Value = Option<S::Value>;
-    fn deserialize<D: Deserializer<'de>>(
-        mut self,
-        deserializer: D,
-    ) -> Result<Self::Value, D::Error> {
-        if self.0.budget().take_node() {
-            return self.0.deserialize(deserializer).map(Some);
-        }
-        IgnoredAny::deserialize(deserializer)?;
-        Ok(None)
+        Ok(Some(values))
     }
 }

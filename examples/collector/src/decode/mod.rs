@@ -7,7 +7,9 @@
 
 pub(crate) mod any_value;
 pub(crate) mod json;
-pub(crate) mod json_fields;
+mod json_fields;
+mod json_reader;
+pub(crate) mod json_scalar;
 mod json_value;
 pub(crate) mod protobuf;
 mod protobuf_span;
@@ -31,6 +33,8 @@ pub(crate) struct Decoded {
 pub(crate) enum DecodeError {
     #[error("malformed JSON at line {line} column {column}")]
     Json { line: usize, column: usize },
+    #[error("JSON is not an OTLP request: {reason}")]
+    NotARequest { reason: &'static str },
     #[error("malformed protobuf at byte {offset}: {reason}")]
     Protobuf { offset: usize, reason: &'static str },
 }

@@ -46,7 +46,7 @@ fn read_resource_spans(message: Slice<'_>, decoded: &mut Decoded) -> Result<(), 
                 }
             }
             (3, Field::Bytes(url)) => {
-                resource.schema_url = bounded_text(url.text()?, &mut decoded.counts);
+                resource.schema_url = bounded_text(&url.text(), &mut decoded.counts);
             }
             _ => {}
         }
@@ -80,7 +80,7 @@ fn read_scope_spans(
                 }
             }
             (3, Field::Bytes(url)) => {
-                scope.schema_url = bounded_text(url.text()?, &mut decoded.counts);
+                scope.schema_url = bounded_text(&url.text(), &mut decoded.counts);
             }
             _ => {}
         }
@@ -103,8 +103,8 @@ fn read_scope(
 ) -> Result<(), DecodeError> {
     for field in message.fields() {
         match field? {
-            (1, Field::Bytes(name)) => scope.name = bounded_text(name.text()?, counts),
-            (2, Field::Bytes(version)) => scope.version = bounded_text(version.text()?, counts),
+            (1, Field::Bytes(name)) => scope.name = bounded_text(&name.text(), counts),
+            (2, Field::Bytes(version)) => scope.version = bounded_text(&version.text(), counts),
             (3, Field::Bytes(attribute)) => {
                 push_attribute(&mut scope.attributes, attribute, counts)?
             }

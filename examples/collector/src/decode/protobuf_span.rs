@@ -20,9 +20,9 @@ pub(super) fn span(
         match field? {
             (1, Field::Bytes(id)) => ids[0] = id.bytes(),
             (2, Field::Bytes(id)) => ids[1] = id.bytes(),
-            (3, Field::Bytes(state)) => span.trace_state = bounded_text(state.text()?, counts),
+            (3, Field::Bytes(state)) => span.trace_state = bounded_text(&state.text(), counts),
             (4, Field::Bytes(id)) => ids[2] = id.bytes(),
-            (5, Field::Bytes(name)) => span.name = bounded_text(name.text()?, counts),
+            (5, Field::Bytes(name)) => span.name = bounded_text(&name.text(), counts),
             (6, Field::Varint(kind)) => span.kind = Kind::from_number(kind.cast_signed()),
             (7, Field::Fixed64(nanos)) => span.start_nanos = nanos,
             (8, Field::Fixed64(nanos)) => span.end_nanos = nanos,
@@ -52,7 +52,7 @@ pub(super) fn span(
                 for field in status.fields() {
                     match field? {
                         (2, Field::Bytes(text)) => {
-                            span.status_message = bounded_text(text.text()?, counts);
+                            span.status_message = bounded_text(&text.text(), counts);
                         }
                         (3, Field::Varint(code)) => {
                             span.status = Status::from_number(code.cast_signed());
@@ -81,7 +81,7 @@ fn event(message: Slice<'_>, counts: &mut Counts) -> Result<Event, DecodeError> 
     for field in message.fields() {
         match field? {
             (1, Field::Fixed64(nanos)) => event.time_nanos = nanos,
-            (2, Field::Bytes(name)) => event.name = bounded_text(name.text()?, counts),
+            (2, Field::Bytes(name)) => event.name = bounded_text(&name.text(), counts),
             (3, Field::Bytes(attribute)) => {
                 push_attribute(&mut event.attributes, attribute, counts)?
             }
@@ -101,7 +101,7 @@ fn push_link(span: &mut Span, message: Slice<'_>, counts: &mut Counts) -> Result
         match field? {
             (1, Field::Bytes(id)) => ids[0] = id.bytes(),
             (2, Field::Bytes(id)) => ids[1] = id.bytes(),
-            (3, Field::Bytes(state)) => link.trace_state = bounded_text(state.text()?, counts),
+            (3, Field::Bytes(state)) => link.trace_state = bounded_text(&state.text(), counts),
             (4, Field::Bytes(attribute)) => {
                 push_attribute(&mut link.attributes, attribute, counts)?
             }

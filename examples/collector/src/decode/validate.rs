@@ -2,6 +2,8 @@
 //!
 //! Both decoders ask this file, so the same trace meets the same limits in either encoding.
 
+use std::borrow::Cow;
+
 use crate::model::{Span, SpanId, TraceId};
 
 /// Attributes kept per span, event, link, resource and scope; the rest is counted as dropped.
@@ -23,7 +25,11 @@ pub(crate) enum Reject {
     TraceId,
     SpanId,
     ParentId,
+    /// It stood in a list that is there a second time.
+    Repeated,
     Time,
+    /// It is not a message.
+    Unreadable,
 }
 
 /// What happened to the spans of one request.
@@ -35,25 +41,35 @@ pub(crate) struct Counts {
     pub(crate) invalid_span_id: u64,
     pub(crate) invalid_parent_id: u64,
     pub(crate) invalid_time: u64,
+    pub(crate) repeated_spans: u64,
+    pub(crate) unreadable_spans: u64,
     /// Attribute values, names and messages that were cut at a limit.
     pub(crate) truncated: u64,
-    /// Attributes, events and links that did not fit, on kept and refused spans alike.
+    /// Attributes, events and links that were left out, on kept and refused spans alike.
     pub(crate) dropped: u64,
+    /// Fields of a wrong type, or outside of its range, and where the first of them was.
+    pub(crate) unreadable: u64,
+    pub(crate) first_unreadable: Option<&'static str>,
+    /// Numbers that are no 64-bit integer where one should be, and were kept as doubles.
+    pub(crate) as_double: u64,
+    /// Texts that are not all Unicode, and were kept with replacement characters.
+    pub(crate) replaced: u64,
 }
 
 impl Counts {
     pub(crate) fn rejected(&self) -> u64 {
-        self.invalid_trace_id + self.invalid_span_id + self.invalid_parent_id + self.invalid_time
+        self.reasons().iter().map(|(count, _)| count).sum()
     }
 
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.received += other.received;
-        self.invalid_trace_id += other.invalid_trace_id;
-        self.invalid_span_id += other.invalid_span_id;
-        self.invalid_parent_id += other.invalid_parent_id;
-        self.invalid_time += other.invalid_time;
-        self.truncated += other.truncated;
-        self.dropped += other.dropped;
+    fn reasons(&self) -> [(u64, &'static str); 6] {
+        [
+            (self.invalid_trace_id, "with invalid trace id"),
+            (self.invalid_span_id, "with invalid span id"),
+            (self.invalid_parent_id, "with invalid parent span id"),
+            (self.invalid_time, "with start missing or after end"),
+            (self.repeated_spans, "in a list that was sent twice"),
+            (self.unreadable_spans, "that are not messages"),
+        ]
     }
 
     pub(crate) fn reject(&mut self, reason: Reject) {
@@ -61,24 +77,63 @@ impl Counts {
             Reject::TraceId => self.invalid_trace_id += 1,
             Reject::SpanId => self.invalid_span_id += 1,
             Reject::ParentId => self.invalid_parent_id += 1,
+            Reject::Repeated => self.repeated_spans += 1,
             Reject::Time => self.invalid_time += 1,
+            Reject::Unreadable => self.unreadable_spans += 1,
         }
     }
 
-    /// The text of a partial success: numbers and our own words only. Empty if all were taken.
-    pub(crate) fn message(&self) -> String {
-        let parts: Vec<String> = [
-            (self.invalid_trace_id, "invalid trace id"),
-            (self.invalid_span_id, "invalid span id"),
-            (self.invalid_parent_id, "invalid parent span id"),
-            (self.invalid_time, "start missing or after end"),
-        ]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, reason)| format!("{count} with {reason}"))
-        .collect();
-        parts.join(", ")
+    /// A field is left as if it were not there.
+    pub(crate) fn note_unreadable(&mut self, field: &'static str) {
+        self.unreadable += 1;
+        self.first_unreadable.get_or_insert(field);
     }
+
+    /// What a value took from its budget.
+    pub(crate) fn spent(&mut self, budget: &Budget) {
+        self.truncated += u64::from(budget.exceeded);
+        self.replaced += budget.replaced;
+    }
+
+    /// The text of a partial success: numbers and our own words only. Empty if all was kept as it
+    /// came, apart from what the limits cut, which is counted on its span.
+    pub(crate) fn message(&self) -> String {
+        let reasons = self.reasons().into_iter().filter(|(count, _)| *count > 0);
+        let reasons: Vec<String> = reasons
+            .map(|(count, why)| format!("{count} {why}"))
+            .collect();
+        let mut parts = vec![reasons.join(", ")];
+        if let Some(field) = self.first_unreadable {
+            let count = self.unreadable;
+            parts.push(format!(
+                "fields left out for a wrong type or range: {count}, first {field}"
+            ));
+        }
+        for (count, what) in [
+            (
+                self.as_double,
+                "numbers beyond 64-bit integers kept as doubles",
+            ),
+            (
+                self.replaced,
+                "texts kept with U+FFFD for what is not Unicode",
+            ),
+        ] {
+            if count > 0 {
+                parts.push(format!("{what}: {count}"));
+            }
+        }
+        parts.retain(|part| !part.is_empty());
+        parts.join("; ")
+    }
+}
+
+/// Text of a sender.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Text<'a> {
+    pub(crate) text: Cow<'a, str>,
+    /// Whether it holds replacement characters for what was not Unicode.
+    pub(crate) replaced: bool,
 }
 
 /// Turns the bytes of a trace id into one, or says why not.
@@ -123,7 +178,9 @@ pub(crate) struct Budget {
     bytes: usize,
     nodes: usize,
     /// Whether anything was cut.
-    pub(crate) exceeded: bool,
+    exceeded: bool,
+    /// Texts that are not all Unicode.
+    replaced: u64,
 }
 
 impl Budget {
@@ -132,6 +189,7 @@ impl Budget {
             bytes: MAX_TEXT_BYTES,
             nodes: MAX_NODES,
             exceeded: false,
+            replaced: 0,
         }
     }
 
@@ -151,11 +209,12 @@ impl Budget {
     }
 
     /// The part of `text` that still fits, cut at a character.
-    pub(crate) fn take_text<'a>(&mut self, text: &'a str) -> &'a str {
-        let kept = cut(text, self.bytes);
-        self.exceeded |= kept.len() < text.len();
+    pub(crate) fn take_text(&mut self, text: &Text<'_>) -> String {
+        let kept = cut(&text.text, self.bytes);
+        self.exceeded |= kept.len() < text.text.len();
+        self.replaced += u64::from(text.replaced);
         self.bytes -= kept.len();
-        kept
+        kept.to_owned()
     }
 
     /// The part of `bytes` that still fits.
@@ -176,9 +235,10 @@ pub(crate) fn cut(text: &str, max: usize) -> &str {
 }
 
 /// Cuts a name, key or message at [`MAX_TEXT_BYTES`] and counts that.
-pub(crate) fn bounded_text(text: &str, counts: &mut Counts) -> String {
-    let kept = cut(text, MAX_TEXT_BYTES);
-    counts.truncated += u64::from(kept.len() < text.len());
+pub(crate) fn bounded_text(text: &Text<'_>, counts: &mut Counts) -> String {
+    let kept = cut(&text.text, MAX_TEXT_BYTES);
+    counts.truncated += u64::from(kept.len() < text.text.len());
+    counts.replaced += u64::from(text.replaced);
     kept.to_owned()
 }
 
@@ -224,9 +284,13 @@ mod tests {
     #[test]
     fn a_value_has_one_budget_for_all_its_parts() {
         let mut budget = Budget::new();
+        let mut take = |text: &str| {
+            let (text, replaced) = (text.into(), false);
+            budget.take_text(&Text { text, replaced })
+        };
         let long = "x".repeat(MAX_TEXT_BYTES - 1);
-        assert_eq!(budget.take_text(&long).len(), long.len());
-        assert_eq!(budget.take_text("yz"), "y");
+        assert_eq!(take(&long).len(), long.len());
+        assert_eq!(take("yz"), "y");
         assert!(budget.exceeded);
 
         let mut budget = Budget::new();
@@ -248,5 +312,26 @@ mod tests {
             "2 with invalid trace id, 1 with start missing or after end"
         );
         assert_eq!(counts.rejected(), 3);
+
+        let mut counts = Counts {
+            as_double: 4,
+            replaced: 5,
+            ..Counts::default()
+        };
+        counts.note_unreadable("intValue");
+        counts.note_unreadable("kind");
+        assert_eq!(
+            counts.message(),
+            "fields left out for a wrong type or range: 2, first intValue; \
+             numbers beyond 64-bit integers kept as doubles: 4; \
+             texts kept with U+FFFD for what is not Unicode: 5"
+        );
+        assert_eq!(counts.rejected(), 0);
+        counts.reject(Reject::Unreadable);
+        let message = counts.message();
+        assert!(
+            message.starts_with("1 that are not messages; fields left out"),
+            "{message}"
+        );
     }
 }

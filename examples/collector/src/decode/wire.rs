@@ -4,7 +4,10 @@
 //! shorter slice of it. Groups (wire types 3 and 4) are not part of proto3 and are refused.
 //! <https://protobuf.dev/programming-guides/encoding/>
 
+use std::borrow::Cow;
+
 use super::DecodeError;
+use super::validate::Text;
 
 /// One field of a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,12 +34,11 @@ impl<'a> Slice<'a> {
         self.bytes
     }
 
-    /// The bytes as text; proto3 strings must be UTF-8.
-    pub(crate) fn text(self) -> Result<&'a str, DecodeError> {
-        std::str::from_utf8(self.bytes).map_err(|error| DecodeError::Protobuf {
-            offset: self.offset + error.valid_up_to(),
-            reason: "string is not UTF-8",
-        })
+    /// The bytes as text. Strings of proto3 must be UTF-8; one that is not costs itself alone.
+    pub(crate) fn text(self) -> Text<'a> {
+        let text = String::from_utf8_lossy(self.bytes);
+        let replaced = matches!(text, Cow::Owned(_));
+        Text { text, replaced }
     }
 
     /// The fields of this message, in order.
@@ -163,7 +165,7 @@ mod tests {
         let [(2, Field::Bytes(text))] = fields.as_slice() else {
             panic!("{fields:?}")
         };
-        assert_eq!(text.text(), Ok("testing"));
+        assert_eq!(text.text().text, "testing");
         assert_eq!(all(&[0x25, 1, 0, 0, 0]), Ok(vec![(4, Field::Fixed32(1))]));
         assert_eq!(
             all(&[0x21, 2, 0, 0, 0, 0, 0, 0, 0]),
@@ -202,20 +204,32 @@ mod tests {
 
     #[test]
     fn a_nested_message_keeps_its_place_in_the_request() {
-        let fields = all(&[0x0a, 0x03, 0x0a, 0x01, 0xff]).unwrap();
+        let fields = all(&[0x0a, 0x03, 0x0a, 0x02, 0xff]).unwrap();
         let [(1, Field::Bytes(outer))] = fields.as_slice() else {
             panic!("{fields:?}")
         };
-        let inner: Vec<_> = outer.fields().map(Result::unwrap).collect();
-        let [(1, Field::Bytes(text))] = inner.as_slice() else {
-            panic!("{inner:?}")
-        };
+        let inner: Result<Vec<_>, _> = outer.fields().collect();
         assert_eq!(
-            text.text(),
+            inner,
             Err(DecodeError::Protobuf {
                 offset: 4,
-                reason: "string is not UTF-8"
+                reason: "field is cut off"
             })
         );
+    }
+
+    // One replacement character for each part that could not begin a character, as the WHATWG
+    // Encoding Standard has it.
+    #[test]
+    fn text_that_is_not_utf_8_keeps_what_is() {
+        for (bytes, expected, replaced) in [
+            (&b"a\xc3\xa9"[..], "a\u{e9}", false),
+            (b"a\xffb", "a\u{fffd}b", true),
+            (b"\xf0\x9f\x98", "\u{fffd}", true),
+            (b"\xed\xa0\x80", "\u{fffd}\u{fffd}\u{fffd}", true),
+        ] {
+            let text = expected.into();
+            assert_eq!(Slice::new(bytes).text(), Text { text, replaced });
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Page tokens: the place of the last result, so that traces stored between two pages neither
 //! shift nor repeat what was shown.
 
-use crate::decode::json_fields::hex_digit;
+use crate::decode::json_scalar::hex_digit;
 use crate::model::TraceId;
 use crate::store::search::Key;
 

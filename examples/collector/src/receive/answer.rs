@@ -78,7 +78,8 @@ struct DurationMessage {
 
 /// The body of a success, whole or partial.
 pub(crate) fn success(accepted: &Accepted, format: Format) -> Vec<u8> {
-    let partial = accepted.rejected > 0;
+    // Without a rejected span the message is a warning.
+    let partial = accepted.rejected > 0 || !accepted.message.is_empty();
     match format {
         Format::Json => {
             #[derive(Serialize)]

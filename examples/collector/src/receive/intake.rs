@@ -127,9 +127,9 @@ impl Intake {
         };
         let mut message = counts.message();
         if outcome.trace_too_large > 0 {
-            let comma = if message.is_empty() { "" } else { ", " };
+            let stop = if message.is_empty() { "" } else { "; " };
             message += &format!(
-                "{comma}{} of a trace that is too large",
+                "{stop}{} of a trace that is too large",
                 outcome.trace_too_large
             );
         }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::decode::validate::{MAX_ATTRIBUTES, MAX_DEPTH, MAX_NODES, MAX_TEXT_BYTES};
-use crate::model::{Kind, Status, Value};
+use crate::model::{Kind, Value};
 
 // examples/trace.json of opentelemetry-proto 1.x, whose ids are upper-case hex.
 const PUBLISHED: &str = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name",
@@ -11,11 +11,11 @@ const PUBLISHED: &str = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"
 "endTimeUnixNano":"1544712661000000000","kind":2,"attributes":[{"key":"my.span.attr",
 "value":{"stringValue":"some value"}}]}]}]}]}"#;
 
-fn request(span: &str) -> String {
+pub(super) fn request(span: &str) -> String {
     format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#)
 }
 
-fn with_ids(fields: &str) -> String {
+pub(super) fn with_ids(fields: &str) -> String {
     request(&format!(
         r#"{{"traceId":"01010101010101010101010101010101","spanId":"0202020202020202",
         "startTimeUnixNano":10,"endTimeUnixNano":20{fields}}}"#
@@ -23,7 +23,7 @@ fn with_ids(fields: &str) -> String {
 }
 
 #[track_caller]
-fn one_span(json: &str) -> Span {
+pub(super) fn one_span(json: &str) -> Span {
     let decoded = decode(json.as_bytes()).unwrap();
     assert_eq!(decoded.counts.received, 1);
     decoded.groups[0].spans[0].clone()
@@ -102,17 +102,6 @@ fn values_read_as_the_json_mapping_has_them() {
 }
 
 #[test]
-fn enums_are_numbers_or_names_and_null_is_absent() {
-    let span = one_span(&with_ids(
-        r#","kind":"SPAN_KIND_CLIENT","status":{"code":"STATUS_CODE_ERROR"},"events":null,"name":null"#,
-    ));
-    assert_eq!((span.kind.as_str(), span.status), ("CLIENT", Status::Error));
-    let span = one_span(&with_ids(r#","kind":3,"status":{"code":2,"message":"m"}"#));
-    assert_eq!((span.kind.as_str(), span.status), ("CLIENT", Status::Error));
-    assert_eq!(span.status_message, "m");
-}
-
-#[test]
 fn a_bad_id_refuses_its_span_only() {
     let good = r#"{"traceId":"01010101010101010101010101010101","spanId":"0202020202020202","startTimeUnixNano":"1","endTimeUnixNano":"1"}"#;
     let bad_trace = good.replace("01010101010101010101010101010101", "xyz");
@@ -133,26 +122,42 @@ fn a_bad_id_refuses_its_span_only() {
 
 #[test]
 fn malformed_json_is_refused_with_its_place() {
-    for broken in [
-        "",
-        "[]",
-        "{",
-        r#"{"resourceSpans":1}"#,
-        r#"{"resourceSpans":[]} x"#,
+    for (broken, line, column) in [
+        ("", 1, 1),
+        ("{", 1, 2),
+        ("{\"resourceSpans\":\n[<script>]}", 2, 2),
+        (r#"{"resourceSpans":[]} x"#, 1, 22),
+        ("{\n\n  \"a\": NaN}", 3, 8),
     ] {
+        let expected = DecodeError::Json { line, column };
+        assert_eq!(decode(broken.as_bytes()), Err(expected), "{broken}");
+    }
+}
+
+#[test]
+fn what_is_no_request_is_not_called_malformed() {
+    for other in [
+        "[]",
+        "1",
+        "null",
+        r#"{"resourceSpans":1}"#,
+        r#"{"resourceSpans":[null]}"#,
+        r#"{"resourceSpans":[{"scopeSpans":{"spans":[]}}]}"#,
+        r#"{"resourceSpans":[{"scopeSpans":[{"spans":"all"}]}]}"#,
+    ] {
+        let result = decode(other.as_bytes());
         assert!(
-            matches!(
-                decode(broken.as_bytes()),
-                Err(DecodeError::Json { line: 1, .. })
-            ),
-            "{broken}"
+            matches!(result, Err(DecodeError::NotARequest { .. })),
+            "{other}: {result:?}"
         );
     }
-    let bad_number = with_ids(r#","droppedEventsCount":"many""#);
-    assert!(matches!(
-        decode(bad_number.as_bytes()),
-        Err(DecodeError::Json { line: 2, .. })
-    ));
+    for empty in [
+        "{}",
+        r#"{"resourceSpans":null}"#,
+        r#"{"resourceSpans":[{}]}"#,
+    ] {
+        assert_eq!(decode(empty.as_bytes()), Ok(Decoded::default()), "{empty}");
+    }
 }
 
 #[test]
@@ -193,10 +198,21 @@ fn nested_lists_of_values_cannot_hide_from_the_depth_limit() {
     let deep = format!(
         r#"{{"arrayValue":{}{}}}"#,
         open.repeat(200_000),
-        "}".repeat(200_000)
+        "}".repeat(200_000 - 1) + "}"
     );
+    // Innermost is no value at all.
     let json = with_ids(&format!(r#","attributes":[{{"key":"k","value":{deep}}}]"#));
-    assert!(decode(json.as_bytes()).is_err());
+    assert!(matches!(
+        decode(json.as_bytes()),
+        Err(DecodeError::Json { .. })
+    ));
+    let deep = deep.replacen("}", "1}", 1);
+    let json = with_ids(&format!(r#","attributes":[{{"key":"k","value":{deep}}}]"#));
+    let span = one_span(&json);
+    assert_eq!(
+        (span.attributes.items.len(), span.attributes.dropped),
+        (0, 1)
+    );
 }
 
 #[test]
