@@ -132,6 +132,11 @@ impl Kind {
         self.0
     }
 
+    /// Whether the span is the side that calls: CLIENT or PRODUCER.
+    pub(crate) fn is_caller(self) -> bool {
+        matches!(self.0, 3 | 4)
+    }
+
     pub(crate) fn as_str(self) -> &'static str {
         Self::NAMES
             .get(usize::from(self.0))

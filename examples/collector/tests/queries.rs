@@ -310,29 +310,6 @@ async fn pages_neither_shift_nor_repeat_while_traces_come_in() {
     fixture.end().await;
 }
 
-#[tokio::test]
-async fn spans_sent_again_are_stored_and_shown_once() {
-    let fixture = Fixture::start().await;
-    let batch = |ids: &[u64]| {
-        let spans = ids
-            .iter()
-            .map(|id| span(5, *id, (*id > 1).then_some(1), "op", *id, 1));
-        request("s", spans.collect())
-    };
-    for ids in [&[1, 2, 3][..], &[1, 2, 3], &[3, 4], &[4, 4, 5]] {
-        assert_eq!(fixture.send(&batch(ids)).await.partial_success, None);
-    }
-    let answer = fixture.query(&format!("/api/traces/{}", hex_id(5))).await;
-    assert_eq!(answer["trace"]["spanCount"], 5);
-    assert_eq!(answer["trace"]["spans"].as_array().unwrap().len(), 5);
-    let stats = fixture.query("/api/stats").await;
-    assert_eq!(
-        (&stats["spans"]["stored"], &stats["spans"]["duplicate"]),
-        (&json!(5), &json!(6))
-    );
-    fixture.end().await;
-}
-
 // The child's commit says that its trace starts late; the root's, which lacks the tag, moves it.
 #[tokio::test]
 async fn a_trace_is_found_by_its_start_though_its_child_came_first() {
@@ -344,24 +321,6 @@ async fn a_trace_is_found_by_its_start_though_its_child_came_first() {
     fixture.send(&request("s", vec![root])).await;
     let found = fixture.found("tag.x=1&endTime=2026-01-01T00:00:50Z").await;
     assert_eq!(found, [hex_id(1)]);
-    fixture.end().await;
-}
-
-#[tokio::test]
-async fn what_a_full_trace_already_holds_is_a_duplicate_when_sent_again() {
-    let fixture = Fixture::start().await;
-    let spans = |from: u64, to: u64| (from..=to).map(|n| span(1, n, None, "op", 1, 1)).collect();
-    for part in 0..5 {
-        let part: Vec<_> = spans(part * 20_000 + 1, part * 20_000 + 20_000);
-        fixture.send(&request("s", part)).await;
-    }
-    let again = fixture.send(&request("s", spans(1, 100))).await;
-    assert_eq!(again.partial_success, None);
-    let beyond = fixture.send(&request("s", spans(99_991, 100_001))).await;
-    assert_eq!(beyond.partial_success.unwrap().rejected_spans, 1);
-    let stats = fixture.query("/api/stats").await;
-    assert_eq!(stats["spans"]["stored"], 100_000);
-    assert_eq!(stats["spans"]["duplicate"], 110);
     fixture.end().await;
 }
 

@@ -9,6 +9,7 @@
 //! This is the walk of C. E. Zhang et al., "CRISP: Critical Path Analysis of Large-Scale
 //! Microservice Architectures", USENIX ATC 2022, §3.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use crate::model::{Span, SpanId};
@@ -33,6 +34,8 @@ pub(super) fn critical_path(spans: &[&Span]) -> Vec<SpanId> {
             !is_root(span),
             !is_top(span),
             span.start_nanos,
+            // Of several states of one span the last.
+            Reverse(span.end_nanos),
             span.span_id,
         )
     });
@@ -46,7 +49,7 @@ pub(super) fn critical_path(spans: &[&Span]) -> Vec<SpanId> {
         .into_iter()
         .collect();
     while let Some((span, mut moment)) = stack.pop() {
-        // Parents may form a ring.
+        // Parents may form a ring, and several spans may share an id.
         if !visited.insert(span.span_id) {
             continue;
         }

@@ -1,6 +1,6 @@
 //! Which service of a trace called which.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 
@@ -28,13 +28,24 @@ struct Call<'a> {
 impl<'a> ServiceMap<'a> {
     /// Calls are in the order of the spans.
     pub(super) fn new(spans: &[SpanJson<'a>]) -> Self {
-        let service_of: HashMap<SpanId, &'a str> = spans
-            .iter()
-            .map(|one| (one.span.span_id, one.group.resource.service_name()))
-            .collect();
+        let service = |one: &SpanJson<'a>| one.group.resource.service_name();
+        // A client and the server it calls may share an id: the children are those of the server.
+        let (mut callers, mut parents) = (HashMap::new(), HashMap::new());
+        for one in spans {
+            let id: SpanId = one.span.span_id;
+            if one.span.kind.is_caller() {
+                callers.insert(id, service(one));
+                parents.entry(id).or_insert(service(one));
+            } else {
+                parents.insert(id, service(one));
+            }
+        }
         let calls = spans.iter().filter_map(|one| {
-            let to_service = one.group.resource.service_name();
-            let from_service = *service_of.get(&one.span.parent?)?;
+            let to_service = service(one);
+            let caller = callers.get(&one.span.span_id);
+            let caller = caller.filter(|caller| **caller != to_service);
+            let parent = || parents.get(one.span.parent.as_ref()?);
+            let from_service = *caller.or_else(parent)?;
             (from_service != to_service).then(|| Call {
                 from_service,
                 to_service,
@@ -44,9 +55,10 @@ impl<'a> ServiceMap<'a> {
             })
         });
         let calls = calls.collect();
-        let mut services: Vec<&str> = service_of.into_values().collect();
-        services.sort_unstable();
-        services.dedup();
-        Self { services, calls }
+        let services: BTreeSet<&str> = spans.iter().map(service).collect();
+        Self {
+            services: services.into_iter().collect(),
+            calls,
+        }
     }
 }

@@ -1,15 +1,19 @@
-//! Names seen: operations of each service, attribute keys and values. For forms to complete.
+//! Names of stored spans: operations of each service, attribute keys and values. For forms to
+//! complete.
 //!
 //! Senders choose these names, so all of it is bounded: a key that never repeats a value fills its
 //! share and no more. What was written in this hour is remembered as hashes, so that a name costs
 //! a row once an hour (the hour says what may be forgotten with the traces).
+//!
+//! A name is looked for when its request is decoded and written when a piece that holds it is
+//! stored: what is not stored is not listed.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use parking_lot::Mutex;
 
-use crate::model::Group;
+use crate::model::{Attribute, Group};
 
 /// Rows written per hour, of both tables together.
 const MAX_ROWS: usize = 100_000;
@@ -18,29 +22,43 @@ const MAX_VALUES: u32 = 100;
 /// Longer keys, values and names are searchable, but not offered for completion.
 const MAX_NAME_BYTES: usize = 256;
 
-/// Rows for the catalogue tables.
+/// Service, name and kind.
+pub(crate) type Operation = (String, String, u8);
+/// Key, value and service.
+pub(crate) type Tag = (String, String, String);
+
+/// Names of one request that had no row of this hour yet.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    pub(crate) operations: Vec<(String, String, u8)>,
-    pub(crate) tags: Vec<(String, String, String)>,
+    operations: Vec<Name<Operation>>,
+    tags: Vec<Name<Tag>>,
+}
+
+#[derive(Debug)]
+struct Name<R> {
+    row: R,
+    hash: u64,
+    /// The hash of service and key, whose values have a limit; zero for an operation.
+    key: u64,
+    /// Places of the pieces that hold the name, in order.
+    pieces: Vec<u32>,
 }
 
 impl Seen {
-    pub(crate) fn shrink(&mut self) {
-        self.operations.shrink_to_fit();
-        self.tags.shrink_to_fit();
-    }
-
     pub(crate) fn cost_bytes(&self) -> usize {
-        let operations = self
-            .operations
-            .iter()
-            .map(|(a, b, _)| a.len() + b.len() + 56);
-        let tags = self
-            .tags
-            .iter()
-            .map(|(a, b, c)| a.len() + b.len() + c.len() + 72);
+        let operations = self.operations.iter();
+        let operations = operations.map(|one| one.row.0.len() + one.row.1.len() + one.cost_bytes());
+        let tags = self.tags.iter().map(|one| {
+            let (key, value, service) = &one.row;
+            key.len() + value.len() + service.len() + one.cost_bytes()
+        });
         operations.sum::<usize>() + tags.sum::<usize>()
+    }
+}
+
+impl<R> Name<R> {
+    fn cost_bytes(&self) -> usize {
+        size_of::<Self>() + self.pieces.len() * size_of::<u32>()
     }
 }
 
@@ -60,32 +78,40 @@ struct State {
 }
 
 impl Catalog {
-    /// Returns the names in `groups` that have no row of this hour yet.
-    pub(crate) fn observe(&self, groups: &[Group]) -> Seen {
-        let mut seen = Seen::default();
+    /// Returns the names in `pieces`, each the groups of one, that have no row of this hour yet.
+    pub(crate) fn observe(&self, pieces: &[Vec<Group>]) -> Seen {
         // Once per request, not per span: the lock is held for some microseconds per span.
-        let state = &mut *self.state.lock();
-        for group in groups {
-            let service = group.resource.service_name();
-            if service.len() > MAX_NAME_BYTES {
-                continue;
-            }
-            for attribute in &group.resource.attributes.items {
-                self.tag(state, &mut seen, service, attribute);
-            }
-            for span in &group.spans {
-                let kind = span.kind.number();
-                let hash = self.hasher.hash_one((service, &span.name, kind));
-                if span.name.len() <= MAX_NAME_BYTES && state.insert(hash) {
-                    seen.operations
-                        .push((service.to_owned(), span.name.clone(), kind));
-                }
-                for attribute in &span.attributes.items {
-                    self.tag(state, &mut seen, service, attribute);
-                }
+        let state = &*self.state.lock();
+        let mut observer = Observer {
+            hasher: &self.hasher,
+            state,
+            operations: Collected::default(),
+            tags: Collected::default(),
+            values_per_key: HashMap::new(),
+        };
+        for (piece, groups) in pieces.iter().enumerate() {
+            for group in groups {
+                observer.group(group, piece as u32);
             }
         }
-        seen
+        Seen {
+            operations: observer.operations.names,
+            tags: observer.tags.names,
+        }
+    }
+
+    /// Returns the rows to write for a request, whose stored pieces are the true ones of `stored`,
+    /// and remembers them as written.
+    pub(crate) fn admit<'s>(
+        &self,
+        seen: &'s Seen,
+        stored: &[bool],
+    ) -> (Vec<&'s Operation>, Vec<&'s Tag>) {
+        let state = &mut *self.state.lock();
+        (
+            state.admit(&seen.operations, stored),
+            state.admit(&seen.tags, stored),
+        )
     }
 
     /// Forgets what was written when another hour begins, so that rows get the new one.
@@ -107,42 +133,139 @@ impl Catalog {
             ..State::default()
         };
     }
+}
 
-    fn tag(
-        &self,
-        state: &mut State,
-        seen: &mut Seen,
-        service: &str,
-        attribute: &crate::model::Attribute,
-    ) {
+impl State {
+    fn admit<'s, R>(&mut self, names: &'s [Name<R>], stored: &[bool]) -> Vec<&'s R> {
+        let is_stored = |place: &u32| stored.get(*place as usize) == Some(&true);
+        let mut rows = Vec::new();
+        for name in names {
+            if self.rows >= MAX_ROWS
+                || self.is_full(name.key, 0)
+                || !name.pieces.iter().any(is_stored)
+                || !self.names.insert(name.hash)
+            {
+                continue;
+            }
+            self.rows += 1;
+            if name.key != 0 {
+                *self.values_per_key.entry(name.key).or_default() += 1;
+            }
+            rows.push(&name.row);
+        }
+        rows
+    }
+
+    /// Whether a key has all values that it may have, with so `many` more.
+    fn is_full(&self, key: u64, more: u32) -> bool {
+        let values = self.values_per_key.get(&key).copied().unwrap_or(0);
+        values + more >= MAX_VALUES
+    }
+}
+
+/// Collects the names of one request.
+struct Observer<'a> {
+    hasher: &'a RandomState,
+    state: &'a State,
+    operations: Collected<Operation>,
+    tags: Collected<Tag>,
+    values_per_key: HashMap<u64, u32>,
+}
+
+/// Names and where each is, by its hash.
+struct Collected<R> {
+    names: Vec<Name<R>>,
+    places: HashMap<u64, usize>,
+}
+
+impl Observer<'_> {
+    fn group(&mut self, group: &Group, piece: u32) {
+        let service = group.resource.service_name();
+        if service.len() > MAX_NAME_BYTES {
+            return;
+        }
+        for attribute in &group.resource.attributes.items {
+            self.tag(service, attribute, piece);
+        }
+        for span in &group.spans {
+            let kind = span.kind.number();
+            let hash = self.hasher.hash_one((service, &span.name, kind));
+            if span.name.len() <= MAX_NAME_BYTES && !self.is_known(hash) {
+                let room = self.has_room();
+                let row = || (service.to_owned(), span.name.clone(), kind);
+                self.operations.add((hash, 0), piece, room, row);
+            }
+            for attribute in &span.attributes.items {
+                self.tag(service, attribute, piece);
+            }
+        }
+    }
+
+    fn tag(&mut self, service: &str, attribute: &Attribute, piece: u32) {
         let Some(text) = attribute.value.search_text() else {
             return;
         };
         if attribute.key.len() > MAX_NAME_BYTES || text.len() > MAX_NAME_BYTES {
             return;
         }
-        let key_hash = self.hasher.hash_one((service, &attribute.key));
-        let hash = self.hasher.hash_one((key_hash, &text));
-        if state.names.contains(&hash) {
+        let key = self.hasher.hash_one((service, &attribute.key));
+        let hash = self.hasher.hash_one((key, &text));
+        if self.is_known(hash) {
             return;
         }
-        let values = state.values_per_key.get(&key_hash).copied().unwrap_or(0);
-        if values < MAX_VALUES && state.insert(hash) {
-            state.values_per_key.insert(key_hash, values + 1);
-            seen.tags
-                .push((attribute.key.clone(), text.into_owned(), service.to_owned()));
+        let values = self.values_per_key.get(&key).copied().unwrap_or(0);
+        let room = self.has_room() && !self.state.is_full(key, values);
+        let row = || (attribute.key.clone(), text.into_owned(), service.to_owned());
+        if self.tags.add((hash, key), piece, room, row) {
+            self.values_per_key.insert(key, values + 1);
         }
+    }
+
+    fn is_known(&self, hash: u64) -> bool {
+        self.state.names.contains(&hash)
+    }
+
+    fn has_room(&self) -> bool {
+        self.state.rows + self.operations.names.len() + self.tags.names.len() < MAX_ROWS
     }
 }
 
-impl State {
-    /// True if the name is new and there is room for its row.
-    fn insert(&mut self, hash: u64) -> bool {
-        if self.rows >= MAX_ROWS || !self.names.insert(hash) {
+impl<R> Collected<R> {
+    /// Notes that a piece holds a name. One that is new is taken if there is `room`; true then.
+    fn add(
+        &mut self,
+        (hash, key): (u64, u64),
+        piece: u32,
+        room: bool,
+        row: impl FnOnce() -> R,
+    ) -> bool {
+        let known = self.places.get(&hash);
+        if let Some(name) = known.and_then(|place| self.names.get_mut(*place)) {
+            if name.pieces.last() != Some(&piece) {
+                name.pieces.push(piece);
+            }
             return false;
         }
-        self.rows += 1;
-        true
+        if room {
+            self.places.insert(hash, self.names.len());
+            let (row, pieces) = (row(), vec![piece]);
+            self.names.push(Name {
+                row,
+                hash,
+                key,
+                pieces,
+            });
+        }
+        room
+    }
+}
+
+impl<R> Default for Collected<R> {
+    fn default() -> Self {
+        Self {
+            names: Vec::new(),
+            places: HashMap::new(),
+        }
     }
 }
 
@@ -151,9 +274,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::{Attribute, Attributes, Resource, Scope, Span, Value};
+    use crate::model::{Attributes, Resource, Scope, Span, Value};
 
-    fn group(values: impl Iterator<Item = i64>) -> Group {
+    fn group(values: impl Iterator<Item = i64>) -> Vec<Group> {
         let spans = values
             .map(|n| Span {
                 name: "op".into(),
@@ -167,35 +290,53 @@ mod tests {
                 ..Span::default()
             })
             .collect();
-        Group {
+        vec![Group {
             resource: Arc::new(Resource::default()),
             scope: Arc::new(Scope::default()),
             spans,
-        }
+        }]
+    }
+
+    /// Rows of a request with these pieces, of which those are stored.
+    fn rows(catalog: &Catalog, pieces: &[Vec<Group>], stored: &[bool]) -> (usize, usize) {
+        let seen = catalog.observe(pieces);
+        let (operations, tags) = catalog.admit(&seen, stored);
+        (operations.len(), tags.len())
     }
 
     #[test]
     fn a_name_is_written_once_an_hour() {
         let catalog = Catalog::default();
-        let first = catalog.observe(&[group(0..3)]);
-        assert_eq!((first.operations.len(), first.tags.len()), (1, 3));
-        let again = catalog.observe(&[group(0..4)]);
-        assert_eq!((again.operations.len(), again.tags.len()), (0, 1));
+        let rows = |end| rows(&catalog, &[group(0..end)], &[true]);
+        assert_eq!(rows(3), (1, 3));
+        assert_eq!(rows(4), (0, 1));
         catalog.begin_hour(7);
-        assert_eq!(catalog.observe(&[group(0..2)]).tags.len(), 2);
+        assert_eq!(rows(2), (1, 2));
         catalog.begin_hour(7);
-        assert_eq!(catalog.observe(&[group(0..2)]).tags.len(), 0);
+        assert_eq!(rows(2), (0, 0));
         catalog.reset();
-        assert_eq!(catalog.observe(&[group(0..2)]).tags.len(), 2);
+        assert_eq!(rows(2), (1, 2));
     }
 
     #[test]
     fn a_key_that_never_repeats_a_value_keeps_to_its_share() {
         let catalog = Catalog::default();
-        assert_eq!(
-            catalog.observe(&[group(0..1000)]).tags.len(),
-            MAX_VALUES as usize
-        );
-        assert_eq!(catalog.observe(&[group(1000..2000)]).tags.len(), 0);
+        let many = |from| catalog.observe(&[group(from..from + 1000)]);
+        let (first, second) = (many(0), many(1000));
+        assert_eq!(first.tags.len(), MAX_VALUES as usize);
+        // Two requests that were decoded before either was stored.
+        assert_eq!(catalog.admit(&first, &[true]).1.len(), MAX_VALUES as usize);
+        assert_eq!(catalog.admit(&second, &[true]).1.len(), 0);
+        assert_eq!(many(2000).tags.len(), 0);
+    }
+
+    #[test]
+    fn names_of_what_is_not_stored_are_not_written() {
+        let catalog = Catalog::default();
+        // The values 0 and 1 are in the first piece, 1 and 2 in the second.
+        let pieces = [group(0..2), group(1..3)];
+        assert_eq!(rows(&catalog, &pieces, &[false, false]), (0, 0));
+        assert_eq!(rows(&catalog, &pieces, &[false, true]), (1, 2));
+        assert_eq!(rows(&catalog, &pieces, &[true, true]), (0, 1));
     }
 }

@@ -10,12 +10,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 use sqlx::{Connection as _, QueryBuilder};
 
-use super::catalog::{Catalog, Seen};
+use super::catalog::{Catalog, Operation, Seen, Tag};
 use super::piece::Piece;
 use super::postings::{self, Entry, split_trace_no, trace_no};
 use super::read::{Row, existing, segment_ids};
-use super::summary::{Ids, read_ids};
-use super::{merge, terms};
+use super::summary::{Identity, read_identities};
+use super::{merge, schema, terms};
 use crate::error::Error;
 use crate::model::TraceId;
 
@@ -53,7 +53,7 @@ pub(crate) struct Committer {
 /// A trace as this commit changes it.
 struct Change<'a> {
     row: Row,
-    ids: Vec<Ids>,
+    spans: Vec<Identity>,
     added: Vec<(i64, &'a Piece)>,
     /// Whether the trace now starts earlier than units already written say.
     start_moved: bool,
@@ -78,7 +78,9 @@ impl Committer {
 
         let mut changes = load(connection, batch).await?;
         let mut outcomes = vec![Outcome::default(); batch.len()];
+        let (mut operations, mut tags) = (Vec::new(), Vec::new());
         for (work, outcome) in batch.iter().zip(&mut outcomes) {
+            let mut stored = Vec::with_capacity(work.pieces.len());
             for piece in &work.pieces {
                 let change = changes.entry(piece.summary.trace_id).or_insert_with(|| {
                     let no = trace_no(self.hour, next);
@@ -90,13 +92,16 @@ impl Committer {
                             summary,
                             pieces: 0,
                         },
-                        ids: Vec::new(),
+                        spans: Vec::new(),
                         added: Vec::new(),
                         start_moved: false,
                     }
                 });
-                change.add(piece, outcome);
+                stored.push(change.add(piece, outcome));
             }
+            let rows = self.catalog.admit(&work.seen, &stored);
+            operations.extend(rows.0);
+            tags.extend(rows.1);
         }
         // In the order of numbers the inserts append; hash order would jump about.
         let mut changes: Vec<Change<'_>> = changes
@@ -108,9 +113,7 @@ impl Committer {
         write_rows(connection, &changes).await?;
         write_segments(connection, &changes).await?;
         write_units(connection, &changes).await?;
-        for work in batch {
-            write_names(connection, &work.seen, self.hour).await?;
-        }
+        write_names(connection, &operations, &tags, self.hour).await?;
         transaction.commit().await?;
         self.next = next;
         Ok(outcomes)
@@ -126,7 +129,8 @@ impl Committer {
     pub(crate) async fn probe(&mut self) -> Result<(), Error> {
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         // Rewrites the version with itself, which makes SQLite take the page for writing.
-        sqlx::query("PRAGMA user_version = 1")
+        let version = format!("PRAGMA user_version = {}", schema::VERSION);
+        sqlx::query(sqlx::AssertSqlSafe(version))
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
@@ -149,22 +153,23 @@ impl Committer {
 }
 
 impl<'a> Change<'a> {
-    fn add(&mut self, piece: &'a Piece, outcome: &mut Outcome) {
-        let before = self.ids.len() as u64;
+    /// Adds a piece if it holds a span that is not there, and the trace has room for it.
+    fn add(&mut self, piece: &'a Piece, outcome: &mut Outcome) -> bool {
+        let before = self.spans.len() as u64;
         if before + piece.span_count > MAX_TRACE_SPANS {
-            // What was sent before takes no room: only new ids count.
-            let (mut ids, mut summary) = (self.ids.clone(), self.row.summary.clone());
-            read_ids(&piece.ids, &mut ids);
-            summary.count(&mut ids);
+            // What was sent before takes no room: only new spans count.
+            let (mut spans, mut summary) = (self.spans.clone(), self.row.summary.clone());
+            read_identities(&piece.ids, &mut spans);
+            summary.count(&mut spans);
             if summary.spans > MAX_TRACE_SPANS {
                 let new = summary.spans - before;
                 outcome.trace_too_large += new;
                 outcome.duplicate += piece.span_count - new;
-                return;
+                return false;
             }
         }
-        read_ids(&piece.ids, &mut self.ids);
-        self.row.summary.count(&mut self.ids);
+        read_identities(&piece.ids, &mut self.spans);
+        self.row.summary.count(&mut self.spans);
         let stored = self.row.summary.spans - before;
         outcome.stored += stored;
         outcome.duplicate += piece.span_count - stored;
@@ -177,6 +182,7 @@ impl<'a> Change<'a> {
             self.added.push((self.row.pieces, piece));
             self.row.pieces += 1;
         }
+        stored > 0
     }
 }
 
@@ -203,7 +209,7 @@ async fn load<'a>(
     wanted.sort_unstable();
     wanted.dedup();
     let mut changes = HashMap::with_capacity(wanted.len());
-    let mut ids_of: HashMap<i64, Vec<Ids>> = HashMap::new();
+    let mut spans_of: HashMap<i64, Vec<Identity>> = HashMap::new();
     for part in wanted.chunks(500) {
         let rows = existing(connection, part).await?;
         if rows.is_empty() {
@@ -211,16 +217,16 @@ async fn load<'a>(
         }
         let numbers: Vec<i64> = rows.iter().map(|row| row.no).collect();
         for (no, ids) in segment_ids(connection, &numbers).await? {
-            read_ids(&ids, ids_of.entry(no).or_default());
+            read_identities(&ids, spans_of.entry(no).or_default());
         }
         for mut row in rows {
-            let mut ids = ids_of.remove(&row.no).unwrap_or_default();
-            row.summary.count(&mut ids);
+            let mut spans = spans_of.remove(&row.no).unwrap_or_default();
+            row.summary.count(&mut spans);
             changes.insert(
                 row.summary.trace_id,
                 Change {
                     row,
-                    ids,
+                    spans,
                     added: Vec::new(),
                     start_moved: false,
                 },
@@ -331,10 +337,11 @@ async fn write_units(
 
 async fn write_names(
     connection: &mut SqliteConnection,
-    seen: &Seen,
+    operations: &[&Operation],
+    tags: &[&Tag],
     hour: i64,
 ) -> Result<(), Error> {
-    in_parts(connection, &seen.operations, |part| {
+    in_parts(connection, operations, |part| {
         let mut query = QueryBuilder::new("INSERT INTO operation (service, name, kind, hour) ");
         query.push_values(part, |mut row, (service, name, kind)| {
             row.push_bind(service.as_str())
@@ -346,7 +353,7 @@ async fn write_names(
         query
     })
     .await?;
-    in_parts(connection, &seen.tags, |part| {
+    in_parts(connection, tags, |part| {
         let mut query = QueryBuilder::new("INSERT INTO tag (key, value, service, hour) ");
         query.push_values(part, |mut row, (key, value, service)| {
             row.push_bind(key.as_str())

@@ -3,32 +3,53 @@
 //! A segment is thus readable by anything that speaks OTLP, and read back by the same decoder that
 //! reads requests. Field numbers are those of opentelemetry/proto/trace/v1/trace.proto.
 
+use super::fnv;
 use crate::model::{Attribute, Attributes, Event, Link, Resource, Scope, Span, Value};
 
-/// Appends one `ResourceSpans` that holds `spans` under one resource and scope.
+/// Appends one `ResourceSpans` that holds `spans` under one resource and scope. Returns the hash of
+/// each span, with its resource and scope, as it is written.
 pub(crate) fn resource_spans(
     out: &mut Vec<u8>,
     resource: &Resource,
     scope: &Scope,
     spans: &[Span],
-) {
+) -> Vec<u64> {
+    let mut hashes = Vec::with_capacity(spans.len());
+    // The same for all spans, so both are hashed once.
+    let mut shared = fnv::EMPTY;
+    for url in [&resource.schema_url, &scope.schema_url] {
+        shared = fnv::add(fnv::add(shared, url.as_bytes()), &[0]);
+    }
     message(out, 1, |out| {
-        message(out, 1, |out| {
+        shared = message(out, 1, |out| {
+            let start = out.len();
             attributes(out, 1, 2, &resource.attributes);
+            hash_from(out, start, shared)
         });
         message(out, 2, |out| {
-            message(out, 1, |out| {
+            shared = message(out, 1, |out| {
+                let start = out.len();
                 text(out, 1, &scope.name);
                 text(out, 2, &scope.version);
                 attributes(out, 3, 4, &scope.attributes);
+                hash_from(out, start, shared)
             });
-            for one in spans {
-                message(out, 2, |out| span(out, one));
-            }
+            hashes.extend(spans.iter().map(|one| {
+                message(out, 2, |out| {
+                    let start = out.len();
+                    span(out, one);
+                    hash_from(out, start, shared)
+                })
+            }));
             text(out, 3, &scope.schema_url);
         });
         text(out, 3, &resource.schema_url);
     });
+    hashes
+}
+
+fn hash_from(out: &[u8], start: usize, hash: u64) -> u64 {
+    fnv::add(hash, out.get(start..).unwrap_or_default())
 }
 
 fn span(out: &mut Vec<u8>, span: &Span) {
@@ -161,21 +182,22 @@ fn text(out: &mut Vec<u8>, field: u32, value: &str) {
 
 /// Writes a nested message. Its length stands before it and is known only after, so the content
 /// is written behind one byte of room and moved up in the case of a longer length.
-fn message(out: &mut Vec<u8>, field: u32, content: impl FnOnce(&mut Vec<u8>)) {
+fn message<T>(out: &mut Vec<u8>, field: u32, content: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     key(out, field, 2);
     let start = out.len();
     out.push(0);
-    content(out);
+    let result = content(out);
     let len = out.len() - start - 1;
     if len < 0x80 {
         if let Some(room) = out.get_mut(start) {
             *room = len as u8;
         }
-        return;
+        return result;
     }
     let mut encoded = Vec::with_capacity(5);
     varint(&mut encoded, len as u64);
     out.splice(start..=start, encoded);
+    result
 }
 
 #[cfg(test)]
@@ -258,6 +280,46 @@ mod tests {
         assert_eq!(*decoded.groups[0].resource, resource);
         assert_eq!(*decoded.groups[0].scope, scope);
         assert_eq!(decoded.groups[0].spans, [span]);
+    }
+
+    #[test]
+    fn a_hash_changes_with_everything_that_a_span_says() {
+        let (resource, scope, span) = sample();
+        let hash = |resource: &Resource, scope: &Scope, span: &Span| {
+            let mut out = b"what stands before it".to_vec();
+            let spans = [Span::default(), span.clone()];
+            resource_spans(&mut out, resource, scope, &spans)[1]
+        };
+        let own = hash(&resource, &scope, &span);
+        assert_eq!(hash(&resource, &scope, &span), own);
+        let mut others = Vec::new();
+        let change = |change: fn(&mut Span)| {
+            let mut span = span.clone();
+            change(&mut span);
+            hash(&resource, &scope, &span)
+        };
+        others.push(change(|span| span.kind = Kind::from_number(2)));
+        others.push(change(|span| span.end_nanos += 1));
+        others.push(change(|span| span.attributes.dropped += 1));
+        others.push(change(|span| span.links[0].flags += 1));
+        others.push(change(|span| span.status_message.push('x')));
+        let mut other = resource.clone();
+        other.schema_url.push('x');
+        others.push(hash(&other, &scope, &span));
+        other = resource.clone();
+        other.attributes.items[0].value = Value::Null;
+        others.push(hash(&other, &scope, &span));
+        let mut other = scope.clone();
+        other.schema_url.push('x');
+        others.push(hash(&resource, &other, &span));
+        other = scope.clone();
+        other.version.push('x');
+        others.push(hash(&resource, &other, &span));
+        others.push(own);
+        let count = others.len();
+        others.sort_unstable();
+        others.dedup();
+        assert_eq!(others.len(), count);
     }
 
     // The published messages and prost are the independent reader.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::catalog::{Catalog, Seen};
 use super::encode::resource_spans;
-use super::summary::{Summary, write_ids};
+use super::summary::{Identity, Summary};
 use super::terms::{self, Term};
 use crate::decode::Decoded;
 use crate::model::{Attribute, Group, Span, Status, TraceId};
@@ -26,8 +26,8 @@ pub(crate) const ZSTD: u8 = 1;
 #[derive(Debug)]
 pub(crate) struct Piece {
     pub(crate) summary: Summary,
-    /// Span and parent ids, [`IDS_BYTES`](super::summary::IDS_BYTES) each, uncompressed as they
-    /// have nothing to compress and are needed to add pieces up.
+    /// The [`Identity`] of each span, in the order of the segment, uncompressed as they have nothing
+    /// to compress and are needed to add pieces up.
     pub(crate) ids: Vec<u8>,
     /// One byte of format, then OTLP `TracesData`.
     pub(crate) segment: Vec<u8>,
@@ -46,13 +46,19 @@ impl Piece {
     }
 }
 
-/// Splits a request by trace. Names never seen before are returned beside the pieces.
+/// Splits a request by trace. Names that have no row yet are returned beside the pieces.
 pub(crate) fn pieces(decoded: Decoded, catalog: &Catalog) -> (Vec<Piece>, Seen) {
-    let mut seen = catalog.observe(&decoded.groups);
-    let mut traces: HashMap<TraceId, Vec<Group>> = HashMap::new();
+    let mut places: HashMap<TraceId, usize> = HashMap::new();
+    let mut traces: Vec<Vec<Group>> = Vec::new();
     for group in decoded.groups {
         for span in group.spans {
-            let parts = traces.entry(span.trace_id).or_default();
+            let place = *places.entry(span.trace_id).or_insert(traces.len());
+            if place == traces.len() {
+                traces.push(Vec::new());
+            }
+            let Some(parts) = traces.get_mut(place) else {
+                continue;
+            };
             match parts.last_mut() {
                 Some(part)
                     if Arc::ptr_eq(&part.resource, &group.resource)
@@ -68,13 +74,10 @@ pub(crate) fn pieces(decoded: Decoded, catalog: &Catalog) -> (Vec<Piece>, Seen) 
             }
         }
     }
+    let seen = catalog.observe(&traces);
     let mut builder = Builder::default();
-    let pieces = traces
-        .into_values()
-        .filter_map(|groups| builder.piece(&groups))
-        .collect();
-    seen.shrink();
-    (pieces, seen)
+    let pieces = traces.iter().filter_map(|groups| builder.piece(groups));
+    (pieces.collect(), seen)
 }
 
 /// What is used again from piece to piece.
@@ -99,19 +102,21 @@ impl Builder {
             terms.extend_from_slice(self.terms_of(&group.resource));
             for span in &group.spans {
                 span_count += 1;
-                write_ids(&mut ids, span);
                 span_terms(span, service, &mut terms);
                 match &mut summary {
                     Some(summary) => summary.add(span, service),
                     None => summary = Some(Summary::of(span, service)),
                 }
             }
-            resource_spans(
-                &mut self.encoded,
-                &group.resource,
-                &group.scope,
-                &group.spans,
-            );
+            let Group {
+                resource,
+                scope,
+                spans,
+            } = group;
+            let hashes = resource_spans(&mut self.encoded, resource, scope, spans);
+            for (span, hash) in spans.iter().zip(hashes) {
+                Identity::new(span, hash).write(&mut ids);
+            }
         }
         terms.sort_unstable();
         terms.dedup();

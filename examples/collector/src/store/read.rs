@@ -8,7 +8,7 @@ use sqlx::{FromRow, QueryBuilder, Row as _};
 
 use super::cost::{MAX_ITEMS, protobuf_items};
 use super::piece::{RAW, ZSTD};
-use super::summary::{Root, Summary};
+use super::summary::{Identity, Root, Summary, read_identities};
 use crate::decode::protobuf;
 use crate::error::Error;
 use crate::model::{Group, Status, TraceId};
@@ -129,7 +129,7 @@ pub(crate) async fn row(
     Ok(existing(connection, &[id]).await?.pop())
 }
 
-/// The spans of a trace, each id once, in the order of their pieces.
+/// The spans of a trace, each once, in the order of their pieces.
 ///
 /// Stops after the piece with which `max_spans`, `max_bytes` of decoded spans or [`MAX_ITEMS`] are
 /// reached; true beside the groups says that something was left out.
@@ -143,7 +143,7 @@ pub(crate) async fn spans(
     let (mut bytes, mut items) = (0, 0);
     let mut left_out = false;
     for seq in 0i64.. {
-        let Some(segment) = segment(connection, no, seq).await? else {
+        let Some((ids, segment)) = segment(connection, no, seq).await? else {
             break;
         };
         // Every piece that was kept has a span that none before it has.
@@ -153,11 +153,17 @@ pub(crate) async fn spans(
         let segment = decompress(&segment)?;
         bytes += segment.len();
         items += protobuf_items(&segment);
+        let mut identities: Vec<Identity> = Vec::new();
+        read_identities(&ids, &mut identities);
+        let mut identities = identities.into_iter();
         for mut group in decode(&segment)? {
             group.spans.retain(|span| {
+                // In the order of the segment; without one the span is told by its id alone.
+                let content = identities.next().map_or(0, |one| one.content);
+                let one = (span.span_id, content);
                 let room = known.len() < max_spans;
-                left_out |= !room && !known.contains(&span.span_id);
-                room && known.insert(span.span_id)
+                left_out |= !room && !known.contains(&one);
+                room && known.insert(one)
             });
             if !group.spans.is_empty() {
                 groups.push(group);
@@ -174,7 +180,7 @@ pub(crate) async fn any_piece(
     test: impl Fn(&[Group]) -> bool,
 ) -> Result<bool, Error> {
     for seq in 0i64.. {
-        let Some(segment) = segment(connection, no, seq).await? else {
+        let Some((_, segment)) = segment(connection, no, seq).await? else {
             break;
         };
         if test(&decode(&decompress(&segment)?)?) {
@@ -188,9 +194,9 @@ async fn segment(
     connection: &mut SqliteConnection,
     no: i64,
     seq: i64,
-) -> Result<Option<Vec<u8>>, Error> {
+) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
     Ok(
-        sqlx::query_scalar("SELECT spans FROM segment WHERE trace_no = ? AND seq = ?")
+        sqlx::query_as("SELECT ids, spans FROM segment WHERE trace_no = ? AND seq = ?")
             .bind(no)
             .bind(seq)
             .fetch_optional(connection)

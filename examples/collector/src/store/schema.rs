@@ -16,7 +16,7 @@ use sqlx::{ConnectOptions as _, Executor as _};
 
 use crate::error::Error;
 
-const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 const FILE_NAME: &str = "traces.sqlite";
 const LOCK_NAME: &str = "lock";
 /// Connections that answer queries; more only wait for the same two or four cores.

@@ -93,9 +93,9 @@ impl Summary {
         }
     }
 
-    /// Sets the numbers of spans and orphans from the ids of all pieces.
-    pub(crate) fn count(&mut self, ids: &mut Vec<Ids>) {
-        (self.spans, self.orphans) = count(ids);
+    /// Sets the numbers of spans and orphans from those of all pieces.
+    pub(crate) fn count(&mut self, all: &mut Vec<Identity>) {
+        (self.spans, self.orphans) = count(all);
     }
 
     pub(crate) fn duration_nanos(&self) -> u64 {
@@ -112,42 +112,63 @@ impl Summary {
     }
 }
 
-/// A span's id and its parent's, zero for none.
-pub(crate) type Ids = (SpanId, SpanId);
-
-/// Bytes of one span's entry in a segment's `ids`.
-pub(crate) const IDS_BYTES: usize = 16;
-
-/// Writes the ids of a span as a segment keeps them.
-pub(crate) fn write_ids(out: &mut Vec<u8>, span: &Span) {
-    out.extend(span.span_id);
-    out.extend(span.parent.unwrap_or_default());
+/// What is kept of a span beside its segment, to tell it from the others of its trace.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Identity {
+    pub(crate) span: SpanId,
+    /// The hash of the span with its resource and scope. A sender that makes two of its own equal
+    /// loses the second one; it cannot meet the hash of a span that it does not know.
+    pub(crate) content: u64,
+    /// Zero for none.
+    parent: SpanId,
 }
 
-/// Reads the ids of a segment.
-pub(crate) fn read_ids(bytes: &[u8], out: &mut Vec<Ids>) {
-    let (pairs, _) = bytes.as_chunks::<IDS_BYTES>();
-    for pair in pairs {
-        if let Some((span, parent)) = pair.split_first_chunk::<8>()
-            && let Ok(parent) = SpanId::try_from(parent)
-        {
-            out.push((*span, parent));
+/// Bytes of one span's entry in a segment's `ids`.
+const IDENTITY_BYTES: usize = 24;
+
+impl Identity {
+    pub(crate) fn new(span: &Span, content: u64) -> Self {
+        Self {
+            span: span.span_id,
+            content,
+            parent: span.parent.unwrap_or_default(),
+        }
+    }
+
+    /// Writes the entry of a span as a segment keeps it.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.extend(self.span);
+        out.extend(self.parent);
+        out.extend(self.content.to_be_bytes());
+    }
+}
+
+/// Reads the entries of a segment.
+pub(crate) fn read_identities(bytes: &[u8], out: &mut Vec<Identity>) {
+    let (entries, _) = bytes.as_chunks::<IDENTITY_BYTES>();
+    for entry in entries {
+        let (parts, _) = entry.as_chunks::<8>();
+        if let [span, parent, content] = *parts {
+            let content = u64::from_be_bytes(content);
+            out.push(Identity {
+                span,
+                content,
+                parent,
+            });
         }
     }
 }
 
-/// Counts distinct spans, and those of them whose parent is not there. Sorts and thins `ids`.
-fn count(ids: &mut Vec<Ids>) -> (u64, u64) {
-    ids.sort_unstable();
-    ids.dedup_by_key(|(span, _)| *span);
-    let orphans = ids
+/// Counts distinct spans, and those of them whose parent is not there. Sorts and thins `all`.
+fn count(all: &mut Vec<Identity>) -> (u64, u64) {
+    all.sort_unstable();
+    all.dedup();
+    let has = |id: &SpanId| all.binary_search_by_key(id, |one| one.span).is_ok();
+    let orphans = all
         .iter()
-        .filter(|(_, parent)| {
-            *parent != SpanId::default()
-                && ids.binary_search_by_key(parent, |(span, _)| *span).is_err()
-        })
+        .filter(|one| one.parent != SpanId::default() && !has(&one.parent))
         .count();
-    (ids.len() as u64, orphans as u64)
+    (all.len() as u64, orphans as u64)
 }
 
 #[cfg(test)]
@@ -215,17 +236,19 @@ mod tests {
     #[test]
     fn repeated_spans_count_once_and_missing_parents_make_orphans() {
         let mut bytes = Vec::new();
-        for one in [
-            span(1, None, 1, 1),
-            span(2, Some(1), 1, 1),
-            span(2, Some(1), 1, 1),
-            span(3, Some(8), 1, 1),
+        for (one, content) in [
+            (span(1, None, 1, 1), 7),
+            (span(2, Some(1), 1, 1), 8),
+            (span(2, Some(1), 1, 1), 8),
+            // The same ids with other content.
+            (span(2, Some(1), 1, 5), 9),
+            (span(3, Some(8), 1, 1), 7),
         ] {
-            write_ids(&mut bytes, &one);
+            Identity::new(&one, content).write(&mut bytes);
         }
-        let mut ids = Vec::new();
-        read_ids(&bytes, &mut ids);
-        assert_eq!(count(&mut ids), (3, 1));
+        let mut all = Vec::new();
+        read_identities(&bytes, &mut all);
+        assert_eq!(count(&mut all), (4, 1));
     }
 
     #[test]

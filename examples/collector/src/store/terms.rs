@@ -1,9 +1,10 @@
 //! What a trace can be found by, as 32-bit hashes.
 //!
-//! The hashes are in the file, so the function is fixed: 64-bit FNV-1a
-//! (<http://www.isthe.com/chongo/tech/comp/fnv/>), folded to 32 bits. Each kind of term starts
-//! with its own byte and parts end with a zero byte, so that kinds and parts do not run together.
+//! The hash is FNV-1a of 64 bits, folded to 32. Each kind of term starts with its own byte and parts
+//! end with a zero byte, so that kinds and parts do not run together.
 //! A sender can make two terms collide; that costs a check of the spans and shows nothing wrong.
+
+use super::fnv;
 
 /// The hash of a term.
 pub(crate) type Term = u32;
@@ -56,13 +57,9 @@ fn duration_step(step: u32) -> Term {
 }
 
 fn term(kind: u8, parts: &[&str]) -> Term {
-    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0000_0100_0000_01b3;
-    let mut hash = (OFFSET_BASIS ^ u64::from(kind)).wrapping_mul(PRIME);
+    let mut hash = fnv::add(fnv::EMPTY, &[kind]);
     for part in parts {
-        for byte in part.as_bytes().iter().chain(&[0]) {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(PRIME);
-        }
+        hash = fnv::add(fnv::add(hash, part.as_bytes()), &[0]);
     }
     (hash >> 32) as u32 ^ hash as u32
 }
@@ -91,7 +88,7 @@ mod tests {
     // FNV-1a 64 of "a" is af63dc4c8601ec8c (Noll's test vectors); a kind byte with no parts is
     // the hash of that one byte.
     #[test]
-    fn the_function_is_fnv_1a() {
+    fn a_term_is_a_folded_hash() {
         assert_eq!(term(b'a', &[]), 0xaf63_dc4c ^ 0x8601_ec8c);
     }
 
