@@ -36,7 +36,8 @@ pub struct Collector {
     data_dir: PathBuf,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
-    writer: JoinHandle<Result<(), Error>>,
+    store: PathBuf,
+    writer: JoinHandle<Result<(), sqlx::Error>>,
     readers: SqlitePool,
     // Keeps the writer running until the readers are closed.
     queue: Queue,
@@ -84,7 +85,8 @@ impl Collector {
         create_data_dir(&data_dir)?;
         let database = schema::open(&data_dir).await?;
         let (catalog, ledger) = (Arc::<Catalog>::default(), Arc::<Ledger>::default());
-        let committer = Committer::new(database.writer, Arc::clone(&catalog));
+        let store = database.path;
+        let committer = Committer::new(database.writer, store.clone(), Arc::clone(&catalog));
         let (queue, writer) = writer::start(committer, Arc::clone(&catalog));
         let intake = Intake::new(catalog, Arc::clone(&ledger), queue.clone());
 
@@ -106,6 +108,7 @@ impl Collector {
             data_dir,
             stop,
             listeners,
+            store,
             writer,
             readers,
             queue,
@@ -166,12 +169,18 @@ impl Collector {
             // The routers are gone now, and with this every way into the queue, so the writer
             // ends after its last batch.
             drop(self.queue);
-            (&mut self.writer).await.map_err(|_| Error::WriterStopped)?
+            (&mut self.writer).await
         };
         let closed = tokio::time::timeout(close, closing).await;
         // Ended already, or out of time.
         self.writer.abort();
-        closed.map_err(|_| Error::ShutdownTimeout)?
+        let path = self.store;
+        match closed {
+            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(Err(source))) => Err(Error::Database { path, source }),
+            Ok(Err(_)) => Err(Error::WriterStopped { path }),
+            Err(_) => Err(Error::ShutdownTimeout { path }),
+        }
     }
 }
 
@@ -211,7 +220,7 @@ mod tests {
         let busy = collector.queue.clone();
         let end = collector.stop_within(Duration::from_millis(100));
         let ended = tokio::time::timeout(Duration::from_secs(10), end).await;
-        assert!(matches!(ended.unwrap(), Err(Error::ShutdownTimeout)));
+        assert!(matches!(ended.unwrap(), Err(Error::ShutdownTimeout { .. })));
         drop(busy);
         // The lock is given back and the store opens.
         start(directory.path()).await.shutdown().await.unwrap();

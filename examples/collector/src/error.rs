@@ -20,9 +20,6 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// A stored segment does not decode: the file was changed from outside, or the disk lies.
-    #[error("stored segment does not decode")]
-    CorruptSegment,
     /// The data directory could not be created or is not a directory.
     #[error("cannot use {path} as data directory")]
     DataDir {
@@ -32,18 +29,41 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// The database answered with an error.
-    #[error("store failed")]
-    Database(#[from] sqlx::Error),
+    /// SQLite cannot open, read or close the store.
+    #[error("cannot use the store {path}")]
+    Database {
+        /// The database file.
+        path: PathBuf,
+        /// SQLite's reason.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The store's place is taken by a database of another program. It is left as it is.
+    #[error("{path} is not a store of this collector")]
+    Foreign {
+        /// The database file.
+        path: PathBuf,
+    },
     /// Another collector holds the data directory open for writing.
     #[error("data directory {path} is in use by another collector")]
     InUse {
         /// The directory.
         path: PathBuf,
     },
+    /// The file that keeps other collectors out of the data directory cannot be opened.
+    #[error("cannot open {path}")]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        #[source]
+        source: std::io::Error,
+    },
     /// The database was written by another version of this program.
-    #[error("store has schema {found}, this program reads schema {expected}")]
+    #[error("store {path} has schema {found}, this program reads schema {expected}")]
     Schema {
+        /// The database file.
+        path: PathBuf,
         /// The version found in the file.
         found: i64,
         /// The version this program writes.
@@ -51,9 +71,54 @@ pub enum Error {
     },
     /// The store was not closed in time at shutdown. What was answered with success is kept: the
     /// next start takes it from the write-ahead log.
-    #[error("store was not closed in time")]
-    ShutdownTimeout,
+    #[error("store {path} was not closed in time")]
+    ShutdownTimeout {
+        /// The database file.
+        path: PathBuf,
+    },
     /// The writer task has ended, so nothing can be stored any more.
-    #[error("store writer has stopped")]
-    WriterStopped,
+    #[error("the writer of store {path} has stopped")]
+    WriterStopped {
+        /// The database file.
+        path: PathBuf,
+    },
+}
+
+/// Why a query of the store has no answer.
+#[derive(Debug, Error)]
+pub(crate) enum ReadError {
+    /// The file was changed from outside, or the disk is at fault.
+    #[error("a stored segment does not decode")]
+    CorruptSegment,
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+}
+
+/// An error with what caused it, in one line: `cannot open FILE: permission denied`.
+pub(crate) fn in_one_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_shown_with_its_causes() {
+        let source = sqlx::Error::Io(std::io::Error::other("disk is full"));
+        let path = "/data/traces.sqlite".into();
+        let text = in_one_line(&Error::Database { path, source });
+        assert!(
+            text.starts_with("cannot use the store /data/traces.sqlite: "),
+            "{text}"
+        );
+        assert!(text.ends_with("disk is full"), "{text}");
+    }
 }

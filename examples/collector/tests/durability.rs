@@ -157,3 +157,38 @@ async fn a_trace_is_queryable_as_soon_as_it_is_answered() {
         assert!(started.elapsed() < Duration::from_secs(1));
     }
 }
+
+#[tokio::test]
+async fn a_damaged_store_is_named_in_the_log_and_not_in_the_answer() {
+    use sqlx::{ConnectOptions as _, Executor as _};
+
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(directory.path());
+    let client = reqwest::Client::new();
+    let url = format!("http://{}/v1/traces", program.address("otlp-http"));
+    let body = request("s", vec![span(1, 1, None, "op", 1, 1)]).encode_to_vec();
+    let post = client.post(&url).header(PROTOBUF.0, PROTOBUF.1).body(body);
+    assert_eq!(post.send().await.unwrap().status(), 200);
+
+    let file = directory.path().join("traces.sqlite");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
+    let mut other = options.connect().await.unwrap();
+    let damage = "UPDATE segment SET spans = x'0102'";
+    other.execute(damage).await.unwrap();
+    sqlx::Connection::close(other).await.unwrap();
+
+    let trace = format!(
+        "http://{}/api/traces/{}",
+        program.address("query"),
+        hex_id(1)
+    );
+    let answer = client.get(trace).send().await.unwrap();
+    assert_eq!(answer.status(), 500);
+    let answer: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(answer["error"]["message"], "the store cannot be read");
+    let line = format!(
+        "cannot read {}: a stored segment does not decode",
+        file.display()
+    );
+    assert_eq!(program.log().trim_end(), line);
+}

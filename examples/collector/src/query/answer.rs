@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-use crate::error::Error;
+use crate::error::{ReadError, in_one_line};
 use crate::origin::Denied;
 use crate::serve::headers;
 
@@ -14,7 +14,12 @@ use crate::serve::headers;
 pub(crate) struct ApiError {
     status: StatusCode,
     message: String,
+    cause: Option<Cause>,
 }
+
+/// Why an answer says that the collector itself failed: for its log, not for whoever asked.
+#[derive(Clone, Debug)]
+pub(super) struct Cause(pub(super) String);
 
 impl ApiError {
     /// A parameter is unknown or wrong; the message names it.
@@ -22,6 +27,7 @@ impl ApiError {
         Self {
             status: StatusCode::BAD_REQUEST,
             message: message.into(),
+            cause: None,
         }
     }
 
@@ -29,6 +35,7 @@ impl ApiError {
         Self {
             status: StatusCode::NOT_FOUND,
             message: message.into(),
+            cause: None,
         }
     }
 
@@ -36,6 +43,7 @@ impl ApiError {
         Self {
             status: denied.status(),
             message: denied.message().into(),
+            cause: None,
         }
     }
 
@@ -43,6 +51,7 @@ impl ApiError {
         Self {
             status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             message: headers::TOO_LARGE.into(),
+            cause: None,
         }
     }
 
@@ -50,29 +59,31 @@ impl ApiError {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
             message: "too many queries in progress".into(),
+            cause: None,
         }
     }
 }
 
-impl From<Error> for ApiError {
-    fn from(error: Error) -> Self {
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
         let busy = matches!(
             &error,
-            Error::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
+            ReadError::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
         );
         if busy {
             return Self::overloaded();
         }
         Self {
             status: StatusCode::INTERNAL_SERVER_ERROR,
-            message: error.to_string(),
+            message: "the store cannot be read".into(),
+            cause: Some(Cause(in_one_line(&error))),
         }
     }
 }
 
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
-        Error::from(error).into()
+        ReadError::from(error).into()
     }
 }
 
@@ -93,6 +104,9 @@ impl IntoResponse for ApiError {
             message: self.message,
         };
         let mut response = (self.status, Json(Body { error })).into_response();
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(cause);
+        }
         if retry {
             response
                 .headers_mut()

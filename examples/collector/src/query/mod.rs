@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 
 use crate::origin::Denied;
 use crate::telemetry::Ledger;
-use answer::ApiError;
+use answer::{ApiError, Cause};
 
 /// Queries in progress, running or waiting for a connection to the store.
 const MAX_QUERIES: usize = 64;
@@ -69,10 +69,15 @@ pub(crate) fn headers_too_large() -> Response {
     ApiError::headers_too_large().into_response()
 }
 
-/// Refuses what would only queue up.
+/// Refuses what would only queue up, and logs why the store could not be read.
 async fn bound(State(api): State<Api>, request: Request, next: Next) -> Response {
-    match api.places.try_acquire() {
-        Ok(_place) => next.run(request).await,
-        Err(_) => ApiError::overloaded().into_response(),
+    let Ok(_place) = api.places.try_acquire() else {
+        return ApiError::overloaded().into_response();
+    };
+    let response = next.run(request).await;
+    if let Some(Cause(cause)) = response.extensions().get() {
+        let options = api.pool.connect_options();
+        eprintln!("cannot read {}: {cause}", options.get_filename().display());
     }
+    response
 }

@@ -4,6 +4,7 @@
 //! the SQLite connection.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,7 +17,6 @@ use super::postings::{self, Entry, split_trace_no, trace_no};
 use super::read::{Row, existing, segment_ids};
 use super::summary::{Identity, read_identities};
 use super::{merge, schema, terms};
-use crate::error::Error;
 use crate::model::TraceId;
 
 /// Spans kept per trace. Pieces that would pass it are refused for good, as each new piece of a
@@ -45,6 +45,8 @@ pub(crate) struct Work {
 #[derive(Debug)]
 pub(crate) struct Committer {
     pub(crate) connection: SqliteConnection,
+    /// The database file, for messages.
+    pub(crate) path: PathBuf,
     catalog: Arc<Catalog>,
     hour: i64,
     next: u32,
@@ -60,9 +62,10 @@ struct Change<'a> {
 }
 
 impl Committer {
-    pub(crate) fn new(connection: SqliteConnection, catalog: Arc<Catalog>) -> Self {
+    pub(crate) fn new(connection: SqliteConnection, path: PathBuf, catalog: Arc<Catalog>) -> Self {
         Self {
             connection,
+            path,
             catalog,
             hour: -1,
             next: 0,
@@ -70,7 +73,7 @@ impl Committer {
     }
 
     /// Stores all of `batch`, or nothing of it. The outcomes are in the order of the batch.
-    pub(crate) async fn commit(&mut self, batch: &[&Work]) -> Result<Vec<Outcome>, Error> {
+    pub(crate) async fn commit(&mut self, batch: &[&Work]) -> Result<Vec<Outcome>, sqlx::Error> {
         self.begin_hour().await?;
         let mut next = self.next;
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
@@ -121,12 +124,12 @@ impl Committer {
 
     /// Joins small units where enough have piled up. In a transaction of its own, after senders
     /// have their answers.
-    pub(crate) async fn merge_units(&mut self) -> Result<(), Error> {
+    pub(crate) async fn merge_units(&mut self) -> Result<(), sqlx::Error> {
         merge::merge(&mut self.connection, self.hour).await
     }
 
     /// Whether a transaction can be begun and ended: the file is there, not locked, not read-only.
-    pub(crate) async fn probe(&mut self) -> Result<(), Error> {
+    pub(crate) async fn probe(&mut self) -> Result<(), sqlx::Error> {
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         // Rewrites the version with itself, which makes SQLite take the page for writing.
         let version = format!("PRAGMA user_version = {}", schema::VERSION);
@@ -137,7 +140,7 @@ impl Committer {
         Ok(())
     }
 
-    async fn begin_hour(&mut self) -> Result<(), Error> {
+    async fn begin_hour(&mut self) -> Result<(), sqlx::Error> {
         // A clock before 1970 or set back keeps the hour it had.
         let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -186,7 +189,7 @@ impl<'a> Change<'a> {
     }
 }
 
-async fn next_number(connection: &mut SqliteConnection, hour: i64) -> Result<u32, Error> {
+async fn next_number(connection: &mut SqliteConnection, hour: i64) -> Result<u32, sqlx::Error> {
     let last: Option<i64> =
         sqlx::query_scalar("SELECT max(no) FROM trace WHERE no BETWEEN ? AND ?")
             .bind(trace_no(hour, 0))
@@ -200,7 +203,7 @@ async fn next_number(connection: &mut SqliteConnection, hour: i64) -> Result<u32
 async fn load<'a>(
     connection: &mut SqliteConnection,
     batch: &[&Work],
-) -> Result<HashMap<TraceId, Change<'a>>, Error> {
+) -> Result<HashMap<TraceId, Change<'a>>, sqlx::Error> {
     let mut wanted: Vec<TraceId> = batch
         .iter()
         .flat_map(|work| &work.pieces)
@@ -241,7 +244,7 @@ async fn in_parts<T>(
     connection: &mut SqliteConnection,
     mut rows: &[T],
     insert: impl Fn(&[T]) -> QueryBuilder<Sqlite>,
-) -> Result<(), Error> {
+) -> Result<(), sqlx::Error> {
     for size in ROWS_PER_STATEMENT {
         while let Some((part, rest)) = rows.split_at_checked(size) {
             insert(part).build().execute(&mut *connection).await?;
@@ -254,7 +257,7 @@ async fn in_parts<T>(
 async fn write_rows(
     connection: &mut SqliteConnection,
     changes: &[Change<'_>],
-) -> Result<(), Error> {
+) -> Result<(), sqlx::Error> {
     in_parts(connection, changes, |part| {
         let mut query = QueryBuilder::new(
             "INSERT INTO trace (no, trace_id, start_ns, end_ns, span_count, orphan_count, has_error, \
@@ -277,7 +280,7 @@ async fn write_rows(
 async fn write_segments(
     connection: &mut SqliteConnection,
     changes: &[Change<'_>],
-) -> Result<(), Error> {
+) -> Result<(), sqlx::Error> {
     let rows: Vec<(i64, i64, &Piece)> = changes
         .iter()
         .flat_map(|change| {
@@ -305,7 +308,7 @@ async fn write_segments(
 async fn write_units(
     connection: &mut SqliteConnection,
     changes: &[Change<'_>],
-) -> Result<(), Error> {
+) -> Result<(), sqlx::Error> {
     let mut hours: BTreeMap<i64, (Vec<Entry>, u64, u64)> = BTreeMap::new();
     let mut moved: BTreeMap<i64, u64> = BTreeMap::new();
     for change in changes {
@@ -340,7 +343,7 @@ async fn write_names(
     operations: &[&Operation],
     tags: &[&Tag],
     hour: i64,
-) -> Result<(), Error> {
+) -> Result<(), sqlx::Error> {
     in_parts(connection, operations, |part| {
         let mut query = QueryBuilder::new("INSERT INTO operation (service, name, kind, hour) ");
         query.push_values(part, |mut row, (service, name, kind)| {

@@ -9,7 +9,6 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, QueryBuilder};
 
 use super::postings::{Entry, entries, pages};
-use crate::error::Error;
 
 /// Units of like size that are joined into one.
 const FAN_IN: usize = 16;
@@ -24,7 +23,7 @@ pub(super) async fn write_unit(
     hour: i64,
     sorted: &[Entry],
     starts: (u64, u64),
-) -> Result<(), Error> {
+) -> Result<(), sqlx::Error> {
     let id = sqlx::query("INSERT INTO unit (hour, entries, start_ns, end_ns) VALUES (?, ?, ?, ?)")
         .bind(hour)
         .bind(sorted.len() as i64)
@@ -51,7 +50,7 @@ pub(super) async fn lower_starts(
     connection: &mut SqliteConnection,
     hour: i64,
     start: u64,
-) -> Result<(), Error> {
+) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE unit SET start_ns = ?1 WHERE hour = ?2 AND start_ns > ?1")
         .bind(start.cast_signed())
         .bind(hour)
@@ -68,7 +67,7 @@ struct Unit {
 }
 
 /// Joins the units of an hour as long as enough of like size are there.
-pub(super) async fn merge(connection: &mut SqliteConnection, hour: i64) -> Result<(), Error> {
+pub(super) async fn merge(connection: &mut SqliteConnection, hour: i64) -> Result<(), sqlx::Error> {
     loop {
         let rows: Vec<(i64, i64, i64, i64)> =
             sqlx::query_as("SELECT id, entries, start_ns, end_ns FROM unit WHERE hour = ?")
@@ -109,7 +108,11 @@ fn choose(mut units: Vec<Unit>) -> Option<Vec<Unit>> {
     None
 }
 
-async fn join(connection: &mut SqliteConnection, hour: i64, units: &[Unit]) -> Result<(), Error> {
+async fn join(
+    connection: &mut SqliteConnection,
+    hour: i64,
+    units: &[Unit],
+) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let mut all: Vec<Entry> = Vec::new();
     let mut starts = (u64::MAX, 0);

@@ -10,7 +10,7 @@ use super::cost::{MAX_ITEMS, protobuf_items};
 use super::piece::{RAW, ZSTD};
 use super::summary::{Identity, Root, Summary, read_identities};
 use crate::decode::protobuf;
-use crate::error::Error;
+use crate::error::ReadError;
 use crate::model::{Group, Status, TraceId};
 
 /// A segment decompresses to no more than this; what a request may hold is less.
@@ -88,7 +88,7 @@ impl FromRow<'_, SqliteRow> for Row {
 pub(super) async fn existing(
     connection: &mut SqliteConnection,
     ids: &[TraceId],
-) -> Result<Vec<Row>, Error> {
+) -> Result<Vec<Row>, sqlx::Error> {
     let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM trace WHERE trace_id IN ("));
     let mut list = query.separated(", ");
     for id in ids {
@@ -96,36 +96,36 @@ pub(super) async fn existing(
     }
     query.push(")");
     let many = ids.len() > 1;
-    Ok(query
+    query
         .build_query_as()
         .persistent(!many)
         .fetch_all(connection)
-        .await?)
+        .await
 }
 
 /// Trace number and ids of every segment of the given traces.
 pub(super) async fn segment_ids(
     connection: &mut SqliteConnection,
     numbers: &[i64],
-) -> Result<Vec<(i64, Vec<u8>)>, Error> {
+) -> Result<Vec<(i64, Vec<u8>)>, sqlx::Error> {
     let mut query = QueryBuilder::new("SELECT trace_no, ids FROM segment WHERE trace_no IN (");
     let mut list = query.separated(", ");
     for no in numbers {
         list.push_bind(*no);
     }
     query.push(")");
-    Ok(query
+    query
         .build_query_as()
         .persistent(false)
         .fetch_all(connection)
-        .await?)
+        .await
 }
 
 /// The row of a trace.
 pub(crate) async fn row(
     connection: &mut SqliteConnection,
     id: TraceId,
-) -> Result<Option<Row>, Error> {
+) -> Result<Option<Row>, sqlx::Error> {
     Ok(existing(connection, &[id]).await?.pop())
 }
 
@@ -138,7 +138,7 @@ pub(crate) async fn spans(
     no: i64,
     max_spans: usize,
     max_bytes: usize,
-) -> Result<(Vec<Group>, bool), Error> {
+) -> Result<(Vec<Group>, bool), ReadError> {
     let (mut groups, mut known) = (Vec::new(), HashSet::new());
     let (mut bytes, mut items) = (0, 0);
     let mut left_out = false;
@@ -178,7 +178,7 @@ pub(crate) async fn any_piece(
     connection: &mut SqliteConnection,
     no: i64,
     test: impl Fn(&[Group]) -> bool,
-) -> Result<bool, Error> {
+) -> Result<bool, ReadError> {
     for seq in 0i64.. {
         let Some((_, segment)) = segment(connection, no, seq).await? else {
             break;
@@ -194,7 +194,7 @@ async fn segment(
     connection: &mut SqliteConnection,
     no: i64,
     seq: i64,
-) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+) -> Result<Option<(Vec<u8>, Vec<u8>)>, ReadError> {
     Ok(
         sqlx::query_as("SELECT ids, spans FROM segment WHERE trace_no = ? AND seq = ?")
             .bind(no)
@@ -204,12 +204,12 @@ async fn segment(
     )
 }
 
-fn decode(segment: &[u8]) -> Result<Vec<Group>, Error> {
-    let decoded = protobuf::decode(segment).map_err(|_| Error::CorruptSegment)?;
+fn decode(segment: &[u8]) -> Result<Vec<Group>, ReadError> {
+    let decoded = protobuf::decode(segment).map_err(|_| ReadError::CorruptSegment)?;
     Ok(decoded.groups)
 }
 
-fn decompress(segment: &[u8]) -> Result<Vec<u8>, Error> {
+fn decompress(segment: &[u8]) -> Result<Vec<u8>, ReadError> {
     match segment.split_first() {
         Some((&RAW, bytes)) => Ok(bytes.to_owned()),
         Some((&ZSTD, bytes)) => {
@@ -220,8 +220,8 @@ fn decompress(segment: &[u8]) -> Result<Vec<u8>, Error> {
                 .and_then(|size| usize::try_from(size).ok())
                 .unwrap_or(0);
             zstd::bulk::decompress(bytes, size.min(MAX_SEGMENT_BYTES))
-                .map_err(|_| Error::CorruptSegment)
+                .map_err(|_| ReadError::CorruptSegment)
         }
-        _ => Err(Error::CorruptSegment),
+        _ => Err(ReadError::CorruptSegment),
     }
 }

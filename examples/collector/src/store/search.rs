@@ -14,7 +14,7 @@ use super::filter::Filter;
 use super::postings::lookup;
 use super::read::{COLUMNS, Row, any_piece};
 use super::terms::Term;
-use crate::error::Error;
+use crate::error::ReadError;
 use crate::model::{Group, TraceId};
 
 /// Up to this many candidates are fetched by number; more are met while walking through time.
@@ -51,7 +51,7 @@ pub(crate) async fn search(
     pool: &SqlitePool,
     filter: &Filter,
     window: Window,
-) -> Result<Found, Error> {
+) -> Result<Found, ReadError> {
     let mut connection = pool.acquire().await?;
     let mut snapshot = connection.begin().await?;
     let deadline = Instant::now() + MAX_TIME;
@@ -84,7 +84,7 @@ impl Search<'_> {
         &self,
         connection: &mut SqliteConnection,
         terms: &[Term],
-    ) -> Result<Vec<i64>, Error> {
+    ) -> Result<Vec<i64>, ReadError> {
         let mut all: Option<Vec<i64>> = None;
         for term in terms {
             let mut found = self.postings(connection, *term).await?;
@@ -105,7 +105,7 @@ impl Search<'_> {
         &self,
         connection: &mut SqliteConnection,
         term: Term,
-    ) -> Result<Vec<i64>, Error> {
+    ) -> Result<Vec<i64>, ReadError> {
         let (start, end) = self.filter.bounds();
         let units: Vec<(i64, i64)> =
             sqlx::query_as("SELECT id, hour FROM unit WHERE start_ns <= ? AND end_ns >= ?")
@@ -144,7 +144,7 @@ impl Search<'_> {
         &self,
         connection: &mut SqliteConnection,
         candidates: &[i64],
-    ) -> Result<Found, Error> {
+    ) -> Result<Found, ReadError> {
         let mut rows = rows(connection, candidates).await?;
         rows.retain(|row| self.filter.takes(row));
         rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.key()));
@@ -170,7 +170,7 @@ impl Search<'_> {
         &self,
         connection: &mut SqliteConnection,
         candidates: Option<&[i64]>,
-    ) -> Result<Found, Error> {
+    ) -> Result<Found, ReadError> {
         let mut found = Found::default();
         let (start, end) = self.filter.bounds();
         match candidates {
@@ -268,7 +268,11 @@ impl<'s> Collector<'s> {
 
     /// Takes a row if it is one; false if its spans say that it is none. Rows offered after the
     /// page is full are neither checked nor taken.
-    async fn offer(&mut self, connection: &mut SqliteConnection, row: Row) -> Result<bool, Error> {
+    async fn offer(
+        &mut self,
+        connection: &mut SqliteConnection,
+        row: Row,
+    ) -> Result<bool, ReadError> {
         if self.is_full() {
             return Ok(true);
         }
@@ -321,7 +325,7 @@ impl Row {
     }
 }
 
-async fn rows(connection: &mut SqliteConnection, numbers: &[i64]) -> Result<Vec<Row>, Error> {
+async fn rows(connection: &mut SqliteConnection, numbers: &[i64]) -> Result<Vec<Row>, ReadError> {
     let mut all = Vec::with_capacity(numbers.len());
     for part in numbers.chunks(500) {
         let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM trace WHERE no IN ("));

@@ -14,7 +14,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::catalog::Catalog;
 use super::commit::{Committer, Outcome, Work};
-use crate::error::Error;
+use crate::error::in_one_line;
 use crate::telemetry::{Refused, Waiting};
 
 /// Bytes of pieces that may wait for the writer.
@@ -100,7 +100,7 @@ impl Queue {
 pub(crate) fn start(
     committer: Committer,
     catalog: Arc<Catalog>,
-) -> (Queue, JoinHandle<Result<(), Error>>) {
+) -> (Queue, JoinHandle<Result<(), sqlx::Error>>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let healthy = Arc::new(AtomicBool::new(true));
     let queue = Queue {
@@ -123,7 +123,10 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(mut self, mut receiver: mpsc::UnboundedReceiver<Submission>) -> Result<(), Error> {
+    async fn run(
+        mut self,
+        mut receiver: mpsc::UnboundedReceiver<Submission>,
+    ) -> Result<(), sqlx::Error> {
         let mut probe = tokio::time::interval(PROBE_INTERVAL);
         probe.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -181,42 +184,19 @@ impl Writer {
             }
         }
         if let Err(error) = self.committer.merge_units().await {
-            eprintln!("cannot join index units: {}", causes(&error));
+            let path = self.committer.path.display();
+            eprintln!("cannot join index units of {path}: {}", in_one_line(&error));
         }
     }
 
     /// Remembers whether the store can be written, and says so once when that changes.
-    fn note(&self, error: Option<&Error>) {
+    fn note(&self, error: Option<&sqlx::Error>) {
         let was_healthy = self.healthy.swap(error.is_none(), Ordering::Relaxed);
+        let path = self.committer.path.display();
         match error {
-            Some(error) if was_healthy => eprintln!("cannot store: {}", causes(error)),
-            None if !was_healthy => eprintln!("storing again"),
+            Some(error) if was_healthy => eprintln!("cannot write {path}: {}", in_one_line(error)),
+            None if !was_healthy => eprintln!("writing {path} again"),
             _ => {}
         }
-    }
-}
-
-/// An error with what caused it: `store failed: disk is full`.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_told_with_its_causes() {
-        let disk = std::io::Error::other("disk is full");
-        let error = Error::Database(sqlx::Error::Io(disk));
-        let text = causes(&error);
-        assert!(text.starts_with("store failed: "), "{text}");
-        assert!(text.ends_with("disk is full"), "{text}");
     }
 }
