@@ -44,6 +44,7 @@
 //! # Examples
 //! See [`Collector::start`].
 
+mod address;
 mod collector;
 mod config;
 mod decode;
@@ -58,6 +59,7 @@ mod store;
 mod telemetry;
 pub mod ui;
 
+pub use address::{AddressError, parse_address};
 pub use collector::Collector;
 pub use config::CollectorConfig;
 pub use error::Error;

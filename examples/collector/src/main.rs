@@ -19,23 +19,23 @@ use std::time::Duration;
 use clap::Parser;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use tracer_collector::{Collector, CollectorConfig};
+use tracer_collector::{Collector, CollectorConfig, parse_address};
 
 /// Takes spans over OTLP, stores them, and shows them
 #[derive(Debug, Parser)]
-#[command(name = "tracer-collector")]
+#[command(name = "tracer-collector", version)]
 struct Flags {
-    /// Address of the OTLP/gRPC receiver; port 0 takes any free port
-    #[arg(long, value_name = "ADDR", default_value_t = CollectorConfig::default().otlp_grpc_address())]
+    /// Address of the OTLP/gRPC receiver, such as localhost:4317; port 0 takes any free port
+    #[arg(long, value_name = "ADDR", value_parser = parse_address, default_value_t = CollectorConfig::default().otlp_grpc_address())]
     otlp_grpc: SocketAddr,
     /// Address of the OTLP/HTTP receiver
-    #[arg(long, value_name = "ADDR", default_value_t = CollectorConfig::default().otlp_http_address())]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address, default_value_t = CollectorConfig::default().otlp_http_address())]
     otlp_http: SocketAddr,
     /// Address of the query API and the page
-    #[arg(long, value_name = "ADDR", default_value_t = CollectorConfig::default().query_address())]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address, default_value_t = CollectorConfig::default().query_address())]
     query: SocketAddr,
     /// Address of the health check
-    #[arg(long, value_name = "ADDR", default_value_t = CollectorConfig::default().health_address())]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address, default_value_t = CollectorConfig::default().health_address())]
     health: SocketAddr,
     /// Directory of the store; created if it is missing
     #[arg(long, value_name = "DIR", default_value_os_t = CollectorConfig::default_data_dir())]

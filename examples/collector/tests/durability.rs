@@ -117,6 +117,39 @@ async fn the_program_says_where_it_is_and_ends_cleanly_on_either_signal() {
     }
 }
 
+#[test]
+fn the_program_tells_its_version() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_tracer-collector"));
+    let output = program.arg("--version").output().unwrap();
+    assert!(output.status.success());
+    let expected = format!("tracer-collector {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+}
+
+#[tokio::test]
+async fn the_program_listens_on_a_name_and_refuses_what_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut ports = PORTS;
+    ports[1] = "--otlp-http=localhost:0";
+    let program = Program::with_ports(ports, directory.path());
+    let address = program.address("otlp-http");
+    assert!(address.ip().is_loopback());
+    let url = format!("http://localhost:{}/v1/traces", address.port());
+    let post = reqwest::Client::new()
+        .post(url)
+        .header("content-type", "application/json");
+    assert_eq!(post.body("{}").send().await.unwrap().status(), 200);
+
+    let mut program = Command::new(env!("CARGO_BIN_EXE_tracer-collector"));
+    let output = program.arg("--otlp-http=4318").output().unwrap();
+    assert!(!output.status.success());
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        message.contains("expected HOST:PORT, such as localhost:4318"),
+        "{message}"
+    );
+}
+
 #[tokio::test]
 async fn a_second_program_on_the_same_data_fails_with_a_reason() {
     let directory = tempfile::tempdir().unwrap();

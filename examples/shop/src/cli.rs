@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
+use tracer_collector::parse_address;
 
 use crate::service::{Downstream, Name};
 
@@ -25,7 +26,7 @@ pub struct Cli {
     pub json: bool,
 
     /// Where the collector's page listens [default: 127.0.0.1:8080 if free, else any free port].
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     pub page: Option<SocketAddr>,
 
     /// Run as this one service instead, until stdin is closed or Ctrl-C.
@@ -37,6 +38,7 @@ pub struct Cli {
         long,
         value_name = "ADDRESS",
         requires = "service",
+        value_parser = parse_address,
         default_value = "127.0.0.1:0"
     )]
     pub listen: SocketAddr,

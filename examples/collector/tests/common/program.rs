@@ -27,26 +27,28 @@ pub struct Program {
 
 impl Program {
     pub fn start(directory: &Path) -> Self {
-        Self::run(
-            Command::new(env!("CARGO_BIN_EXE_tracer-collector")),
-            directory,
-        )
+        Self::with_ports(PORTS, directory)
+    }
+
+    /// A collector with these flags for its listeners.
+    pub fn with_ports(ports: [&str; 4], directory: &Path) -> Self {
+        let program = Command::new(env!("CARGO_BIN_EXE_tracer-collector"));
+        Self::run(program, ports, directory)
     }
 
     /// A collector that may have so many open files.
     pub fn with_open_files(limit: u32, directory: &Path) -> Self {
         let mut shell = Command::new("sh");
-        shell
-            .arg("-c")
-            .arg(format!("ulimit -n {limit}; exec \"$0\" \"$@\""));
+        let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        shell.arg("-c").arg(script);
         shell.arg(env!("CARGO_BIN_EXE_tracer-collector"));
-        Self::run(shell, directory)
+        Self::run(shell, PORTS, directory)
     }
 
-    fn run(mut command: Command, directory: &Path) -> Self {
+    fn run(mut command: Command, ports: [&str; 4], directory: &Path) -> Self {
         let log = directory.join("log");
         let mut child = command
-            .args(PORTS)
+            .args(ports)
             .arg("--data-dir")
             .arg(directory)
             .stdout(Stdio::piped())
