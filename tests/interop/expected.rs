@@ -8,6 +8,9 @@ pub const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
 /// 1 700 000 000.123 456 789 s after the epoch.
 const START: u64 = 1_700_000_000_123_456;
 
+/// That of the shop's resource.
+const SCHEMA: &str = "https://opentelemetry.io/schemas/1.37.0";
+
 /// `SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK` of trace.proto; this SDK leaves out the sampled flag.
 const LOCAL_PARENT: u32 = 0x100;
 /// The same with `SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK`.
@@ -45,8 +48,20 @@ fn shop() -> Value {
     })
 }
 
+fn scope(name: &str, version: &str) -> Value {
+    json!({
+        "name": name,
+        "version": version,
+        "schemaUrl": "",
+        "attributes": {},
+        "droppedAttributes": 0,
+    })
+}
+
 fn web() -> Value {
-    json!({ "name": "shop.web", "version": "1.2.3" })
+    let mut web = scope("shop.web", "1.2.3");
+    web["attributes"] = json!({ "team": "checkout" });
+    web
 }
 
 fn checkout() -> Value {
@@ -64,6 +79,8 @@ fn checkout() -> Value {
         "events": [],
         "links": [],
         "resource": shop(),
+        "resourceSchemaUrl": SCHEMA,
+        "resourceDroppedAttributes": 0,
         "scope": web(),
         "traceState": STATE,
         "flags": REMOTE_PARENT,
@@ -136,6 +153,7 @@ fn charge() -> Value {
                 "timestamp": START + 20_001,
                 "name": "retry",
                 "attributes": { "attempt": 2, "after": 0.25, "final": false, "hosts": ["a", "b"] },
+                "droppedAttributes": 0,
             },
             {
                 "timestamp": START + 30_000,
@@ -146,10 +164,13 @@ fn charge() -> Value {
                     "exception.stacktrace": "line 1\nline 2",
                     "exception.escaped": "True",
                 },
+                "droppedAttributes": 0,
             },
         ],
         "links": [],
         "resource": shop(),
+        "resourceSchemaUrl": SCHEMA,
+        "resourceDroppedAttributes": 0,
         "scope": web(),
         "traceState": STATE,
         "flags": LOCAL_PARENT,
@@ -178,16 +199,22 @@ fn receipt() -> Value {
                 "spanId": "0000000000002222",
                 // `v=1-2` was set: the exporters of this SDK do not send it.
                 "traceState": "",
+                "flags": REMOTE_PARENT,
                 "attributes": { "why": "batch", "n": 7 },
+                "droppedAttributes": 0,
             },
             {
                 "traceId": TRACE_ID,
                 "spanId": "b7ad6b7169203331",
                 "traceState": "",
+                "flags": LOCAL_PARENT,
                 "attributes": {},
+                "droppedAttributes": 0,
             },
         ],
         "resource": shop(),
+        "resourceSchemaUrl": SCHEMA,
+        "resourceDroppedAttributes": 0,
         "scope": web(),
         "traceState": STATE,
         "flags": LOCAL_PARENT,
@@ -202,13 +229,15 @@ fn crowded() -> Value {
     let tags: serde_json::Map<_, _> = (2..34)
         .map(|number| (format!("n{number:02}"), json!(number)))
         .collect();
-    let event = |name| json!({ "timestamp": START + 61_000, "name": name, "attributes": {} });
+    let event = |name| json!({ "timestamp": START + 61_000, "name": name, "attributes": {}, "droppedAttributes": 0 });
     let link = |number: u64| {
         json!({
             "traceId": format!("{number:032x}"),
             "spanId": format!("{number:016x}"),
             "traceState": "",
+            "flags": REMOTE_PARENT,
             "attributes": {},
+            "droppedAttributes": 0,
         })
     };
     json!({
@@ -225,7 +254,9 @@ fn crowded() -> Value {
         "events": [event("second"), event("third")],
         "links": [link(2), link(3)],
         "resource": shop(),
-        "scope": { "name": "shop.limits", "version": "" },
+        "resourceSchemaUrl": SCHEMA,
+        "resourceDroppedAttributes": 0,
+        "scope": scope("shop.limits", ""),
         "traceState": STATE,
         "flags": LOCAL_PARENT,
         "droppedAttributes": 2,
@@ -249,7 +280,9 @@ fn mail() -> Value {
         "events": [],
         "links": [],
         "resource": { "service.name": "mailer" },
-        "scope": { "name": "mailer", "version": "0.1" },
+        "resourceSchemaUrl": "",
+        "resourceDroppedAttributes": 0,
+        "scope": scope("mailer", "0.1"),
         "traceState": STATE,
         "flags": LOCAL_PARENT,
         "droppedAttributes": 0,

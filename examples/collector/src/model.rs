@@ -3,6 +3,7 @@
 //! Both decoders build these and nothing else, so whatever encoding a span arrived in, the store
 //! and the queries see the same thing.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A trace id, never all zero.
@@ -193,16 +194,38 @@ impl Resource {
 }
 
 impl Value {
-    /// The text by which a value is searched for and completed; `None` for values that have no
-    /// one-line text (null, bytes, arrays, maps).
-    pub(crate) fn search_text(&self) -> Option<std::borrow::Cow<'_, str>> {
+    /// The text by which a value is listed for completion, which is the one that the API shows;
+    /// `None` for values that have no one-line text (null, bytes, arrays, maps).
+    pub(crate) fn search_text(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Bool(value) => Some(if *value { "true" } else { "false" }.into()),
             Self::Int(value) => Some(value.to_string().into()),
-            Self::Double(value) => Some(value.to_string().into()),
+            Self::Double(value) => Some(double_text(*value)),
             Self::String(value) => Some(value.as_str().into()),
             Self::Null | Self::Bytes(_) | Self::Array(_) | Self::Map(_) => None,
         }
+    }
+
+    /// Whether a search for `text` finds the value. A double has several texts: `5.0` in JSON and `5`
+    /// in a browser are one number, and so are `1e+300` and `1e300`.
+    pub(crate) fn is_found_by(&self, text: &str) -> bool {
+        match self {
+            Self::Double(value) => {
+                let wanted: Option<f64> = text.parse().ok();
+                wanted.is_some_and(|wanted| wanted == *value || wanted.is_nan() && value.is_nan())
+            }
+            _ => self.search_text().is_some_and(|own| own == text),
+        }
+    }
+}
+
+/// A double as JSON has it; those that JSON has not by their names in OTLP.
+pub(crate) fn double_text(value: f64) -> Cow<'static, str> {
+    match serde_json::Number::from_f64(value) {
+        Some(number) => number.to_string().into(),
+        None if value.is_nan() => "NaN".into(),
+        None if value > 0.0 => "Infinity".into(),
+        None => "-Infinity".into(),
     }
 }
 
@@ -228,5 +251,36 @@ mod tests {
         assert_eq!(Kind::from_number(6), Kind::default());
         assert_eq!(Kind::from_number(-1), Kind::default());
         assert_eq!(Kind::number_of("SERVER"), None);
+    }
+
+    // Texts by hand: JSON's (RFC 8259 section 6), ECMAScript's (Number::toString) and OTLP's names.
+    #[test]
+    fn a_double_is_found_by_every_text_that_shows_it() {
+        for (value, listed, texts) in [
+            (1e300, "1e+300", &["1e300", "1e+300", "1E300"][..]),
+            (-1e-7, "-1e-7", &["-1e-7", "-0.0000001"]),
+            (5.0, "5.0", &["5.0", "5", "5e0"]),
+            (0.1, "0.1", &["0.1", ".1"]),
+            (-0.0, "-0.0", &["-0.0", "0", "-0"]),
+            (f64::INFINITY, "Infinity", &["Infinity"]),
+            (f64::NEG_INFINITY, "-Infinity", &["-Infinity"]),
+            (f64::NAN, "NaN", &["NaN"]),
+        ] {
+            let double = Value::Double(value);
+            assert_eq!(double.search_text().unwrap(), listed);
+            for text in texts {
+                assert!(double.is_found_by(text), "{value} by {text}");
+            }
+            for text in ["", "x", "1e301", "6"] {
+                assert!(!double.is_found_by(text), "{value} by {text}");
+            }
+        }
+        // Integers are exact: these two are one double.
+        let int = Value::Int(9_007_199_254_740_993);
+        assert!(int.is_found_by("9007199254740993"));
+        assert!(!int.is_found_by("9007199254740992"));
+        // Text is not a number.
+        assert!(!Value::String("1e300".into()).is_found_by("1e+300"));
+        assert!(Value::Bool(true).is_found_by("true"));
     }
 }

@@ -62,3 +62,46 @@ async fn a_page_of_another_site_cannot_send_spans() {
     assert_eq!(stats["requests"]["malformed"], json!(4));
     fixture.end().await;
 }
+
+/// What spans hold is for whoever asked, and no cache's and no other type's.
+#[tokio::test]
+async fn every_answer_of_the_api_is_neither_kept_nor_sniffed() {
+    let fixture = Fixture::start().await;
+    let long = "x".repeat(20_000);
+    let none: &[(&str, &str)] = &[];
+    for (method, path, headers, code) in [
+        ("GET", "/api/traces", none, 200),
+        ("GET", "/api/stats", none, 200),
+        ("GET", "/api/traces/x", none, 400),
+        (
+            "GET",
+            "/api/traces/00000000000000000000000000000001",
+            none,
+            404,
+        ),
+        ("GET", "/api/none", none, 404),
+        ("POST", "/api/none", none, 404),
+        ("POST", "/api/traces", none, 405),
+        ("GET", "/api/traces", &[EVIL], 421),
+        ("GET", "/api/traces", &[STRANGER], 403),
+        ("GET", "/api/traces", &[("x-long", &long)], 431),
+    ] {
+        let url = format!("http://{}{path}", fixture.collector.query_address());
+        let mut request = fixture.client.request(method.parse().unwrap(), url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), code, "{method} {path}");
+        for (name, value) in [
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+        ] {
+            let values = response.headers().get_all(name).iter();
+            assert_eq!(values.collect::<Vec<_>>(), [value], "{method} {path}");
+        }
+        let answer: Value = response.json().await.unwrap();
+        assert!(code == 200 || answer["error"]["code"] == code, "{answer}");
+    }
+    fixture.end().await;
+}

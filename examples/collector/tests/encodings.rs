@@ -57,20 +57,28 @@ fn rich() -> ExportTraceServiceRequest {
         time_unix_nano: T0 + 5000,
         name: "exception".into(),
         attributes: vec![text("exception.type", "E")],
-        dropped_attributes_count: 0,
+        dropped_attributes_count: 1,
     }];
     span.links = vec![Link {
         trace_id: vec![7; 16],
         span_id: vec![8; 8],
         trace_state: "c=d".into(),
         attributes: vec![text("why", "retry")],
-        ..Link::default()
+        dropped_attributes_count: 2,
+        flags: 0x301,
     }];
     let mut request = common::request("orders", vec![span]);
-    request.resource_spans[0].scope_spans[0].scope = Some(InstrumentationScope {
+    let resource_spans = &mut request.resource_spans[0];
+    resource_spans.schema_url = "https://example.com/resource".into();
+    let resource = resource_spans.resource.as_mut().unwrap();
+    resource.dropped_attributes_count = 8;
+    let scope_spans = &mut resource_spans.scope_spans[0];
+    scope_spans.schema_url = "https://example.com/scope".into();
+    scope_spans.scope = Some(InstrumentationScope {
         name: "lib".into(),
         version: "1.2".into(),
-        ..Default::default()
+        attributes: vec![text("tier", "web")],
+        dropped_attributes_count: 3,
     });
     request
 }
@@ -80,9 +88,13 @@ fn rich_json() -> Value {
     json!({"resourceSpans": [{
         "resource": {"attributes": [
             {"key": "service.name", "value": {"stringValue": "orders"}},
-            {"key": "host.name", "value": {"stringValue": "orders-1"}}]},
+            {"key": "host.name", "value": {"stringValue": "orders-1"}}],
+            "droppedAttributesCount": 8},
+        "schemaUrl": "https://example.com/resource",
         "scopeSpans": [{
-            "scope": {"name": "lib", "version": "1.2"},
+            "schemaUrl": "https://example.com/scope",
+            "scope": {"name": "lib", "version": "1.2", "droppedAttributesCount": 3,
+                "attributes": [{"key": "tier", "value": {"stringValue": "web"}}]},
             "spans": [{
                 "traceId": "00000000000000000000000000000001", "spanId": "0000000000000002",
                 "parentSpanId": "0000000000000003", "traceState": "a=b", "flags": 257, "name": "GET /a",
@@ -98,10 +110,12 @@ fn rich_json() -> Value {
                     {"key": "map", "value": {"kvlistValue": {"values": [{"key": "k", "value": {"stringValue": "v"}}]}}}],
                 "droppedAttributesCount": 4,
                 "events": [{"timeUnixNano": "1767225600000005000", "name": "exception",
-                    "attributes": [{"key": "exception.type", "value": {"stringValue": "E"}}]}],
+                    "attributes": [{"key": "exception.type", "value": {"stringValue": "E"}}],
+                    "droppedAttributesCount": 1}],
                 "droppedEventsCount": 5,
                 "links": [{"traceId": "07070707070707070707070707070707", "spanId": "0808080808080808",
-                    "traceState": "c=d", "attributes": [{"key": "why", "value": {"stringValue": "retry"}}]}],
+                    "traceState": "c=d", "flags": 769, "droppedAttributesCount": 2,
+                    "attributes": [{"key": "why", "value": {"stringValue": "retry"}}]}],
                 "droppedLinksCount": 6,
                 "status": {"code": 2, "message": "declined"}}]}]}]})
 }
@@ -116,11 +130,13 @@ fn expected() -> Value {
         "tags": {"text": "v", "int": i64::MIN, "double": 0.5, "bool": true, "bytes": "/+8=",
             "list": [1, "é"], "map": {"k": "v"}},
         "events": [{"timestamp": 1_767_225_600_000_005u64, "name": "exception",
-            "attributes": {"exception.type": "E"}}],
+            "attributes": {"exception.type": "E"}, "droppedAttributes": 1}],
         "links": [{"traceId": "07070707070707070707070707070707", "spanId": "0808080808080808",
-            "traceState": "c=d", "attributes": {"why": "retry"}}],
+            "traceState": "c=d", "flags": 769, "attributes": {"why": "retry"}, "droppedAttributes": 2}],
         "resource": {"service.name": "orders", "host.name": "orders-1"},
-        "scope": {"name": "lib", "version": "1.2"},
+        "resourceSchemaUrl": "https://example.com/resource", "resourceDroppedAttributes": 8,
+        "scope": {"name": "lib", "version": "1.2", "schemaUrl": "https://example.com/scope",
+            "attributes": {"tier": "web"}, "droppedAttributes": 3},
         "traceState": "a=b", "flags": 257,
         "droppedAttributes": 4, "droppedEvents": 5, "droppedLinks": 6
     })

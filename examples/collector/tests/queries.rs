@@ -103,6 +103,9 @@ async fn each_parameter_narrows_the_search() {
         ("tag.card=visa&tag.host.name=payment-1", &[3, 2, 1]),
         ("tag.card=visa&tag.host.name=orders-1", &[]),
         ("serviceName=orders&tag.card=visa", &[]),
+        // Two tags of one key are both asked for: one span has one of them only.
+        ("tag.card=visa&tag.card=visa", &[3, 2, 1]),
+        ("tag.card=visa&tag.card=amex", &[]),
         ("limit=2", &[4, 3]),
         ("limit=2&offset=1", &[3, 2]),
         ("tag.card=visa&offset=1", &[2, 1]),
@@ -191,6 +194,56 @@ async fn a_trace_is_answered_with_its_summary_map_and_critical_path() {
     let short = fixture.query("/api/traces/0000000000000004").await;
     assert_eq!(short["trace"]["orphanSpanCount"], 1);
     assert_eq!(short["trace"]["rootService"], "inventory");
+    fixture.end().await;
+}
+
+/// A span and its resource may have one key with two values.
+#[tokio::test]
+async fn two_tags_of_one_key_are_both_met() {
+    let fixture = Fixture::start().await;
+    let mut one = span(1, 1, None, "op", 0, 1);
+    one.attributes = vec![text("host.name", "override")];
+    let two = span(2, 1, None, "op", 1, 1);
+    fixture.send(&request("s", vec![one, two])).await;
+    for (parameters, expected) in [
+        ("tag.host.name=s-1&tag.host.name=override", &[1][..]),
+        ("tag.host.name=s-1", &[2, 1]),
+    ] {
+        let expected: Vec<String> = expected.iter().map(|id| hex_id(*id)).collect();
+        assert_eq!(fixture.found(parameters).await, expected, "{parameters}");
+    }
+    fixture.end().await;
+}
+
+/// By the text in the API, that in a browser, and that in the list of values.
+#[tokio::test]
+async fn doubles_are_found_by_the_text_that_is_shown() {
+    let fixture = Fixture::start().await;
+    let values = [f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e300, 5.0];
+    for (id, value) in (1..).zip(values) {
+        let mut span = span(id, 1, None, "op", id, 1);
+        span.attributes = vec![attribute("double", Any::DoubleValue(value))];
+        fixture.send(&request("s", vec![span])).await;
+    }
+    for (text, id) in [
+        ("Infinity", 1),
+        ("-Infinity", 2),
+        ("NaN", 3),
+        ("1e300", 4),
+        ("1e%2B300", 4),
+        ("5.0", 5),
+        ("5", 5),
+    ] {
+        let found = fixture.found(&format!("tag.double={text}")).await;
+        assert_eq!(found, [hex_id(id)], "{text}");
+    }
+    let listed = fixture.query("/api/tags/double/values").await;
+    let expected = json!({"values": ["-Infinity", "1e+300", "5.0", "Infinity", "NaN"]});
+    assert_eq!(listed, expected);
+    for (id, shown) in [(1, json!("Infinity")), (4, json!(1e300))] {
+        let answer = fixture.query(&format!("/api/traces/{}", hex_id(id))).await;
+        assert_eq!(answer["trace"]["spans"][0]["tags"]["double"], shown);
+    }
     fixture.end().await;
 }
 

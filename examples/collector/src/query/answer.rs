@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use super::protect;
 use crate::error::{ReadError, in_one_line};
 use crate::origin::Denied;
 use crate::serve::headers;
@@ -51,6 +52,14 @@ impl ApiError {
         Self {
             status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             message: headers::TOO_LARGE.into(),
+            cause: None,
+        }
+    }
+
+    pub(crate) fn method_not_allowed() -> Self {
+        Self {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            message: "the method must be GET".into(),
             cause: None,
         }
     }
@@ -104,6 +113,8 @@ impl IntoResponse for ApiError {
             message: self.message,
         };
         let mut response = (self.status, Json(Body { error })).into_response();
+        // Also of those that are made before the router of the API is reached.
+        protect(&mut response);
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(cause);
         }

@@ -6,7 +6,7 @@ use serde::ser::{SerializeMap as _, SerializeSeq as _, SerializeStruct as _};
 use serde::{Serialize, Serializer};
 
 use super::token::hex;
-use crate::model::{Attribute, Event, Group, Link, Span, Value};
+use crate::model::{Attribute, Event, Group, Link, Span, Value, double_text};
 use crate::store::summary::Summary;
 
 /// A span under its resource and scope.
@@ -58,7 +58,7 @@ pub(super) fn micros(nanos: u64) -> u64 {
 impl Serialize for SpanJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { group, span } = self;
-        let mut out = serializer.serialize_struct("Span", 19)?;
+        let mut out = serializer.serialize_struct("Span", 21)?;
         out.serialize_field("traceId", &hex(&span.trace_id))?;
         out.serialize_field("spanId", &hex(&span.span_id))?;
         out.serialize_field("parentSpanId", &span.parent.as_ref().map(|id| hex(id)))?;
@@ -82,9 +82,15 @@ impl Serialize for SpanJson<'_> {
             "resource",
             &AttributesJson(&group.resource.attributes.items),
         )?;
+        out.serialize_field("resourceSchemaUrl", &group.resource.schema_url)?;
+        let dropped = group.resource.attributes.dropped;
+        out.serialize_field("resourceDroppedAttributes", &dropped)?;
         let scope = ScopeJson {
             name: &group.scope.name,
             version: &group.scope.version,
+            schema_url: &group.scope.schema_url,
+            attributes: AttributesJson(&group.scope.attributes.items),
+            dropped_attributes: group.scope.attributes.dropped,
         };
         out.serialize_field("scope", &scope)?;
         out.serialize_field("traceState", &span.trace_state)?;
@@ -103,9 +109,13 @@ struct StatusJson<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct ScopeJson<'a> {
     name: &'a str,
     version: &'a str,
+    schema_url: &'a str,
+    attributes: AttributesJson<'a>,
+    dropped_attributes: u32,
 }
 
 /// A list whose elements are wrapped on the way out.
@@ -125,10 +135,11 @@ struct EventJson<'a>(&'a Event);
 
 impl Serialize for EventJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("Event", 3)?;
+        let mut out = serializer.serialize_struct("Event", 4)?;
         out.serialize_field("timestamp", &micros(self.0.time_nanos))?;
         out.serialize_field("name", &self.0.name)?;
         out.serialize_field("attributes", &AttributesJson(&self.0.attributes.items))?;
+        out.serialize_field("droppedAttributes", &self.0.attributes.dropped)?;
         out.end()
     }
 }
@@ -137,11 +148,13 @@ struct LinkJson<'a>(&'a Link);
 
 impl Serialize for LinkJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("Link", 4)?;
+        let mut out = serializer.serialize_struct("Link", 6)?;
         out.serialize_field("traceId", &hex(&self.0.trace_id))?;
         out.serialize_field("spanId", &hex(&self.0.span_id))?;
         out.serialize_field("traceState", &self.0.trace_state)?;
+        out.serialize_field("flags", &self.0.flags)?;
         out.serialize_field("attributes", &AttributesJson(&self.0.attributes.items))?;
+        out.serialize_field("droppedAttributes", &self.0.attributes.dropped)?;
         out.end()
     }
 }
@@ -173,15 +186,8 @@ impl Serialize for ValueJson<'_> {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(value) => serializer.serialize_bool(*value),
             Value::Int(value) => serializer.serialize_i64(*value),
-            Value::Double(value) if value.is_nan() => serializer.serialize_str("NaN"),
-            Value::Double(value) if value.is_infinite() => {
-                serializer.serialize_str(if *value > 0.0 {
-                    "Infinity"
-                } else {
-                    "-Infinity"
-                })
-            }
-            Value::Double(value) => serializer.serialize_f64(*value),
+            Value::Double(value) if value.is_finite() => serializer.serialize_f64(*value),
+            Value::Double(value) => serializer.serialize_str(&double_text(*value)),
             Value::String(text) => serializer.serialize_str(text),
             Value::Bytes(bytes) => serializer.serialize_str(&STANDARD.encode(bytes)),
             Value::Array(values) => List(values, ValueJson).serialize(serializer),

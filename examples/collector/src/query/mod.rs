@@ -19,7 +19,8 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
+use http::{HeaderName, HeaderValue, header};
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::Semaphore;
 
@@ -53,11 +54,28 @@ pub(crate) fn router(pool: SqlitePool, ledger: Arc<Ledger>) -> Router {
         .route("/api/stats", get(names::stats))
         .route(
             "/api/{*rest}",
-            get(async || ApiError::not_found("no such resource")),
+            any(async || ApiError::not_found("no such resource")),
         )
+        .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         .layer(middleware::from_fn_with_state(api.clone(), bound))
         .with_state(api)
 }
+
+/// Puts headers on an answer of `/api`. What spans hold is data of users: browsers and proxies must
+/// not keep it, nor take it for anything but JSON.
+fn protect(response: &mut Response) {
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+const HEADERS: [(HeaderName, HeaderValue); 2] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
+];
 
 /// The refusal of a request that a web page of another site has made.
 pub(crate) fn deny(denied: Denied) -> Response {
@@ -74,7 +92,8 @@ async fn bound(State(api): State<Api>, request: Request, next: Next) -> Response
     let Ok(_place) = api.places.try_acquire() else {
         return ApiError::overloaded().into_response();
     };
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    protect(&mut response);
     if let Some(Cause(cause)) = response.extensions().get() {
         let options = api.pool.connect_options();
         eprintln!("cannot read {}: {cause}", options.get_filename().display());

@@ -81,14 +81,8 @@ pub(crate) fn search(pairs: Pairs) -> Result<(Filter, Window), ApiError> {
     };
     let mut known = Vec::new();
     for (name, value) in pairs {
-        if known.contains(&name) {
-            return Err(ApiError::bad_parameter(format!(
-                "{} is given twice",
-                shown(&name)
-            )));
-        }
-        known.push(name.clone());
         if let Some(key) = name.strip_prefix("tag.") {
+            // All must be met, also those of one key: a span and its resource may both have it.
             if filter.tags.len() >= MAX_TAGS {
                 return Err(ApiError::bad_parameter(format!(
                     "at most {MAX_TAGS} tag parameters"
@@ -97,6 +91,13 @@ pub(crate) fn search(pairs: Pairs) -> Result<(Filter, Window), ApiError> {
             filter.tags.push((key.to_owned(), value));
             continue;
         }
+        if known.contains(&name) {
+            return Err(ApiError::bad_parameter(format!(
+                "{} is given twice",
+                shown(&name)
+            )));
+        }
+        known.push(name.clone());
         let given = !value.is_empty();
         match name.as_str() {
             "serviceName" => filter.service = given.then_some(value),
@@ -297,6 +298,8 @@ mod tests {
             assert!(search(pairs(&[(name, value)])).is_err(), "{name}={value}");
         }
         assert!(search(pairs(&[("limit", "1"), ("limit", "2")])).is_err());
+        assert!(search(pairs(&[("tag.k", "v"); MAX_TAGS])).is_ok());
+        assert!(search(pairs(&[("tag.k", "v"); MAX_TAGS + 1])).is_err());
     }
 
     #[test]

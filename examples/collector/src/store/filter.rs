@@ -79,13 +79,7 @@ impl Filter {
             && self.tags.iter().all(|(key, value)| {
                 let own = span.attributes.items.iter();
                 own.chain(&group.resource.attributes.items)
-                    .any(|attribute| {
-                        attribute.key == *key
-                            && attribute
-                                .value
-                                .search_text()
-                                .is_some_and(|text| text == *value)
-                    })
+                    .any(|attribute| attribute.key == *key && attribute.value.is_found_by(value))
             })
     }
 

@@ -5,6 +5,7 @@
 //! A sender can make two terms collide; that costs a check of the spans and shows nothing wrong.
 
 use super::fnv;
+use crate::model::double_text;
 
 /// The hash of a term.
 pub(crate) type Term = u32;
@@ -24,8 +25,18 @@ pub(crate) fn service_operation(service: &str, name: &str) -> Term {
     term(b'b', &[service, name])
 }
 
+/// The term of an attribute with this text. Texts of one number have one term, whatever the value's
+/// type: see [`Value::is_found_by`](crate::model::Value::is_found_by).
 pub(crate) fn attribute(key: &str, text: &str) -> Term {
-    term(b'a', &[key, text])
+    let is_number = text
+        .bytes()
+        .next()
+        .is_some_and(|first| b"+-.0123456789INin".contains(&first));
+    match text.parse::<f64>() {
+        // Zero has two signs and is one number.
+        Ok(number) if is_number => term(b'a', &[key, &double_text(number + 0.0)]),
+        _ => term(b'a', &[key, text]),
+    }
 }
 
 /// The term of every trace that holds a span with an error.
@@ -82,6 +93,31 @@ mod tests {
         ];
         for (index, one) in all.iter().enumerate() {
             assert!(!all[..index].contains(one));
+        }
+    }
+
+    #[test]
+    fn texts_of_one_number_have_one_term() {
+        for same in [
+            &["1e300", "1e+300", "1E300"][..],
+            &["5", "5.0", "+5", "05"],
+            &["0", "-0", "0.0", "-0.0"],
+            &["Infinity", "inf"],
+            &["NaN", "nan"],
+        ] {
+            for text in same {
+                assert_eq!(attribute("k", text), attribute("k", same[0]), "{text}");
+            }
+        }
+        let others = ["5", "6", "5x", "", "e5", "NaNa", "Infinity", "-Infinity"];
+        for (index, text) in others.iter().enumerate() {
+            for other in &others[..index] {
+                assert_ne!(
+                    attribute("k", text),
+                    attribute("k", other),
+                    "{text} {other}"
+                );
+            }
         }
     }
 

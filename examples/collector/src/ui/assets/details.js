@@ -18,7 +18,7 @@ export function details(node, tree, colours, on) {
     section('Tags', attributes(span.tags), size(span.tags), span.droppedAttributes),
     section('Events', events(span), (span.events ?? []).length, span.droppedEvents),
     section('Links', links(span, tree, on), (span.links ?? []).length, span.droppedLinks),
-    section('Resource', attributes(span.resource), size(span.resource)),
+    section('Resource', attributes(span.resource), size(span.resource), span.resourceDroppedAttributes),
     scope(span));
 }
 
@@ -113,7 +113,8 @@ function target(link, tree, on) {
 }
 
 function scope(span) {
-  const { name, version } = span.scope ?? {};
-  if (!name && !version) return null;
-  return section('Instrumentation scope', attributes({ ...(name && { name }), ...(version && { version }), ...(span.scope.attributes ?? {}) }), 1);
+  const { name, version, schemaUrl, attributes: own, droppedAttributes } = span.scope ?? {};
+  const known = Object.fromEntries(Object.entries({ name, version, 'schema URL': schemaUrl }).filter(([, value]) => value));
+  const all = { ...known, ...own };
+  return section('Instrumentation scope', attributes(all), size(all), droppedAttributes);
 }
