@@ -18,3 +18,4 @@ mod service;
 mod spans;
 mod traceparent;
 mod tracestate;
+mod vectors;
