@@ -1,7 +1,7 @@
 //! The service that the test harness of W3C Trace Context examines: an axum server and a reqwest
 //! client, both traced, and nothing else.
 //!
-//! `cargo run -p tracer-examples --example w3c_service -- 127.0.0.1:5000`
+//! `cargo run -p tracer-examples --example w3c_service -- 127.0.0.1:5000`; Ctrl-C or SIGTERM ends it
 //!
 //! `POST /test` takes a list of calls and makes them one after the other, each with its
 //! `arguments` as the body, inside the span of the request. The harness is in the repository
@@ -14,6 +14,7 @@ use std::{env, error::Error};
 use axum::{Json, Router, http::StatusCode, routing::post};
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
 use tracer_core::TracerProvider;
 use tracer_instrument::reqwest::TracedClient;
 use tracer_propagation::{CompositePropagator, global};
@@ -47,7 +48,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .layer(tracer_instrument::axum::trace_layer());
 
     let listener = tokio::net::TcpListener::bind(address).await?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stopped = async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    };
     println!("listening on {}", listener.local_addr()?);
-    axum::serve(listener, service).await?;
+    axum::serve(listener, service)
+        .with_graceful_shutdown(stopped)
+        .await?;
     Ok(())
 }

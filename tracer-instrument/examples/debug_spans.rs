@@ -1,5 +1,5 @@
 //! A service that shows its running spans: `cargo run -p tracer-instrument --example debug_spans -- 127.0.0.1:8080`
-//! and open the address that it prints. Without an address it takes a free port.
+//! and open the address that it prints. Without an address it takes a free port. Ctrl-C or SIGTERM ends it.
 //!
 //! The page has no login, so a real service mounts it on a port where only operators come. It is mounted outside of the
 //! layer that traces requests: looking at spans makes none.
@@ -13,6 +13,7 @@ use axum::routing::get;
 use opentelemetry::trace::{Span as _, Status};
 use opentelemetry::{KeyValue, global};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tracer_core::live::LiveView;
 use tracer_core::{TracerProvider, start_span};
 use tracer_instrument::zpages::DebugSpans;
@@ -38,8 +39,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(jobs());
     let address = env::args().nth(1).unwrap_or("127.0.0.1:0".to_owned());
     let listener = TcpListener::bind(address).await?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stopped = async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    };
     println!("http://{}/debug/spans", listener.local_addr()?);
-    axum::serve(listener, app).await?;
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stopped)
+        .await?;
     Ok(())
 }
 

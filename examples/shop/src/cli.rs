@@ -29,7 +29,7 @@ pub struct Cli {
     #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     pub page: Option<SocketAddr>,
 
-    /// Run as this one service instead, until stdin is closed or Ctrl-C.
+    /// Run as this one service instead, until stdin is closed, SIGTERM or Ctrl-C.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["requests", "once", "json", "page"])]
     pub service: Option<Name>,
 

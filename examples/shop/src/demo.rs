@@ -226,7 +226,7 @@ fn say(cli: &Cli, text: &str) -> Result<(), Error> {
 }
 
 /// Ends with Ctrl-C or SIGTERM, from now on.
-fn stop_signal() -> Result<impl Future<Output = ()>, Error> {
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, Error> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     Ok(async move {

@@ -205,3 +205,51 @@ fn a_service_says_what_it_needs() {
         "three kinds need three orders"
     );
 }
+
+/// As the end of a container is: stdin stays open, and the last spans are sent.
+#[tokio::test]
+async fn a_service_that_is_terminated_sends_its_last_spans() {
+    for signal in ["-TERM", "-INT"] {
+        let data_dir = tempfile::tempdir().unwrap();
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let config = CollectorConfig::default().data_dir(data_dir.path());
+        let config = config.otlp_grpc(any).otlp_http(any).query(any).health(any);
+        let collector = Collector::start(config).await.unwrap();
+        let endpoint = format!("http://{}", collector.otlp_http_address());
+        let mut child = Command::new(SHOP)
+            .args(["--service", "inventory"])
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let (_, url) = line.trim_end().split_once("listening on ").unwrap();
+
+        // Its connection stays open, and does not hold up the end.
+        let client = reqwest::Client::new();
+        let answer = client.get(format!("{url}/stock/lamp")).send().await;
+        assert_eq!(answer.unwrap().status(), 200);
+        let kill = Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status();
+        assert!(kill.unwrap().success());
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(start.elapsed() < DEADLINE, "still running");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        assert!(status.success(), "{signal}");
+        let query = format!("http://{}/api/traces", collector.query_address());
+        let found = reqwest::get(query).await.unwrap();
+        let found: serde_json::Value = found.json().await.unwrap();
+        assert_eq!(found["totalCount"], 1, "{signal}: {found}");
+        collector.shutdown().await.unwrap();
+    }
+}

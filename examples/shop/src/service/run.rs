@@ -12,6 +12,7 @@ use tracer_instrument::reqwest::TracedClient;
 
 use super::{Calls, Downstream, Name, log_lines};
 use crate::Error;
+use crate::demo::stop_signal;
 
 /// What stands before the address in the line that a service prints when it is ready.
 pub const LISTENING: &str = "listening on ";
@@ -19,7 +20,7 @@ pub const LISTENING: &str = "listening on ";
 /// How long one service waits for another.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serves until stdin is closed or Ctrl-C. The tracing is set up from the `OTEL_*` environment and flushed at the end.
+/// Serves until stdin is closed, SIGTERM or Ctrl-C. The tracing is set up from the `OTEL_*` environment and flushed at the end.
 /// Logs to the file, or to stderr.
 ///
 /// # Errors
@@ -63,25 +64,26 @@ async fn serve(name: Name, listen: SocketAddr, downstream: &[Downstream]) -> Res
         source,
     };
     let listener = TcpListener::bind(listen).await.map_err(not_listening)?;
+    let stopped = stdin_closed_or(stop_signal()?);
     println!("{name} {LISTENING}http://{}", listener.local_addr()?);
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service)
-        .with_graceful_shutdown(told_to_stop())
+        .with_graceful_shutdown(stopped)
         .await?;
     Ok(())
 }
 
 /// A parent that ends, however it ends, closes the other side of stdin: no service outlives it.
-async fn told_to_stop() {
+async fn stdin_closed_or(stopped: impl Future<Output = ()>) {
     let (closed, is_closed) = oneshot::channel();
     // A thread of its own: the runtime would wait for one of its own at the end, and the read can last for ever.
     thread::spawn(move || {
         let end = io::copy(&mut io::stdin().lock(), &mut io::sink());
-        // The receiver is gone if Ctrl-C came first.
+        // The receiver is gone if a signal came first.
         let _ = closed.send(end);
     });
     tokio::select! {
         _ = is_closed => {}
-        _ = tokio::signal::ctrl_c() => {}
+        () = stopped => {}
     }
 }
