@@ -35,7 +35,7 @@
 //! | nesting of an attribute value | 64 | null, counted |
 //! | elements of an attribute value | 4096 | dropped, counted |
 //! | spans per trace | 100,000 | rejected in a partial success |
-//! | headers | 16 KiB, 100 lines | 431; over twice as much, without a body |
+//! | headers | 16 KiB, 100 lines | 431 |
 //! | time for the first bytes, for headers or a ping, for a body | 10 s, 10 s, 30 s | connection closed, 408 |
 //! | connections of all listeners, of which each has a sixteenth to itself | 2048, or 64 under the limit of open files | wait, with a line in the log |
 //! | `Host` of OTLP/HTTP and query on a loopback address | `localhost`, a loopback address | 421 |

@@ -16,6 +16,8 @@ use common::{DEADLINE, Fixture, JSON, PROTOBUF, http2};
 use prost::Message as _;
 use reqwest::{Method, Response};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// google/rpc/status.proto.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -128,6 +130,45 @@ async fn every_error_of_the_http_port_has_a_status_in_its_body() {
             .await;
         assert_eq!(response.status(), 415);
         assert_eq!(status(response, content_type).await.code, 3);
+    }
+    fixture.end().await;
+}
+
+/// What hyper answers by itself, before there is a request: its answers have no body.
+#[tokio::test]
+async fn errors_of_what_is_not_a_request_have_a_status_too() {
+    let fixture = Fixture::start().await;
+    let address = fixture.collector.otlp_http_address();
+    let post = "POST /v1/traces HTTP/1.1\r\nhost: localhost\r\n";
+    let long = format!("{post}x-long: {}\r\n\r\n", "x".repeat(200_000));
+    let path = format!(
+        "POST /{} HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        "x".repeat(200_000)
+    );
+    let many = format!("{post}{}\r\n", "x: y\r\n".repeat(2000));
+    for (request, http, code) in [
+        (long, 431, 8),
+        (path, 431, 8),
+        (many, 431, 8),
+        (format!("{post}content-length: many\r\n\r\n"), 400, 3),
+        (format!("{post}bad header\r\n\r\n"), 400, 3),
+        ("GET\r\n\r\n".to_owned(), 400, 3),
+    ] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // An answer before this one stays as it is.
+        let first = "GET /v1/traces HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        stream.write_all(first.as_bytes()).await.unwrap();
+        // The collector may have closed its side before all was written.
+        let _ = stream.write_all(request.as_bytes()).await;
+        let mut answers = String::new();
+        let read = tokio::time::timeout(DEADLINE, stream.read_to_string(&mut answers));
+        read.await.unwrap().unwrap();
+        let (_, last) = answers.rsplit_once("HTTP/1.1 ").unwrap();
+        assert!(answers.starts_with("HTTP/1.1 405"), "{answers}");
+        let (head, body) = last.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with(&http.to_string()), "{head}");
+        let status: Value = serde_json::from_str(body).unwrap();
+        assert_eq!(status["code"], code, "{head}");
     }
     fixture.end().await;
 }

@@ -37,6 +37,17 @@ pub(crate) fn router(intake: Intake, address: SocketAddr) -> Router {
     headers::bound(router, answer::headers_too_large)
 }
 
+/// The body of an error of what is not a request, whose format nobody knows.
+pub(crate) fn unreadable(status: StatusCode) -> Vec<u8> {
+    let (code, message) = match status {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            (Code::ResourceExhausted, headers::TOO_LARGE)
+        }
+        _ => (Code::InvalidArgument, "the request is not HTTP"),
+    };
+    answer::status(code, message, Format::Json)
+}
+
 async fn unknown_path(headers: HeaderMap) -> Response {
     let message = "no such path: spans go to /v1/traces, and nothing else is taken";
     answer::error(StatusCode::NOT_FOUND, Code::NotFound, message, &headers)

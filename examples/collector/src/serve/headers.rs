@@ -12,11 +12,11 @@ const MAX_BYTES: usize = 16 * 1024;
 /// Number of headers.
 const MAX_LINES: usize = 100;
 
-/// The bounds of hyper and h2, which answer with an empty body what is over them. They are twice as
-/// wide, so that what a sender may reach by mistake is answered here, with a body.
-pub(super) const CONNECTION_BYTES: usize = 2 * MAX_BYTES;
+/// The bounds of hyper and h2, of which h2 answers with an empty body what is over them. They are
+/// four times as wide, so that what a sender may reach by mistake is answered here.
+pub(super) const CONNECTION_BYTES: usize = 4 * MAX_BYTES;
 /// See [`CONNECTION_BYTES`].
-pub(super) const CONNECTION_LINES: usize = 2 * MAX_LINES;
+pub(super) const CONNECTION_LINES: usize = 4 * MAX_LINES;
 
 /// Why headers are refused.
 pub(crate) const TOO_LARGE: &str = "headers are over 16 KiB or 100 lines";

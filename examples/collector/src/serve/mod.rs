@@ -1,24 +1,22 @@
 //! Listeners: accepting connections and serving them within bounds.
 
 pub(crate) mod headers;
+mod http1;
 mod http2;
 mod places;
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::error::Error;
+use http1::ErrorBody;
 use places::{Place, Places};
 
 pub(crate) use places::Budget;
@@ -46,6 +44,7 @@ pub(crate) struct Listener {
     socket: TcpListener,
     places: Places,
     header_timeout: Duration,
+    error_body: Option<ErrorBody>,
     logged: Option<Instant>,
 }
 
@@ -69,8 +68,15 @@ impl Listener {
             socket,
             places: budget.places(),
             header_timeout: HEADER_TIMEOUT,
+            error_body: None,
             logged: None,
         })
+    }
+
+    /// Gives a body to errors of requests that never reach a router.
+    pub(crate) fn error_body(mut self, body: ErrorBody) -> Self {
+        self.error_body = Some(body);
+        self
     }
 
     /// Serves `router` until `stop` turns true, then lets requests in progress end.
@@ -79,7 +85,7 @@ impl Listener {
     }
 
     async fn run(mut self, router: Router, mut stop: watch::Receiver<bool>) {
-        let header_timeout = self.header_timeout;
+        let (header_timeout, error_body) = (self.header_timeout, self.error_body);
         let mut connections = JoinSet::new();
         loop {
             let accepted = tokio::select! {
@@ -99,7 +105,7 @@ impl Listener {
                     tokio::time::sleep(DRAIN).await;
                 };
                 tokio::select! {
-                    () = serve(stream, router, header_timeout, &mut stop) => {}
+                    () = serve(stream, router, error_body, header_timeout, &mut stop) => {}
                     () = drained => {}
                 }
                 drop(place);
@@ -159,14 +165,15 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 async fn serve(
     stream: TcpStream,
     router: Router,
-    header_timeout: Duration,
+    error_body: Option<ErrorBody>,
+    timeout: Duration,
     stop: &mut watch::Receiver<bool>,
 ) {
     // Answers are small and complete: waiting to fill a packet only delays them. An error means
     // that the connection is already gone, which serving will find out.
     let _ = stream.set_nodelay(true);
     let opened = tokio::select! {
-        opened = tokio::time::timeout(header_timeout, open(stream)) => opened,
+        opened = tokio::time::timeout(timeout, open(stream)) => opened,
         () = stopped(stop) => return,
     };
     // Silent for too long, or gone already: there is nobody to answer.
@@ -174,31 +181,11 @@ async fn serve(
         return;
     };
     match version {
-        Version::Http1 => http1(stream, router, header_timeout, stopped(stop)).await,
-        Version::Http2 => http2::serve(stream, router, header_timeout, stopped(stop)).await,
+        Version::Http1 => {
+            http1::serve(stream, router, error_body, timeout, stopped(stop)).await;
+        }
+        Version::Http2 => http2::serve(stream, router, timeout, stopped(stop)).await,
     }
-}
-
-async fn http1(
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    router: Router,
-    header_timeout: Duration,
-    stop: impl Future<Output = ()>,
-) {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
-        .max_headers(headers::CONNECTION_LINES)
-        .max_buf_size(headers::CONNECTION_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let mut connection = pin!(connection);
-    tokio::select! {
-        // How a connection ends is its peer's affair.
-        _ = connection.as_mut() => return,
-        () = stop => connection.as_mut().graceful_shutdown(),
-    }
-    // As above.
-    let _ = connection.await;
 }
 
 enum Version {
