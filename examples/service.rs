@@ -3,8 +3,8 @@
 //!
 //! `OTEL_SERVICE_NAME=orders cargo run -p tracer-examples --example service -- 127.0.0.1:5000`
 //!
-//! and ask for `/orders/7`. Ctrl-C or SIGTERM ends it: no request is taken any more, those in
-//! progress are answered, and the guard sends the last spans. Unix only.
+//! and ask for `/orders/7`. Ctrl-C or SIGTERM ends it: it takes no more requests, answers those in
+//! progress, and the guard sends the last spans. Unix only.
 
 use std::{env, error::Error, io, net::SocketAddr};
 
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/stock/{id}", get(stock))
         .layer(tracer_instrument::axum::trace_layer());
 
-    // Before anybody knows the address: a signal may come at once.
+    // Set up before the address is printed, because a signal may follow immediately.
     let stopped = stop_signal()?;
     println!("listening on {address}");
     axum::serve(listener, app)
@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Asks for the stock: of this service, to keep the example to one process.
+/// Asks for the stock. The service asks itself, so that the example is one process.
 async fn order(
     client: TracedClient,
     address: SocketAddr,

@@ -1,4 +1,4 @@
-//! The examples that serve end with a signal, and lose neither a request nor a span.
+//! The examples that serve end on a signal and lose neither a request nor a span.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -126,7 +126,7 @@ async fn a_service_answers_what_it_has_begun_and_sends_its_last_spans() {
         assert_eq!(answer.text().await.unwrap(), "12 of 7\n");
         assert!(service.ended().await.success(), "{signal}");
 
-        // An accepted span is found at once: nothing is left to wait for.
+        // An accepted span is found immediately, so there is nothing to wait for.
         let url = format!("http://{}/api/traces", collector.query_address());
         let found: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
         let traces = found["traces"].as_array().unwrap();

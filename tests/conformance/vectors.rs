@@ -68,7 +68,7 @@ struct Case {
 enum Asked {
     Extract(Extract),
     Inject(Inject),
-    /// What is injected and extracted again is the same.
+    /// Baggage that is injected and extracted again is the same.
     Roundtrip {
         baggage: Vec<Member>,
     },
@@ -78,7 +78,7 @@ enum Asked {
     },
 }
 
-/// Headers, and what a context made of them has.
+/// Headers, and the contents of the context made of them.
 #[derive(Deserialize)]
 struct Extract {
     headers: Vec<(String, String)>,
@@ -98,7 +98,7 @@ struct Extract {
     baggage_bytes: Option<usize>,
 }
 
-/// What a context has, and the headers made of it.
+/// The contents of a context, and the headers made of them.
 #[derive(Deserialize)]
 struct Inject {
     encoding: Option<String>,

@@ -1,12 +1,12 @@
-//! What became of every request and every span: the ledger, and how it is read.
+//! The ledger: the outcome of every request and every span.
 //!
-//! At any moment `received = stored + duplicate + rejected + refused + waiting`, to the span, and
-//! each request that has ended is in one counter of [`Requests`]. All numbers change together under
-//! one lock, once per request and once per commit.
+//! At any moment `received = stored + duplicate + rejected + refused + waiting`, to the span. Each
+//! request that has ended is in one counter of [`Requests`]. All numbers change together under one
+//! lock, once per request and once per commit.
 //!
-//! What is open is a value: an [`OpenRequest`] until the request is decoded or turned away,
-//! [`Waiting`] until its spans are stored or refused. Both close themselves when they are dropped,
-//! so that neither a panic nor a cancelled task leaves anything open.
+//! An [`OpenRequest`] stands for a request until it is decoded or turned away, and [`Waiting`] for its
+//! spans until they are stored or refused. Both count themselves when they are dropped, so neither a
+//! panic nor a cancelled task leaves anything open.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub(crate) enum Turned {
 /// Why spans were refused after they were counted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Refused {
-    /// Their request was given up between decoding and the commit: a panic, or the end of the writer.
+    /// A panic, or the end of the writer, ended the request between its decoding and the commit.
     Interrupted,
     /// May be sent again.
     QueueFull,
@@ -104,7 +104,7 @@ pub(crate) struct Limits {
     pub(crate) dropped: u64,
 }
 
-/// What could not be kept as it was sent.
+/// Values that could not be kept as they were sent.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Values {

@@ -63,7 +63,7 @@ async fn a_page_of_another_site_cannot_send_spans() {
     fixture.end().await;
 }
 
-/// What spans hold is for whoever asked, and no cache's and no other type's.
+/// Spans hold users' data, which no cache may store and no browser may read as another type.
 #[tokio::test]
 async fn every_answer_of_the_api_is_neither_kept_nor_sniffed() {
     let fixture = Fixture::start().await;

@@ -1,4 +1,4 @@
-//! What OTLP, gRPC and HTTP ask of a receiver beside its messages.
+//! The rules of OTLP, gRPC and HTTP for a receiver, apart from its messages.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -134,7 +134,7 @@ async fn every_error_of_the_http_port_has_a_status_in_its_body() {
     fixture.end().await;
 }
 
-/// What hyper answers by itself, before there is a request: its answers have no body.
+/// hyper answers these before there is a request, and without a body.
 #[tokio::test]
 async fn errors_of_what_is_not_a_request_have_a_status_too() {
     let fixture = Fixture::start().await;
@@ -282,7 +282,7 @@ async fn informational(response: &mut Request) -> Option<u16> {
 }
 
 // RFC 9110 section 10.1.1: the server must not wait for the body before it sends 100, or a final
-// status if the head already tells it.
+// status that depends on the head alone.
 #[tokio::test]
 async fn a_sender_over_http_2_that_waits_for_100_continue_gets_it() {
     let fixture = Fixture::start().await;

@@ -12,8 +12,8 @@ mod common;
 use common::{Fixture, JSON};
 use serde_json::{Value, json};
 
-/// What `javascript.mjs` sets. JSON.stringify has already made null of NaN and the infinities; what
-/// 64 bits or Unicode do not hold is kept as near as it can be.
+/// The values that `javascript.mjs` sets. JSON.stringify has turned NaN and the infinities into null.
+/// Numbers beyond 64 bits are doubles, and halves of surrogate pairs U+FFFD.
 fn expected() -> Value {
     json!({
         "nan": null,

@@ -1,4 +1,4 @@
-//! What is kept of spans that share their ids, or come again.
+//! Spans that share their ids, or are sent again.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -21,7 +21,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
         return Err(DecodeError::NotARequest { reason });
     };
     let counts = fields.counts;
-    // A success would say that there was nothing to take.
+    // A success would mean that the request held no span.
     if counts.received == 0 && counts.unreadable > 0 {
         let reason = "no span is found, and parts are of a wrong type";
         return Err(DecodeError::NotARequest { reason });
@@ -325,7 +325,7 @@ impl Fields<'_> {
     }
 }
 
-/// Empties a list that is there a second time: the last one counts, and what the first one held is
+/// Empties a list that the request repeats. The last list counts; the spans of earlier ones are
 /// rejected.
 fn replace<T>(list: &mut Vec<T>, spans: impl Fn(&T) -> usize, counts: &mut Counts) {
     for _ in 0..list.iter().map(spans).sum() {

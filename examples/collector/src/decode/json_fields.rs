@@ -1,8 +1,8 @@
 //! The rules of ProtoJSON that hold for every field, in one place.
 //!
-//! `null` is as if the member were not there. Of a member that is there twice the last one counts. A
-//! value of a wrong type, or outside of its type's range, leaves its field as it was, is counted, and
-//! costs nothing else. Only what is not JSON ends the reading.
+//! A `null` member is read as an absent one. Of repeated members the last one counts. A value of a
+//! wrong type, or outside of its type's range, is counted and leaves its field as it was. Only bytes
+//! that are not JSON end the reading.
 //! <https://protobuf.dev/programming-guides/json/>
 
 use std::borrow::Cow;
@@ -142,8 +142,8 @@ impl<'a> Fields<'a> {
         self.scalar(field, |scalar| enumeration(scalar, by_name))
     }
 
-    /// An id, which OTLP has in hex instead of base64. What is none is kept as such: the span that
-    /// it should name is refused by a reason of its own.
+    /// An id, which OTLP writes in hex instead of base64. A malformed one is kept as such, because its
+    /// span is refused for a reason of its own.
     pub(super) fn id(&mut self, into: &mut Id) -> Read {
         *into = match self.reader.shape()? {
             Shape::Scalar => match self.reader.scalar()? {

@@ -1,10 +1,9 @@
 //! A bounded reader of JSON (RFC 8259) over borrowed text.
 //!
-//! The decoder of OTLP/JSON has to tell text that is not JSON, which refuses a request, from values
-//! of a wrong type or range, which cost themselves alone. So this reader knows JSON's grammar and
-//! nothing of types: numbers stay as they are written, a member may be there twice, and a `\u` escape
-//! may be half of a pair. It allocates for strings with escapes only, and does not recurse; what the
-//! decoder skips may nest as deep as its sender likes.
+//! Text that is not JSON refuses a request, while a value of a wrong type or range is only left out.
+//! The reader therefore knows JSON's grammar and no types: numbers stay as they are written, members
+//! may repeat, and a `\u` escape may be half of a pair. It allocates only for strings with escapes and
+//! does not recurse, so skipped values may nest to any depth.
 
 use std::borrow::Cow;
 
@@ -16,7 +15,7 @@ pub(super) struct Malformed {
     pub(super) at: usize,
 }
 
-/// What a value is, by its first byte.
+/// The shape of a value, by its first byte.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Shape {
     Array,
@@ -57,7 +56,7 @@ impl<'a> Reader<'a> {
         Ok(Self { text, at: 0 })
     }
 
-    /// What the next value is.
+    /// The shape of the next value.
     pub(super) fn shape(&mut self) -> Result<Shape, Malformed> {
         match self.next()? {
             b'{' => Ok(Shape::Object),

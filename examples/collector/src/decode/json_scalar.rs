@@ -30,7 +30,7 @@ pub(super) fn integer(scalar: &Scalar<'_>) -> Option<i128> {
     let mantissa = mantissa.trim_start_matches('-');
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = || whole.bytes().chain(fraction.bytes());
-    // Without the zeros on both sides, which the exponent stands for.
+    // The zeros on both sides are left to the exponent.
     let leading = digits().take_while(|digit| *digit == b'0').count();
     let trailing = digits().rev().take_while(|digit| *digit == b'0').count();
     let all = whole.len() + fraction.len();
@@ -53,7 +53,7 @@ pub(super) fn integer(scalar: &Scalar<'_>) -> Option<i128> {
     Some(if negative { -number } else { number })
 }
 
-/// An exponent; one that is itself beyond 64 bits is as good as their end.
+/// An exponent. One beyond 64 bits is cut to their range, which changes no result.
 fn exponent_of(text: &str) -> i64 {
     let end = if text.starts_with('-') {
         i64::MIN

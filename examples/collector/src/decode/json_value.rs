@@ -16,7 +16,7 @@ impl Fields<'_> {
         let Some(mut place) = self.list("attributes")? else {
             return Ok(());
         };
-        // The list is there a second time.
+        // Attributes of an earlier list, which this one replaces.
         let mut dropped = into.items.len() as u32;
         into.items.clear();
         while self.element(&mut place)? {

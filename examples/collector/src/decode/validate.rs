@@ -25,7 +25,7 @@ pub(crate) enum Reject {
     TraceId,
     SpanId,
     ParentId,
-    /// It stood in a list that is there a second time.
+    /// It stood in a list that a later one of the same name replaced.
     Repeated,
     Time,
     /// It is not a message.
@@ -89,14 +89,14 @@ impl Counts {
         self.first_unreadable.get_or_insert(field);
     }
 
-    /// What a value took from its budget.
+    /// Adds the losses of one value.
     pub(crate) fn spent(&mut self, budget: &Budget) {
         self.truncated += u64::from(budget.exceeded);
         self.replaced += budget.replaced;
     }
 
-    /// The text of a partial success: numbers and our own words only. Empty if all was kept as it
-    /// came, apart from what the limits cut, which is counted on its span.
+    /// The text of a partial success: numbers and our own words only. Empty if all was kept as it was
+    /// sent. Parts cut at a limit are not in it; they are counted on their span.
     pub(crate) fn message(&self) -> String {
         let reasons = self.reasons().into_iter().filter(|(count, _)| *count > 0);
         let reasons: Vec<String> = reasons

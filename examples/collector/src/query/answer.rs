@@ -18,7 +18,7 @@ pub(crate) struct ApiError {
     cause: Option<Cause>,
 }
 
-/// Why an answer says that the collector itself failed: for its log, not for whoever asked.
+/// The cause of an internal error. It is logged, and not part of the answer.
 #[derive(Clone, Debug)]
 pub(super) struct Cause(pub(super) String);
 
@@ -113,7 +113,7 @@ impl IntoResponse for ApiError {
             message: self.message,
         };
         let mut response = (self.status, Json(Body { error })).into_response();
-        // Also of those that are made before the router of the API is reached.
+        // Refusals that never reach the router of the API need these headers too.
         protect(&mut response);
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(cause);

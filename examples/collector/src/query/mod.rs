@@ -61,8 +61,8 @@ pub(crate) fn router(pool: SqlitePool, ledger: Arc<Ledger>) -> Router {
         .with_state(api)
 }
 
-/// Puts headers on an answer of `/api`. What spans hold is data of users: browsers and proxies must
-/// not keep it, nor take it for anything but JSON.
+/// Puts headers on an answer of `/api`. Spans hold users' data: browsers and proxies must not store
+/// the answer, and browsers must read it as JSON only.
 fn protect(response: &mut Response) {
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, value);

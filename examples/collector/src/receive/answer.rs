@@ -78,7 +78,7 @@ struct DurationMessage {
 
 /// The body of a success, whole or partial.
 pub(crate) fn success(accepted: &Accepted, format: Format) -> Vec<u8> {
-    // Without a rejected span the message is a warning.
+    // A message without rejected spans is a warning.
     let partial = accepted.rejected > 0 || !accepted.message.is_empty();
     match format {
         Format::Json => {
@@ -221,8 +221,8 @@ pub(crate) fn respond(status: StatusCode, format: Format, body: Vec<u8>) -> Resp
     response
 }
 
-/// An error over HTTP. OTLP asks for a `Status` in the body of each, in the format of the request;
-/// one that says none is answered in JSON, which people read too.
+/// An error over HTTP. OTLP asks for a `Status` in the body of each, in the format of the request. A
+/// request without a known format is answered in JSON.
 pub(crate) fn error(http: StatusCode, code: Code, message: &str, headers: &HeaderMap) -> Response {
     let format = format_of(headers).unwrap_or(Format::Json);
     let mut response = respond(http, format, status(code, message, format));

@@ -38,8 +38,8 @@ const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
-/// The receiver. What is not gRPC gets an error of HTTP on every path: a sender of OTLP/HTTP would
-/// take an answer of gRPC, whose HTTP status is always 200, for a success.
+/// The receiver. A request that is not gRPC gets an HTTP error on every path. gRPC always answers with
+/// HTTP status 200, which a sender of OTLP/HTTP would take for a success.
 pub(crate) fn router(intake: Intake) -> Router {
     let router = Router::new()
         .route(EXPORT, post(export))
@@ -55,7 +55,7 @@ async fn only_grpc(State(intake): State<Intake>, request: Request, next: Next) -
     }
     let message = "this port takes OTLP over gRPC; OTLP over HTTP has a port of its own";
     Refusal::BadRequest(message).counted(intake.request());
-    // The status that the protocol asks for where the peer does not speak it.
+    // "gRPC over HTTP2" asks for this status.
     let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
     answer::error(status, Code::InvalidArgument, message, request.headers())
 }
@@ -141,8 +141,8 @@ fn unframe(body: &Bytes, encoding: Encoding) -> Result<(Encoding, Bytes), Refusa
     }
 }
 
-/// The code of a refusal where gRPC has a rule: what breaks its own framing or compression is
-/// INTERNAL, in "Status codes and their use in gRPC" and the test cases of "gRPC Compression".
+/// The code of a refusal. gRPC has INTERNAL for errors in its own framing and compression: see "Status
+/// codes and their use in gRPC" and the test cases of "gRPC Compression".
 fn code_of(refusal: &Refusal) -> Code {
     match refusal {
         Refusal::BadRequest(_) | Refusal::MalformedCompression => Code::Internal,

@@ -37,7 +37,7 @@ pub(crate) fn router(intake: Intake, address: SocketAddr) -> Router {
     headers::bound(router, answer::headers_too_large)
 }
 
-/// The body of an error of what is not a request, whose format nobody knows.
+/// The body of an error for bytes that are not a request. Their format is unknown, so it is JSON.
 pub(crate) fn unreadable(status: StatusCode) -> Vec<u8> {
     let (code, message) = match status {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {

@@ -52,7 +52,7 @@ impl Refusal {
             Self::Overloaded(_) => request.turned_away(Turned::Overloaded),
             Self::TooLarge => request.turned_away(Turned::TooLarge),
             Self::TooSlow => request.turned_away(Turned::TooSlow),
-            // Reasons of requests that are decoded, which have been counted as such.
+            // Only decoded requests end for these reasons, and they are counted already.
             Self::Failed | Self::NotStored(_) => drop(request),
         }
         self
@@ -118,7 +118,7 @@ impl Intake {
             drop(turn);
             result
         });
-        // A panic in there costs its request, not the process.
+        // A panic in the task ends the request, not the process.
         let (counts, outcome) = decoding.await.map_err(|_| Refusal::Failed)??;
         let outcome = match outcome.await {
             Ok(Ok(outcome)) => outcome,
@@ -175,8 +175,7 @@ fn decode(
         decompressed = decompress(body, encoding, lease)?;
         decompressed.as_slice()
     };
-    // Before anything is decoded, and before the ledger knows of spans: a request that costs too
-    // much is turned away whole.
+    // Checked before anything is decoded or counted: a request that needs too much is refused whole.
     let items = match format {
         Format::Json => cost::json_items(bytes),
         Format::Protobuf => cost::protobuf_items(bytes),
@@ -237,7 +236,7 @@ mod tests {
         (taken.await.unwrap_err(), ledger)
     }
 
-    // Such a request was once counted as decoded and as overloaded.
+    // Regression: the request was counted as decoded and as overloaded.
     #[tokio::test]
     async fn a_request_that_finds_no_room_is_in_one_counter() {
         let decoded = Requests {

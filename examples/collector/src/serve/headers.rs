@@ -12,8 +12,8 @@ const MAX_BYTES: usize = 16 * 1024;
 /// Number of headers.
 const MAX_LINES: usize = 100;
 
-/// The bounds of hyper and h2, of which h2 answers with an empty body what is over them. They are
-/// four times as wide, so that what a sender may reach by mistake is answered here.
+/// The bounds within hyper and h2. h2 answers requests over its bound itself, with an empty body. Both
+/// are four times as wide, so that a sender that is over the limit by mistake is answered here.
 pub(super) const CONNECTION_BYTES: usize = 4 * MAX_BYTES;
 /// See [`CONNECTION_BYTES`].
 pub(super) const CONNECTION_LINES: usize = 4 * MAX_LINES;

@@ -1,8 +1,8 @@
 //! One connection of HTTP/1.
 //!
-//! hyper answers by itself what it cannot read as a request: 400, or 431 beyond its bound on headers.
-//! Its answer has no body, and OTLP asks for one in every error. So what it writes is looked at, and
-//! an answer of its own is replaced.
+//! hyper itself answers bytes that it cannot read as a request, with 400, or with 431 beyond its bound
+//! on headers. Its answer has no body, and OTLP asks for one in every error. The stream of such a
+//! listener therefore withholds an answer of hyper's own, which is then replaced.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -18,10 +18,10 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 
 use super::headers;
 
-/// Time spent on swallowing what a refused peer still sends: it may otherwise see a reset connection
+/// Time for reading what a refused peer still sends. Without it the peer may see a reset connection
 /// instead of the answer.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
-/// Bytes swallowed in that time.
+/// Bytes read in that time.
 const DRAIN_BYTES: u64 = 1024 * 1024;
 
 /// Makes the JSON body of an error.
@@ -50,7 +50,7 @@ pub(super) async fn serve(
     {
         let mut connection = pin!(connection);
         tokio::select! {
-            // How a connection ends is its peer's affair.
+            // An error means that the peer broke off, which needs no answer.
             _ = connection.as_mut() => {}
             () = stop => {
                 connection.as_mut().graceful_shutdown();
@@ -60,7 +60,7 @@ pub(super) async fn serve(
         }
     }
     if let (Some(status), Some(error_body)) = (watched.replaced, error_body) {
-        // An error means that there is nobody left to answer.
+        // An error means that the peer has gone.
         let _ =
             tokio::time::timeout(DRAIN_TIMEOUT, refuse(watched.stream, status, error_body)).await;
     }
@@ -86,11 +86,11 @@ async fn refuse(
 struct Watched<S> {
     stream: S,
     replaces: bool,
-    /// The status of the error that was withheld, which is the last thing that hyper writes.
+    /// The status of the error that was withheld. hyper writes nothing after it.
     replaced: Option<StatusCode>,
 }
 
-/// The status of an answer without a content type. Ours all have one; those of hyper have not.
+/// The status of an error without a content type. The router's errors have one, hyper's have none.
 fn own_error(written: &[u8]) -> Option<StatusCode> {
     let status = written.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
     let status = StatusCode::from_bytes(status).ok()?;
@@ -145,7 +145,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn is_write_vectored(&self) -> bool {
-        // Answers of a listener that replaces errors are small, and seen whole in one buffer.
+        // One buffer then holds the whole head. Answers of such a listener are small.
         !self.replaces && self.stream.is_write_vectored()
     }
 }

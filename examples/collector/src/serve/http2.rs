@@ -1,8 +1,8 @@
 //! One connection of HTTP/2.
 //!
-//! hyper does not send `100 Continue` over HTTP/2 (<https://github.com/hyperium/hyper/issues/2743>),
-//! and a sender that asks for it would wait until it gives up waiting. So the layer below hyper, h2,
-//! is used directly, which has the frames, their flow control and their bounds.
+//! hyper does not send `100 Continue` over HTTP/2 (<https://github.com/hyperium/hyper/issues/2743>), so
+//! a sender that waits for it waits until its own timeout. This file uses h2, the layer below hyper,
+//! directly. h2 does the frames, their flow control and their bounds.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -29,7 +29,7 @@ use super::headers;
 const MAX_STREAMS: u32 = 128;
 /// Bytes that a sender may be ahead of the reader, on one stream and on all of a connection.
 const WINDOW_BYTES: u32 = 1024 * 1024;
-/// Time between the answer to one ping and the next ping. Idle peers are asked if they are alive.
+/// Time between the answer to one ping and the next ping.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Serves `router` until the peer goes away, or does not answer a ping within `timeout`. Once
@@ -56,11 +56,11 @@ pub(super) async fn serve(
     let mut dead = pin!(until_silent(pings, timeout));
     let mut stop = pin!(stop);
     let mut stopping = false;
-    // Dropping it ends what nobody can be told of any more.
+    // Dropped with the connection: requests whose answers can no longer be sent end.
     let mut requests = JoinSet::new();
     loop {
         tokio::select! {
-            // Also moves the frames of all requests, so it is always waited for.
+            // This also moves the frames of all requests, so it must always be polled.
             accepted = connection.accept() => {
                 let Some(Ok((request, respond))) = accepted else { return };
                 requests.spawn(answer(router.clone(), request, respond));
@@ -76,8 +76,8 @@ pub(super) async fn serve(
     }
 }
 
-/// Ends when a ping is not answered within `timeout`. The first one goes out at once: a peer that
-/// sends nothing after its preface is closed as early as one that sends no preface.
+/// Ends when a ping is not answered within `timeout`. The first ping is sent immediately, so a peer
+/// that sends nothing after its preface is closed as early as one that sends no preface.
 async fn until_silent(mut pings: PingPong, timeout: Duration) {
     while let Ok(Ok(_)) = tokio::time::timeout(timeout, pings.ping(Ping::opaque())).await {
         tokio::time::sleep(PING_INTERVAL).await;
@@ -104,19 +104,19 @@ async fn answer(
     let response = loop {
         tokio::select! {
             Ok(response) = &mut handling => break response,
-            // As soon as the handler reads the body, and not at all if it answers without it.
+            // Sent when the handler reads the body; a handler that answers without it sends no 100.
             Ok(()) = &mut is_wanted, if expects => {
                 expects = false;
                 let mut go_on = http::Response::new(());
                 *go_on.status_mut() = StatusCode::CONTINUE;
-                // An error means that the peer has gone, which the next line finds out.
+                // An error means that the peer has gone, which the branch below notices.
                 let _ = respond.send_informational(go_on);
             }
             // The peer does not want the answer any more.
             _ = poll_fn(|context| respond.poll_reset(context)) => return,
         }
     };
-    // An error is the peer's, and there is nobody else to tell.
+    // An error means that the peer has gone.
     let _ = send(response, respond, is_head).await;
 }
 
@@ -167,7 +167,7 @@ async fn send(
     stream.send_data(Bytes::new(), true)
 }
 
-/// The body of a request, which says when its first byte is asked for.
+/// The body of a request. It signals when its first byte is asked for.
 struct RequestBody {
     stream: RecvStream,
     wanted: Option<oneshot::Sender<()>>,
@@ -182,15 +182,15 @@ impl HttpBody for RequestBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         if let Some(wanted) = self.wanted.take() {
-            // The receiver is the task that polls this, or gone with its request.
+            // The receiver is the task that polls this, or has ended with its request.
             let _ = wanted.send(());
         }
         let Some(part) = ready!(self.stream.poll_data(context)) else {
-            // Trailers of a request mean nothing to any of our handlers.
+            // No handler reads the trailers of a request.
             return Poll::Ready(None);
         };
         let part = part.and_then(|part| {
-            // Whoever takes the part pays for it from a budget, so the peer may go on.
+            // The handler takes the part from its own budget, so the peer may send more.
             self.stream.flow_control().release_capacity(part.len())?;
             Ok(Frame::data(part))
         });

@@ -21,11 +21,11 @@ use places::{Place, Places};
 
 pub(crate) use places::Budget;
 
-/// What an HTTP/2 connection begins with, RFC 9113 section 3.4.
+/// The first bytes of an HTTP/2 connection, RFC 9113 section 3.4.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// Time for the bytes that tell HTTP/1 from HTTP/2, then for the headers of an HTTP/1 request to
-/// arrive whole, from there or from the last answer on, or for the answer to a ping of HTTP/2. This
-/// also closes silent and idle connections.
+/// Time for the bytes by which HTTP/1 and HTTP/2 differ. The same time is granted for the headers of
+/// an HTTP/1 request, counted from there or from the last answer, and for the answer to a ping of
+/// HTTP/2. The limit also closes silent and idle connections.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections that the system keeps for each listener until there is a place for them.
 const BACKLOG: u32 = 1024;
@@ -36,7 +36,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// Time between two log lines of one listener.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A bound listener that serves until it is told to stop.
+/// A bound listener that serves until it is stopped.
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) name: &'static str,
@@ -155,7 +155,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // So that a collector that is started again finds its port free.
+    // A collector that is started again finds its port free.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
@@ -176,7 +176,7 @@ async fn serve(
         opened = tokio::time::timeout(timeout, open(stream)) => opened,
         () = stopped(stop) => return,
     };
-    // Silent for too long, or gone already: there is nobody to answer.
+    // The peer was silent for too long or has gone, so no answer is sent.
     let Ok(Ok((stream, version))) = opened else {
         return;
     };
@@ -219,9 +219,9 @@ async fn open(
     Ok((stream, version))
 }
 
-/// Returns when `stop` turns true, or nobody is left to turn it.
+/// Returns when `stop` turns true or its sender is gone.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // An error means the latter.
+    // An error means that the sender is gone.
     let _ = stop.wait_for(|stop| *stop).await;
 }
 

@@ -1,8 +1,8 @@
 //! How many connections are open at one time.
 //!
-//! Each connection is a file, and the system limits the files of a process. So all listeners take
-//! places from one budget, which leaves files for the store, and each has a few places that no
-//! other can take: thousands of idle connections to one port do not keep the others from answering.
+//! Each connection is a file, and the system limits the open files of a process. All listeners take
+//! places from one budget, which leaves files for the store. Each listener has a few places that no
+//! other can take, so thousands of idle connections to one port do not keep the others from answering.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const MAX_CONNECTIONS: usize = 2048;
 /// Files that are not connections: those of the store, the listeners and the runtime.
 const OTHER_FILES: u64 = 64;
-/// With fewer connections there is no collector; the system may then refuse some of them.
+/// The smallest budget. The system may refuse some of these connections.
 const MIN_CONNECTIONS: usize = 16;
 /// The part of the budget that each listener has to itself is one in so many.
 const OWN_PART: usize = 16;
@@ -79,7 +79,7 @@ impl Places {
 
     /// A place, once one is free.
     pub(super) async fn take(&self) -> Option<Place> {
-        // Neither is ever closed, so that there is always a place in the end.
+        // Neither semaphore is ever closed, so both wait for a place.
         tokio::select! {
             place = Arc::clone(&self.shared).acquire_owned() => place.ok(),
             place = Arc::clone(&self.own).acquire_owned() => place.ok(),

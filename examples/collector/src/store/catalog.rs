@@ -5,8 +5,8 @@
 //! share and no more. What was written in this hour is remembered as hashes, so that a name costs
 //! a row once an hour (the hour says what may be forgotten with the traces).
 //!
-//! A name is looked for when its request is decoded and written when a piece that holds it is
-//! stored: what is not stored is not listed.
+//! Names are collected when their request is decoded, and written when a piece that holds them is
+//! stored. Names of spans that are not stored are not listed.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};

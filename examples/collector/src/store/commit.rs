@@ -160,7 +160,7 @@ impl<'a> Change<'a> {
     fn add(&mut self, piece: &'a Piece, outcome: &mut Outcome) -> bool {
         let before = self.spans.len() as u64;
         if before + piece.span_count > MAX_TRACE_SPANS {
-            // What was sent before takes no room: only new spans count.
+            // Only new spans count; those that are stored already take no room.
             let (mut spans, mut summary) = (self.spans.clone(), self.row.summary.clone());
             read_identities(&piece.ids, &mut spans);
             summary.count(&mut spans);

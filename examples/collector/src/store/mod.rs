@@ -9,9 +9,9 @@
 //! terms may share a hash, and service and attribute may match different spans), so every hit is
 //! checked against the spans themselves before it is shown.
 //!
-//! A span is what it says: two with the same ids and other content are both kept, as a client and a
-//! server that share an id in Zipkin's way, or two states of a span that was sent while it ran. The
-//! same content sent again, by a sender that missed the answer, is kept once.
+//! Spans with the same ids and different content are all kept: a client and a server that share an id
+//! as Zipkin's do, or two states of a span that was sent while it ran. Content that is sent again, by
+//! a sender that missed the answer, is kept once.
 //!
 //! Everything that belongs to an hour of receipt has numbers or keys in one range, so that an hour
 //! can later be deleted whole. One task writes; readers never wait for it (write-ahead log).

@@ -158,7 +158,7 @@ pub(crate) async fn spans(
         let mut identities = identities.into_iter();
         for mut group in decode(&segment)? {
             group.spans.retain(|span| {
-                // In the order of the segment; without one the span is told by its id alone.
+                // Identities are in the order of the segment.
                 let content = identities.next().map_or(0, |one| one.content);
                 let one = (span.span_id, content);
                 let room = known.len() < max_spans;

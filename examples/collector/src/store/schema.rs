@@ -155,7 +155,7 @@ fn lock(directory: &Path) -> Result<File, Error> {
         path: path.clone(),
         source,
     };
-    // A file of that name keeps what it holds: it may be another program's.
+    // An existing file is not truncated: it may belong to another program.
     let mut options = OpenOptions::new();
     options.create(true).write(true).truncate(false);
     let lock = options.open(&path).map_err(failed)?;
@@ -168,8 +168,8 @@ fn lock(directory: &Path) -> Result<File, Error> {
     Ok(lock)
 }
 
-/// Refuses a file that is not a store of this version, before anything is written to it: even the
-/// switch to a write-ahead log would change it.
+/// Refuses a file that is not a store of this version. Nothing has been written to it by then: even
+/// the switch to a write-ahead log would change it.
 async fn recognise(path: &Path) -> Result<(), Error> {
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -194,7 +194,7 @@ async fn recognise(path: &Path) -> Result<(), Error> {
             found,
             expected: VERSION,
         }),
-        // Empty: the process that made it was killed before its tables were there.
+        // Empty: the process that created it was killed before it made the tables.
         Ok((0, 0, 0)) => Ok(()),
         Ok(_) => Err(Error::Foreign { path }),
         Err(source) => Err(Error::Database { path, source }),
@@ -256,7 +256,7 @@ mod tests {
         ));
     }
 
-    // A database of another program once got our tables, and a write-ahead log.
+    // Regression: a database of another program got our tables and a write-ahead log.
     #[tokio::test]
     async fn a_file_of_another_program_is_refused_and_left_as_it_is() {
         for script in [

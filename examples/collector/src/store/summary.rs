@@ -112,12 +112,12 @@ impl Summary {
     }
 }
 
-/// What is kept of a span beside its segment, to tell it from the others of its trace.
+/// The part of a span by which it differs from the others of its trace.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Identity {
     pub(crate) span: SpanId,
-    /// The hash of the span with its resource and scope. A sender that makes two of its own equal
-    /// loses the second one; it cannot meet the hash of a span that it does not know.
+    /// The hash of the span with its resource and scope. A sender can make two of its own spans equal
+    /// and so lose the second one, but it cannot match a span whose content it does not know.
     pub(crate) content: u64,
     /// Zero for none.
     parent: SpanId,

@@ -19,7 +19,7 @@ pub const PORTS: [&str; 4] = [
 /// A running collector, killed when it is dropped.
 pub struct Program {
     child: Child,
-    /// What it printed before `ready`.
+    /// The lines that it printed before `ready`.
     pub lines: Vec<String>,
     // Its log lies beside the store of the test.
     log: std::path::PathBuf,
@@ -68,7 +68,7 @@ impl Program {
         address.parse().unwrap()
     }
 
-    /// What it has written to its log.
+    /// The contents of its log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }

@@ -147,7 +147,7 @@ fn of_repeated_members_the_last_one_counts() {
         ("l", &Value::Bool(true))
     );
     assert_eq!(span.events[0].name, "f");
-    // What the first lists held is counted with what was dropped.
+    // The contents of the first lists are counted as dropped.
     assert_eq!((span.attributes.dropped, span.dropped_events), (2, 1));
     assert_eq!(counts.dropped, 4);
 
@@ -352,7 +352,7 @@ fn a_value_that_cannot_be_read_costs_its_attribute_alone() {
     }
 }
 
-// What JSON.stringify makes of JavaScript's integers beyond 64 bits.
+// The texts that JSON.stringify makes of JavaScript's integers beyond 64 bits.
 #[test]
 fn numbers_beyond_64_bit_integers_are_kept_as_doubles() {
     for (json, expected) in [
