@@ -5,8 +5,8 @@ pub(super) const DIFFERENCES: &[(&str, &str, &[usize])] = &[
     (STATE_ALONE, "go_b3_inject", &[3, 9, 15, 21]),
     (STATE_ALONE, "rust_zipkin_inject", &[4, 5, 10, 11, 16, 17]),
     (
-        "B3 of OpenTelemetry has no use for the parent's span id, so it is not read, and what is \
-         wrong with it spoils neither the ids nor the state beside it.",
+        "OpenTelemetry's B3 does not use the parent's span id. It is not read, so an invalid one \
+         leaves the ids and the state beside it valid.",
         "go_b3_unit",
         &[23, 25, 26],
     ),
@@ -38,20 +38,19 @@ pub(super) const DIFFERENCES: &[(&str, &str, &[usize])] = &[
     ),
     (
         "The basic tracers of OpenTracing write ids without leading zeros (`'{0:x}'.format(id)` in \
-         text_propagator.py of basictracer-python), so a shorter one is whole.",
+         text_propagator.py of basictracer-python), so a shorter id is complete.",
         "go_ot_unit",
         &[8],
     ),
     (
-        "W3C Trace Context, test_tracestate_duplicated_keys of its harness: of equal keys all or one \
-         are kept, and the list is inherited.",
+        "W3C Trace Context, test_tracestate_duplicated_keys of its harness: the list is inherited, \
+         and members with one key are all kept or reduced to one.",
         "go_tracestate",
         &[0, 1],
     ),
     (
-        "W3C Trace Context Level 2, section 3.3.1.3.1: `@` is one of the characters of a key, \
-         anywhere after the first and as often as one likes; the one length is 256. Go has the \
-         tenants of Level 1.",
+        "W3C Trace Context Level 2, section 3.3.1.3.1: a key has up to 256 characters, and `@` is \
+         an ordinary one after the first. Go has the form `tenant@system` of Level 1.",
         "go_tracestate",
         &[5, 7, 8, 10, 11],
     ),
@@ -68,8 +67,8 @@ pub(super) const DIFFERENCES: &[(&str, &str, &[usize])] = &[
         &[28],
     ),
     (
-        "All eight flags of a caller are passed on as they came. Level 1 had the random flag among the \
-         others, and who set those to zero on the way broke consistent sampling.",
+        "All eight flags of a caller are passed on unchanged. The random flag was a reserved one in \
+         Level 1, and services that cleared reserved flags broke consistent sampling.",
         "go_w3c_inject",
         &[2],
     ),
@@ -83,13 +82,13 @@ pub(super) const DIFFERENCES: &[(&str, &str, &[usize])] = &[
     ),
 ];
 
-const STATE_ALONE: &str = "An invalid span context is also what the API has where nobody traces, so \
-    its flags are no decision. A state that came alone (`b3: 0`) is sent on.";
+const STATE_ALONE: &str = "The API has an invalid span context where nothing is traced, so its flags \
+    are no decision. A state that was received without ids (`b3: 0`) is sent on.";
 
 const PROPERTIES: &str = "The metadata of the API for Rust is one string: the properties of a member \
     as they are in the header, in their order and still encoded. Decoded, those with a `;` in them \
     would become others.";
 
 const XRAY_FIELDS: &str = "Fields of X-Ray's header other than `Lineage` are its sender's own: they \
-    are no members of a tracestate, which other headers would carry on. A decision that is open has \
-    no `Sampled`, because there are receivers that refuse `Sampled=?`.";
+    are no members of a tracestate, which other headers would carry on. An open decision is sent \
+    without `Sampled`, because some receivers refuse `Sampled=?`.";
