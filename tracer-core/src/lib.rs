@@ -52,9 +52,12 @@
 //! [`span!`] and [`start_span!`] start spans, [`LocalSpan`] is the guard of one, [`Span`] one that
 //! moves between threads, [`InSpan`] is for futures, [`StreamInSpan`] for streams, [`carry`] and
 //! [`task`] for threads and tasks. Both APIs see each other's spans: whichever span is newer is the
-//! [`current()`] one, and the parent of the next, for both. Only code that reads `Context::current()`
-//! itself does not see a guard's span: attach [`current_context()`] before calling it. A future's it
-//! does see.
+//! [`current()`] one, and the parent of the next, for both.
+//!
+//! Code that reads `Context::current()` itself always sees the span of a future. It sees the span of
+//! a guard if the provider [activates contexts](TracerProviderBuilder::context_activation), which
+//! costs each guard two allocations: `tracer_export::init()` has it on, [`TracerProvider::builder`]
+//! off. Without it, attach [`current_context()`] before such code is called.
 //!
 //! [`#[traced]`](macro@traced) puts a function into a span, [`business`] an operation that may fail.
 //!
@@ -62,7 +65,8 @@
 //! - The caller's path (start, attribute, event, end) takes no lock, makes no system call, wakes no
 //!   thread, and allocates nothing (a parent's `tracestate` apart, which the API keeps as strings),
 //!   once the thread has made its first spans. Only a ring that grows, because its spans are not
-//!   read in time, takes memory and wakes the worker.
+//!   read in time, takes memory and wakes the worker. Guards that activate contexts take the two
+//!   allocations of `Context`, and a lock of the span's own.
 //! - Every ended span is exported, or counted with the reason: [`Stats`] is an exact ledger, also
 //!   after a shutdown that ran into its deadline.
 //! - A span that ended before [`force_flush`](TracerProvider::force_flush) or
@@ -75,7 +79,7 @@
 //! - A burst of some 200,000 spans with two attributes is held in memory by default, however slow
 //!   the exporter, and sent.
 //! - Memory is bounded: for all threads together the rings ([`BatchConfig::max_ring_bytes`]), for
-//!   each thread 128 KiB of spare buffers and 8 KiB of spare contexts, for each exporter a queue in
+//!   each thread 128 KiB of spare buffers and 13 KiB of spare contexts, for each exporter a queue in
 //!   spans and bytes ([`BatchConfig::max_queue_bytes`]), 1024 instrumentation scopes, and one batch
 //!   being formed.
 //! - A forked child traces on through the same provider: with ids, rings, threads and a ledger of

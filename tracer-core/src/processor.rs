@@ -144,6 +144,11 @@ struct Callbacks {
     providers: [Cell<u64>; MAX_DEPTH],
 }
 
+/// Whether the caller runs inside a callback of a processor, of any provider.
+pub(crate) fn is_inside_callback() -> bool {
+    CALLBACKS.with(|inside| inside.depth.get() > 0)
+}
+
 impl Processors {
     pub(crate) fn new(provider: u64, list: Vec<Box<dyn SpanProcessor>>) -> Self {
         Self {

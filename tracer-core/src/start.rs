@@ -49,11 +49,14 @@ pub(crate) struct Native;
 impl Around for Native {
     fn with<T>(&self, parent: &SpanContext, work: impl FnOnce(&Context) -> T) -> T {
         let current = slot::context();
-        work(&match (parent.is_valid(), current.has_active_span()) {
-            (true, _) => current.with_remote_span_context(parent.clone()),
-            (false, false) => current,
+        if current.span().span_context().span_id() == parent.span_id() {
+            return work(&current);
+        }
+        work(&if parent.is_valid() {
+            current.with_remote_span_context(parent.clone())
+        } else {
             // The API has no way to take a span out, and keep the rest.
-            (false, true) => Context::new(),
+            Context::new()
         })
     }
 }

@@ -14,7 +14,7 @@ use opentelemetry::{
     Context, InstrumentationScope, KeyValue,
     trace::{
         Span as _, SpanContext, SpanId, Status, TraceContextExt, TraceFlags, TraceId, TraceState,
-        Tracer as _, TracerProvider as _,
+        Tracer as _, TracerProvider as _, get_active_span,
     },
 };
 use opentelemetry_sdk::metrics::SdkMeterProvider;
@@ -61,6 +61,39 @@ fn native_spans_of_a_warm_thread_allocate_nothing() {
     };
     assert_eq!(warm(attributed), 0);
     assert_eq!(warm(|| drop(span!(parent: &remote(0), "unsampled"))), 0);
+    provider.shutdown(TIMEOUT).expect("shutdown");
+    balanced(&provider);
+}
+
+/// A box for the span and the context itself, as for a span that is put into a `Context` by hand.
+#[test]
+fn guards_that_activate_a_context_allocate_what_the_api_does_and_no_more() {
+    let recorder = Recorder::default();
+    let provider = TracerProvider::builder()
+        .context_activation(true)
+        .exporter(recorder)
+        .build()
+        .expect("provider");
+    let _default = provider.set_thread_default();
+    let api = warm(|| {
+        let _active = Context::current_with_span(start_span!("x")).attach();
+    });
+    assert_eq!(api, 2);
+    assert_eq!(warm(|| drop(span!("x"))), api);
+    let attributed = || {
+        let span = span!("root", "http.request.method" = "GET", "size" = 200);
+        current().set_attribute(KeyValue::new("later", true));
+        get_active_span(|active| active.set_attribute(KeyValue::new("by others", 1)));
+        span.set_status(Status::Ok);
+    };
+    assert_eq!(warm(attributed), api);
+    let nested = || {
+        let _outer = span!("outer");
+        let _inner = span!("inner");
+    };
+    assert_eq!(warm(nested), 2 * api);
+    // There is nothing to share of a span that does not record.
+    assert_eq!(warm(|| drop(span!(parent: &remote(0), "unsampled"))), 1);
     provider.shutdown(TIMEOUT).expect("shutdown");
     balanced(&provider);
 }

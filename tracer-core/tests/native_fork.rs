@@ -1,6 +1,11 @@
 //! A fork inside a guard. In a process of its own, as every test that forks.
 #![cfg(unix)]
-#![allow(clippy::expect_used, clippy::panic, reason = "a test may fail")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may fail"
+)]
 
 mod support;
 
@@ -8,14 +13,21 @@ mod support;
 mod forked_support;
 
 use forked_support::{ToFile, exported, forked};
-use opentelemetry::KeyValue;
+use opentelemetry::{KeyValue, trace::get_active_span};
 use support::{TIMEOUT, balanced};
 use tracer_core::{TracerProvider, current, span};
 
 #[test]
 fn fork_inside_a_guard_leaves_the_span_to_the_parent() {
+    fork_inside_a_guard(false);
+    // Also where the guard shares the span with a `Context`.
+    fork_inside_a_guard(true);
+}
+
+fn fork_inside_a_guard(activates: bool) {
     let folder = tempfile::tempdir().expect("folder");
     let provider = TracerProvider::builder()
+        .context_activation(activates)
         .exporter(ToFile::new(folder.path()))
         .build()
         .expect("provider");
@@ -31,6 +43,9 @@ fn fork_inside_a_guard_leaves_the_span_to_the_parent() {
         drop(span!(parent: None, "in_the_child_process"));
         assert_eq!(current().span_context(), outer_context);
         outer.set_attribute(KeyValue::new("key", 1));
+        let active = get_active_span(|active| active.span_context().clone());
+        assert_eq!(active == outer_context, activates);
+        get_active_span(|active| active.set_attribute(KeyValue::new("key", 2)));
         outer.end();
         provider.shutdown(TIMEOUT).expect("shutdown");
         let stats = balanced(&provider);

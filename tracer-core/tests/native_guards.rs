@@ -213,11 +213,17 @@ impl Drop for AtEnd {
 
 #[test]
 fn thread_locals_may_hold_guards_and_trace_when_they_are_dropped() {
+    thread_locals_hold_guards(&TestProvider::new());
+    thread_locals_hold_guards(&TestProvider::with(|builder| {
+        builder.context_activation(true)
+    }));
+}
+
+fn thread_locals_hold_guards(trace: &TestProvider) {
     thread_local! {
         static FIRST: RefCell<Option<AtEnd>> = const { RefCell::new(None) };
         static LATER: RefCell<Option<AtEnd>> = const { RefCell::new(None) };
     }
-    let trace = TestProvider::new();
     for traces_before in [true, false] {
         let there = trace.provider().clone();
         let thread = thread::spawn(move || {

@@ -129,7 +129,7 @@ impl Default for Builder {
             detectors: Detector::ALL.to_vec(),
             attributes: Vec::new(),
             exporters: Vec::new(),
-            core: TracerProvider::builder(),
+            core: TracerProvider::builder().context_activation(true),
             sampler: None,
             propagator: None,
             batch_config: None,
@@ -204,6 +204,15 @@ impl Builder {
     /// ```
     pub fn live_view(mut self, view: &LiveView) -> Self {
         self.core = self.core.live_view(view);
+        self
+    }
+
+    /// Whether code that is written for the `opentelemetry` crate sees the span of a native guard
+    /// in its current `Context`; see [`TracerProviderBuilder::context_activation`]. Default: yes,
+    /// because the provider becomes OpenTelemetry's global one. A service without such code, or
+    /// whose spans are all of one kind, may turn it off: a guard then allocates nothing.
+    pub fn context_activation(mut self, activate: bool) -> Self {
+        self.core = self.core.context_activation(activate);
         self
     }
 

@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use opentelemetry::{Context, ContextGuard, trace::TraceContextExt as _};
 
-use super::{
-    current::current_context,
-    frame::{Held, Place},
-    slot,
-};
+use super::{current::current_context, frame::Place, slot};
 use crate::{provider::Shared, span::Span};
 
 /// Lets a closure run elsewhere with what is current here: the span as a parent, and the rest of the
-/// `Context`. For threads of any kind. The closure cannot change the span, which goes on here.
+/// `Context`. For threads of any kind. The closure cannot change the span of a guard, which goes on
+/// here, unless the provider
+/// [activates contexts](crate::TracerProviderBuilder::context_activation).
 ///
 /// # Examples
 /// ```
@@ -69,7 +67,7 @@ impl Carried {
         // In this order: the native one is to be the newer.
         let attached = self.context.clone().attach();
         Entered {
-            place: slot::enter(Held::Attached, self.provider.as_ref()).ok(),
+            place: slot::enter_attached(self.provider.as_ref()),
             _attached: attached,
         }
     }

@@ -48,11 +48,14 @@ pub fn current() -> CurrentSpan {
 /// what is to be attached before foreign code that reads `Context::current()` is called under a native
 /// guard. Baggage and other values are kept.
 ///
-/// Where the current span is a native one, it is there as a parent only: the span that `Context`
-/// shows takes no attributes. What [`current()`] gives still does while that context is attached.
+/// The span of a guard is in it as a parent only: the span that `Context` shows takes no attributes.
+/// What [`current()`] gives still does while that context is attached. Where the provider
+/// [activates contexts](crate::TracerProviderBuilder::context_activation), this is the current
+/// `Context` itself, whose span takes everything.
 ///
 /// # Cost
-/// Under a native guard one allocation, of the API; else a reference count or two.
+/// Under a native guard that activates no context, one allocation, of the API; else a reference
+/// count or two.
 ///
 /// # Examples
 /// ```

@@ -3,13 +3,14 @@
 use std::{mem, num::NonZeroU64, sync::Arc};
 
 use opentelemetry::{
-    SpanId,
-    trace::{Span as _, SpanContext},
+    Context, ContextGuard, SpanId,
+    trace::{Span as _, SpanContext, TraceContextExt as _},
 };
 
 use super::{
     homes::HomeAt,
     light::{Ids, Light},
+    shared_span::SharedSpan,
 };
 use crate::{provider::Shared, span::Span};
 
@@ -19,10 +20,21 @@ pub(super) struct Frame {
     pub(super) home: Option<HomeAt>,
     /// The active span of the current `Context` when this was entered.
     pub(super) seen: SpanId,
+    /// The `Context` that was attached for this span, where its provider activates contexts.
+    pub(super) active: Option<Active>,
     /// `None` before it was ever used.
     pub(super) place: Option<Place>,
     /// That of `Held::Light`, the ids of `Held::Parent`; else of some earlier one.
     pub(super) light: Light,
+}
+
+/// What makes a span the active one of `Context`.
+pub(super) struct Active {
+    /// Detaches the `Context`. Dropped first: while the span ends, processors find the parent
+    /// active.
+    pub(super) attached: ContextGuard,
+    /// The span, if it records: then `Held::Attached` is in the frame.
+    pub(super) span: Option<Arc<SharedSpan>>,
 }
 
 /// A place in the stack, and which of those that were put there: a handle tells by it whether the
@@ -59,7 +71,8 @@ pub(crate) enum Held {
     Span(Span),
     /// A span that is ending, which foreign code sees, or nothing more than a parent.
     Context(Box<SpanContext>),
-    /// The span is the active one of the `Context` that was attached just before.
+    /// The span is the active one of the `Context` that was attached just before: by a future, or
+    /// as the frame's [`Active`].
     Attached,
     /// Left out of order.
     Nothing,
@@ -71,6 +84,7 @@ impl Default for Frame {
             held: Held::Nothing,
             home: None,
             seen: SpanId::INVALID,
+            active: None,
             place: None,
             light: Light::default(),
         }
@@ -93,7 +107,8 @@ impl Frame {
             Held::Parent => Some(self.light.parent().span_context()),
             Held::Span(span) => Some(span.span_context().clone()),
             Held::Context(span) => Some(SpanContext::clone(span)),
-            Held::Attached | Held::Nothing => None,
+            Held::Attached => self.shared().map(|span| span.context().clone()),
+            Held::Nothing => None,
         }
     }
 
@@ -104,21 +119,44 @@ impl Frame {
             Held::Parent => self.light.parent_id() == id,
             Held::Span(span) => span.span_context().span_id() == id,
             Held::Context(span) => span.span_id() == id,
-            Held::Attached | Held::Nothing => false,
+            Held::Attached => {
+                let span = self.shared();
+                span.is_some_and(|span| span.context().span_id() == id)
+            }
+            Held::Nothing => false,
         }
     }
 
     /// What a child takes over; `active` is the active span of the current `Context`.
-    #[inline]
+    // The calls that it makes are cold; without the attribute it would be a call itself.
+    #[inline(always)]
     pub(super) fn ids(&self, active: &SpanContext) -> Option<Ids> {
         match &self.held {
             Held::Light => Some(self.light.ids()),
             Held::Parent => Some(self.light.parent()),
             Held::Span(span) => Ids::of(span.span_context()),
             Held::Context(span) => Ids::of(span),
-            Held::Attached => Ids::of(active),
+            Held::Attached => self.attached_ids(active),
             Held::Nothing => None,
         }
+    }
+
+    #[cold]
+    fn attached_ids(&self, active: &SpanContext) -> Option<Ids> {
+        Ids::of(self.shared().map_or(active, |span| span.context()))
+    }
+
+    /// The span that this frame and a `Context` share.
+    pub(super) fn shared(&self) -> Option<&Arc<SharedSpan>> {
+        self.active.as_ref()?.span.as_ref()
+    }
+
+    /// Whether the span is newer than an active one that was not there when it was entered.
+    #[cold]
+    pub(super) fn is_newer_than(&self, context: &Context) -> bool {
+        // An empty `Context` hides a span only if the span was in the one below.
+        let is_empty = !context.has_active_span() && self.active.is_none();
+        is_empty || self.is(context.span().span_context().span_id())
     }
 
     /// Gives a light span its recording.

@@ -174,7 +174,8 @@ impl<T> WithSpan<T> {
     }
 
     /// Makes what is current now current at each poll: the span as a parent, and the rest of the
-    /// `Context`. It neither ends the span nor can it change one that a guard holds.
+    /// `Context`. It does not end the span. It cannot change one that a guard holds, unless the
+    /// provider [activates contexts](crate::TracerProviderBuilder::context_activation).
     pub fn current(inner: T) -> Self {
         Self {
             inner: Some(inner),

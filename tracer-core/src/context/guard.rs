@@ -32,6 +32,10 @@ use crate::{
 ///
 /// The methods are those of [`opentelemetry::trace::Span`], and take `&self`.
 ///
+/// Code that reads `opentelemetry::Context` sees the span of a guard where the provider
+/// [activates contexts](crate::TracerProviderBuilder::context_activation), as that of
+/// `tracer_export::init()` does.
+///
 /// # Examples
 /// ```
 /// use opentelemetry::{KeyValue, trace::Status};
@@ -66,7 +70,14 @@ enum At {
 
 impl LocalSpan {
     pub(crate) fn enter(span: Span, provider: Option<&Arc<Shared>>) -> Self {
-        Self::new(slot::enter(Held::Span(span), provider))
+        let at = match slot::enter(span, provider) {
+            Ok(place) => At::Slot(place),
+            Err(span) => At::Here(Box::new(RefCell::new(span))),
+        };
+        Self {
+            at,
+            _not_send: PhantomData,
+        }
     }
 
     /// Starts a span on which nothing is set, as a child of what is current. `None` where it has to
@@ -84,18 +95,6 @@ impl LocalSpan {
         })
     }
 
-    fn new(entered: Result<Place, Held>) -> Self {
-        let at = match entered {
-            Ok(place) => At::Slot(place),
-            Err(Held::Span(span)) => At::Here(Box::new(RefCell::new(span))),
-            Err(_) => At::Here(Box::new(RefCell::new(Span::gone()))),
-        };
-        Self {
-            at,
-            _not_send: PhantomData,
-        }
-    }
-
     /// Gives the span back without ending it; it is not current any more.
     pub fn exit(mut self) -> Span {
         self.take()
@@ -106,7 +105,7 @@ impl LocalSpan {
             At::Slot(place) => match slot::leave(*place) {
                 Held::Span(span) => span,
                 Held::Context(context) => Span::non_recording(|space| *space = *context),
-                Held::Light | Held::Parent | Held::Attached | Held::Nothing => Span::gone(),
+                _ => Span::gone(),
             },
             At::Here(span) => mem::replace(span.get_mut(), Span::gone()),
         }

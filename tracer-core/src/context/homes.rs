@@ -16,6 +16,8 @@ pub(crate) struct Provider {
     pub(crate) shared: Arc<Shared>,
     /// Whether nobody sees its spans at their start.
     pub(super) is_plain: bool,
+    /// Whether a span with nothing but a name needs no recording while its guard is there.
+    pub(super) has_light_guards: bool,
 }
 
 /// The position of a provider, counted from one, which it keeps as long as somebody refers to it.
@@ -58,9 +60,11 @@ impl Homes {
 
     #[cold]
     fn add(&mut self, provider: &Arc<Shared>) -> usize {
+        let is_plain = provider.is_plain();
         self.all.push(Rc::new(Provider {
-            is_plain: provider.is_plain(),
             shared: Arc::clone(provider),
+            is_plain,
+            has_light_guards: is_plain && !provider.context_activation,
         }));
         self.all.len() - 1
     }

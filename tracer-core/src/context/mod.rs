@@ -11,6 +11,11 @@
 //! spans apart, because the API shows nothing else of a `Context`: one that is attached again while
 //! native spans are open that were entered under it does not hide them.
 //!
+//! A provider may [activate contexts](crate::TracerProviderBuilder::context_activation): then a guard
+//! attaches a `Context` with its span, in the order in which it enters the slot, and shares the span
+//! with it. The active span of the current `Context` is then the current span without exception, so
+//! a `Context` without an active span hides such a span.
+//!
 //! The slot owns what is in it, so that [`current`] can reach the span without its guard. It is a
 //! stack that is addressed by position, as that of `Context` is: a guard that is dropped out of
 //! order takes its own span out of the middle, and those entered later stay current.
@@ -19,7 +24,7 @@
 //! Slot: | frame | frame | frame |  kept for later, written in place
 //!          |       |       `- a Light: ids, name, start       the newest, so the parent of the next
 //!          |       `- a Span with its recording               something was set on it
-//!          `- Attached: the span is that of a `Context`       a future's
+//!          `- Attached: the span is that of a `Context`       a future's, or shared with a guard
 //! ```
 //!
 //! No foreign code runs while the slot is borrowed, but for what is dropped with the last of a
@@ -33,6 +38,7 @@ mod future;
 mod guard;
 pub(crate) mod homes;
 mod light;
+mod shared_span;
 pub(crate) mod slot;
 mod stack;
 

@@ -8,12 +8,13 @@ use opentelemetry::{
 };
 
 use super::{
-    frame::{Held, Place},
+    frame::{Active, Held, Place},
     homes::Home,
     light::Light,
+    shared_span::{ContextSpan, SharedSpan},
     stack::Stack,
 };
-use crate::{provider::Shared, span::Span};
+use crate::{foreign::isolated, processor, provider::Shared, span::Span};
 
 pub(crate) use super::stack::is_in_use;
 
@@ -96,7 +97,8 @@ pub(crate) fn newest() -> Option<SpanContext> {
 pub(crate) fn newest_place() -> Option<Place> {
     with(|slot| {
         let frame = Context::map_current(|context| slot.newest_frame(context))?;
-        (!matches!(frame.held, Held::Attached)).then_some(frame.place)?
+        let is_held_here = !matches!(frame.held, Held::Attached) || frame.shared().is_some();
+        is_held_here.then_some(frame.place)?
     })
 }
 
@@ -110,21 +112,104 @@ pub(crate) fn newest_home() -> Option<Arc<Shared>> {
 
 /// Makes a span current, of this provider if it does not record; gives it back where there is no
 /// slot.
-pub(crate) fn enter(held: Held, provider: Option<&Arc<Shared>>) -> Result<Place, Held> {
-    let mut held = Some(held);
+pub(crate) fn enter(span: Span, provider: Option<&Arc<Shared>>) -> Result<Place, Span> {
+    let mut span = span;
+    let known = span.shared().or(provider);
+    if known.map_or_else(default_activates, |known| known.context_activation) {
+        match activate(span, provider) {
+            Ok(place) => return Ok(place),
+            Err(inactive) => span = inactive,
+        }
+    }
+    let mut span = Some(span);
     let place = with(|slot| {
-        let is_unused = slot.len == 0;
-        let provider = match &held {
-            Some(Held::Span(span)) => span.shared().or(provider),
-            _ => provider,
-        };
-        let home = provider.map(|provider| slot.homes.of(provider, is_unused));
+        let provider = span.as_ref()?.shared().or(provider);
+        let home = provider.map(|provider| slot.homes.of(provider, slot.len == 0));
         let seen = Context::map_current(|context| context.span().span_context().span_id());
         let (place, frame, _) = slot.push(home, seen)?;
-        frame.hold(held.take().unwrap_or(Held::Nothing));
+        frame.hold(Held::Span(span.take()?));
         Some(place)
     });
-    place.ok_or_else(|| held.unwrap_or(Held::Nothing))
+    place.ok_or_else(|| span.unwrap_or_else(Span::gone))
+}
+
+/// Whether a span of an unknown provider is to be active in `Context`: as one that starts here.
+#[cold]
+fn default_activates() -> bool {
+    default_home().is_some_and(|home| home.shared.context_activation)
+}
+
+/// Makes a span current, and the active one of `Context`; gives it back where that cannot be.
+#[cold]
+#[inline(never)]
+fn activate(span: Span, provider: Option<&Arc<Shared>>) -> Result<Place, Span> {
+    let provider = span.shared().or(provider).cloned();
+    let mut entry = Some(attach(span)?);
+    let place = with(|slot| {
+        let home = provider.map(|provider| slot.homes.of(&provider, slot.len == 0));
+        let seen = Context::map_current(|context| context.span().span_context().span_id());
+        let (place, frame, _) = slot.push(home, seen)?;
+        let (held, active) = entry.take()?;
+        frame.hold(held);
+        frame.active = Some(active);
+        Some(place)
+    });
+    place.ok_or_else(|| match entry {
+        Some((held, active)) => match (detach(active), held) {
+            (Some(shared), _) => unshare(shared).unwrap_or_else(Span::gone),
+            (None, Held::Span(span)) => span,
+            (None, _) => Span::gone(),
+        },
+        None => Span::gone(),
+    })
+}
+
+/// Attaches a `Context` with the span, without the slot, because an observer of contexts is user
+/// code.
+///
+/// Gives the span back where no context can be attached: the API lends its current one to the
+/// samplers and processors of a span that starts, and to the closures of `map_current` and
+/// `get_active_span`, and panics if another one is attached meanwhile.
+fn attach(span: Span) -> Result<(Held, Active), Span> {
+    if !span.span_context().is_valid() || processor::is_inside_callback() {
+        return Err(span);
+    }
+    if !span.is_recording() {
+        let parent = span.span_context().clone();
+        let context = Context::map_current(|current| current.with_remote_span_context(parent));
+        return match isolated(|| context.attach()) {
+            Some(attached) => Ok((
+                Held::Span(span),
+                Active {
+                    attached,
+                    span: None,
+                },
+            )),
+            None => Err(span),
+        };
+    }
+    let spare = with(|slot| slot.spare.pop());
+    let shared = SharedSpan::new(span, spare);
+    let span = ContextSpan(Arc::clone(&shared));
+    let context = Context::map_current(|current| current.with_span(span));
+    match isolated(|| context.attach()) {
+        Some(attached) => {
+            let span = Some(shared);
+            Ok((Held::Attached, Active { attached, span }))
+        }
+        None => Err(shared.take().unwrap_or_else(Span::gone)),
+    }
+}
+
+/// Makes current what was just attached in a `Context`, with its provider.
+pub(crate) fn enter_attached(provider: Option<&Arc<Shared>>) -> Option<Place> {
+    with(|slot| {
+        let home = provider.map(|provider| slot.homes.of(provider, slot.len == 0));
+        let seen = Context::map_current(|context| context.span().span_context().span_id());
+        let (place, frame, _) = slot.push(home, seen)?;
+        frame.hold(Held::Attached);
+        Some(place)
+    })
 }
 
 /// Starts a span on which nothing is set as a child of what is current, and makes it current. `None`
@@ -135,7 +220,8 @@ pub(crate) fn enter_light(
     scope: impl FnOnce(&Shared) -> u32,
 ) -> Option<Place> {
     with(|slot| {
-        let (parent, home, seen) = Context::map_current(|context| slot.look(context))?;
+        let (parent, home, seen) =
+            Context::map_current(|context| slot.look(context, |home| home.has_light_guards))?;
         let (place, frame, homes) = slot.push(home, seen)?;
         match home.and_then(|home| homes.get(home)) {
             Some(provider) if !provider.shared.is_closed() => {
@@ -160,7 +246,8 @@ pub(crate) fn start(
     scope: impl FnOnce(&Shared) -> u32,
 ) -> Option<(Span, Option<Home>)> {
     with(|slot| {
-        let (parent, home, _) = Context::map_current(|context| slot.look(context))?;
+        let (parent, home, _) =
+            Context::map_current(|context| slot.look(context, |home| home.is_plain))?;
         let home = slot.homes.get(home?)?;
         if home.shared.is_closed() {
             return None;
@@ -201,27 +288,69 @@ pub(crate) fn close(place: Place) {
 // Of its own: what may have to be dropped costs the others a tenth of their instructions.
 #[inline(never)]
 fn close_others(place: Place) {
+    let mut is_active = false;
     let held = with(|slot| {
         let frame = slot.at(place)?;
+        is_active = frame.active.is_some();
+        if is_active {
+            return None;
+        }
         let held = mem::replace(&mut frame.held, Held::Nothing);
         slot.shrink();
         Some(held)
     });
-    // With it ends a span that has a recording, which foreign code may see.
+    if is_active {
+        return close_active(place);
+    }
+    // With it ends a span that has a recording, which processors may see.
     drop(held);
+}
+
+/// The same for what is active in `Context`.
+#[cold]
+#[inline(never)]
+fn close_active(place: Place) {
+    drop(leave(place));
+}
+
+/// Detaches a `Context`, and returns the span that it shares.
+fn detach(active: Active) -> Option<Arc<SharedSpan>> {
+    let Active { attached, span } = active;
+    isolated(|| drop(attached));
+    span
+}
+
+/// Takes the span from the contexts that share it.
+fn unshare(mut shared: Arc<SharedSpan>) -> Option<Span> {
+    let span = shared.take();
+    if shared.forget() {
+        with(|slot| {
+            slot.keep(shared);
+            Some(())
+        });
+    }
+    span
 }
 
 /// Takes what is at a place out of the stack.
 pub(crate) fn leave(place: Place) -> Held {
-    let held = with(|slot| {
+    let left = with(|slot| {
         let held = match mem::replace(slot.settled(place)?, Held::Nothing) {
             Held::Parent => Held::Context(Box::new(slot.at(place)?.light.parent().span_context())),
             held => held,
         };
+        let active = slot.at(place)?.active.take();
         slot.shrink();
-        Some(held)
+        Some((held, active))
     });
-    held.unwrap_or(Held::Nothing)
+    let Some((held, active)) = left else {
+        return Held::Nothing;
+    };
+    // First, so that processors find the parent active when the span ends.
+    match active.and_then(detach) {
+        Some(shared) => unshare(shared).map_or(Held::Nothing, Held::Span),
+        None => held,
+    }
 }
 
 /// Whether the span at a place takes what is set.
@@ -231,7 +360,8 @@ pub(crate) fn is_recording(place: Place) -> bool {
         Some(match &frame.held {
             Held::Light => frame.light.is_sampled(),
             Held::Span(span) => span.is_recording(),
-            Held::Parent | Held::Context(_) | Held::Attached | Held::Nothing => false,
+            Held::Attached => frame.shared()?.is_recording(),
+            Held::Parent | Held::Context(_) | Held::Nothing => false,
         })
     });
     recording == Some(true)
@@ -243,8 +373,19 @@ pub(crate) fn is_recording(place: Place) -> bool {
 pub(crate) fn change<T>(place: Place, work: impl FnOnce(&mut Span) -> T) -> Option<T> {
     with(|slot| match slot.settled(place)? {
         Held::Span(span) => Some(work(span)),
+        Held::Attached => change_shared(slot, place, work),
         _ => None,
     })
+}
+
+#[cold]
+#[inline(never)]
+fn change_shared<T>(
+    slot: &mut Stack,
+    place: Place,
+    work: impl FnOnce(&mut Span) -> T,
+) -> Option<T> {
+    slot.at(place)?.shared()?.with(work)
 }
 
 /// The context of the span at a place.
@@ -255,6 +396,10 @@ pub(crate) fn span_context(place: Place) -> Option<SpanContext> {
 /// Lets foreign code see the span at a place, which is nowhere else meanwhile. It stays current as
 /// a parent.
 pub(crate) fn lend(place: Place, work: impl FnOnce(&mut Span)) {
+    let shared = with(|slot| slot.at(place)?.shared().cloned());
+    if let Some(shared) = shared {
+        return shared.lend(work);
+    }
     let lent = with(|slot| {
         let held = slot.settled(place)?;
         let Held::Span(span) = held else { return None };

@@ -1,6 +1,6 @@
 //! The spans that are entered on a thread, one on the other.
 
-use std::{cell::Cell, mem};
+use std::{cell::Cell, sync::Arc};
 
 use opentelemetry::{
     Context, SpanId,
@@ -8,9 +8,10 @@ use opentelemetry::{
 };
 
 use super::{
-    frame::{Frame, Held, Place},
-    homes::{HomeAt, Homes},
+    frame::{Active, Frame, Held, Place},
+    homes::{HomeAt, Homes, Provider},
     light::Ids,
+    shared_span::SharedSpan,
 };
 use crate::foreign::isolated;
 
@@ -26,6 +27,9 @@ pub(crate) fn is_in_use() -> bool {
     TAKEN.get() > 0
 }
 
+/// How many shared spans a thread keeps for later ones, of some 150 bytes each.
+const SPARE_SHARED: usize = 32;
+
 /// The spans of one thread, the innermost last, and the providers it uses for them.
 pub(super) struct Stack {
     /// Those below `len` are the stack. The rest is kept to be written in place, which takes a third
@@ -36,6 +40,8 @@ pub(super) struct Stack {
     /// That of the latest frame.
     serial: u64,
     pub(super) homes: Homes,
+    /// Of spans that have ended, to be used again.
+    pub(super) spare: Vec<Arc<SharedSpan>>,
 }
 
 impl Stack {
@@ -48,6 +54,7 @@ impl Stack {
             len: 0,
             serial: 0,
             homes: Homes::default(),
+            spare: Vec::new(),
         }
     }
 
@@ -56,14 +63,14 @@ impl Stack {
     pub(super) fn newest_frame(&self, context: &Context) -> Option<&Frame> {
         let frame = self.frames.get(self.len.checked_sub(1)?)?;
         let active = context.span().span_context().span_id();
-        let is_newer = !context.has_active_span() || active == frame.seen || frame.is(active);
-        is_newer.then_some(frame)
+        (active == frame.seen || frame.is_newer_than(context)).then_some(frame)
     }
 
     /// Its context, if it has a valid one and is not in the `Context` anyway.
     pub(super) fn newest(&self, context: &Context) -> Option<SpanContext> {
         let span = self.newest_frame(context)?.span_context()?;
-        span.is_valid().then_some(span)
+        let active = context.span().span_context().span_id();
+        (span.is_valid() && span.span_id() != active).then_some(span)
     }
 
     pub(super) fn home(&mut self, context: &Context) -> Option<HomeAt> {
@@ -72,9 +79,13 @@ impl Stack {
     }
 
     /// What a span on which nothing is set takes over from its parent, its provider, and the active
-    /// span of the current `Context`.
+    /// span of the current `Context`; `None` if the provider is not simple enough.
     #[inline(always)]
-    pub(super) fn look(&mut self, context: &Context) -> Option<(Ids, Option<HomeAt>, SpanId)> {
+    pub(super) fn look(
+        &mut self,
+        context: &Context,
+        is_simple: impl FnOnce(&Provider) -> bool,
+    ) -> Option<(Ids, Option<HomeAt>, SpanId)> {
         if context.is_telemetry_suppressed() {
             return None;
         }
@@ -85,11 +96,11 @@ impl Stack {
             None => (Ids::of(active)?, None),
         };
         let home = home.or_else(|| self.homes.for_roots());
-        let is_plain = match home {
-            Some(home) => self.homes.get(home)?.is_plain,
+        let is_simple = match home {
+            Some(home) => is_simple(self.homes.get(home)?),
             None => true,
         };
-        is_plain.then(|| (parent, home, active.span_id()))
+        is_simple.then(|| (parent, home, active.span_id()))
     }
 
     /// The next frame, to be filled.
@@ -148,6 +159,13 @@ impl Stack {
         }
         Some(&mut frame.held)
     }
+
+    /// Takes back the memory of a shared span that has ended.
+    pub(super) fn keep(&mut self, shared: Arc<SharedSpan>) {
+        if self.spare.len() < SPARE_SHARED {
+            self.spare.push(shared);
+        }
+    }
 }
 
 /// Guards that were leaked: their spans end with the thread.
@@ -162,7 +180,14 @@ impl Drop for Stack {
                 frame.settle(&home.shared);
             }
         }
-        let frames = mem::take(&mut self.frames);
-        isolated(|| drop(frames));
+        // The innermost first, and each by itself: one that panics is not to be the end of the rest.
+        while let Some(Frame { held, active, .. }) = self.frames.pop() {
+            if let Some(Active { attached, span }) = active {
+                isolated(|| drop(attached));
+                // A `Context` elsewhere may have the span still.
+                isolated(|| drop(span.and_then(|span| span.take())));
+            }
+            isolated(|| drop(held));
+        }
     }
 }

@@ -37,6 +37,7 @@ pub struct TracerProviderBuilder {
     exporters: Vec<Box<dyn SpanExporter>>,
     meter: Option<Meter>,
     live: Option<LiveView>,
+    context_activation: bool,
     disabled: bool,
     /// Set by tests only. `None` for the time of the day.
     pub(crate) clock: Option<Clock>,
@@ -158,6 +159,49 @@ impl TracerProviderBuilder {
         self
     }
 
+    /// Whether a native span that is entered, by [`span!`](crate::span), `#[traced]` on a function that
+    /// is not async, or [`Span::enter`](crate::Span::enter), is the active span of
+    /// `opentelemetry::Context` as well. Default: no. Spans that a future carries always are.
+    ///
+    /// With it, code that reads `Context` works under a guard as it does with any SDK: `Context::current()`
+    /// has the span as the parent of others, and `get_active_span` sets its attributes, events and
+    /// status, on other threads too as long as the guard is there. What is attached on top is newer,
+    /// also a `Context` without a span. Without it, such code finds what was active before the guard,
+    /// unless [`current_context`](crate::current_context) is attached for it.
+    ///
+    /// Off here, because whoever builds a provider knows which interfaces are used with it. On in
+    /// `tracer_export::init()`, because that makes the provider the global one of OpenTelemetry, for
+    /// libraries that know of nothing else. No variable sets it: it depends on the code of a program
+    /// and not on where that runs.
+    ///
+    /// The API panics if a `Context` is attached inside the closures of its `Context::map_current` and
+    /// `get_active_span`. A guard that is entered there is current, but not active in `Context`: the
+    /// panic is caught. It is not where panics abort the process.
+    ///
+    /// # Cost
+    /// With it, the two allocations of `Context` for each guard, and a lock of the span's own for what
+    /// is set on it; [`cost`](crate::cost) has the figures. Without it, nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use opentelemetry::{KeyValue, trace::get_active_span};
+    /// use tracer_core::{TracerProvider, span};
+    ///
+    /// let provider = TracerProvider::builder().context_activation(true).build()?;
+    /// provider.set_global();
+    /// let span = span!("request");
+    /// get_active_span(|active| {
+    ///     assert_eq!(active.span_context(), &span.span_context());
+    ///     active.set_attribute(KeyValue::new("cache", "miss"));
+    /// });
+    /// # Ok::<(), tracer_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn context_activation(mut self, activate: bool) -> Self {
+        self.context_activation = activate;
+        self
+    }
+
     /// Takes everything that the core reads from an environment: `OTEL_SDK_DISABLED`,
     /// `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_BSP_*` and the limits of spans.
     /// It replaces what was set before, and what is set afterwards wins. `env` then holds what was
@@ -233,6 +277,7 @@ impl TracerProviderBuilder {
             &exporters,
         );
         shared.is_metered = self.meter.is_some();
+        shared.context_activation = self.context_activation;
         if let Some(clock) = self.clock {
             shared.clock = clock;
         }

@@ -51,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) processors: Processors,
     /// Whether starts are counted by kind.
     pub(crate) is_metered: bool,
+    /// Whether a native span that is entered is the active one of `Context`.
+    pub(crate) context_activation: bool,
     /// Who lists the running spans. Its watcher is the last of the processors.
     pub(crate) live: Option<LiveView>,
     resource: PerProcess<Resource>,
@@ -112,6 +114,7 @@ impl Shared {
             custom_ids,
             processors: Processors::new(id, processors),
             is_metered: false,
+            context_activation: false,
             live: None,
             resource: PerProcess::new(resource),
             engine: PerProcess::new(Engine::new(component_types, &batch)),

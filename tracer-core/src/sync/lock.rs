@@ -10,7 +10,11 @@ use shuttle::sync as imp;
 #[cfg(not(any(tracer_loom, tracer_shuttle)))]
 use std::sync as imp;
 
-use std::{fmt, sync::PoisonError, time::Instant};
+use std::{
+    fmt,
+    sync::{PoisonError, TryLockError},
+    time::Instant,
+};
 
 pub(crate) use imp::MutexGuard;
 
@@ -27,6 +31,15 @@ impl<T> Mutex<T> {
 
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `None` if the lock is held.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }
 

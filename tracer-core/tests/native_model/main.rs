@@ -3,7 +3,8 @@
 //!
 //! The model is the rule of the documentation, over two lists of what is still there: the active span
 //! of the `Context` is the newer one if it is another one than was active there when the innermost
-//! native span was entered, and not that native span itself. Else the native span is.
+//! native span was entered, and not that native span itself. Else the native span is. Where guards
+//! attach a `Context` of their own, the list of contexts alone decides, which the test checks too.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -22,6 +23,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
+    sync::{Mutex, PoisonError},
     task::{self, Poll, Waker},
     thread,
 };
@@ -29,7 +31,10 @@ use std::{
 use model::{Active, Model};
 use opentelemetry::{
     Context, ContextGuard, KeyValue, SpanId, Value,
-    trace::{Span as _, SpanContext, TraceContextExt as _, Tracer as _, TracerProvider as _},
+    trace::{
+        Span as _, SpanContext, TraceContextExt as _, Tracer as _, TracerProvider as _,
+        get_active_span,
+    },
 };
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use steps::{Step, Way, steps};
@@ -70,6 +75,12 @@ impl Run<'_> {
             context.span().span_context().span_id(),
             self.model.current()
         );
+        let active = Context::map_current(|context| context.span().span_context().span_id());
+        assert_eq!(active, self.model.active().0);
+        if self.model.activates == [true; 2] {
+            // Where all guards are in `Context`, nothing else is needed to know what is current.
+            assert_eq!(active, self.model.current());
+        }
     }
 
     fn steps(&mut self, steps: &[Step]) {
@@ -135,7 +146,7 @@ impl Run<'_> {
                     let span = guard.exit();
                     assert_eq!(id_of(&span), id);
                     self.kept.push(span);
-                    self.model.leave(number);
+                    self.model.exit(number, id);
                 }
             }
             Step::End(at) => {
@@ -167,6 +178,11 @@ impl Run<'_> {
                 self.value += 1;
                 current().set_attribute(KeyValue::new("n", self.value));
                 self.model.set(self.value);
+            }
+            Step::SetActive => {
+                self.value += 1;
+                get_active_span(|active| active.set_attribute(KeyValue::new("n", self.value)));
+                self.model.set_active(self.value);
             }
             Step::AttachKept(at) => {
                 if let Some(span) = take(&mut self.kept, *at) {
@@ -215,8 +231,8 @@ impl Run<'_> {
 
     fn current_as_active(&self) -> Active {
         match self.model.newest().and_then(|frame| frame.span) {
-            Some(native) => Active(native, false),
-            None => self.model.active(),
+            Some(native) if native != self.model.active().0 => Active(native, false),
+            _ => self.model.active(),
         }
     }
 
@@ -244,7 +260,7 @@ impl Run<'_> {
                 let mut span = self.start();
                 let number = self.model.push(Some(id_of(&span)), self.provider_of(&span));
                 span.in_scope(|| self.steps(steps));
-                self.model.leave(number);
+                self.model.exit(number, id_of(&span));
                 self.kept.push(span);
             }
             Way::Future => {
@@ -326,11 +342,27 @@ impl Run<'_> {
 
 #[test]
 fn current_span_is_that_of_a_simple_model() {
+    check([false, false]);
+}
+
+/// The same where guards attach a `Context`: of both providers, or of one of them.
+#[test]
+fn current_span_is_that_of_a_simple_model_where_contexts_are_activated() {
+    for activates in [[true, true], [true, false], [false, true]] {
+        check(activates);
+    }
+}
+
+/// Both tests set the global provider.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn check(activates: [bool; 2]) {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let seed = match env::var("TRACER_SEED") {
         Ok(seed) => seed.parse().expect("TRACER_SEED is a number"),
         Err(_) => RandomState::new().hash_one("current"),
     };
-    println!("TRACER_SEED={seed}");
+    println!("TRACER_SEED={seed} activates={activates:?}");
     let config = Config {
         cases: support::rounds(256, 10_000) as u32,
         rng_seed: RngSeed::Fixed(seed),
@@ -338,9 +370,12 @@ fn current_span_is_that_of_a_simple_model() {
         ..Config::default()
     };
     // Without sampler, processor or ids of its own, so that spans take the shortest way.
-    let providers = [(); 2].map(|()| {
+    let providers = activates.map(|activates| {
         let memory = InMemoryExporter::new();
-        let provider = TracerProvider::builder().exporter(memory.clone()).build();
+        let provider = TracerProvider::builder()
+            .context_activation(activates)
+            .exporter(memory.clone())
+            .build();
         (provider.expect("provider"), memory)
     });
     providers[0].0.set_global();
@@ -352,7 +387,10 @@ fn current_span_is_that_of_a_simple_model() {
         }
         let mut run = Run {
             providers: &providers,
-            model: Model::default(),
+            model: Model {
+                activates,
+                ..Model::default()
+            },
             guards: Vec::new(),
             kept: Vec::new(),
             attached: Vec::new(),

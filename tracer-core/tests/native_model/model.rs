@@ -14,6 +14,8 @@ pub struct Frame {
     pub span: Option<SpanId>,
     pub seen: SpanId,
     pub provider: Option<usize>,
+    /// Whether a `Context` was attached with it.
+    pub is_active: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +35,8 @@ pub struct Model {
     pub spans: HashMap<SpanId, Known>,
     /// Parents elsewhere, and whether they are sampled.
     pub remote: HashMap<SpanId, bool>,
+    /// Whether each of the two providers activates contexts.
+    pub activates: [bool; 2],
     pub number: usize,
 }
 
@@ -46,8 +50,11 @@ impl Model {
         let (_, frame) = *self.frames.last()?;
         let Active(active, _) = self.active();
         let is_same = active == frame.seen || frame.span == Some(active);
-        let is_newer = active == SpanId::INVALID || is_same;
-        is_newer.then_some(frame)
+        let is_hidden = match frame.is_active {
+            true => !is_same,
+            false => !is_same && active != SpanId::INVALID,
+        };
+        (!is_hidden).then_some(frame)
     }
 
     pub fn current(&self) -> SpanId {
@@ -56,10 +63,19 @@ impl Model {
     }
 
     pub fn set(&mut self, value: i64) {
-        let id = match (self.newest().and_then(|frame| frame.span), self.active()) {
-            (Some(native), _) | (None, Active(native, true)) => native,
-            (None, Active(_, false)) => return,
-        };
+        match self.newest().and_then(|frame| frame.span) {
+            Some(native) => self.set_on(native, value),
+            None => self.set_active(value),
+        }
+    }
+
+    pub fn set_active(&mut self, value: i64) {
+        if let Active(id, true) = self.active() {
+            self.set_on(id, value);
+        }
+    }
+
+    fn set_on(&mut self, id: SpanId, value: i64) {
         if let Some(span) = self.spans.get_mut(&id)
             && !span.has_ended
         {
@@ -93,15 +109,30 @@ impl Model {
     }
 
     pub fn push(&mut self, span: Option<SpanId>, provider: Option<usize>) -> usize {
-        let seen = self.active().0;
         self.number += 1;
+        // A span that does not record, and was handed about, knows no provider: the default's rule.
+        let activates = self.activates[provider.unwrap_or(0)];
+        let shown = span.filter(|id| activates && *id != SpanId::INVALID);
+        if let Some(id) = shown {
+            let is_recorded = self.spans.get(&id).is_some_and(|span| span.is_recorded);
+            self.contexts.push((self.number, Active(id, is_recorded)));
+        }
         let frame = Frame {
             span,
-            seen,
+            seen: self.active().0,
             provider,
+            is_active: shown.is_some(),
         };
         self.frames.push((self.number, frame));
         self.number
+    }
+
+    /// Takes the span of a guard back: what was attached with it keeps the ids alone.
+    pub fn exit(&mut self, number: usize, id: SpanId) {
+        self.leave(number);
+        for (_, active) in &mut self.contexts {
+            active.1 &= active.0 != id;
+        }
     }
 
     pub fn attach(&mut self, active: Active) -> usize {

@@ -20,6 +20,8 @@ pub enum Step {
     Drop(usize, bool),
     /// Sets an attribute of the current span.
     Set,
+    /// Sets an attribute of the active span of `Context`.
+    SetActive,
     AttachKept(usize),
     AttachRemote(bool),
     AttachEmpty,
@@ -52,6 +54,7 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => at.clone().prop_map(Step::Leave),
         1 => (at.clone(), any::<bool>()).prop_map(|(at, there)| Step::Drop(at, there)),
         3 => Just(Step::Set),
+        2 => Just(Step::SetActive),
         2 => at.clone().prop_map(Step::AttachKept),
         1 => any::<bool>().prop_map(Step::AttachRemote),
         1 => Just(Step::AttachEmpty),
