@@ -110,7 +110,7 @@ pub fn emit<E: Event>(event: &E) {
 /// ```
 pub fn run<T, E: Display>(span: Span, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     let span = span.enter();
-    let observed = Observed::new(&span);
+    let observed = Observed(&span);
     let result = work();
     observed.err(&result, display);
     result

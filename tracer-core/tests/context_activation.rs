@@ -505,7 +505,7 @@ fn processors_may_enter_spans_while_a_tracer_starts_one() {
 }
 
 #[test]
-fn panic_leaves_nothing_active() {
+fn panic_marks_the_spans_and_leaves_nothing_active() {
     let trace = activating();
     let panicked = std::panic::catch_unwind(|| {
         let _outer = span!("outer");
@@ -514,7 +514,18 @@ fn panic_leaves_nothing_active() {
     });
     assert!(panicked.is_err());
     assert!(!Context::current().has_active_span());
-    assert_trace!(trace, "\"outer\"\n  \"inner\"\n    key = 1\n");
+    assert_trace!(
+        trace,
+        r#"
+        "outer" error ""
+            error.type = "panic"
+            event "exception"
+            "inner" error ""
+                error.type = "panic"
+                key = 1
+                event "exception"
+        "#
+    );
     trace.balance();
 }
 

@@ -148,7 +148,10 @@ fn future_ends_its_span_when_ready_dropped_or_panicked_and_only_then() {
         "outer"
             "ready"
             "dropped"
-            "panicked"
+            "panicked" error ""
+                error.type = "panic"
+                event "exception"
+                    exception.type = "panic"
             "never polled"
         "#
     );

@@ -18,11 +18,11 @@ use std::{
 
 use opentelemetry::{
     Context, KeyValue,
-    trace::{Span as _, TraceContextExt as _, Tracer as _},
+    trace::{Span as _, Status, TraceContextExt as _, Tracer as _},
 };
 use support::{TIMEOUT, balanced, quiet_panic};
 use tracer_core::{
-    LocalSpan, TracerProvider, current, span, start_span,
+    LocalSpan, TracerProvider, current, in_span, span, start_span,
     testing::{TestProvider, assert_trace},
 };
 
@@ -110,11 +110,82 @@ fn panic_ends_the_spans_that_it_unwinds_through() {
         trace,
         r#"
         "outer"
-            "a"
-                "owned"
+            "a" error ""
+                error.type = "panic"
+                event "exception"
+                    exception.type = "panic"
+                "owned" error ""
+                    error.type = "panic"
+                    event "exception"
+                        exception.type = "panic"
                     "b"
         "#
     );
+    trace.balance();
+}
+
+/// Cleans up in a span of its own when it is dropped.
+struct CleansUp;
+
+impl Drop for CleansUp {
+    fn drop(&mut self) {
+        let _span = span!("clean up");
+        drop(span!("with an attribute", "key" = 1));
+        in_span("in_span", |_| ());
+        drop(start_span!("owned").enter());
+    }
+}
+
+#[test]
+fn spans_that_a_destructor_enters_during_a_panic_have_no_part_in_it() {
+    let trace = TestProvider::new();
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let _work = span!("work");
+        let _cleans_up = CleansUp;
+        let caught = catch_unwind(|| {
+            let _caught = span!("caught");
+            quiet_panic()
+        });
+        assert!(caught.is_err());
+        quiet_panic()
+    }));
+    assert!(panicked.is_err());
+    assert_trace!(
+        trace,
+        r#"
+        exactly
+        "work" error ""
+            error.type = "panic"
+            event "exception"
+                exception.type = "panic"
+            "caught" error ""
+                error.type = "panic"
+                event "exception"
+                    exception.type = "panic"
+            "clean up"
+                "with an attribute"
+                    key = 1
+                "in_span"
+                "owned"
+        "#
+    );
+    trace.balance();
+}
+
+#[test]
+fn span_that_has_ended_or_was_given_back_is_not_marked_by_a_panic() {
+    let trace = TestProvider::new();
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let _own = start_span!("never current");
+        let ended = span!("ended");
+        ended.end();
+        let _given_back = span!("given back").exit();
+        quiet_panic()
+    }));
+    assert!(panicked.is_err());
+    for span in trace.spans() {
+        assert_eq!(span.status, Status::Unset, "{}", span.name);
+    }
     trace.balance();
 }
 

@@ -119,16 +119,12 @@ impl<'a> Expansion<'a> {
         let (at, krate) = (self.at, &self.options.krate);
         let start = self.start("span");
         let Some(observe) = self.observe() else {
-            return quote_spanned! {at=>
-                let span = #start;
-                let _observed = #krate::__private::traced::Observed::new(&span);
-                #block
-            };
+            return quote_spanned!(at=> let _span = #start; #block);
         };
         let output = self.returns.variable_type();
         quote_spanned! {at=>
             let span = #start;
-            let observed = #krate::__private::traced::Observed::new(&span);
+            let observed = #krate::__private::traced::Observed(&span);
             let result: #output = #krate::__private::traced::call(move || -> #output #block);
             let output = &result;
             #observe
@@ -249,14 +245,13 @@ mod tests {
             ),
             quote! { pub fn ask<'a>(&'a self, order: &'a Order, size: u64) -> &'a str { self.0 } },
             quote! {
-                let span = ::tracer_core::span!(
+                let _span = ::tracer_core::span!(
                     kind: ::tracer_core::__private::traced::SpanKind::Client, "ask",
                     "order" = ::tracer_core::__private::traced::debug(&(order)),
                     "size" = ::tracer_core::__private::traced::typed(&(size)),
                     "order.id" = ::tracer_core::__private::traced::typed(&(order.id)),
                     HTTP_ROUTE = ::tracer_core::__private::traced::typed(&("/x"))
                 );
-                let _observed = ::tracer_core::__private::traced::Observed::new(&span);
                 { self.0 }
             },
         );

@@ -91,6 +91,13 @@ enum Found {
 }
 
 impl CurrentSpan {
+    pub(super) fn of(context: Context) -> Self {
+        Self {
+            found: Found::Context(context),
+            _not_send: PhantomData,
+        }
+    }
+
     pub(super) fn at(place: Place) -> Self {
         Self {
             found: Found::Native(place),

@@ -42,22 +42,42 @@ pub(super) struct Active {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place(NonZeroU64);
 
-/// The low bits of a place are its position, counted from one.
-const POSITION_BITS: u32 = 24;
+/// The low bits of a place are its position.
+const POSITION_BITS: u32 = 23;
+
+/// How many places a stack has: 8 million.
+pub(super) const MAX_PLACES: usize = 1 << POSITION_BITS;
+
+/// Whether the span was entered by a destructor, while the thread was unwinding.
+const IN_PANIC: u64 = 1 << POSITION_BITS;
+
+/// Set in every place, so that none is zero.
+const ALWAYS: NonZeroU64 = match NonZeroU64::new(IN_PANIC << 1) {
+    Some(bit) => bit,
+    None => NonZeroU64::MAX,
+};
+
+const SERIAL_AT: u32 = POSITION_BITS + 2;
 
 impl Place {
-    /// `None` beyond 16 million open spans.
+    /// `at` is less than [`MAX_PLACES`].
     #[inline]
-    pub(super) fn new(at: usize, serial: u64) -> Option<Self> {
-        let position = at as u64 + 1;
-        let word = NonZeroU64::new((serial << POSITION_BITS) | position)?;
-        (position >> POSITION_BITS == 0).then_some(Self(word))
+    pub(super) fn new(at: usize, serial: u64) -> Self {
+        Self(ALWAYS | (serial << SERIAL_AT) | at as u64)
+    }
+
+    /// The same place of a span that was entered in a panic.
+    pub(super) fn in_panic(self) -> Self {
+        Self(self.0 | IN_PANIC)
+    }
+
+    pub(super) fn was_entered_in_panic(self) -> bool {
+        self.0.get() & IN_PANIC != 0
     }
 
     #[inline]
     pub(super) fn at(self) -> usize {
-        let position = self.0.get() & ((1 << POSITION_BITS) - 1);
-        usize::try_from(position).unwrap_or(0).wrapping_sub(1)
+        self.0.get() as usize & (MAX_PLACES - 1)
     }
 }
 

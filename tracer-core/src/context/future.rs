@@ -13,7 +13,7 @@ use futures_sink::Sink;
 use opentelemetry::trace::TraceContextExt as _;
 use pin_project_lite::pin_project;
 
-use super::carry::Carried;
+use super::{carry::Carried, current::CurrentSpan, failure};
 use crate::{
     clock::{Anchor, system_time},
     provider::Shared,
@@ -127,7 +127,7 @@ pin_project! {
             let _ending = EndAtDrop {
                 end: this.end,
                 carried: this.carried,
-                armed: true,
+                why: Some(Why::Over),
             };
             let _entered = this.carried.enter();
             this.inner.set(None);
@@ -142,18 +142,28 @@ impl<T> fmt::Debug for WithSpan<T> {
     }
 }
 
-/// Ends the span when it is dropped, which also a panic does.
+/// Ends the span when it is dropped, if there is a reason.
 struct EndAtDrop<'a> {
     end: &'a mut Option<End>,
     carried: &'a Carried,
-    armed: bool,
+    why: Option<Why>,
+}
+
+/// Why a span ends.
+enum Why {
+    /// The work is done, or given up.
+    Over,
+    /// A poll has panicked.
+    Panic,
 }
 
 impl Drop for EndAtDrop<'_> {
     fn drop(&mut self) {
-        if self.armed
-            && let Some(end) = self.end.take()
-        {
+        let Some(why) = &self.why else { return };
+        if let Some(end) = self.end.take() {
+            if let Why::Panic = why {
+                failure::record_panic(&CurrentSpan::of(self.carried.context().clone()));
+            }
             end.end(self.carried);
         }
     }
@@ -163,7 +173,8 @@ impl<T> WithSpan<T> {
     /// Makes the span current at each poll, for the native API and in `opentelemetry::Context`, with
     /// the rest of the `Context` that is current now. The span ends when the future is ready, the
     /// stream or sink ends, a poll panics, or this is dropped, whichever comes first. What is inside
-    /// is dropped while the span is current.
+    /// is dropped while the span is current. A poll that panics ends the span as an error, as
+    /// [`LocalSpan`](crate::LocalSpan) says.
     pub fn new(inner: T, span: Span) -> Self {
         let end = span.clock().map(|(shared, anchor)| End { shared, anchor });
         Self {
@@ -196,13 +207,14 @@ impl<T> WithSpan<T> {
         let mut ending = EndAtDrop {
             end: this.end,
             carried: this.carried,
-            armed: true,
+            // Until the poll has returned.
+            why: Some(Why::Panic),
         };
         let result = {
             let _entered = this.carried.enter();
             poll(inner)
         };
-        ending.armed = is_last(&result);
+        ending.why = is_last(&result).then_some(Why::Over);
         Some(result)
     }
 }

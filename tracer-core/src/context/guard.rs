@@ -1,7 +1,7 @@
 //! Spans that are current until their guard is dropped.
 
 use std::{
-    borrow::Cow, cell::RefCell, error::Error, fmt, marker::PhantomData, mem, sync::Arc,
+    borrow::Cow, cell::RefCell, error::Error, fmt, marker::PhantomData, mem, sync::Arc, thread,
     time::SystemTime,
 };
 
@@ -12,6 +12,7 @@ use opentelemetry::{
 
 use super::{
     current::CurrentSpan,
+    failure,
     frame::{Held, Place},
     slot,
 };
@@ -22,6 +23,10 @@ use crate::{
 
 /// A span that is current on this thread until this is dropped, which ends it. Made by
 /// [`span!`](crate::span) and [`Span::enter`].
+///
+/// A panic that drops it ends the span as an error: the status is `Error`, `error.type` is `panic`,
+/// and there is an `exception` event of that type. The message of a panic, which may hold anything,
+/// is not recorded. A span that a destructor enters during a panic has no part in it.
 ///
 /// Guards may be dropped in any order; each takes out its own span, and what was entered later stays
 /// current. One that is leaked stays current until its thread ends, which ends the span.
@@ -71,6 +76,8 @@ enum At {
 impl LocalSpan {
     pub(crate) fn enter(span: Span, provider: Option<&Arc<Shared>>) -> Self {
         let at = match slot::enter(span, provider) {
+            // A destructor enters it: the panic under way is not that of its work.
+            Ok(place) if thread::panicking() => At::Slot(slot::enter_in_panic(place)),
             Ok(place) => At::Slot(place),
             Err(span) => At::Here(Box::new(RefCell::new(span))),
         };
@@ -88,6 +95,9 @@ impl LocalSpan {
         kind: u8,
         scope: impl FnOnce(&Shared) -> u32,
     ) -> Option<Self> {
+        if thread::panicking() {
+            return None;
+        }
         let place = slot::enter_light(name, kind, scope)?;
         Some(Self {
             at: At::Slot(place),
@@ -242,11 +252,22 @@ impl LocalSpan {
 impl Drop for LocalSpan {
     #[inline]
     fn drop(&mut self) {
-        // One that is here ends with its own drop.
-        if let At::Slot(place) = &self.at {
-            slot::close(*place);
+        match self.at {
+            At::Slot(place) if thread::panicking() => close_in_panic(place),
+            At::Slot(place) => slot::close(place),
+            // It ends with its own drop.
+            At::Here(_) => {}
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn close_in_panic(place: Place) {
+    if !place.was_entered_in_panic() {
+        failure::record_panic(&CurrentSpan::at(place));
+    }
+    slot::close_slowly(place);
 }
 
 impl fmt::Debug for LocalSpan {
@@ -279,7 +300,7 @@ impl Span {
         LocalSpan::enter(self, None)
     }
 
-    /// Runs `work` while this span is current. If it panics, the span ends.
+    /// Runs `work` while this span is current. If it panics, the span ends as an error.
     ///
     /// # Examples
     /// ```

@@ -33,6 +33,7 @@
 
 mod carry;
 mod current;
+pub(crate) mod failure;
 mod frame;
 mod future;
 mod guard;

@@ -201,6 +201,17 @@ fn attach(span: Span) -> Result<(Held, Active), Span> {
     }
 }
 
+/// Notes that a span was entered while the thread unwinds, and returns its place anew.
+#[cold]
+pub(super) fn enter_in_panic(place: Place) -> Place {
+    let noted = with(|slot| {
+        let frame = slot.at(place)?;
+        frame.place = Some(place.in_panic());
+        frame.place
+    });
+    noted.unwrap_or(place)
+}
+
 /// Makes current what was just attached in a `Context`, with its provider.
 pub(crate) fn enter_attached(provider: Option<&Arc<Shared>>) -> Option<Place> {
     with(|slot| {
@@ -268,13 +279,14 @@ pub(crate) fn close(place: Place) {
         if frame.place != Some(place) {
             return None;
         }
-        match (&frame.held, frame.home) {
-            (Held::Light, Some(home)) => {
-                frame.held = Held::Nothing;
-                frame.light.end(&homes.get(home)?.shared);
-            }
-            (Held::Parent, _) => frame.held = Held::Nothing,
-            _ => return None,
+        // One after the other: a `match` finds out first which of all it is.
+        if let Held::Light = frame.held {
+            frame.held = Held::Nothing;
+            frame.light.end(&homes.get(frame.home?)?.shared);
+        } else if let Held::Parent = frame.held {
+            frame.held = Held::Nothing;
+        } else {
+            return None;
         }
         slot.shrink();
         Some(())
@@ -282,6 +294,13 @@ pub(crate) fn close(place: Place) {
     if closed.is_none() {
         close_others(place);
     }
+}
+
+/// The same where its code is not to stand in line.
+#[cold]
+#[inline(never)]
+pub(crate) fn close_slowly(place: Place) {
+    close(place);
 }
 
 /// The same for what has something to drop.

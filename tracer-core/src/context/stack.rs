@@ -8,7 +8,7 @@ use opentelemetry::{
 };
 
 use super::{
-    frame::{Active, Frame, Held, Place},
+    frame::{Active, Frame, Held, MAX_PLACES, Place},
     homes::{HomeAt, Homes, Provider},
     light::Ids,
     shared_span::SharedSpan,
@@ -111,12 +111,12 @@ impl Stack {
         seen: SpanId,
     ) -> Option<(Place, &mut Frame, &Homes)> {
         let at = self.len;
-        if at == self.frames.len() {
-            self.grow();
+        if at >= self.frames.len() {
+            return self.push_new(home, seen);
         }
         let frame = self.frames.get_mut(at)?;
         self.serial = self.serial.wrapping_add(1);
-        let place = Place::new(at, self.serial)?;
+        let place = Place::new(at, self.serial);
         self.len += 1;
         TAKEN.set(self.len);
         frame.home = home;
@@ -125,9 +125,19 @@ impl Stack {
         Some((place, frame, &self.homes))
     }
 
+    /// The same where there is no frame to use again. `None` beyond 8 million open spans.
     #[cold]
-    fn grow(&mut self) {
+    #[inline(never)]
+    fn push_new(
+        &mut self,
+        home: Option<HomeAt>,
+        seen: SpanId,
+    ) -> Option<(Place, &mut Frame, &Homes)> {
+        if self.frames.len() >= MAX_PLACES {
+            return None;
+        }
         self.frames.push(Frame::default());
+        self.push(home, seen)
     }
 
     /// Gives up the places above the last one that holds something.

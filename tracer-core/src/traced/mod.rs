@@ -71,9 +71,10 @@ pub use opentelemetry::trace::SpanKind;
 /// errors", "Exceptions on spans"). The type is Rust's name for it; for a `dyn Error`, which does not
 /// tell, `error.type` is `_OTHER`.
 ///
-/// A panic ends the span as an error, with or without `err`: `error.type` and `exception.type` are
-/// `panic`. Its message, which may hold anything, is not recorded, and it goes on as it was.
-/// `exception.escaped`, which the conventions have given up, is not set.
+/// A panic ends the span as an error, with or without `err`, as it ends every span that is current:
+/// `error.type` and `exception.type` are `panic`. Its message, which may hold anything, is not
+/// recorded, and it goes on as it was. `exception.escaped`, which the conventions have given up, is
+/// not set.
 ///
 /// # Cost
 /// That of [`span!`](crate::span) in a function, of [`InSpan`](crate::InSpan) in a future: for

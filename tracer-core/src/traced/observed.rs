@@ -1,56 +1,33 @@
-//! How the work of a span ends: with a result, an error or a panic.
+//! How the work of a span ends: with a result or an error. A panic is recorded by whoever holds the
+//! span: a guard or a future.
 
 use std::{
     fmt,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
-    thread,
 };
 
-use opentelemetry::{
-    KeyValue, SpanId, Value,
-    trace::{Span as _, Status},
-};
+use opentelemetry::{KeyValue, SpanId, trace::Span as _};
 use pin_project_lite::pin_project;
 
 use super::value::Recorded;
 use crate::{
-    context::{CurrentSpan, LocalSpan, current},
+    context::{CurrentSpan, LocalSpan, current, failure},
     span::{Span, exception},
 };
 
-/// `error.type` where the type says nothing (semantic conventions, "error.type").
-const OTHER: &str = "_OTHER";
-
-/// Looks at how the work of a span ends: tells the span of an error, a result, and a panic.
-///
-/// A panic is an exception that escapes, so the span has the status `Error` and an `exception` event
-/// (trace/exceptions.md). A destructor sees neither its payload nor its place, and the message may
-/// hold anything, so the event has the type `panic` alone.
+/// Records on a span how its work ends.
 #[derive(Debug)]
-pub struct Observed<S: Reach> {
-    span: S,
-    /// Made by a destructor that runs in a panic of others.
-    was_panicking: bool,
-}
+pub struct Observed<S: Reach>(pub S);
 
 impl<S: Reach> Observed<S> {
-    /// Looks from here on, until it is dropped.
-    #[inline]
-    pub fn new(span: S) -> Self {
-        Self {
-            span,
-            was_panicking: thread::panicking(),
-        }
-    }
-
     /// Records the error, if it is one.
     pub fn err<T, E>(&self, result: &Result<T, E>, value: impl FnOnce(&E) -> Recorded<'_>) {
         if let Err(error) = result
-            && let Some(span) = self.span.reach()
+            && let Some(span) = self.0.reach()
         {
-            fail(&span, exception::kind::<E>(), Some(value(error).into()));
+            failure::record(&span, exception::kind::<E>(), Some(value(error).into()));
         }
     }
 
@@ -63,41 +40,10 @@ impl<S: Reach> Observed<S> {
 
     /// Records the result.
     pub fn ret<T>(&self, result: &T, value: impl FnOnce(&T) -> Recorded<'_>) {
-        if let Some(span) = self.span.reach() {
+        if let Some(span) = self.0.reach() {
             span.set_attribute(KeyValue::new("return", value(result)));
         }
     }
-}
-
-impl<S: Reach> Drop for Observed<S> {
-    #[inline]
-    fn drop(&mut self) {
-        if thread::panicking() && !self.was_panicking {
-            self.panicked();
-        }
-    }
-}
-
-impl<S: Reach> Observed<S> {
-    #[cold]
-    fn panicked(&self) {
-        if let Some(span) = self.span.reach() {
-            fail(&span, Some("panic"), None);
-        }
-    }
-}
-
-fn fail(span: &CurrentSpan, kind: Option<&'static str>, message: Option<Value>) {
-    let mut attributes = Vec::with_capacity(2);
-    attributes.extend(kind.map(|kind| KeyValue::new("exception.type", kind)));
-    let description = message.map(|message| {
-        let description = message.as_str().into_owned();
-        attributes.push(KeyValue::new("exception.message", message));
-        description
-    });
-    span.add_event(exception::EVENT, attributes);
-    span.set_attribute(KeyValue::new("error.type", kind.unwrap_or(OTHER)));
-    span.set_status(Status::error(description.unwrap_or_default()));
 }
 
 /// Finds a span again, if it records.
@@ -168,13 +114,11 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        // Here and not in the future, so that a panic elsewhere that drops the future is none of ours.
-        let observed = Observed::new(*this.span);
         let polled = this.future.poll(context);
         if let Poll::Ready(output) = &polled
             && let Some(look) = this.look.take()
         {
-            look(&observed, output);
+            look(&Observed(*this.span), output);
         }
         polled
     }
