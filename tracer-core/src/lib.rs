@@ -221,8 +221,8 @@ pub mod __private {
     pub use crate::native::{IntoParent, Options, Site, Starting};
     pub mod traced {
         pub use crate::traced::{
-            Carried, Observed, Observing, Reach, Recorded, SpanKind, Typed, call, debug, display,
-            observe, typed,
+            Carried, Enter, Observed, Observing, Reach, Recorded, Running, SpanKind, Typed, call,
+            debug, display, enter, exit, observe, run, typed,
         };
     }
 }

@@ -122,7 +122,7 @@ fn arguments(signature: &Signature) -> Vec<Argument<'_>> {
 }
 
 /// The variables that a pattern binds.
-fn push_names<'a>(pattern: &'a Pat, names: &mut Vec<&'a Ident>) {
+pub(crate) fn push_names<'a>(pattern: &'a Pat, names: &mut Vec<&'a Ident>) {
     match pattern {
         Pat::Ident(one) => {
             names.push(&one.ident);

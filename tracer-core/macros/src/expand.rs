@@ -2,17 +2,21 @@
 //!
 //! A function that runs when it is called keeps its body as it is, after a guard: an early return,
 //! `?` and a panic end the span by dropping it. Where the result is looked at (`err`, `ret`), the
-//! body stands in a closure that catches early returns. A future carries its span with it, so that
-//! it stays `Send`.
+//! body stands in a closure that catches early returns, and starts the span there. An `async fn`
+//! becomes a future that starts the span when it is polled first, and hands it to one around it, so
+//! that it stays `Send`. A future that is returned carries the span.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote_spanned};
-use syn::{Error, Result, ReturnType, Type, ext::IdentExt as _, parse2, spanned::Spanned as _};
+use syn::{
+    Error, Result, ReturnType, Signature, Type, ext::IdentExt as _, parse2, spanned::Spanned as _,
+};
 
 use crate::{
     attributes::{attributes, converter, format_of},
     function::Function,
     options::{Format, Options},
+    parameters::Moved,
     returns::{Returns, Runs, whole_async_block},
 };
 
@@ -25,8 +29,8 @@ pub(crate) fn hidden(at: Span) -> Span {
 pub(crate) fn traced(options: TokenStream, item: TokenStream) -> TokenStream {
     let expanded = parse2(item.clone()).and_then(|function: Function| {
         let options = parse2(options)?;
-        let body = Expansion::new(&function, &options)?.body();
-        Ok(function.with_body(&body))
+        let (signature, body) = Expansion::new(&function, &options)?.write();
+        Ok(function.with_body(&signature, &body))
     });
     expanded.unwrap_or_else(|error| {
         // The function stays, so that there is one error and not another where it is used.
@@ -61,75 +65,117 @@ impl<'a> Expansion<'a> {
         })
     }
 
-    fn body(&self) -> TokenStream {
-        let (at, krate) = (self.at, &self.options.krate);
+    /// The signature and the body.
+    fn write(&self) -> (Signature, TokenStream) {
+        let at = self.at;
         // Braces of ours: a lint calls the author's unnecessary where they stand then.
         let body = self.function.body();
         let block = quote_spanned!(at=> { #body });
-        if self.returns.runs == Runs::Now {
-            return self.now(&block);
-        }
-        let start = self.start("start_span");
-        let hint = self.hint();
-        if self.returns.runs == Runs::Async {
-            let future = self.in_span(&quote_spanned!(at=> async move { #hint #block }));
-            return quote_spanned!(at=> let span = #start; #future.await);
-        }
-        let (before, future) = match whole_async_block(self.returns.runs, self.function.body()) {
-            Some(mut whole) => {
-                let attributes = std::mem::take(&mut whole.attrs);
-                let (capture, body) = (whole.capture, whole.block.stmts);
-                let future =
-                    quote_spanned!(at=> #(#attributes)* async #capture { #hint { #(#body)* } });
-                (TokenStream::new(), future)
+        let as_it_is = |body| (self.function.signature.clone(), body);
+        match self.returns.runs {
+            Runs::Now => match self.observe() {
+                None => {
+                    let start = self.start("span");
+                    as_it_is(quote_spanned!(at=> let _span = #start; #block))
+                }
+                Some(observe) => self.observed(&block, &observe),
+            },
+            Runs::Async => self.future(&block),
+            Runs::Future | Runs::BoxedFuture => {
+                match whole_async_block(self.returns.runs, self.function.body()) {
+                    Some(whole) => as_it_is(self.carried(whole)),
+                    None => self.carried_after(&block),
+                }
             }
-            None => {
-                // What runs before there is a future does so in the span, too.
-                // Boxes of several types become what is returned here.
-                let output = match &self.function.signature.output {
-                    output_type @ ReturnType::Type(..)
-                        if self.returns.runs == Runs::BoxedFuture =>
-                    {
-                        output_type.to_token_stream()
-                    }
-                    _ => TokenStream::new(),
-                };
-                let before = quote_spanned! {at=>
-                    let guard = span.enter();
-                    let future = #krate::__private::traced::call(move || #output #block);
-                    let span = guard.exit();
-                };
-                (before, quote_spanned!(at=> future))
-            }
-        };
-        let future = self.in_span(&future);
-        let future = match self.returns.runs {
-            Runs::BoxedFuture => quote_spanned!(at=> ::std::boxed::Box::pin(#future)),
-            _ => future,
-        };
-        quote_spanned! {at=>
-            let span = #start;
-            #before
-            #future
         }
     }
 
-    /// The body of a function that runs when it is called.
-    fn now(&self, block: &TokenStream) -> TokenStream {
+    /// A function that runs when it is called, and whose result is looked at.
+    fn observed(&self, block: &TokenStream, observe: &TokenStream) -> (Signature, TokenStream) {
         let (at, krate) = (self.at, &self.options.krate);
+        let Moved {
+            signature,
+            statements,
+        } = Moved::of(&self.function.signature);
         let start = self.start("span");
-        let Some(observe) = self.observe() else {
-            return quote_spanned!(at=> let _span = #start; #block);
-        };
         let output = self.returns.variable_type();
-        quote_spanned! {at=>
-            let span = #start;
-            let observed = #krate::__private::traced::Observed(&span);
-            let result: #output = #krate::__private::traced::call(move || -> #output #block);
-            let output = &result;
-            #observe
+        let body = quote_spanned! {at=>
+            // The span outlives the closure, so that it has the result.
+            let mut span = ::core::option::Option::None;
+            let started = &mut span;
+            let result: #output = #krate::__private::traced::call(move || -> #output {
+                #statements
+                *started = ::core::option::Option::Some(#start);
+                #block
+            });
+            if let ::core::option::Option::Some(span) = &span {
+                let (observed, output) = (#krate::__private::traced::Observed(span), &result);
+                #observe
+            }
             result
-        }
+        };
+        (signature, body)
+    }
+
+    /// An `async fn`.
+    fn future(&self, block: &TokenStream) -> (Signature, TokenStream) {
+        let (at, krate) = (self.at, &self.options.krate);
+        let Moved {
+            signature,
+            statements,
+        } = Moved::of(&self.function.signature);
+        let (start, hint, look) = (self.start("start_span"), self.hint(), self.look());
+        let body = quote_spanned! {at=>
+            #krate::__private::traced::run(async move {
+                #hint
+                #statements
+                #krate::__private::traced::enter(#start).await;
+                #block
+            }, #look).await
+        };
+        (signature, body)
+    }
+
+    /// A function that returns a future and does nothing else.
+    fn carried(&self, mut whole: syn::ExprAsync) -> TokenStream {
+        let at = self.at;
+        let start = self.start("start_span");
+        let hint = self.hint();
+        let attributes = std::mem::take(&mut whole.attrs);
+        let (capture, body) = (whole.capture, whole.block.stmts);
+        let future = quote_spanned!(at=> #(#attributes)* async #capture { #hint { #(#body)* } });
+        let future = self.in_span(&future);
+        quote_spanned!(at=> let span = #start; #future)
+    }
+
+    /// A function that returns a future. What runs before there is one does so in the span, too.
+    fn carried_after(&self, block: &TokenStream) -> (Signature, TokenStream) {
+        let (at, krate) = (self.at, &self.options.krate);
+        let Moved {
+            signature,
+            statements,
+        } = Moved::of(&self.function.signature);
+        let start = self.start("span");
+        // Boxes of several types become what is returned here.
+        let output = match &signature.output {
+            output @ ReturnType::Type(..) if self.returns.runs == Runs::BoxedFuture => {
+                output.to_token_stream()
+            }
+            _ => TokenStream::new(),
+        };
+        let future = self.in_span(&quote_spanned!(at=> future));
+        let body = quote_spanned! {at=>
+            let mut span = ::core::option::Option::None;
+            let started = &mut span;
+            let future = #krate::__private::traced::call(move || #output {
+                #statements
+                *started = ::core::option::Option::Some(#start);
+                #block
+            });
+            let span = #krate::__private::traced::exit(span);
+            #future
+        };
+        (signature, body)
     }
 
     /// The macro call that starts the span.
@@ -174,14 +220,23 @@ impl<'a> Expansion<'a> {
 
     /// The future with the span, and with what looks at how it ends.
     fn in_span(&self, future: &TokenStream) -> TokenStream {
-        let (at, krate) = (self.at, &self.options.krate);
-        let look = match self.observe() {
+        let (at, krate, look) = (self.at, &self.options.krate, self.look());
+        let future = quote_spanned! {at=>
+            #krate::InSpan::in_span(#krate::__private::traced::observe(&span, #future, #look), span)
+        };
+        match self.returns.runs {
+            Runs::BoxedFuture => quote_spanned!(at=> ::std::boxed::Box::pin(#future)),
+            _ => future,
+        }
+    }
+
+    /// The closure that records the output of a future.
+    fn look(&self) -> TokenStream {
+        let at = self.at;
+        match self.observe() {
             None => quote_spanned!(at=> |_, _| {}),
             // The names that `observe` uses.
             Some(observe) => quote_spanned!(at=> |observed, output| { #observe }),
-        };
-        quote_spanned! {at=>
-            #krate::InSpan::in_span(#krate::__private::traced::observe(&span, #future, #look), span)
         }
     }
 
@@ -227,12 +282,9 @@ mod tests {
 
     use super::*;
 
-    /// The body that is written for a function.
     #[track_caller]
-    fn check(options: TokenStream, item: TokenStream, body: TokenStream) {
-        let written = traced(options, item.clone());
-        let function: Function = parse2(item).unwrap();
-        assert_eq!(written.to_string(), function.with_body(&body).to_string());
+    fn check(options: TokenStream, item: TokenStream, written: TokenStream) {
+        assert_eq!(traced(options, item).to_string(), written.to_string());
     }
 
     #[test]
@@ -245,31 +297,49 @@ mod tests {
             ),
             quote! { pub fn ask<'a>(&'a self, order: &'a Order, size: u64) -> &'a str { self.0 } },
             quote! {
-                let _span = ::tracer_core::span!(
-                    kind: ::tracer_core::__private::traced::SpanKind::Client, "ask",
-                    "order" = ::tracer_core::__private::traced::debug(&(order)),
-                    "size" = ::tracer_core::__private::traced::typed(&(size)),
-                    "order.id" = ::tracer_core::__private::traced::typed(&(order.id)),
-                    HTTP_ROUTE = ::tracer_core::__private::traced::typed(&("/x"))
-                );
-                { self.0 }
+                pub fn ask<'a>(&'a self, order: &'a Order, size: u64) -> &'a str {
+                    let _span = ::tracer_core::span!(
+                        kind: ::tracer_core::__private::traced::SpanKind::Client, "ask",
+                        "order" = ::tracer_core::__private::traced::debug(&(order)),
+                        "size" = ::tracer_core::__private::traced::typed(&(size)),
+                        "order.id" = ::tracer_core::__private::traced::typed(&(order.id)),
+                        HTTP_ROUTE = ::tracer_core::__private::traced::typed(&("/x"))
+                    );
+                    { self.0 }
+                }
             },
         );
     }
 
     #[test]
-    fn a_future_takes_the_span_along() {
+    fn a_body_that_moves_takes_the_parameters_along() {
         check(
             quote!(skip_all),
-            quote! { async fn ask(order: Order) -> u8 { 1 } },
             quote! {
-                let span = ::tracer_core::start_span!("ask");
-                ::tracer_core::InSpan::in_span(::tracer_core::__private::traced::observe(&span, async move {
-                    if let ::core::option::Option::Some(output) = ::core::option::Option::None::<u8> {
-                        return output;
-                    }
-                    { 1 }
-                }, |_, _| {}), span).await
+                async fn ask(
+                    self,
+                    #[allow(unused)] mut order: Order,
+                    #[cfg(test)] (to, _): (Account, Note),
+                ) -> u8 { 1 }
+            },
+            quote! {
+                async fn ask(
+                    self,
+                    order: Order,
+                    #[cfg(test)] to: (Account, Note),
+                ) -> u8 {
+                    ::tracer_core::__private::traced::run(async move {
+                        if let ::core::option::Option::Some(output) = ::core::option::Option::None::<u8> {
+                            return output;
+                        }
+                        let _ = &self;
+                        #[allow(unused)] let mut order = order;
+                        #[cfg(test)] let to = to;
+                        #[cfg(test)] let (to, _) = to;
+                        ::tracer_core::__private::traced::enter(::tracer_core::start_span!("ask")).await;
+                        { 1 }
+                    }, |_, _| {}).await
+                }
             },
         );
     }

@@ -68,13 +68,13 @@ impl Function {
         &self.body
     }
 
-    /// The function with another body.
-    pub(crate) fn with_body(&self, body: &TokenStream) -> TokenStream {
+    /// The function with another body, and a signature with other names of parameters.
+    pub(crate) fn with_body(&self, signature: &Signature, body: &TokenStream) -> TokenStream {
         let mut tokens = TokenStream::new();
         tokens.append_all(&self.attributes);
         self.visibility.to_tokens(&mut tokens);
         self.defaultness.to_tokens(&mut tokens);
-        self.signature.to_tokens(&mut tokens);
+        signature.to_tokens(&mut tokens);
         self.brace.surround(&mut tokens, |tokens| {
             tokens.append_all(&self.inner);
             tokens.append_all([body]);

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `options.rs`, `field.rs` | what stands in the parentheses of the attribute |
 //! | `function.rs`, `returns.rs` | the function: its parts, and which kind of future it returns, if any |
+//! | `parameters.rs` | how a body that moves takes the parameters along |
 //! | `attributes.rs` | what the span records: arguments and fields |
 //! | `expand.rs` | the function that is written instead |
 
@@ -17,6 +18,8 @@ mod field;
 mod function;
 
 mod returns;
+
+mod parameters;
 
 mod attributes;
 

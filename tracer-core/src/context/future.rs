@@ -99,6 +99,12 @@ struct End {
 }
 
 impl End {
+    /// `None` for a span that does not record.
+    fn of(span: &Span) -> Option<Self> {
+        let (shared, anchor) = span.clock()?;
+        Some(Self { shared, anchor })
+    }
+
     fn end(self, carried: &Carried) {
         let now = self.anchor.wall(self.shared.clock.monotonic_nanos());
         carried
@@ -115,7 +121,8 @@ pin_project! {
         // `None` while it is dropped.
         #[pin]
         inner: Option<T>,
-        carried: Carried,
+        // `None` until it gets its span.
+        carried: Option<Carried>,
         // `None` once the span has ended, and where it is not ours to end.
         end: Option<End>,
     }
@@ -123,13 +130,16 @@ pin_project! {
     impl<T> PinnedDrop for WithSpan<T> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
+            let Some(carried) = this.carried else {
+                return this.inner.set(None);
+            };
             // Also if the drop inside panics.
             let _ending = EndAtDrop {
                 end: this.end,
-                carried: this.carried,
+                carried,
                 why: Some(Why::Over),
             };
-            let _entered = this.carried.enter();
+            let _entered = carried.enter();
             this.inner.set(None);
         }
     }
@@ -176,12 +186,36 @@ impl<T> WithSpan<T> {
     /// is dropped while the span is current. A poll that panics ends the span as an error, as
     /// [`LocalSpan`](crate::LocalSpan) says.
     pub fn new(inner: T, span: Span) -> Self {
-        let end = span.clock().map(|(shared, anchor)| End { shared, anchor });
+        let end = End::of(&span);
         Self {
             inner: Some(inner),
-            carried: Carried::of(span),
+            carried: Some(Carried::of(span)),
             end,
         }
+    }
+
+    /// Makes nothing current before it gets its span.
+    pub(crate) fn without_span(inner: T) -> Self {
+        Self {
+            inner: Some(inner),
+            carried: None,
+            end: None,
+        }
+    }
+
+    pub(crate) fn has_span(&self) -> bool {
+        self.carried.is_some()
+    }
+
+    /// Makes the span current from the next poll on, as [`new`](Self::new) says.
+    pub(crate) fn set_span(self: Pin<&mut Self>, span: Span) {
+        let this = self.project();
+        *this.end = End::of(&span);
+        *this.carried = Some(Carried::of(span));
+    }
+
+    pub(crate) fn inner(self: Pin<&mut Self>) -> Option<Pin<&mut T>> {
+        self.project().inner.as_pin_mut()
     }
 
     /// Makes what is current now current at each poll: the span as a parent, and the rest of the
@@ -190,7 +224,7 @@ impl<T> WithSpan<T> {
     pub fn current(inner: T) -> Self {
         Self {
             inner: Some(inner),
-            carried: Carried::current(),
+            carried: Some(Carried::current()),
             end: None,
         }
     }
@@ -204,14 +238,17 @@ impl<T> WithSpan<T> {
     ) -> Option<R> {
         let this = self.project();
         let inner = this.inner.as_pin_mut()?;
+        let Some(carried) = this.carried else {
+            return Some(poll(inner));
+        };
         let mut ending = EndAtDrop {
             end: this.end,
-            carried: this.carried,
+            carried,
             // Until the poll has returned.
             why: Some(Why::Panic),
         };
         let result = {
-            let _entered = this.carried.enter();
+            let _entered = carried.enter();
             poll(inner)
         };
         ending.why = is_last(&result).then_some(Why::Over);

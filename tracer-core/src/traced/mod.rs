@@ -1,6 +1,7 @@
 //! `#[traced]`, and what the code calls that it writes.
 
 mod observed;
+mod run;
 mod value;
 
 pub use opentelemetry::trace::SpanKind;
@@ -65,6 +66,10 @@ pub use opentelemetry::trace::SpanKind;
 ///
 /// A future stays `Send` if it was. One that is dropped before it is ready is no error.
 ///
+/// Arguments are dropped in the order of a plain function (Rust Reference, "Destructors"), whatever
+/// the options: in the span where it is a future's, or looks at the result (`err`, `ret`), else after
+/// the span has ended.
+///
 /// # Errors and panics
 /// `err` sets the status `Error` with the text as its description, `error.type`, and adds an
 /// `exception` event with `exception.type` and `exception.message` (semantic conventions, "Recording
@@ -103,6 +108,7 @@ pub use tracer_core_macros::traced;
 
 pub use self::{
     observed::{Carried, Observed, Observing, Reach, observe},
+    run::{Enter, Running, enter, exit, run},
     value::{Recorded, Typed, debug, display, typed},
 };
 

@@ -62,6 +62,11 @@ impl Reach for &LocalSpan {
 #[derive(Clone, Copy, Debug)]
 pub struct Carried(SpanId);
 
+impl Carried {
+    /// None yet, or one that does not record.
+    pub(super) const NONE: Self = Self(SpanId::INVALID);
+}
+
 impl From<&Span> for Carried {
     fn from(span: &Span) -> Self {
         Self(match span.is_recording() {
@@ -86,11 +91,7 @@ where
     F: Future,
     L: FnOnce(&Observed<Carried>, &F::Output),
 {
-    Observing {
-        future,
-        span: Carried::from(span),
-        look: Some(look),
-    }
+    Observing::new(future, Carried::from(span), look)
 }
 
 pin_project! {
@@ -102,6 +103,21 @@ pin_project! {
         span: Carried,
         // Invariant: `None` once the future is ready.
         look: Option<L>,
+    }
+}
+
+impl<F, L> Observing<F, L> {
+    pub(super) fn new(future: F, span: Carried, look: L) -> Self {
+        Self {
+            future,
+            span,
+            look: Some(look),
+        }
+    }
+
+    /// Sets the span on which the end is recorded.
+    pub(super) fn set_span(self: Pin<&mut Self>, span: &Span) {
+        *self.project().span = Carried::from(span);
     }
 }
 

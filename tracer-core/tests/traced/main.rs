@@ -14,6 +14,7 @@ mod futures;
 #[path = "pass/lints.rs"]
 mod lints;
 mod outcome;
+mod parameters;
 
 use opentelemetry::Value;
 use opentelemetry_sdk::trace::SpanData;

@@ -75,6 +75,30 @@ fn diverges(text: &str) -> u8 {
 #[traced]
 fn unused(argument: u8) {}
 
+/// A pattern in every place, and what is not used.
+#[traced(skip(rest, absent), ret)]
+async fn patterns(
+    mut n: u32,
+    (text, _): (&str, u8),
+    _unused: String,
+    _: Vec<u8>,
+    Owner(rest): Owner,
+    [a, b @ ..]: [u8; 3],
+    #[allow(unused_variables)] allowed: u8,
+    #[cfg(any())] absent: Absent,
+) -> usize {
+    n += 1;
+    text.len() + rest.len() + usize::from(a) + b.len() + n as usize
+}
+
+/// # Errors
+/// Never.
+#[traced(skip_all, err)]
+fn patterns_with_errors((a, mut b): (u8, u8), _unused: &str) -> Result<u8, String> {
+    b += 1;
+    Ok(a + b)
+}
+
 struct Owner(String);
 
 impl Owner {
@@ -99,6 +123,17 @@ pub fn main() {
     drop(lends(&mut String::new(), "x"));
     let _ = (inner_attribute(1), diverges as fn(&str) -> u8);
     unused(1);
+    let owner = Owner(String::new());
+    drop(patterns(
+        1,
+        ("x", 2),
+        String::new(),
+        Vec::new(),
+        owner,
+        [1, 2, 3],
+        4,
+    ));
+    assert_eq!(patterns_with_errors((1, 2), ""), Ok(4));
     let mut owner = Owner("x".to_owned());
     assert!(owner.mutate().is_ok());
     drop(owner.consume());
