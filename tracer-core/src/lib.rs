@@ -221,8 +221,9 @@ pub mod __private {
     pub use crate::native::{IntoParent, Options, Site, Starting};
     pub mod traced {
         pub use crate::traced::{
-            Carried, Enter, Observed, Observing, Reach, Recorded, Running, SpanKind, Typed, call,
-            debug, display, enter, exit, observe, run, typed,
+            Argument, Carried, DebuggedResult, DisplayedError, Enter, Fallible, Observed,
+            Observing, Reach, Recorded, Running, SpanKind, Typed, argument, call, debug,
+            debugged_result, display, displayed_error, enter, exit, observe, run, typed,
         };
     }
 }

@@ -51,7 +51,10 @@ pub(crate) fn attributes(signature: &Signature, options: &Options) -> Result<Vec
             return Err(Error::new(name.span(), said));
         }
         let key = name.unraw().to_string();
-        let value = value(&options.krate, argument.format, &Expr::Path(plain(name)));
+        let value = match argument.format {
+            Format::Debug => debugged(&options.krate, name),
+            format => value(&options.krate, format, &Expr::Path(plain(name))),
+        };
         attributes.push(quote_spanned!(hidden(name.span())=> #key = #value));
     }
     for field in &options.fields {
@@ -90,6 +93,18 @@ pub(crate) fn converter(krate: &Path, format: Format, at: proc_macro2::Span) -> 
 fn value(krate: &Path, format: Format, value: &Expr) -> TokenStream {
     let convert = converter(krate, format, value.span());
     quote_spanned!(value.span().resolved_at(hidden(value.span()))=> #convert(&(#value)))
+}
+
+/// An argument by `Debug`. The compiler's message names it by a type of its name.
+fn debugged(krate: &Path, name: &Ident) -> TokenStream {
+    let at = hidden(name.span());
+    let mut kind = name.clone();
+    kind.set_span(at);
+    quote_spanned! {at=> {
+        #[allow(non_camel_case_types)]
+        enum #kind {}
+        #krate::__private::traced::argument::<#kind, _>(&(#name))
+    }}
 }
 
 struct Argument<'a> {

@@ -245,8 +245,7 @@ impl<'a> Expansion<'a> {
         let (at, options) = (self.at, self.options);
         let mut all = TokenStream::new();
         if let Some(err) = options.err {
-            let format = err.format.unwrap_or(Format::Display);
-            let convert = converter(&options.krate, format, self.output_span());
+            let convert = self.converter(err.format, "displayed_error");
             let at = hidden(self.output_span());
             all.extend(quote_spanned!(at=> observed.err(output, #convert);));
         }
@@ -257,15 +256,25 @@ impl<'a> Expansion<'a> {
                 None => ("ret", self.returns.output.as_ref()),
             };
             let own = of.map_or(Format::Debug, format_of);
-            let convert = converter(
-                &options.krate,
-                ret.format.unwrap_or(own),
-                self.output_span(),
-            );
+            let typed = (own == Format::Typed).then_some(own);
+            let convert = self.converter(ret.format.or(typed), "debugged_result");
             let record = syn::Ident::new(record, at);
             all.extend(quote_spanned!(at=> observed.#record(output, #convert);));
         }
         (!all.is_empty()).then_some(all)
+    }
+
+    /// The function that makes an attribute's value of the output: that of a format, or the default
+    /// with its own message where the type does not fit.
+    fn converter(&self, format: Option<Format>, default: &str) -> TokenStream {
+        let (krate, at) = (&self.options.krate, self.output_span());
+        match format {
+            Some(format) => converter(krate, format, at),
+            None => {
+                let default = syn::Ident::new(default, hidden(at));
+                quote_spanned!(hidden(at)=> #krate::__private::traced::#default)
+            }
+        }
     }
 
     fn output_span(&self) -> Span {
@@ -300,7 +309,11 @@ mod tests {
                 pub fn ask<'a>(&'a self, order: &'a Order, size: u64) -> &'a str {
                     let _span = ::tracer_core::span!(
                         kind: ::tracer_core::__private::traced::SpanKind::Client, "ask",
-                        "order" = ::tracer_core::__private::traced::debug(&(order)),
+                        "order" = {
+                            #[allow(non_camel_case_types)]
+                            enum order {}
+                            ::tracer_core::__private::traced::argument::<order, _>(&(order))
+                        },
                         "size" = ::tracer_core::__private::traced::typed(&(size)),
                         "order.id" = ::tracer_core::__private::traced::typed(&(order.id)),
                         HTTP_ROUTE = ::tracer_core::__private::traced::typed(&("/x"))

@@ -64,8 +64,12 @@ use crate::{
 pub struct LocalSpan {
     at: At,
     /// Stays on its thread.
-    _not_send: PhantomData<*const ()>,
+    _not_send: PhantomData<*const NotAcrossAwaitUseInSpan>,
 }
+
+/// What the compiler names where a future must be `Send` and holds a guard across an `.await`: the
+/// way out is [`InSpan`](super::InSpan), `.in_span(start_span!(..))`.
+struct NotAcrossAwaitUseInSpan;
 
 enum At {
     Slot(Place),

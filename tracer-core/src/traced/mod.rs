@@ -107,9 +107,12 @@ pub use opentelemetry::trace::SpanKind;
 pub use tracer_core_macros::traced;
 
 pub use self::{
-    observed::{Carried, Observed, Observing, Reach, observe},
+    observed::{Carried, Fallible, Observed, Observing, Reach, observe},
     run::{Enter, Running, enter, exit, run},
-    value::{Recorded, Typed, debug, display, typed},
+    value::{
+        Argument, DebuggedResult, DisplayedError, Recorded, Typed, argument, debug,
+        debugged_result, display, displayed_error, typed,
+    },
 };
 
 /// Calls a closure once. The bound tells the compiler that it is called once, so that it may return

@@ -23,17 +23,21 @@ pub struct Observed<S: Reach>(pub S);
 
 impl<S: Reach> Observed<S> {
     /// Records the error, if it is one.
-    pub fn err<T, E>(&self, result: &Result<T, E>, value: impl FnOnce(&E) -> Recorded<'_>) {
-        if let Err(error) = result
+    pub fn err<R: Fallible>(&self, result: &R, value: impl FnOnce(&R::Error) -> Recorded<'_>) {
+        if let Err(error) = result.as_result()
             && let Some(span) = self.0.reach()
         {
-            failure::record(&span, exception::kind::<E>(), Some(value(error).into()));
+            failure::record(
+                &span,
+                exception::kind::<R::Error>(),
+                Some(value(error).into()),
+            );
         }
     }
 
     /// Records what is in `Ok`.
-    pub fn ok<T, E>(&self, result: &Result<T, E>, value: impl FnOnce(&T) -> Recorded<'_>) {
-        if let Ok(result) = result {
+    pub fn ok<R: Fallible>(&self, result: &R, value: impl FnOnce(&R::Ok) -> Recorded<'_>) {
+        if let Ok(result) = result.as_result() {
             self.ret(result, value);
         }
     }
@@ -43,6 +47,31 @@ impl<S: Reach> Observed<S> {
         if let Some(span) = self.0.reach() {
             span.set_attribute(KeyValue::new("return", value(result)));
         }
+    }
+}
+
+/// A `Result`.
+#[diagnostic::on_unimplemented(
+    message = "`err` needs a `Result`, but this returns `{Self}`",
+    label = "not a `Result`",
+    note = "return a `Result`, or take `err` away; `ret` records whatever is returned"
+)]
+pub trait Fallible {
+    /// What is in `Ok`.
+    type Ok;
+    /// What is in `Err`.
+    type Error;
+
+    /// Itself.
+    fn as_result(&self) -> Result<&Self::Ok, &Self::Error>;
+}
+
+impl<T, E> Fallible for Result<T, E> {
+    type Ok = T;
+    type Error = E;
+
+    fn as_result(&self) -> Result<&T, &E> {
+        self.as_ref()
     }
 }
 

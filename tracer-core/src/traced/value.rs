@@ -47,12 +47,82 @@ impl From<Recorded<'_>> for Value {
 
 /// A value of a type that attributes have, or that fits one.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no value of an attribute",
-    note = "in `#[traced]`, `?value` records it by `Debug`, `%value` by `Display`"
+    message = "`{Self}` cannot be the value of an attribute",
+    label = "not a boolean, number, text or array",
+    note = "in `span!`, turn it into one: `format!(\"{{value:?}}\")`, `value.to_string()`, of a `Duration` `value.as_secs_f64()`",
+    note = "in `fields(..)` of `#[traced]`, `?value` records it by `Debug`, `%value` by `Display`"
 )]
 pub trait Typed {
     /// The value.
     fn value(&self) -> Recorded<'_>;
+}
+
+/// An argument that is recorded by `Debug`. `Name` is a type with the name of the argument, for the
+/// compiler's message.
+#[diagnostic::on_unimplemented(
+    message = "the argument `{Name}` cannot be recorded: `{Self}` does not implement `Debug`",
+    label = "leave it out with `skip({Name})`",
+    note = "`#[traced(skip({Name}))]` records the other arguments, `skip_all` none"
+)]
+pub trait Argument<Name> {
+    /// The value.
+    fn recorded(&self) -> Recorded<'_>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<Name, T: fmt::Debug + ?Sized> Argument<Name> for T {
+    fn recorded(&self) -> Recorded<'_> {
+        debug(self)
+    }
+}
+
+/// An argument, by `Debug`.
+pub fn argument<Name, T: Argument<Name> + ?Sized>(value: &T) -> Recorded<'_> {
+    value.recorded()
+}
+
+/// An error that is recorded by `Display`.
+#[diagnostic::on_unimplemented(
+    message = "`err` cannot record `{Self}`: it does not implement `Display`",
+    label = "record it with `err(Debug)`"
+)]
+pub trait DisplayedError {
+    /// The value.
+    fn recorded(&self) -> Recorded<'_>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: fmt::Display + ?Sized> DisplayedError for T {
+    fn recorded(&self) -> Recorded<'_> {
+        display(self)
+    }
+}
+
+/// An error, by `Display`.
+pub fn displayed_error<T: DisplayedError + ?Sized>(value: &T) -> Recorded<'_> {
+    value.recorded()
+}
+
+/// A result that is recorded by `Debug`.
+#[diagnostic::on_unimplemented(
+    message = "`ret` cannot record `{Self}`: it does not implement `Debug`",
+    label = "record it with `ret(Display)`, or take `ret` away"
+)]
+pub trait DebuggedResult {
+    /// The value.
+    fn recorded(&self) -> Recorded<'_>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: fmt::Debug + ?Sized> DebuggedResult for T {
+    fn recorded(&self) -> Recorded<'_> {
+        debug(self)
+    }
+}
+
+/// A result, by `Debug`.
+pub fn debugged_result<T: DebuggedResult + ?Sized>(value: &T) -> Recorded<'_> {
+    value.recorded()
 }
 
 /// By its own type.
