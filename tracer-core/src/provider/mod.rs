@@ -7,6 +7,7 @@ mod scope_table;
 mod scopes;
 mod shared;
 mod shutdown_report;
+mod without_ring;
 
 use std::{sync::Arc, time::Duration};
 
