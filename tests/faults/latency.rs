@@ -45,7 +45,6 @@ async fn check(name: &str, collector: &CollectorProcess, exporter: impl SpanExpo
     };
     let median = waits[TRIES / 2];
     println!("{name}: queryable after {best:?} at best, {median:?} median, {worst:?} at worst");
-    assert!(best >= BATCH_DELAY, "{waits:?}: the delay was not kept");
     assert!(best < LIMIT, "{waits:?}");
     tokio::task::block_in_place(|| provider.shutdown(LIMIT)).unwrap();
     assert!(provider.stats().balances());

@@ -129,10 +129,11 @@ impl BatchConfig {
         self
     }
 
-    /// How long a batch that is not full waits for more after its first span has ended
-    /// (`OTEL_BSP_SCHEDULE_DELAY`, default 5 s). While nothing ends, the worker looks for spans
-    /// every 500 ms, or once in this delay if that is shorter, but not more often than every 50 ms;
-    /// so below 50 ms a span may wait for 50 ms.
+    /// The longest time that a span waits for its batch to fill (`OTEL_BSP_SCHEDULE_DELAY`, default
+    /// 5 s). Many spans wait for less, because the time counts from the worker's last look at the
+    /// rings before the span ended. While nothing ends, the worker looks every 500 ms, or once in
+    /// this delay if that is shorter, but not more often than every 50 ms; so with less than 50 ms
+    /// a span may wait for 50 ms.
     #[must_use]
     pub fn scheduled_delay(mut self, delay: Duration) -> Self {
         self.scheduled_delay = delay;
