@@ -47,13 +47,13 @@ async fn order(
     address: SocketAddr,
     Path(id): Path<u64>,
 ) -> Result<String, StatusCode> {
-    println!("order {id}");
     let stock = client.get(format!("http://{address}/stock/{id}")).send();
     let stock = stock.await.map_err(|_| StatusCode::BAD_GATEWAY)?;
     stock.text().await.map_err(|_| StatusCode::BAD_GATEWAY)
 }
 
 async fn stock(Path(id): Path<u64>) -> String {
+    println!("counting {id}");
     let count = tokio::time::sleep(std::time::Duration::from_millis(300));
     count.in_span(start_span!("count")).await;
     format!("12 of {id}\n")

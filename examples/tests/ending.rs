@@ -110,7 +110,7 @@ async fn a_service_answers_what_it_has_begun_and_sends_its_last_spans() {
         let endpoint = format!("http://{}", collector.otlp_http_address());
         let mut service = Example::start("service", &endpoint);
 
-        // The order takes 300 ms; the signal comes while it waits for the stock.
+        // The stock takes 300 ms; the signal comes while the order waits for it.
         let url = format!("http://{}/orders/7", service.address);
         let asked = tokio::spawn(reqwest::get(url));
         let (mut service, line) = tokio::task::spawn_blocking(move || {
@@ -119,7 +119,7 @@ async fn a_service_answers_what_it_has_begun_and_sends_its_last_spans() {
         })
         .await
         .unwrap();
-        assert_eq!(line, "order 7");
+        assert_eq!(line, "counting 7");
         service.signal(signal);
         let answer = asked.await.unwrap().unwrap();
         assert_eq!(answer.status(), 200, "{signal}");
