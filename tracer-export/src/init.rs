@@ -74,7 +74,9 @@ pub fn builder() -> Builder {
 /// | `OTEL_PROPAGATORS` | `tracecontext,baggage`; the names in [`tracer_propagation::env`] |
 /// | `OTEL_BSP_SCHEDULE_DELAY` | 5000 ms |
 /// | `OTEL_BSP_EXPORT_TIMEOUT` | 30000 ms; 0 is no limit |
-/// | `OTEL_BSP_MAX_QUEUE_SIZE`, `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | 2048, 512 |
+/// | `OTEL_BSP_MAX_QUEUE_SIZE` | 2048 spans for each exporter, and what the rings hold; a value that is set bounds both |
+/// | `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | 512 |
+/// | `TRACER_MAX_RING_BYTES` | 32 MiB for the rings of all threads; more if a large `OTEL_BSP_MAX_QUEUE_SIZE` is set |
 /// | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, else `OTEL_ATTRIBUTE_COUNT_LIMIT` | 128 |
 /// | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | 4096 characters |
 /// | `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_SPAN_LINK_COUNT_LIMIT` | 128 |
@@ -241,7 +243,7 @@ impl Builder {
         self
     }
 
-    /// Sets how spans are batched and queued; the four `OTEL_BSP_*` are then not read.
+    /// Sets how spans are batched and queued; `OTEL_BSP_*` and `TRACER_MAX_RING_BYTES` are then not read.
     pub fn batch_config(mut self, config: BatchConfig) -> Self {
         self.batch_config = Some(config);
         self
@@ -308,8 +310,9 @@ impl Builder {
             tracer_propagation::global::set_text_map_propagator(propagator.clone());
             if !disabled {
                 warn_of_a_second();
-                global::set_tracer_provider(provider.clone());
+                // Ours first: OpenTelemetry logs the call, and log lines then have the service's name.
                 provider.set_global();
+                global::set_tracer_provider(provider.clone());
             }
         }
         let diagnostics = env.into_diagnostics();

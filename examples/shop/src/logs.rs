@@ -19,8 +19,8 @@ pub struct LogLine {
     pub timestamp: String,
     /// `INFO`, `WARN` and so on.
     pub severity: String,
-    /// Whose it is.
-    #[serde(rename = "service.name")]
+    /// The service that wrote it. Empty in lines that were written before tracing was set up.
+    #[serde(rename = "service.name", default)]
     pub service_name: String,
     /// What.
     pub message: String,
