@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tracer_core::{ShutdownError, Stats, TracerProvider, diagnostics::report, env::Diagnostic};
+use tracer_core::{Stats, TracerProvider, env::Diagnostic};
 use tracer_propagation::CompositePropagator;
 
 use crate::error::Error;
@@ -89,11 +89,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // An earlier shutdown already said how it went.
-        if let Err(ShutdownError::Flush(reason)) = self.provider.shutdown(self.timeout) {
-            report(move || {
-                tracing::warn!(target: "tracer_export", %reason, "spans were left when tracing ended");
-            });
-        }
+        // The provider logs what was lost. An earlier shutdown did so already.
+        let _ = self.provider.shutdown(self.timeout);
     }
 }
