@@ -87,12 +87,18 @@ impl Status {
         }
     }
 
-    pub(crate) fn from_number(number: i64) -> Self {
+    /// The status of a number; `None` if the protocol has no such number.
+    pub(crate) fn known(number: i64) -> Option<Self> {
         match number {
-            1 => Self::Ok,
-            2 => Self::Error,
-            _ => Self::Unset,
+            0 => Some(Self::Unset),
+            1 => Some(Self::Ok),
+            2 => Some(Self::Error),
+            _ => None,
         }
+    }
+
+    pub(crate) fn from_number(number: i64) -> Self {
+        Self::known(number).unwrap_or_default()
     }
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -118,8 +124,14 @@ impl Kind {
         "CONSUMER",
     ];
 
+    /// The kind of a number; `None` if the protocol has no such number.
+    pub(crate) fn known(number: i64) -> Option<Self> {
+        let number = u8::try_from(number).ok();
+        number.filter(|number| *number <= 5).map(Self)
+    }
+
     pub(crate) fn from_number(number: i64) -> Self {
-        Self(u8::try_from(number).ok().filter(|n| *n <= 5).unwrap_or(0))
+        Self::known(number).unwrap_or_default()
     }
 
     /// The number of a name in the protocol.

@@ -16,7 +16,7 @@ pub(crate) fn push_attribute(
 ) -> Result<(), DecodeError> {
     if attributes.items.len() >= MAX_ATTRIBUTES {
         attributes.dropped = attributes.dropped.saturating_add(1);
-        counts.dropped += 1;
+        counts.drop_over_limit();
         return Ok(());
     }
     let mut budget = Budget::new();

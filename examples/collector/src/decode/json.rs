@@ -95,16 +95,17 @@ impl Fields<'_> {
         let Some(mut place) = self.message("resource")? else {
             return Ok(());
         };
-        into.attributes = Default::default();
-        let mut dropped = 0;
+        let (replaced, mut sent) = (self.replace(&mut into.attributes.items), 0);
+        into.attributes.dropped = 0;
         while let Some(key) = self.key(&mut place)? {
             match key.as_ref() {
                 "attributes" => self.attributes(&mut into.attributes)?,
-                "droppedAttributesCount" => self.number("droppedAttributesCount", &mut dropped)?,
+                "droppedAttributesCount" => self.number("droppedAttributesCount", &mut sent)?,
                 _ => self.skip()?,
             }
         }
-        add(&mut into.attributes.dropped, dropped);
+        add(&mut into.attributes.dropped, replaced);
+        add(&mut into.attributes.dropped, sent);
         Ok(())
     }
 
@@ -138,22 +139,23 @@ impl Fields<'_> {
         let Some(mut place) = self.message("scope")? else {
             return Ok(());
         };
+        let (replaced, mut sent) = (self.replace(&mut into.attributes.items), 0);
         // The schema URL stands beside the scope, not in it.
         *into = Scope {
             schema_url: std::mem::take(&mut into.schema_url),
             ..Scope::default()
         };
-        let mut dropped = 0;
         while let Some(key) = self.key(&mut place)? {
             match key.as_ref() {
                 "name" => self.name("name", &mut into.name)?,
                 "version" => self.name("version", &mut into.version)?,
                 "attributes" => self.attributes(&mut into.attributes)?,
-                "droppedAttributesCount" => self.number("droppedAttributesCount", &mut dropped)?,
+                "droppedAttributesCount" => self.number("droppedAttributesCount", &mut sent)?,
                 _ => self.skip()?,
             }
         }
-        add(&mut into.attributes.dropped, dropped);
+        add(&mut into.attributes.dropped, replaced);
+        add(&mut into.attributes.dropped, sent);
         Ok(())
     }
 
@@ -193,7 +195,8 @@ impl Fields<'_> {
                 "name" => self.name("name", &mut span.name)?,
                 "kind" => {
                     if let Some(number) = self.enumeration("kind", Kind::number_of)? {
-                        span.kind = Kind::from_number(number.into());
+                        let kind = Kind::known(number.into());
+                        span.kind = self.counts.known("kind", kind);
                     }
                 }
                 "startTimeUnixNano" => self.number("startTimeUnixNano", &mut span.start_nanos)?,
@@ -220,20 +223,22 @@ impl Fields<'_> {
         let Some(mut list) = self.list("events")? else {
             return Ok(());
         };
-        let mut dropped = span.events.len() as u32;
-        span.events.clear();
+        let mut dropped = self.replace(&mut span.events);
         while self.element(&mut list)? {
             if span.events.len() >= MAX_EVENTS {
                 self.skip()?;
+                self.counts.drop_over_limit();
                 dropped += 1;
                 continue;
             }
             match self.event()? {
                 Some(event) => span.events.push(event),
-                None => dropped += 1,
+                None => {
+                    self.counts.dropped += 1;
+                    dropped += 1;
+                }
             }
         }
-        self.counts.dropped += u64::from(dropped);
         add(&mut span.dropped_events, dropped);
         Ok(())
     }
@@ -260,11 +265,11 @@ impl Fields<'_> {
         let Some(mut list) = self.list("links")? else {
             return Ok(());
         };
-        let mut dropped = span.links.len() as u32;
-        span.links.clear();
+        let mut dropped = self.replace(&mut span.links);
         while self.element(&mut list)? {
             if span.links.len() >= MAX_LINKS {
                 self.skip()?;
+                self.counts.drop_over_limit();
                 dropped += 1;
                 continue;
             }
@@ -273,14 +278,14 @@ impl Fields<'_> {
                 None => dropped += 1,
             }
         }
-        self.counts.dropped += u64::from(dropped);
         add(&mut span.dropped_links, dropped);
         Ok(())
     }
 
-    /// A link; `None` if its ids are not ids, as it points nowhere then.
+    /// A link; `None` if its ids are not ids, as it points nowhere then. Its loss is counted.
     fn link(&mut self) -> Read<Option<Link>> {
         let Some(mut place) = self.element_message("links")? else {
+            self.counts.dropped += 1;
             return Ok(None);
         };
         let (mut link, mut dropped) = (Link::default(), 0);
@@ -298,6 +303,7 @@ impl Fields<'_> {
         }
         add(&mut link.attributes.dropped, dropped);
         let (Ok(trace_id), Ok(span_id)) = (trace_id(trace.bytes()), span_id(own.bytes())) else {
+            self.counts.drop_invalid_link();
             return Ok(None);
         };
         (link.trace_id, link.span_id) = (trace_id, span_id);
@@ -314,7 +320,8 @@ impl Fields<'_> {
             match key.as_ref() {
                 "code" => {
                     if let Some(number) = self.enumeration("code", Status::number_of)? {
-                        span.status = Status::from_number(number.into());
+                        let status = Status::known(number.into());
+                        span.status = self.counts.known("code", status);
                     }
                 }
                 "message" => self.name("message", &mut span.status_message)?,

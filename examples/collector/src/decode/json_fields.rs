@@ -64,9 +64,17 @@ impl<'a> Fields<'a> {
         Ok(None)
     }
 
-    /// The name of the next field of a message.
+    /// The name of the next field of a message, in lowerCamelCase. OTLP asks senders for this form.
+    /// ProtoJSON has its parsers take the names of the `.proto` files as well, such as `trace_id`.
     pub(super) fn key(&mut self, place: &mut Place) -> Read<Option<Cow<'a, str>>> {
-        self.reader.key(place)
+        let key = self.reader.key(place)?;
+        Ok(key.map(|key| {
+            if key.contains('_') {
+                camel_case(&key).into()
+            } else {
+                key
+            }
+        }))
     }
 
     /// Whether a repeated field has another element.
@@ -158,6 +166,23 @@ impl<'a> Fields<'a> {
         };
         Ok(())
     }
+}
+
+/// The name that ProtoJSON makes of a name in a `.proto` file: without underscores, and with a capital
+/// letter after each.
+fn camel_case(name: &str) -> String {
+    let mut after_underscore = false;
+    let mut out = String::with_capacity(name.len());
+    for character in name.chars() {
+        if character == '_' {
+            after_underscore = true;
+        } else if std::mem::take(&mut after_underscore) {
+            out.push(character.to_ascii_uppercase());
+        } else {
+            out.push(character);
+        }
+    }
+    out
 }
 
 /// The bytes of an id, and how many of them there are.

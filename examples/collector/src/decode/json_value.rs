@@ -16,12 +16,11 @@ impl Fields<'_> {
         let Some(mut place) = self.list("attributes")? else {
             return Ok(());
         };
-        // Attributes of an earlier list, which this one replaces.
-        let mut dropped = into.items.len() as u32;
-        into.items.clear();
+        let mut dropped = self.replace(&mut into.items);
         while self.element(&mut place)? {
             if into.items.len() >= MAX_ATTRIBUTES {
                 self.skip()?;
+                self.counts.drop_over_limit();
                 dropped += 1;
                 continue;
             }
@@ -33,12 +32,23 @@ impl Fields<'_> {
                 Some(attribute) if self.counts.unreadable == unreadable => {
                     into.items.push(attribute);
                 }
-                _ => dropped += 1,
+                _ => {
+                    self.counts.dropped += 1;
+                    dropped += 1;
+                }
             }
         }
-        self.counts.dropped += u64::from(dropped);
         into.dropped = into.dropped.saturating_add(dropped);
         Ok(())
+    }
+
+    /// Empties a list that the request repeats, as the last list counts, and returns how many parts are
+    /// dropped.
+    pub(super) fn replace<T>(&mut self, list: &mut Vec<T>) -> u32 {
+        let dropped = list.len() as u32;
+        self.counts.drop_replaced(dropped);
+        list.clear();
+        dropped
     }
 
     /// Reads one `KeyValue` that has `depth` arrays and maps around it; `None` if it is none.

@@ -220,7 +220,26 @@ mod tests {
             (MAX_ATTRIBUTES, 7)
         );
         assert_eq!((span.events.len(), span.dropped_events), (MAX_EVENTS, 2));
-        assert_eq!(decoded.counts.dropped, 5);
+        assert_eq!((decoded.counts.dropped, decoded.counts.over_limit), (5, 5));
+    }
+
+    #[test]
+    fn enums_of_a_later_version_and_links_without_ids_are_named() {
+        use opentelemetry_proto::tonic::trace::v1::{Status, span::Link};
+        let span = WireSpan {
+            kind: 9,
+            status: Some(Status {
+                code: 7,
+                ..Status::default()
+            }),
+            links: vec![Link::default()],
+            ..valid()
+        };
+        let decoded = decode(&request(vec![span])).unwrap();
+        assert_eq!(
+            decoded.counts.message(),
+            "fields left out for a wrong type or range: 2, first kind; links with invalid ids dropped: 1"
+        );
     }
 
     // 200,000 levels in about 3 MB killed other collectors; the bytes are built without recursion.

@@ -23,7 +23,9 @@ pub(super) fn span(
             (3, Field::Bytes(state)) => span.trace_state = bounded_text(&state.text(), counts),
             (4, Field::Bytes(id)) => ids[2] = id.bytes(),
             (5, Field::Bytes(name)) => span.name = bounded_text(&name.text(), counts),
-            (6, Field::Varint(kind)) => span.kind = Kind::from_number(kind.cast_signed()),
+            (6, Field::Varint(kind)) => {
+                span.kind = counts.known("kind", Kind::known(kind.cast_signed()));
+            }
             (7, Field::Fixed64(nanos)) => span.start_nanos = nanos,
             (8, Field::Fixed64(nanos)) => span.end_nanos = nanos,
             (9, Field::Bytes(attribute)) => {
@@ -35,7 +37,7 @@ pub(super) fn span(
                     span.events.push(event(encoded, counts)?);
                 } else {
                     add_dropped(&mut span.dropped_events, 1);
-                    counts.dropped += 1;
+                    counts.drop_over_limit();
                 }
             }
             (12, Field::Varint(count)) => add_dropped(&mut span.dropped_events, count),
@@ -44,7 +46,7 @@ pub(super) fn span(
                     push_link(&mut span, encoded, counts)?;
                 } else {
                     add_dropped(&mut span.dropped_links, 1);
-                    counts.dropped += 1;
+                    counts.drop_over_limit();
                 }
             }
             (14, Field::Varint(count)) => add_dropped(&mut span.dropped_links, count),
@@ -55,7 +57,8 @@ pub(super) fn span(
                             span.status_message = bounded_text(&text.text(), counts);
                         }
                         (3, Field::Varint(code)) => {
-                            span.status = Status::from_number(code.cast_signed());
+                            let status = Status::known(code.cast_signed());
+                            span.status = counts.known("code", status);
                         }
                         _ => {}
                     }
@@ -117,7 +120,7 @@ fn push_link(span: &mut Span, message: Slice<'_>, counts: &mut Counts) -> Result
         span.links.push(link);
     } else {
         add_dropped(&mut span.dropped_links, 1);
-        counts.dropped += 1;
+        counts.drop_invalid_link();
     }
     Ok(())
 }

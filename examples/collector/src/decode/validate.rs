@@ -45,8 +45,14 @@ pub(crate) struct Counts {
     pub(crate) unreadable_spans: u64,
     /// Attribute values, names and messages that were cut at a limit.
     pub(crate) truncated: u64,
-    /// Attributes, events and links that were left out, on kept and refused spans alike.
+    /// Attributes, events and links that were left out, on kept and refused spans alike. Those of the
+    /// next three are among them.
     pub(crate) dropped: u64,
+    pub(crate) over_limit: u64,
+    /// Links whose ids are not ids.
+    pub(crate) invalid_links: u64,
+    /// Attributes, events and links of a field that a later one of the same name replaced.
+    pub(crate) replaced_parts: u64,
     /// Fields of a wrong type, or outside of its range, and where the first of them was.
     pub(crate) unreadable: u64,
     pub(crate) first_unreadable: Option<&'static str>,
@@ -89,6 +95,32 @@ impl Counts {
         self.first_unreadable.get_or_insert(field);
     }
 
+    /// The value of an enum. A number that this version does not know is left out.
+    pub(crate) fn known<T: Default>(&mut self, field: &'static str, value: Option<T>) -> T {
+        value.unwrap_or_else(|| {
+            self.note_unreadable(field);
+            T::default()
+        })
+    }
+
+    /// An attribute, event or link is left out because its list is full.
+    pub(crate) fn drop_over_limit(&mut self) {
+        self.dropped += 1;
+        self.over_limit += 1;
+    }
+
+    /// A link is left out because its ids are not ids.
+    pub(crate) fn drop_invalid_link(&mut self) {
+        self.dropped += 1;
+        self.invalid_links += 1;
+    }
+
+    /// Attributes, events or links are left out because a later field replaces theirs.
+    pub(crate) fn drop_replaced(&mut self, parts: u32) {
+        self.dropped += u64::from(parts);
+        self.replaced_parts += u64::from(parts);
+    }
+
     /// Adds the losses of one value.
     pub(crate) fn spent(&mut self, budget: &Budget) {
         self.truncated += u64::from(budget.exceeded);
@@ -96,7 +128,7 @@ impl Counts {
     }
 
     /// The text of a partial success: numbers and our own words only. Empty if all was kept as it was
-    /// sent. Parts cut at a limit are not in it; they are counted on their span.
+    /// sent.
     pub(crate) fn message(&self) -> String {
         let reasons = self.reasons().into_iter().filter(|(count, _)| *count > 0);
         let reasons: Vec<String> = reasons
@@ -118,6 +150,16 @@ impl Counts {
                 self.replaced,
                 "texts kept with U+FFFD for what is not Unicode",
             ),
+            (
+                self.over_limit,
+                "attributes, events and links beyond a limit dropped",
+            ),
+            (self.invalid_links, "links with invalid ids dropped"),
+            (
+                self.replaced_parts,
+                "attributes, events and links in a field that was sent twice dropped",
+            ),
+            (self.truncated, "values and texts cut at a limit"),
         ] {
             if count > 0 {
                 parts.push(format!("{what}: {count}"));

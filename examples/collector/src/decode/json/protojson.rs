@@ -232,8 +232,8 @@ fn numbers_and_enums_are_read_in_every_spelling() {
             assert_eq!(counts.unreadable, 0);
         }
     }
-    // A number that the enum does not have is a later version's, and no mistake.
-    assert_eq!(span_of(r#","kind":9"#).1.unreadable, 0);
+    // A number of a later version cannot be kept.
+    assert_eq!(span_of(r#","kind":9"#).1.unreadable, 1);
 }
 
 #[test]

@@ -101,6 +101,83 @@ fn values_read_as_the_json_mapping_has_them() {
     );
 }
 
+// ProtoJSON, "Parsers accept both the lowerCamelCase name ... and the original proto field name".
+// Names of opentelemetry/proto/trace/v1/trace.proto and common.proto.
+#[test]
+fn names_of_the_proto_files_are_taken_too() {
+    let camel = r#"{"resourceSpans":[{"schemaUrl":"r","resource":{"droppedAttributesCount":1},
+        "scopeSpans":[{"schemaUrl":"s","spans":[{"traceId":"01010101010101010101010101010101",
+        "spanId":"0202020202020202","parentSpanId":"0303030303030303","traceState":"a=b",
+        "startTimeUnixNano":10,"endTimeUnixNano":20,"droppedEventsCount":2,"droppedLinksCount":3,
+        "attributes":[{"key":"k","value":{"stringValue":"v"}},
+        {"key":"l","value":{"kvlistValue":{"values":[{"key":"n","value":{"intValue":1}}]}}}],
+        "events":[{"timeUnixNano":5}],"links":[{"traceId":"01010101010101010101010101010101",
+        "spanId":"0202020202020202"}]}]}]}]}"#;
+    // A capital letter within a name, which no value above has, stands for an underscore.
+    let snake = camel
+        .chars()
+        .flat_map(|c| {
+            let underscore = c.is_ascii_uppercase().then_some('_');
+            underscore.into_iter().chain([c.to_ascii_lowercase()])
+        })
+        .collect::<String>();
+    assert!(snake.contains(r#""start_time_unix_nano""#));
+    assert_eq!(decode(snake.as_bytes()), decode(camel.as_bytes()));
+    assert_eq!(one_span(&snake).links.len(), 1);
+}
+
+#[test]
+fn parts_that_are_not_kept_are_counted_and_named() {
+    let attribute = r#"{"key":"k","value":{"intValue":1}}"#;
+    let many = |one: &str| vec![one; 130].join(",");
+    let id = r#""traceId":"01010101010101010101010101010101","spanId":"0202020202020202""#;
+    let long = "x".repeat(MAX_TEXT_BYTES + 1);
+    let limits = format!(
+        r#","name":"{long}","attributes":[{}],"events":[{}],"links":[{}]"#,
+        many(attribute),
+        many("{}"),
+        many(&format!("{{{id}}}")),
+    );
+    for (fields, message) in [
+        (
+            limits.as_str(),
+            "attributes, events and links beyond a limit dropped: 6; values and texts cut at a limit: 1",
+        ),
+        (
+            r#","links":[{},{"traceId":"zz"}]"#,
+            "links with invalid ids dropped: 2",
+        ),
+        (
+            r#","events":[{},{}],"events":[]"#,
+            "attributes, events and links in a field that was sent twice dropped: 2",
+        ),
+    ] {
+        let decoded = decode(with_ids(fields).as_bytes()).unwrap();
+        assert_eq!(decoded.counts.message(), message);
+        assert_eq!(decoded.counts.rejected(), 0);
+    }
+    // The last resource and scope count, as every member that is there twice.
+    let twice = |name: &str| {
+        format!(
+            r#""{name}":{{"attributes":[{attribute}]}},"{name}":{{"droppedAttributesCount":4}}"#
+        )
+    };
+    let json = format!(
+        r#"{{"resourceSpans":[{{{},"scopeSpans":[{{{},"spans":[{{{id},"startTimeUnixNano":1,"endTimeUnixNano":1}}]}}]}}]}}"#,
+        twice("resource"),
+        twice("scope")
+    );
+    let decoded = decode(json.as_bytes()).unwrap();
+    let group = &decoded.groups[0];
+    for attributes in [&group.resource.attributes, &group.scope.attributes] {
+        assert_eq!((attributes.items.len(), attributes.dropped), (0, 5));
+    }
+    assert_eq!(
+        (decoded.counts.replaced_parts, decoded.counts.dropped),
+        (2, 2)
+    );
+}
+
 #[test]
 fn a_bad_id_refuses_its_span_only() {
     let good = r#"{"traceId":"01010101010101010101010101010101","spanId":"0202020202020202","startTimeUnixNano":"1","endTimeUnixNano":"1"}"#;
