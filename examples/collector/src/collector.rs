@@ -75,10 +75,12 @@ impl Collector {
     /// ```
     pub async fn start(config: CollectorConfig) -> Result<Self, Error> {
         let budget = Budget::of_process(4);
-        let grpc = Listener::bind("otlp-grpc", config.otlp_grpc_address(), &budget)?;
+        let grpc = Listener::bind("otlp-grpc", config.otlp_grpc_address(), &budget)?
+            .unreadable(receive::http::unreadable);
         let http = Listener::bind("otlp-http", config.otlp_http_address(), &budget)?
-            .error_body(receive::http::unreadable);
-        let query = Listener::bind("query", config.query_address(), &budget)?;
+            .unreadable(receive::http::unreadable);
+        let query =
+            Listener::bind("query", config.query_address(), &budget)?.unreadable(query::unreadable);
         let health = Listener::bind("health", config.health_address(), &budget)?;
         let addresses = [&grpc, &http, &query, &health].map(|one| (one.name, one.address));
 

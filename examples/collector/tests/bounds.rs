@@ -219,12 +219,12 @@ async fn deep_values_neither_kill_nor_refuse() {
     let mut span = common::span(1, 1, None, "deep", 0, 1);
     span.attributes
         .push(common::attribute("deep", any.value.unwrap()));
+    let answer = fixture.send(&common::request("s", vec![span])).await;
+    let partial = answer.partial_success.unwrap();
+    let message = "values and texts cut at a limit: 1";
     assert_eq!(
-        fixture
-            .send(&common::request("s", vec![span]))
-            .await
-            .partial_success,
-        None
+        (partial.rejected_spans, partial.error_message.as_str()),
+        (0, message)
     );
 
     let deep = format!(
@@ -239,6 +239,8 @@ async fn deep_values_neither_kill_nor_refuse() {
     );
     let response = fixture.post(body.into_bytes(), &[JSON]).await;
     assert_eq!(response.status(), 200);
+    let answer: Value = response.json().await.unwrap();
+    assert_eq!(answer["partialSuccess"]["errorMessage"], message);
 
     for id in [1, 2] {
         let answer = fixture

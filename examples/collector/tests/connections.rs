@@ -9,9 +9,11 @@
 
 mod common;
 
-use common::{Fixture, JSON, PROTOBUF};
+use common::{DEADLINE, Fixture, JSON, PROTOBUF};
 use prost::Message as _;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 const EVIL: (&str, &str) = ("host", "evil.example:8080");
 const STRANGER: (&str, &str) = ("origin", "http://evil.example:8080");
@@ -80,6 +82,8 @@ async fn every_answer_of_the_api_is_neither_kept_nor_sniffed() {
             404,
         ),
         ("GET", "/api/none", none, 404),
+        ("GET", "/api", none, 404),
+        ("GET", "/api/", none, 404),
         ("POST", "/api/none", none, 404),
         ("POST", "/api/traces", none, 405),
         ("GET", "/api/traces", &[EVIL], 421),
@@ -102,6 +106,34 @@ async fn every_answer_of_the_api_is_neither_kept_nor_sniffed() {
         }
         let answer: Value = response.json().await.unwrap();
         assert!(code == 200 || answer["error"]["code"] == code, "{answer}");
+    }
+    // Neither of these is a request, so no router sees them.
+    for (request, code) in [
+        (
+            format!("GET /api/{} HTTP/1.1\r\n\r\n", "x".repeat(200_000)),
+            431,
+        ),
+        (
+            "GET /api/stats HTTP/1.1\r\nbad header\r\n\r\n".to_owned(),
+            400,
+        ),
+    ] {
+        let address = fixture.collector.query_address();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // The collector may have closed its side before all was written.
+        let _ = stream.write_all(request.as_bytes()).await;
+        let mut answer = String::new();
+        let read = tokio::time::timeout(DEADLINE, stream.read_to_string(&mut answer));
+        read.await.unwrap().unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with(&format!("HTTP/1.1 {code}")), "{head}");
+        assert!(head.contains("\r\ncache-control: no-store"), "{head}");
+        assert!(
+            head.contains("\r\nx-content-type-options: nosniff"),
+            "{head}"
+        );
+        let answer: Value = serde_json::from_str(body).unwrap();
+        assert_eq!(answer["error"]["code"], code);
     }
     fixture.end().await;
 }

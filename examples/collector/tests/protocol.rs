@@ -104,7 +104,7 @@ async fn every_error_of_the_http_port_has_a_status_in_its_body() {
         ("/v1/traces", Method::POST, &[("x-long", &long)], 431, 8),
         ("/v1/traces", Method::POST, &many, 431, 8),
     ];
-    for (path, method, headers, http, code) in cases {
+    for (path, method, headers, http, code) in cases.clone() {
         for content_type in [PROTOBUF.1, JSON.1] {
             let mut request = fixture
                 .client
@@ -123,6 +123,9 @@ async fn every_error_of_the_http_port_has_a_status_in_its_body() {
             assert!(!status.message.is_empty());
         }
     }
+    // Each request is in one counter.
+    let stats = fixture.query("/api/stats").await;
+    assert_eq!(stats["requests"]["malformed"], 2 * cases.len());
     // One of no or another content type is answered in JSON.
     for content_type in ["text/plain", "application/grpc"] {
         let response = fixture
@@ -138,7 +141,10 @@ async fn every_error_of_the_http_port_has_a_status_in_its_body() {
 #[tokio::test]
 async fn errors_of_what_is_not_a_request_have_a_status_too() {
     let fixture = Fixture::start().await;
-    let address = fixture.collector.otlp_http_address();
+    let ports = [
+        fixture.collector.otlp_http_address(),
+        fixture.collector.otlp_grpc_address(),
+    ];
     let post = "POST /v1/traces HTTP/1.1\r\nhost: localhost\r\n";
     let long = format!("{post}x-long: {}\r\n\r\n", "x".repeat(200_000));
     let path = format!(
@@ -146,14 +152,18 @@ async fn errors_of_what_is_not_a_request_have_a_status_too() {
         "x".repeat(200_000)
     );
     let many = format!("{post}{}\r\n", "x: y\r\n".repeat(2000));
-    for (request, http, code) in [
+    let requests = [
         (long, 431, 8),
         (path, 431, 8),
         (many, 431, 8),
         (format!("{post}content-length: many\r\n\r\n"), 400, 3),
         (format!("{post}bad header\r\n\r\n"), 400, 3),
         ("GET\r\n\r\n".to_owned(), 400, 3),
-    ] {
+    ];
+    let cases = ports
+        .iter()
+        .flat_map(|port| requests.iter().map(move |case| (port, case)));
+    for (address, (request, http, code)) in cases {
         let mut stream = TcpStream::connect(address).await.unwrap();
         // An answer before this one stays as it is.
         let first = "GET /v1/traces HTTP/1.1\r\nhost: localhost\r\n\r\n";
@@ -164,11 +174,51 @@ async fn errors_of_what_is_not_a_request_have_a_status_too() {
         let read = tokio::time::timeout(DEADLINE, stream.read_to_string(&mut answers));
         read.await.unwrap().unwrap();
         let (_, last) = answers.rsplit_once("HTTP/1.1 ").unwrap();
-        assert!(answers.starts_with("HTTP/1.1 405"), "{answers}");
+        assert!(answers.starts_with("HTTP/1.1 4"), "{answers}");
+        assert_eq!(answers.matches("HTTP/1.1 4").count(), 2, "{answers}");
         let (head, body) = last.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with(&http.to_string()), "{head}");
         let status: Value = serde_json::from_str(body).unwrap();
-        assert_eq!(status["code"], code, "{head}");
+        assert_eq!(status["code"], *code, "{head}");
+    }
+    fixture.end().await;
+}
+
+/// A sender that writes all of its body before it reads finds the answer, not a reset connection. A
+/// body of this size does not fit into the buffers of a connection.
+#[tokio::test]
+async fn a_sender_of_a_large_body_gets_its_answer() {
+    let fixture = Fixture::start().await;
+    let [http, grpc] = [
+        fixture.collector.otlp_http_address(),
+        fixture.collector.otlp_grpc_address(),
+    ];
+    let large = vec![b'x'; 32 * 1024 * 1024];
+    for (address, path, content_type, expected) in [
+        (http, "/v1/traces", PROTOBUF.1, 413),
+        (http, "/v1/traces", "text/plain", 415),
+        (http, "/v1/metrics", PROTOBUF.1, 404),
+        (grpc, "/v1/traces", PROTOBUF.1, 415),
+    ] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n",
+            large.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&large).await.unwrap();
+        let mut answer = String::new();
+        let read = tokio::time::timeout(DEADLINE, stream.read_to_string(&mut answer));
+        read.await.unwrap().unwrap();
+        let start = format!("HTTP/1.1 {expected}");
+        assert!(answer.starts_with(&start), "{path}: {answer}");
+
+        let request = http::Request::post(format!("http://{address}{path}"))
+            .header("content-type", content_type)
+            .body(())
+            .unwrap();
+        let answer = http2::send_all(address, request, &large).await;
+        assert_eq!(answer.status, expected, "{path}");
     }
     fixture.end().await;
 }
@@ -264,13 +314,20 @@ async fn messages_of_grpc_are_compressed_as_their_call_says() {
 }
 
 /// Sends the head of a request that waits for `100 Continue`.
-async fn expecting(address: SocketAddr, path: &str, content_type: &str) -> (Request, Body) {
+async fn expecting(
+    address: SocketAddr,
+    path: &str,
+    content_type: &str,
+    length: Option<&str>,
+) -> (Request, Body) {
     let mut sender = http2::connect(address).await;
-    let request = http::Request::post(format!("http://{address}{path}"))
+    let mut request = http::Request::post(format!("http://{address}{path}"))
         .header("content-type", content_type)
-        .header("expect", "100-continue")
-        .body(())
-        .unwrap();
+        .header("expect", "100-continue");
+    if let Some(length) = length {
+        request = request.header("content-length", length);
+    }
+    let request = request.body(()).unwrap();
     sender.send_request(request, false).unwrap()
 }
 
@@ -287,17 +344,18 @@ async fn informational(response: &mut Request) -> Option<u16> {
 async fn a_sender_over_http_2_that_waits_for_100_continue_gets_it() {
     let fixture = Fixture::start().await;
     let address = fixture.collector.otlp_http_address();
-    let (mut response, mut body) = expecting(address, "/v1/traces", PROTOBUF.1).await;
+    let (mut response, mut body) = expecting(address, "/v1/traces", PROTOBUF.1, None).await;
     assert_eq!(informational(&mut response).await, Some(100));
     body.send_data(one_span().into(), true).unwrap();
     let answer = http2::Answer::read(response.await.unwrap()).await;
     assert_eq!((answer.status, answer.body.len()), (200, 0));
 
-    for (path, content_type, expected) in [
-        ("/v1/traces", "text/plain", 415),
-        ("/v1/metrics", PROTOBUF.1, 404),
+    for (path, content_type, length, expected) in [
+        ("/v1/traces", "text/plain", None, 415),
+        ("/v1/metrics", PROTOBUF.1, None, 404),
+        ("/v1/traces", PROTOBUF.1, Some("99999999"), 413),
     ] {
-        let (mut response, body) = expecting(address, path, content_type).await;
+        let (mut response, body) = expecting(address, path, content_type, length).await;
         assert_eq!(informational(&mut response).await, None, "{path}");
         assert_eq!(response.await.unwrap().status(), expected);
         drop(body);
@@ -305,7 +363,7 @@ async fn a_sender_over_http_2_that_waits_for_100_continue_gets_it() {
 
     let address = fixture.collector.otlp_grpc_address();
     let export = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-    let (mut response, mut body) = expecting(address, export, "application/grpc").await;
+    let (mut response, mut body) = expecting(address, export, "application/grpc", None).await;
     assert_eq!(informational(&mut response).await, Some(100));
     body.send_data(framed(0, &one_span()).into(), true).unwrap();
     let answer = http2::Answer::read(response.await.unwrap()).await;

@@ -20,7 +20,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::Semaphore;
 
@@ -52,13 +52,16 @@ pub(crate) fn router(pool: SqlitePool, ledger: Arc<Ledger>) -> Router {
         .route("/api/tags", get(names::tags))
         .route("/api/tags/{key}/values", get(names::tag_values))
         .route("/api/stats", get(names::stats))
-        .route(
-            "/api/{*rest}",
-            any(async || ApiError::not_found("no such resource")),
-        )
+        .route("/api", any(no_such_resource))
+        .route("/api/", any(no_such_resource))
+        .route("/api/{*rest}", any(no_such_resource))
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         .layer(middleware::from_fn_with_state(api.clone(), bound))
         .with_state(api)
+}
+
+async fn no_such_resource() -> ApiError {
+    ApiError::not_found("no such resource")
 }
 
 /// Puts headers on an answer of `/api`. Spans hold users' data: browsers and proxies must not store
@@ -80,6 +83,14 @@ const HEADERS: [(HeaderName, HeaderValue); 2] = [
 /// The refusal of a request that a web page of another site has made.
 pub(crate) fn deny(denied: Denied) -> Response {
     ApiError::denied(denied).into_response()
+}
+
+/// The answer to bytes that are not a request.
+pub(crate) fn unreadable(status: StatusCode) -> Response {
+    match status {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => headers_too_large(),
+        _ => ApiError::bad_parameter("the request is not HTTP").into_response(),
+    }
 }
 
 /// The refusal of a request with too many or too large headers.

@@ -45,8 +45,11 @@ pub(crate) fn router(intake: Intake) -> Router {
         .route(EXPORT, post(export))
         .fallback(unknown_method)
         .with_state(intake.clone())
-        .layer(middleware::from_fn_with_state(intake, only_grpc));
-    headers::bound(router, answer::headers_too_large)
+        .layer(middleware::from_fn_with_state(intake.clone(), only_grpc));
+    headers::bound(router, move |headers| {
+        Refusal::BadRequest(headers::TOO_LARGE).counted(intake.request());
+        answer::headers_too_large(headers)
+    })
 }
 
 async fn only_grpc(State(intake): State<Intake>, request: Request, next: Next) -> Response {
@@ -73,8 +76,10 @@ fn is_grpc<B>(request: &http::Request<B>) -> bool {
     is_grpc && request.version() == Version::HTTP_2 && request.method() == Method::POST
 }
 
-async fn unknown_method() -> Response {
-    failure(Code::Unimplemented, "unknown service or method")
+async fn unknown_method(State(intake): State<Intake>) -> Response {
+    let message = "unknown service or method";
+    Refusal::BadRequest(message).counted(intake.request());
+    failure(Code::Unimplemented, message)
 }
 
 async fn export(State(intake): State<Intake>, request: Request) -> Response {

@@ -25,8 +25,9 @@ pub(crate) fn router(intake: Intake, address: SocketAddr) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(not_a_post)
         .with_state(intake.clone());
+    let denying = intake.clone();
     let router = origin::guard(router, address, move |denied, headers| {
-        Refusal::BadRequest(denied.message()).counted(intake.request());
+        Refusal::BadRequest(denied.message()).counted(denying.request());
         answer::error(
             denied.status(),
             Code::PermissionDenied,
@@ -34,27 +35,32 @@ pub(crate) fn router(intake: Intake, address: SocketAddr) -> Router {
             headers,
         )
     });
-    headers::bound(router, answer::headers_too_large)
+    headers::bound(router, move |headers| {
+        Refusal::BadRequest(headers::TOO_LARGE).counted(intake.request());
+        answer::headers_too_large(headers)
+    })
 }
 
-/// The body of an error for bytes that are not a request. Their format is unknown, so it is JSON.
-pub(crate) fn unreadable(status: StatusCode) -> Vec<u8> {
+/// The answer to bytes that are not a request. Their format is unknown, so it is in JSON.
+pub(crate) fn unreadable(status: StatusCode) -> Response {
     let (code, message) = match status {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
             (Code::ResourceExhausted, headers::TOO_LARGE)
         }
         _ => (Code::InvalidArgument, "the request is not HTTP"),
     };
-    answer::status(code, message, Format::Json)
+    answer::error(status, code, message, &HeaderMap::new())
 }
 
-async fn unknown_path(headers: HeaderMap) -> Response {
-    let message = "no such path: spans go to /v1/traces, and nothing else is taken";
+async fn unknown_path(State(intake): State<Intake>, headers: HeaderMap) -> Response {
+    let message = "no such path: this port takes spans at /v1/traces and nothing else";
+    Refusal::BadRequest(message).counted(intake.request());
     answer::error(StatusCode::NOT_FOUND, Code::NotFound, message, &headers)
 }
 
-async fn not_a_post(headers: HeaderMap) -> Response {
+async fn not_a_post(State(intake): State<Intake>, headers: HeaderMap) -> Response {
     let (status, message) = (StatusCode::METHOD_NOT_ALLOWED, "the method must be POST");
+    Refusal::BadRequest(message).counted(intake.request());
     answer::error(status, Code::Unimplemented, message, &headers)
 }
 

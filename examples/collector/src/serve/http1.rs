@@ -1,8 +1,8 @@
 //! One connection of HTTP/1.
 //!
 //! hyper itself answers bytes that it cannot read as a request, with 400, or with 431 beyond its bound
-//! on headers. Its answer has no body, and OTLP asks for one in every error. The stream of such a
-//! listener therefore withholds an answer of hyper's own, which is then replaced.
+//! on headers. Its answer has no body, and OTLP asks for one in every error. The stream therefore
+//! withholds an answer of hyper's own, and the listener's own error is sent in its place.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -10,36 +10,33 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::Response;
 use http::StatusCode;
+use http_body_util::BodyExt as _;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
-use super::headers;
+use super::{REST_BYTES, REST_TIMEOUT, headers};
 
-/// Time for reading what a refused peer still sends. Without it the peer may see a reset connection
-/// instead of the answer.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
-/// Bytes read in that time.
-const DRAIN_BYTES: u64 = 1024 * 1024;
-
-/// Makes the JSON body of an error.
-pub(crate) type ErrorBody = fn(StatusCode) -> Vec<u8>;
+/// Makes the answer to bytes that are not a request.
+pub(crate) type Unreadable = fn(StatusCode) -> Response;
 
 /// Serves `router` until the peer goes away, or sends no headers within `timeout`. Once `stop` has
 /// ended, a request in progress is answered and the connection closed.
 pub(super) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     router: Router,
-    error_body: Option<ErrorBody>,
+    unreadable: Option<Unreadable>,
     timeout: Duration,
     stop: impl Future<Output = ()>,
 ) {
     let mut watched = Watched {
         stream,
-        replaces: error_body.is_some(),
+        replaces: unreadable.is_some(),
         replaced: None,
+        within: false,
     };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -47,39 +44,52 @@ pub(super) async fn serve(
         .max_headers(headers::CONNECTION_LINES)
         .max_buf_size(headers::CONNECTION_BYTES)
         .serve_connection(TokioIo::new(&mut watched), TowerToHyperService::new(router));
-    {
+    let answered = {
         let mut connection = pin!(connection);
         tokio::select! {
-            // An error means that the peer broke off, which needs no answer.
-            _ = connection.as_mut() => {}
+            // An error means that the peer broke off or was silent for too long.
+            ended = connection.as_mut() => ended.is_ok(),
             () = stop => {
                 connection.as_mut().graceful_shutdown();
                 // As above.
                 let _ = connection.await;
+                false
             }
         }
-    }
-    if let (Some(status), Some(error_body)) = (watched.replaced, error_body) {
-        // An error means that the peer has gone.
-        let _ =
-            tokio::time::timeout(DRAIN_TIMEOUT, refuse(watched.stream, status, error_body)).await;
-    }
+    };
+    let mut stream = watched.stream;
+    let last = async {
+        if let (Some(status), Some(unreadable)) = (watched.replaced, unreadable) {
+            refuse(&mut stream, unreadable(status)).await?;
+        } else if !answered {
+            return Ok(());
+        }
+        // A request may be answered before its body is read.
+        let mut rest = stream.take(REST_BYTES);
+        tokio::io::copy(&mut rest, &mut tokio::io::sink()).await?;
+        Ok(())
+    };
+    // An error means that the peer has gone.
+    let _: Result<io::Result<()>, _> = tokio::time::timeout(REST_TIMEOUT, last).await;
 }
 
-async fn refuse(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    status: StatusCode,
-    error_body: ErrorBody,
-) -> io::Result<()> {
-    let body = error_body(status);
-    let head = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+async fn refuse(stream: &mut (impl AsyncWrite + Unpin), response: Response) -> io::Result<()> {
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let mut bytes = format!("HTTP/1.1 {}\r\n", parts.status).into_bytes();
+    for (name, value) in &parts.headers {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            bytes.extend_from_slice(part);
+        }
+    }
+    let end = format!(
+        "content-length: {}\r\nconnection: close\r\n\r\n",
         body.len()
     );
-    stream.write_all(&[head.as_bytes(), &body].concat()).await?;
-    stream.shutdown().await?;
-    tokio::io::copy(&mut stream.take(DRAIN_BYTES), &mut tokio::io::sink()).await?;
-    Ok(())
+    bytes.extend_from_slice(end.as_bytes());
+    bytes.extend_from_slice(&body);
+    stream.write_all(&bytes).await?;
+    stream.shutdown().await
 }
 
 /// A stream that withholds the errors that hyper writes by itself.
@@ -88,16 +98,43 @@ struct Watched<S> {
     replaces: bool,
     /// The status of the error that was withheld. hyper writes nothing after it.
     replaced: Option<StatusCode>,
+    /// Whether the last write was short, so the next bytes are not the start of an answer.
+    within: bool,
 }
 
-/// The status of an error without a content type. The router's errors have one, hyper's have none.
+/// The status of an error that hyper writes by itself: one for a malformed request, and without a
+/// content type, which those of every router have.
 fn own_error(written: &[u8]) -> Option<StatusCode> {
     let status = written.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
     let status = StatusCode::from_bytes(status).ok()?;
-    let typed = written
-        .windows(13)
-        .any(|part| part.eq_ignore_ascii_case(b"content-type:"));
-    (status.is_client_error() && !typed).then_some(status)
+    let own = matches!(
+        status,
+        StatusCode::BAD_REQUEST
+            | StatusCode::URI_TOO_LONG
+            | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+    );
+    let typed = || {
+        let mut parts = written.windows(13);
+        parts.any(|part| part.eq_ignore_ascii_case(b"content-type:"))
+    };
+    (own && !typed()).then_some(status)
+}
+
+impl<S> Watched<S> {
+    /// Whether these bytes are withheld. `written` is all that is to be written now.
+    fn withholds(&mut self, written: &[u8]) -> bool {
+        if self.replaces && !self.within && self.replaced.is_none() {
+            self.replaced = own_error(written);
+        }
+        self.replaced.is_some()
+    }
+
+    fn wrote(&mut self, length: usize, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(written)) = result {
+            self.within = written < length;
+        }
+        result
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
@@ -116,13 +153,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.replaces && self.replaced.is_none() {
-            self.replaced = own_error(buffer);
-        }
-        if self.replaced.is_some() {
+        if self.withholds(buffer) {
             return Poll::Ready(Ok(buffer.len()));
         }
-        Pin::new(&mut self.stream).poll_write(context, buffer)
+        let result = Pin::new(&mut self.stream).poll_write(context, buffer);
+        self.wrote(buffer.len(), result)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -141,12 +176,19 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
+        let length = buffers.iter().map(|buffer| buffer.len()).sum();
+        // The first buffer holds a whole head, and hyper's own errors have nothing else.
+        if let Some(first) = buffers.first()
+            && self.withholds(first)
+        {
+            return Poll::Ready(Ok(length));
+        }
+        let result = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
+        self.wrote(length, result)
     }
 
     fn is_write_vectored(&self) -> bool {
-        // One buffer then holds the whole head. Answers of such a listener are small.
-        !self.replaces && self.stream.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 }
 
@@ -170,6 +212,7 @@ mod tests {
                 None,
             ),
             ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", None),
+            ("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", None),
             ("HTTP/1.1 100 Continue\r\n\r\n", None),
             ("HTTP/1.1 4", None),
             ("", None),

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tower_service::Service as _;
 
-use super::headers;
+use super::{REST_BYTES, REST_TIMEOUT, headers};
 
 /// Requests in progress.
 const MAX_STREAMS: u32 = 128;
@@ -95,9 +95,11 @@ async fn answer(
     let expects = parts.headers.get(EXPECT);
     let expects =
         expects.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    let (unread, rest) = oneshot::channel();
     let body = RequestBody {
-        stream,
+        stream: Some(stream),
         wanted: expects.then_some(wanted),
+        unread: Some(unread),
     };
     let mut handling = pin!(router.call(Request::from_parts(parts, body)));
     let mut expects = expects;
@@ -118,6 +120,23 @@ async fn answer(
     };
     // An error means that the peer has gone.
     let _ = send(response, respond, is_head).await;
+    // Whether all of it came makes no difference to the answer.
+    let _ = tokio::time::timeout(REST_TIMEOUT, read_rest(rest)).await;
+}
+
+/// Reads what the handler left of a body. A stream that is dropped before its end is reset.
+async fn read_rest(rest: oneshot::Receiver<RecvStream>) {
+    let Ok(mut stream) = rest.await else { return };
+    let mut left = REST_BYTES;
+    while let Some(Ok(part)) = stream.data().await {
+        let Some(less) = left.checked_sub(part.len() as u64) else {
+            return;
+        };
+        left = less;
+        if stream.flow_control().release_capacity(part.len()).is_err() {
+            return;
+        }
+    }
 }
 
 async fn send(
@@ -167,10 +186,22 @@ async fn send(
     stream.send_data(Bytes::new(), true)
 }
 
-/// The body of a request. It signals when its first byte is asked for.
+/// The body of a request. It signals when its first byte is asked for, and gives the stream back when it
+/// is dropped.
 struct RequestBody {
-    stream: RecvStream,
+    // Taken when it is dropped.
+    stream: Option<RecvStream>,
     wanted: Option<oneshot::Sender<()>>,
+    unread: Option<oneshot::Sender<RecvStream>>,
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        if let (Some(stream), Some(unread)) = (self.stream.take(), self.unread.take()) {
+            // The receiver has ended with its connection.
+            let _ = unread.send(stream);
+        }
+    }
 }
 
 impl HttpBody for RequestBody {
@@ -185,19 +216,22 @@ impl HttpBody for RequestBody {
             // The receiver is the task that polls this, or has ended with its request.
             let _ = wanted.send(());
         }
-        let Some(part) = ready!(self.stream.poll_data(context)) else {
+        let Some(stream) = &mut self.stream else {
+            return Poll::Ready(None);
+        };
+        let Some(part) = ready!(stream.poll_data(context)) else {
             // No handler reads the trailers of a request.
             return Poll::Ready(None);
         };
         let part = part.and_then(|part| {
             // The handler takes the part from its own budget, so the peer may send more.
-            self.stream.flow_control().release_capacity(part.len())?;
+            stream.flow_control().release_capacity(part.len())?;
             Ok(Frame::data(part))
         });
         Poll::Ready(Some(part))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.stream.is_end_stream()
+        self.stream.as_ref().is_none_or(RecvStream::is_end_stream)
     }
 }

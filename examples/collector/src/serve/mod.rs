@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::error::Error;
-use http1::ErrorBody;
+use http1::Unreadable;
 use places::{Place, Places};
 
 pub(crate) use places::Budget;
@@ -33,6 +33,11 @@ const BACKLOG: u32 = 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Time connections have to end their requests at shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
+/// Time for reading what a peer still sends of a request that is answered already. Without it the peer
+/// may see a reset connection or stream instead of the answer.
+const REST_TIMEOUT: Duration = Duration::from_secs(2);
+/// Bytes read in that time.
+const REST_BYTES: u64 = 64 * 1024 * 1024;
 /// Time between two log lines of one listener.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -44,7 +49,7 @@ pub(crate) struct Listener {
     socket: TcpListener,
     places: Places,
     header_timeout: Duration,
-    error_body: Option<ErrorBody>,
+    unreadable: Option<Unreadable>,
     logged: Option<Instant>,
 }
 
@@ -68,14 +73,14 @@ impl Listener {
             socket,
             places: budget.places(),
             header_timeout: HEADER_TIMEOUT,
-            error_body: None,
+            unreadable: None,
             logged: None,
         })
     }
 
-    /// Gives a body to errors of requests that never reach a router.
-    pub(crate) fn error_body(mut self, body: ErrorBody) -> Self {
-        self.error_body = Some(body);
+    /// Sets the answer to bytes that are not a request, which reach no router.
+    pub(crate) fn unreadable(mut self, answer: Unreadable) -> Self {
+        self.unreadable = Some(answer);
         self
     }
 
@@ -85,7 +90,7 @@ impl Listener {
     }
 
     async fn run(mut self, router: Router, mut stop: watch::Receiver<bool>) {
-        let (header_timeout, error_body) = (self.header_timeout, self.error_body);
+        let (header_timeout, unreadable) = (self.header_timeout, self.unreadable);
         let mut connections = JoinSet::new();
         loop {
             let accepted = tokio::select! {
@@ -105,7 +110,7 @@ impl Listener {
                     tokio::time::sleep(DRAIN).await;
                 };
                 tokio::select! {
-                    () = serve(stream, router, error_body, header_timeout, &mut stop) => {}
+                    () = serve(stream, router, unreadable, header_timeout, &mut stop) => {}
                     () = drained => {}
                 }
                 drop(place);
@@ -165,7 +170,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 async fn serve(
     stream: TcpStream,
     router: Router,
-    error_body: Option<ErrorBody>,
+    unreadable: Option<Unreadable>,
     timeout: Duration,
     stop: &mut watch::Receiver<bool>,
 ) {
@@ -182,7 +187,7 @@ async fn serve(
     };
     match version {
         Version::Http1 => {
-            http1::serve(stream, router, error_body, timeout, stopped(stop)).await;
+            http1::serve(stream, router, unreadable, timeout, stopped(stop)).await;
         }
         Version::Http2 => http2::serve(stream, router, timeout, stopped(stop)).await,
     }

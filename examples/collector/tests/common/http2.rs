@@ -61,6 +61,22 @@ pub async fn send(address: SocketAddr, request: Request<()>, body: &[u8]) -> Ans
     Answer::read(response.unwrap()).await
 }
 
+/// As [`send`], for a client that sends all of a large body before it looks at the answer.
+pub async fn send_all(address: SocketAddr, request: Request<()>, body: &[u8]) -> Answer {
+    let mut sender = connect(address).await;
+    let (response, mut stream) = sender.send_request(request, false).unwrap();
+    let mut rest = Bytes::copy_from_slice(body);
+    while !rest.is_empty() {
+        stream.reserve_capacity(rest.len());
+        let room = std::future::poll_fn(|context| stream.poll_capacity(context));
+        let room = tokio::time::timeout(DEADLINE, room).await.unwrap();
+        let part = rest.split_to(room.expect("reset").unwrap());
+        stream.send_data(part, rest.is_empty()).unwrap();
+    }
+    let response = tokio::time::timeout(DEADLINE, response).await.unwrap();
+    Answer::read(response.unwrap()).await
+}
+
 /// Calls `Export` of the OTLP service with a body as it stands.
 pub async fn export(address: SocketAddr, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let path = "opentelemetry.proto.collector.trace.v1.TraceService/Export";
