@@ -39,7 +39,9 @@ pub enum Error {
         source: sqlx::Error,
     },
     /// The store's place is taken by a database of another program. It is left as it is.
-    #[error("{path} is not a store of this collector")]
+    #[error(
+        "{path} is not a store of this collector: move it away or choose another data directory"
+    )]
     Foreign {
         /// The database file.
         path: PathBuf,
@@ -54,6 +56,15 @@ pub enum Error {
     #[error("cannot open {path}")]
     Lock {
         /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The database file exists and cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The database file.
         path: PathBuf,
         /// The operating system's reason.
         #[source]
@@ -94,13 +105,24 @@ pub(crate) enum ReadError {
     Database(#[from] sqlx::Error),
 }
 
-/// An error with what caused it, in one line: `cannot open FILE: permission denied`.
-pub(crate) fn in_one_line(error: &dyn std::error::Error) -> String {
+/// Returns an error with its causes in one line, such as `cannot open FILE: permission denied`.
+///
+/// A cause that ends the text already is not repeated.
+///
+/// # Examples
+/// ```
+/// let error = std::fmt::Error;
+/// assert_eq!(tracer_collector::in_one_line(&error), error.to_string());
+/// ```
+pub fn in_one_line(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
         source = cause.source();
     }
     text
@@ -112,6 +134,7 @@ mod tests {
 
     #[test]
     fn an_error_is_shown_with_its_causes() {
+        // sqlx puts the cause into its own text as well.
         let source = sqlx::Error::Io(std::io::Error::other("disk is full"));
         let path = "/data/traces.sqlite".into();
         let text = in_one_line(&Error::Database { path, source });
@@ -120,5 +143,6 @@ mod tests {
             "{text}"
         );
         assert!(text.ends_with("disk is full"), "{text}");
+        assert_eq!(text.matches("disk is full").count(), 1, "{text}");
     }
 }

@@ -62,4 +62,4 @@ pub mod ui;
 pub use address::{AddressError, parse_address};
 pub use collector::Collector;
 pub use config::CollectorConfig;
-pub use error::Error;
+pub use error::{Error, in_one_line};

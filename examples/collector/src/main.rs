@@ -19,7 +19,7 @@ use std::time::Duration;
 use clap::Parser;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use tracer_collector::{Collector, CollectorConfig, parse_address};
+use tracer_collector::{Collector, CollectorConfig, in_one_line, parse_address};
 
 /// Takes spans over OTLP, stores them, and shows them
 #[derive(Debug, Parser)]
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}{}", causes(&*error));
+            eprintln!("{}", in_one_line(&*error));
             ExitCode::FAILURE
         }
     }
@@ -94,15 +94,4 @@ fn announce(collector: &Collector) -> std::io::Result<()> {
     writeln!(out, "data-dir {}", collector.data_dir().display())?;
     writeln!(out, "ready")?;
     out.flush()
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = String::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

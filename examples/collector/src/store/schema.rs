@@ -5,6 +5,7 @@
 //! run of every table and is deleted as a range.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Executor as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use crate::error::Error;
 
@@ -20,6 +21,11 @@ pub(super) const VERSION: i64 = 2;
 /// Marks the database file as one of this program, <https://www.sqlite.org/pragma.html#pragma_application_id>:
 /// "trcc" in ASCII.
 const APPLICATION: i64 = 0x7472_6363;
+/// The database header, <https://www.sqlite.org/fileformat2.html#the_database_header>.
+const HEADER_BYTES: u64 = 100;
+const MAGIC: &[u8] = b"SQLite format 3\0";
+const VERSION_AT: usize = 60;
+const APPLICATION_AT: usize = 68;
 const FILE_NAME: &str = "traces.sqlite";
 const LOCK_NAME: &str = "lock";
 /// Connections that answer queries; more only wait for the same two or four cores.
@@ -109,9 +115,7 @@ pub(crate) async fn open(directory: &Path) -> Result<Database, Error> {
         source,
     };
 
-    if path.exists() {
-        recognise(&path).await?;
-    }
+    let is_new = recognise(&path)?;
     // NORMAL in a write-ahead log: a commit is in the file when it returns, so it outlives the
     // process; only a power cut can take the last commits, never the file's consistency.
     let options = SqliteConnectOptions::new()
@@ -126,8 +130,10 @@ pub(crate) async fn open(directory: &Path) -> Result<Database, Error> {
         .pragma("wal_autocheckpoint", "4000")
         .pragma("journal_size_limit", "268435456")
         .disable_statement_logging();
-    let mut writer = options.connect().await.map_err(failed)?;
-    create(&mut writer).await.map_err(failed)?;
+    if is_new {
+        create(&options).await.map_err(failed)?;
+    }
+    let writer = options.connect().await.map_err(failed)?;
 
     let options = options
         .read_only(true)
@@ -168,168 +174,59 @@ fn lock(directory: &Path) -> Result<File, Error> {
     Ok(lock)
 }
 
-/// Refuses a file that is not a store of this version. Nothing has been written to it by then: even
-/// the switch to a write-ahead log would change it.
-async fn recognise(path: &Path) -> Result<(), Error> {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .read_only(true)
-        .disable_statement_logging();
-    let found = async {
-        let mut connection = options.connect().await?;
-        let found: (i64, i64, i64) = sqlx::query_as(
-            "SELECT (SELECT application_id FROM pragma_application_id), \
-             (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)",
-        )
-        .fetch_one(&mut connection)
-        .await?;
-        sqlx::Connection::close(connection).await?;
-        Ok(found)
+/// Refuses a file that is not a store of this version. Reads its header and nothing else: SQLite, even
+/// where it only reads, leaves files of its own beside a database with a write-ahead log.
+///
+/// Returns whether the tables are still to be made. They are made before the file has such a log, so the
+/// header is never older than they are.
+fn recognise(path: &Path) -> Result<bool, Error> {
+    let failed = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut header = Vec::with_capacity(HEADER_BYTES as usize);
+    match File::open(path) {
+        Ok(file) => file
+            .take(HEADER_BYTES)
+            .read_to_end(&mut header)
+            .map_err(failed)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(failed(error)),
+    };
+    // The process that created it was killed before it made the tables.
+    if header.is_empty() {
+        return Ok(true);
+    }
+    let number = |at: usize| {
+        let bytes = header.get(at..)?.first_chunk()?;
+        Some(i64::from(u32::from_be_bytes(*bytes)))
     };
     let path = path.to_owned();
-    match found.await {
-        Ok((APPLICATION, VERSION, _)) => Ok(()),
-        Ok((APPLICATION, found, _)) => Err(Error::Schema {
+    if !header.starts_with(MAGIC) || number(APPLICATION_AT) != Some(APPLICATION) {
+        return Err(Error::Foreign { path });
+    }
+    match number(VERSION_AT) {
+        Some(VERSION) => Ok(false),
+        found => Err(Error::Schema {
             path,
-            found,
+            found: found.unwrap_or_default(),
             expected: VERSION,
         }),
-        // Empty: the process that created it was killed before it made the tables.
-        Ok((0, 0, 0)) => Ok(()),
-        Ok(_) => Err(Error::Foreign { path }),
-        Err(source) => Err(Error::Database { path, source }),
     }
 }
 
-/// Makes the tables, unless they are there.
-async fn create(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    let version: i64 = sqlx::query_scalar("PRAGMA user_version")
-        .fetch_one(&mut *connection)
-        .await?;
-    if version == VERSION {
-        return Ok(());
-    }
+/// Makes the file and its tables.
+async fn create(options: &SqliteConnectOptions) -> Result<(), sqlx::Error> {
+    let options = options.clone().journal_mode(SqliteJournalMode::Delete);
+    let mut connection = options.connect().await?;
     // One transaction: a crash here leaves an empty file, not half a schema.
     let script = format!(
         "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
     );
-    connection
-        .execute(sqlx::raw_sql(sqlx::AssertSqlSafe(script)))
-        .await?;
-    Ok(())
+    let script = sqlx::raw_sql(sqlx::AssertSqlSafe(script));
+    connection.execute(script).await?;
+    connection.close().await
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_directory_opens_again_but_not_twice() {
-        let directory = tempfile::tempdir().unwrap();
-        let first = open(directory.path()).await.unwrap();
-        assert!(matches!(
-            open(directory.path()).await,
-            Err(Error::InUse { .. })
-        ));
-        drop(first);
-        open(directory.path()).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn another_schema_is_refused_by_its_number() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut first = open(directory.path()).await.unwrap();
-        first
-            .writer
-            .execute("PRAGMA user_version = 99")
-            .await
-            .unwrap();
-        drop(first);
-        let error = open(directory.path()).await.unwrap_err();
-        assert!(matches!(
-            error,
-            Error::Schema {
-                found: 99,
-                expected: VERSION,
-                ..
-            }
-        ));
-    }
-
-    // Regression: a database of another program got our tables and a write-ahead log.
-    #[tokio::test]
-    async fn a_file_of_another_program_is_refused_and_left_as_it_is() {
-        for script in [
-            "CREATE TABLE notes (text TEXT)",
-            "PRAGMA user_version = 2",
-            "PRAGMA application_id = 7",
-            "CREATE TABLE trace (no INTEGER); PRAGMA user_version = 2",
-        ] {
-            let directory = tempfile::tempdir().unwrap();
-            let path = directory.path().join(FILE_NAME);
-            let options = SqliteConnectOptions::new().filename(&path);
-            let options = options.create_if_missing(true);
-            let mut other = options.connect().await.unwrap();
-            other.execute(sqlx::raw_sql(script)).await.unwrap();
-            sqlx::Connection::close(other).await.unwrap();
-            let before = std::fs::read(&path).unwrap();
-            let error = open(directory.path()).await.unwrap_err();
-            assert!(
-                matches!(&error, Error::Foreign { path: named } if *named == path),
-                "{script}: {error}"
-            );
-            assert_eq!(std::fs::read(&path).unwrap(), before, "{script}");
-            let mut names: Vec<_> = std::fs::read_dir(directory.path())
-                .unwrap()
-                .map(|entry| entry.unwrap().file_name())
-                .collect();
-            names.sort();
-            assert_eq!(names, [LOCK_NAME, FILE_NAME], "{script}");
-        }
-    }
-
-    #[tokio::test]
-    async fn errors_name_the_file() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join(FILE_NAME);
-        std::fs::write(
-            &path,
-            "no database, but longer than the header of one".repeat(10),
-        )
-        .unwrap();
-        let error = open(directory.path()).await.unwrap_err();
-        assert!(
-            matches!(&error, Error::Database { path: named, .. } if *named == path),
-            "{error}"
-        );
-        assert!(error.to_string().contains(FILE_NAME), "{error}");
-
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join(LOCK_NAME);
-        std::fs::create_dir(&path).unwrap();
-        let error = open(directory.path()).await.unwrap_err();
-        assert!(
-            matches!(&error, Error::Lock { path: named, .. } if *named == path),
-            "{error}"
-        );
-        assert!(error.to_string().contains(LOCK_NAME), "{error}");
-    }
-
-    #[tokio::test]
-    async fn a_file_that_its_maker_left_empty_is_used() {
-        let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join(FILE_NAME), "").unwrap();
-        std::fs::write(directory.path().join(LOCK_NAME), "kept").unwrap();
-        open(directory.path()).await.unwrap();
-        let lock = std::fs::read(directory.path().join(LOCK_NAME));
-        assert_eq!(lock.unwrap(), b"kept");
-    }
-
-    #[tokio::test]
-    async fn a_file_in_place_of_the_directory_is_an_error() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("file");
-        std::fs::write(&path, "x").unwrap();
-        assert!(matches!(open(&path).await, Err(Error::DataDir { .. })));
-    }
-}
+mod tests;
