@@ -19,8 +19,8 @@ pub enum AddressError {
 
 /// Reads `HOST:PORT`, where the host is an address or a name.
 ///
-/// A name is looked up, which may wait for the network. Of several addresses the first one of IPv4
-/// is taken, as those of the defaults are.
+/// A name is looked up, which may wait for the network. If it has several addresses, the first IPv4
+/// address is taken: the default addresses are IPv4 too.
 ///
 /// # Errors
 /// The text is not of this form, or the name is not known.
@@ -38,7 +38,7 @@ pub fn parse_address(text: &str) -> Result<SocketAddr, AddressError> {
     }
     let (host, port) = text.rsplit_once(':').ok_or(AddressError::Malformed)?;
     let port: u16 = port.parse().map_err(|_| AddressError::Malformed)?;
-    // A colon in a name is left of an address of IPv6 without its brackets.
+    // A colon in the host means an IPv6 address without its brackets.
     if host.is_empty() || host.contains(':') {
         return Err(AddressError::Malformed);
     }
@@ -59,7 +59,7 @@ mod tests {
             ("127.0.0.1:4318", "127.0.0.1:4318"),
             ("[::1]:0", "[::1]:0"),
             ("0.0.0.0:65535", "0.0.0.0:65535"),
-            // RFC 6761 section 6.3: this name is always of the loopback interface.
+            // RFC 6761 section 6.3: this name always means the loopback interface.
             ("localhost:4318", "127.0.0.1:4318"),
         ] {
             let expected: SocketAddr = expected.parse().unwrap();
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lacks_a_host_or_a_port_is_malformed() {
+    fn a_text_without_a_host_or_a_port_is_malformed() {
         for text in [
             "",
             "4318",

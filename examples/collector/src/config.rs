@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 /// Listen addresses and data directory of a [`Collector`](crate::Collector).
 ///
 /// Every address defaults to the loopback interface, so that nothing is reachable from outside
-/// unless it is asked for. Port 0 lets the operating system choose; the running collector tells
-/// which port it got.
+/// unless it is asked for. Port 0 lets the operating system choose, and the running collector
+/// returns the chosen port.
 ///
 /// # Examples
 ///
@@ -85,7 +85,7 @@ impl CollectorConfig {
         &self.data_dir
     }
 
-    /// Where data goes when nobody says: `$XDG_DATA_HOME/tracer-collector`, else
+    /// Returns the default data directory: `$XDG_DATA_HOME/tracer-collector`, else
     /// `$HOME/.local/share/tracer-collector`, else `tracer-collector` under the system's directory
     /// for temporary files.
     ///

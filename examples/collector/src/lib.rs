@@ -13,14 +13,13 @@
 //! # Guarantees
 //! - A success is answered after the commit: accepted spans survive `kill -9` of the process, and
 //!   are found by every query from then on. A power cut may take the last commits.
-//! - Nothing is lost silently: what is not kept of a request, or not as it was sent, is counted and
-//!   named in a partial success, and a request that finds no room is answered with the time after
-//!   which to send it again.
-//! - A broken value costs itself, a broken span itself, and neither the batch that it came in.
+//! - Nothing is lost silently: a part of a request that is dropped or changed is counted and named in
+//!   a partial success. A request for which there is no room is answered with a time to retry.
+//! - An unreadable value or an invalid span is dropped alone. The rest of its batch is kept.
 //! - `GET /api/stats` holds the ledger: `received = stored + duplicate + rejected + refused + waiting`,
 //!   and each request that has ended is in one counter.
 //! - Bodies, decompressed bodies, attribute nesting, headers, connections, waiting bytes and
-//!   answers are bounded; every listener is on the loopback interface unless it is told otherwise.
+//!   answers are bounded. By default, every listener is on the loopback interface.
 //!
 //! # Bounds
 //! | what | bound | beyond it |
@@ -37,7 +36,7 @@
 //! | spans per trace | 100,000 | rejected in a partial success |
 //! | headers | 16 KiB, 100 lines | 431 |
 //! | time for the first bytes, for headers or a ping, for a body | 10 s, 10 s, 30 s | connection closed, 408 |
-//! | connections of all listeners, of which each has a sixteenth to itself | 2048, or 64 under the limit of open files | wait, with a line in the log |
+//! | connections of all listeners; each listener has a sixteenth reserved | 2048, or the limit of open files less 64 if that is lower | wait, with a line in the log |
 //! | `Host` of OTLP/HTTP and query on a loopback address | `localhost`, a loopback address | 421 |
 //! | `Origin` of OTLP/HTTP and query, if there is one | the request's own host and port | 403 |
 //!

@@ -62,7 +62,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(flags: Flags) -> Result<(), Box<dyn std::error::Error>> {
-    // Before the first line is printed: whoever reads `ready` may send a signal at once.
+    // Before the first line is printed: a reader of `ready` may send a signal immediately.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let config = CollectorConfig::default()

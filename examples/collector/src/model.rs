@@ -206,8 +206,8 @@ impl Resource {
 }
 
 impl Value {
-    /// The text by which a value is listed for completion, which is the one that the API shows;
-    /// `None` for values that have no one-line text (null, bytes, arrays, maps).
+    /// Returns the text of a value in lists for completion, which is the text that the API shows, or
+    /// `None` for a value without a one-line text (null, bytes, arrays, maps).
     pub(crate) fn search_text(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Bool(value) => Some(if *value { "true" } else { "false" }.into()),
@@ -231,7 +231,7 @@ impl Value {
     }
 }
 
-/// A double as JSON has it; those that JSON has not by their names in OTLP.
+/// Returns a double as JSON writes it, or its name in OTLP if JSON cannot write it.
 pub(crate) fn double_text(value: f64) -> Cow<'static, str> {
     match serde_json::Number::from_f64(value) {
         Some(number) => number.to_string().into(),

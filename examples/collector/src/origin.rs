@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Version};
 /// Why a request is not let in. The receivers turn it into their protocol's words.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Denied {
-    /// `Host` names something else than this machine, or nothing.
+    /// `Host` is missing, or names something other than this machine.
     Host,
     /// The request was made by a page of another origin.
     Origin,
@@ -34,8 +34,8 @@ impl Denied {
 
     pub(crate) fn message(self) -> &'static str {
         match self {
-            Self::Host => "host must be localhost or a loopback address",
-            Self::Origin => "requests of other origins are refused",
+            Self::Host => "the host must be localhost or a loopback address",
+            Self::Origin => "requests from other origins are refused",
         }
     }
 }

@@ -117,7 +117,7 @@ pub(crate) struct Values {
 }
 
 impl Ledger {
-    /// A request arrives.
+    /// Opens the entry of a request.
     pub(crate) fn request(self: &Arc<Self>) -> OpenRequest {
         OpenRequest {
             ledger: Some(Arc::clone(self)),

@@ -1,4 +1,4 @@
-//! Who is answered: strangers' pages are not, on any path.
+//! Headers of requests and answers that protect users of browsers.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -118,7 +118,7 @@ async fn the_program_says_where_it_is_and_ends_cleanly_on_either_signal() {
 }
 
 #[test]
-fn the_program_tells_its_version() {
+fn the_program_prints_its_version() {
     let mut program = Command::new(env!("CARGO_BIN_EXE_tracer-collector"));
     let output = program.arg("--version").output().unwrap();
     assert!(output.status.success());

@@ -37,7 +37,7 @@ async fn check(body: &str, trace_id: &str, micros: u64) {
     assert_eq!(response.status(), 200);
     let answer: Value = response.json().await.unwrap();
     let message = "numbers beyond 64-bit integers kept as doubles: 4; \
-                   texts kept with U+FFFD for what is not Unicode: 5";
+                   texts kept with U+FFFD for invalid Unicode: 5";
     // OTLP, "Partial Success": a warning has no rejected spans and a message.
     let partial = json!({"rejectedSpans": "0", "errorMessage": message});
     assert_eq!(answer, json!({"partialSuccess": partial}));

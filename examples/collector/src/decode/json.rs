@@ -1,8 +1,8 @@
 //! OTLP/JSON: the JSON form of `ExportTraceServiceRequest`.
 //!
-//! Rules of the OTLP specification, section "JSON Protobuf Encoding": those of ProtoJSON, which are
-//! in `json_fields`, but ids in hex, and unknown keys ignored. Spans are checked while their list is
-//! read, so refused ones are never kept.
+//! The rules are those of ProtoJSON, which are in `json_fields`. The OTLP specification, section "JSON
+//! Protobuf Encoding", changes two of them: ids are in hex, and unknown keys are ignored. Spans are
+//! checked while their list is read, so rejected spans are never kept.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     let counts = fields.counts;
     // A success would mean that the request held no span.
     if counts.received == 0 && counts.unreadable > 0 {
-        let reason = "no span is found, and parts are of a wrong type";
+        let reason = "it has no spans, and parts of it have a wrong type";
         return Err(DecodeError::NotARequest { reason });
     }
     Ok(Decoded { groups, counts })
@@ -43,7 +43,7 @@ fn at(bytes: &[u8], error: Malformed) -> DecodeError {
 }
 
 impl Fields<'_> {
-    /// The groups of a request; `None` if the body is another value.
+    /// Reads the groups of a request. Returns `None` if the body is not an object.
     fn request(&mut self) -> Read<Option<Vec<Group>>> {
         let is_object = self.reader.shape()? == Shape::Object;
         let mut groups = Vec::new();
@@ -282,7 +282,7 @@ impl Fields<'_> {
         Ok(())
     }
 
-    /// A link; `None` if its ids are not ids, as it points nowhere then. Its loss is counted.
+    /// Reads a link. Returns `None`, and counts the loss, if its ids are invalid: it points nowhere.
     fn link(&mut self) -> Read<Option<Link>> {
         let Some(mut place) = self.element_message("links")? else {
             self.counts.dropped += 1;
@@ -332,7 +332,7 @@ impl Fields<'_> {
     }
 }
 
-/// Empties a list that the request repeats. The last list counts; the spans of earlier ones are
+/// Empties a list that the request repeats. The last list is kept, and the spans of earlier lists are
 /// rejected.
 fn replace<T>(list: &mut Vec<T>, spans: impl Fn(&T) -> usize, counts: &mut Counts) {
     for _ in 0..list.iter().map(spans).sum() {

@@ -1,8 +1,8 @@
 //! The rules of ProtoJSON that hold for every field, in one place.
 //!
-//! A `null` member is read as an absent one. Of repeated members the last one counts. A value of a
-//! wrong type, or outside of its type's range, is counted and leaves its field as it was. Only bytes
-//! that are not JSON end the reading.
+//! A member that is `null` is treated as absent. Of repeated members, the last one is kept. A value of a
+//! wrong type or out of range is counted, and its field stays as it was. Only malformed JSON ends the
+//! reading.
 //! <https://protobuf.dev/programming-guides/json/>
 
 use std::borrow::Cow;
@@ -29,17 +29,19 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Goes into a message, for [`key`](Self::key); `None` if it is not there.
+    /// Enters a message, whose fields [`key`](Self::key) finds. Returns `None` if it is absent.
     pub(super) fn message(&mut self, field: &'static str) -> Read<Option<Place>> {
         self.inside(Shape::Object, field)
     }
 
-    /// Goes into a repeated field, for [`element`](Self::element); `None` if it is not there.
+    /// Enters a repeated field, whose elements [`element`](Self::element) finds. Returns `None` if it is
+    /// absent.
     pub(super) fn list(&mut self, field: &'static str) -> Read<Option<Place>> {
         self.inside(Shape::Array, field)
     }
 
-    /// Goes into an element of a repeated message, which may not be `null`; `None` if it is none.
+    /// Enters an element of a repeated message. Returns `None` if it is not an object: `null` is not
+    /// allowed here.
     pub(super) fn element_message(&mut self, field: &'static str) -> Read<Option<Place>> {
         if self.reader.shape()? == Shape::Object {
             return Ok(Some(self.reader.enter()));
@@ -64,8 +66,8 @@ impl<'a> Fields<'a> {
         Ok(None)
     }
 
-    /// The name of the next field of a message, in lowerCamelCase. OTLP asks senders for this form.
-    /// ProtoJSON has its parsers take the names of the `.proto` files as well, such as `trace_id`.
+    /// Returns the name of the next field of a message in lowerCamelCase, the form that OTLP requires.
+    /// As in ProtoJSON, the names of the `.proto` files, such as `trace_id`, are accepted too.
     pub(super) fn key(&mut self, place: &mut Place) -> Read<Option<Cow<'a, str>>> {
         let key = self.reader.key(place)?;
         Ok(key.map(|key| {
@@ -77,7 +79,7 @@ impl<'a> Fields<'a> {
         }))
     }
 
-    /// Whether a repeated field has another element.
+    /// Returns whether a repeated field has another element.
     pub(super) fn element(&mut self, place: &mut Place) -> Read<bool> {
         self.reader.element(place)
     }
@@ -87,7 +89,7 @@ impl<'a> Fields<'a> {
         self.reader.skip()
     }
 
-    /// Reads a scalar field; `None` if it is not there or `read` finds it unreadable.
+    /// Reads a scalar field. Returns `None` if it is absent or `read` does not accept it.
     pub(super) fn scalar<T>(
         &mut self,
         field: &'static str,
@@ -113,7 +115,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// A name, key or message, cut at its limit.
+    /// Reads a name, key or message, cut at its limit.
     pub(super) fn name(&mut self, field: &'static str, into: &mut String) -> Read {
         if let Some(text) = self.text(field)? {
             *into = bounded_text(&text, &mut self.counts);
@@ -121,7 +123,7 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    /// An integer within the range of `T`.
+    /// Reads an integer within the range of `T`.
     pub(super) fn number<T: TryFrom<i128>>(&mut self, field: &'static str, into: &mut T) -> Read {
         let read = self.scalar(field, |scalar| T::try_from(integer(scalar)?).ok());
         if let Some(number) = read? {
@@ -141,7 +143,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// An enum. OTLP asks for numbers; names are taken too, as ProtoJSON has them.
+    /// Reads an enum. OTLP requires numbers; names are accepted too, as in ProtoJSON.
     pub(super) fn enumeration(
         &mut self,
         field: &'static str,
@@ -150,8 +152,8 @@ impl<'a> Fields<'a> {
         self.scalar(field, |scalar| enumeration(scalar, by_name))
     }
 
-    /// An id, which OTLP writes in hex instead of base64. A malformed one is kept as such, because its
-    /// span is refused for a reason of its own.
+    /// Reads an id, which OTLP writes in hex instead of base64. A malformed id is not counted here: its
+    /// span is rejected, which has a count of its own.
     pub(super) fn id(&mut self, into: &mut Id) -> Read {
         *into = match self.reader.shape()? {
             Shape::Scalar => match self.reader.scalar()? {
@@ -168,8 +170,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The name that ProtoJSON makes of a name in a `.proto` file: without underscores, and with a capital
-/// letter after each.
+/// Returns the ProtoJSON form of a name in a `.proto` file: each underscore is removed, and the letter
+/// after it is a capital one.
 fn camel_case(name: &str) -> String {
     let mut after_underscore = false;
     let mut out = String::with_capacity(name.len());
@@ -185,7 +187,7 @@ fn camel_case(name: &str) -> String {
     out
 }
 
-/// The bytes of an id, and how many of them there are.
+/// The bytes of an id and their number.
 #[derive(Debug, Default)]
 pub(super) enum Id {
     #[default]

@@ -1,15 +1,15 @@
 //! A bounded reader of JSON (RFC 8259) over borrowed text.
 //!
-//! Text that is not JSON refuses a request, while a value of a wrong type or range is only left out.
-//! The reader therefore knows JSON's grammar and no types: numbers stay as they are written, members
-//! may repeat, and a `\u` escape may be half of a pair. It allocates only for strings with escapes and
-//! does not recurse, so skipped values may nest to any depth.
+//! Malformed text fails a whole request, while a value of a wrong type or range is only left out. The
+//! reader therefore knows JSON's grammar but no types: numbers stay as they are written, members may
+//! repeat, and a `\u` escape may be half of a surrogate pair. It allocates only for strings with escapes
+//! and does not recurse, so skipped values may nest to any depth.
 
 use std::borrow::Cow;
 
 use super::validate::Text;
 
-/// The text is not JSON, from this byte on.
+/// The text stops being JSON at this byte.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Malformed {
     pub(super) at: usize,
@@ -56,7 +56,7 @@ impl<'a> Reader<'a> {
         Ok(Self { text, at: 0 })
     }
 
-    /// The shape of the next value.
+    /// Returns the shape of the next value.
     pub(super) fn shape(&mut self) -> Result<Shape, Malformed> {
         match self.next()? {
             b'{' => Ok(Shape::Object),
@@ -66,13 +66,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Goes into the object or array that is next.
+    /// Enters the next value, which is an object or array.
     pub(super) fn enter(&mut self) -> Place {
         self.at += 1;
         Place::First
     }
 
-    /// The name of the next member of an object; `None` at its end. Its value is next.
+    /// Returns the name of the next member of an object, or `None` at its end. The value comes next.
     pub(super) fn key(&mut self, place: &mut Place) -> Result<Option<Cow<'a, str>>, Malformed> {
         if !self.part(place, b'}')? {
             return Ok(None);
@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
         Ok(Some(key))
     }
 
-    /// Whether an array has another element, which is next then.
+    /// Returns whether an array has another element, which then comes next.
     pub(super) fn element(&mut self, place: &mut Place) -> Result<bool, Malformed> {
         self.part(place, b']')
     }
@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
                     self.enter()
                 }
             };
-            // Up to the next value, out of all that ends before it.
+            // Moves to the next value and leaves everything that ends before it.
             loop {
                 let more = match open.last() {
                     None => return Ok(()),
@@ -147,7 +147,7 @@ impl<'a> Reader<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// The next byte that is not white space, which stays next.
+    /// Returns the next byte that is not white space without consuming it.
     fn next(&mut self) -> Result<u8, Malformed> {
         while let Some(byte) = self.peek() {
             if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
@@ -166,7 +166,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Whether another part follows in what ends with `close`, which is taken with the end.
+    /// Returns whether another part follows before `close`. Consumes `close` if none does.
     fn part(&mut self, place: &mut Place, close: u8) -> Result<bool, Malformed> {
         let first = match place {
             Place::Ended => return Ok(false),
@@ -203,7 +203,7 @@ impl<'a> Reader<'a> {
         Ok(Scalar::Number(rest.get(..len).unwrap_or_default()))
     }
 
-    /// Reads a string, whose quotation mark is next.
+    /// Reads a string. Its first quotation mark comes next.
     fn string(&mut self) -> Result<Text<'a>, Malformed> {
         self.at += 1;
         let mut replaced = false;
@@ -219,7 +219,7 @@ impl<'a> Reader<'a> {
                     };
                     return Ok(Text { text, replaced });
                 }
-                // A control character, which only an escape may name, or the end.
+                // The end, or a control character, which must be escaped.
                 byte if byte != Some(b'\\') => return Err(self.malformed()),
                 _ => {}
             }
@@ -232,7 +232,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The text up to the next quotation mark, escape or control character.
+    /// Returns the text up to the next quotation mark, escape or control character.
     fn plain(&mut self) -> Result<&'a str, Malformed> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let len = rest
@@ -243,7 +243,7 @@ impl<'a> Reader<'a> {
         rest.get(..len).ok_or(self.malformed())
     }
 
-    /// The character of an escape; `None` for half of a surrogate pair.
+    /// Returns the character of an escape, or `None` for half of a surrogate pair.
     fn escape(&mut self) -> Result<Option<char>, Malformed> {
         self.at += 1;
         let Some(name) = self.peek() else {
@@ -266,8 +266,8 @@ impl<'a> Reader<'a> {
         Ok(Some(character))
     }
 
-    /// The character of the four digits that are next, and of those in the escape after it where
-    /// both are one pair.
+    /// Returns the character of the next four digits. If they are the first half of a surrogate pair, the
+    /// second half is read as well.
     fn unicode(&mut self) -> Result<Option<char>, Malformed> {
         let first = self.four_digits()?;
         if let Some(character) = char::from_u32(first) {
@@ -303,7 +303,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The bytes of the number at the start of `bytes`, or of what is no number from there on.
+/// Returns the length of the number at the start of `bytes`, or the place where it stops being one.
 pub(super) fn number_len(bytes: &[u8]) -> Result<usize, usize> {
     let digits = |from: usize| {
         let rest = bytes.get(from..).unwrap_or_default();

@@ -11,10 +11,10 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::json_reader::{Scalar, number_len};
 
-/// Digits of the largest 64-bit integer; a number with more of them is none.
+/// Digits of the largest 64-bit integer. A number with more digits is out of range.
 const MAX_DIGITS: usize = 20;
 
-/// Bits behind the last byte are ignored, as other parsers of ProtoJSON do.
+/// Bits after the last whole byte are ignored, as in other ProtoJSON parsers.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -22,7 +22,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// An integer of up to 64 bits, exactly.
+/// Reads an integer of up to 64 bits exactly.
 pub(super) fn integer(scalar: &Scalar<'_>) -> Option<i128> {
     let text = number_text(scalar)?;
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
@@ -30,7 +30,7 @@ pub(super) fn integer(scalar: &Scalar<'_>) -> Option<i128> {
     let mantissa = mantissa.trim_start_matches('-');
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = || whole.bytes().chain(fraction.bytes());
-    // The zeros on both sides are left to the exponent.
+    // Zeros on either side are expressed by the exponent.
     let leading = digits().take_while(|digit| *digit == b'0').count();
     let trailing = digits().rev().take_while(|digit| *digit == b'0').count();
     let all = whole.len() + fraction.len();
@@ -53,7 +53,7 @@ pub(super) fn integer(scalar: &Scalar<'_>) -> Option<i128> {
     Some(if negative { -number } else { number })
 }
 
-/// An exponent. One beyond 64 bits is cut to their range, which changes no result.
+/// Reads an exponent, clamped to 64 bits. That changes no result.
 fn exponent_of(text: &str) -> i64 {
     let end = if text.starts_with('-') {
         i64::MIN
@@ -63,7 +63,7 @@ fn exponent_of(text: &str) -> i64 {
     text.parse().unwrap_or(end)
 }
 
-/// A finite number, or one of the three names for others.
+/// Reads a finite number or one of the names `NaN`, `Infinity` and `-Infinity`.
 pub(super) fn double(scalar: &Scalar<'_>) -> Option<f64> {
     if let Scalar::Text(text) = scalar {
         match text.text.as_ref() {
@@ -77,7 +77,7 @@ pub(super) fn double(scalar: &Scalar<'_>) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
-/// The number of an enum's value, by name or by number.
+/// Reads the number of an enum value, which is given by name or by number.
 pub(super) fn enumeration(
     scalar: &Scalar<'_>,
     by_name: impl FnOnce(&str) -> Option<i32>,
@@ -90,7 +90,7 @@ pub(super) fn enumeration(
     i32::try_from(integer(scalar)?).ok()
 }
 
-/// Bytes in base64.
+/// Reads bytes in base64.
 pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
     let standard = text.bytes().map(|digit| match digit {
         b'-' => b'+',
@@ -100,7 +100,7 @@ pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
     BASE64.decode(standard.collect::<Vec<u8>>()).ok()
 }
 
-/// A number as it is written, bare or as a string.
+/// Returns a number as it is written, bare or in a string.
 fn number_text<'s>(scalar: &'s Scalar<'_>) -> Option<&'s str> {
     match scalar {
         Scalar::Number(text) => Some(text),
@@ -112,7 +112,7 @@ fn number_text<'s>(scalar: &'s Scalar<'_>) -> Option<&'s str> {
     }
 }
 
-/// The value of a hex digit in either case.
+/// Returns the value of a hex digit in either case.
 pub(crate) fn hex_digit(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),

@@ -1,7 +1,7 @@
 //! Attribute lists and attribute values from JSON.
 //!
 //! As in protobuf, an attacker chooses how deep a value nests. Reading recurses at most
-//! [`MAX_DEPTH`] levels; what lies deeper is skipped in a loop.
+//! [`MAX_DEPTH`] levels; deeper values are skipped in a loop.
 
 use super::json_fields::{Fields, Read};
 use super::json_reader::{Scalar, Shape};
@@ -42,8 +42,8 @@ impl Fields<'_> {
         Ok(())
     }
 
-    /// Empties a list that the request repeats, as the last list counts, and returns how many parts are
-    /// dropped.
+    /// Empties a list that the request repeats, because the last list is kept. Returns the number of
+    /// dropped parts.
     pub(super) fn replace<T>(&mut self, list: &mut Vec<T>) -> u32 {
         let dropped = list.len() as u32;
         self.counts.drop_replaced(dropped);
@@ -51,7 +51,7 @@ impl Fields<'_> {
         dropped
     }
 
-    /// Reads one `KeyValue` that has `depth` arrays and maps around it; `None` if it is none.
+    /// Reads one `KeyValue` inside `depth` arrays and maps. Returns `None` if it is not an object.
     fn entry(&mut self, depth: usize, budget: &mut Budget) -> Read<Option<Attribute>> {
         let Some(mut place) = self.element_message("attributes")? else {
             return Ok(None);
@@ -73,8 +73,8 @@ impl Fields<'_> {
         Ok(Some(entry))
     }
 
-    /// Reads an `AnyValue` that has `depth` arrays and maps around it. Of several members the last
-    /// one that is set counts.
+    /// Reads an `AnyValue` inside `depth` arrays and maps. Of several members, the last one that is set is
+    /// kept.
     fn any_value(&mut self, depth: usize, budget: &mut Budget, into: &mut Value) -> Read {
         let Some(mut place) = self.message("value")? else {
             return Ok(());
@@ -109,8 +109,8 @@ impl Fields<'_> {
         Ok(())
     }
 
-    /// An integer, or a double where it is a number that 64 bits do not hold: JavaScript has
-    /// integers up to 1.8e308, and its SDK sends them as such.
+    /// Reads an integer, or a double if the number is not a 64-bit integer. JavaScript has integers up
+    /// to 1.8e308, which its SDK sends as `intValue`.
     fn int_value(&mut self) -> Read<Option<Value>> {
         let mut as_double = false;
         let value = self.scalar("intValue", |scalar| {
@@ -147,7 +147,7 @@ impl Fields<'_> {
         Ok(values?.map(Value::Map))
     }
 
-    /// Whether the next value is a message beyond the limit, which is skipped then.
+    /// Returns whether the next value is a message beyond the depth limit, and skips it if so.
     fn is_too_deep(&mut self, depth: usize, budget: &mut Budget) -> Read<bool> {
         let too_deep = depth > MAX_DEPTH && self.reader.shape()? == Shape::Object;
         if too_deep {
@@ -157,8 +157,7 @@ impl Fields<'_> {
         Ok(too_deep)
     }
 
-    /// Reads a message that holds a list of `values` and nothing else, as far as the budget has
-    /// nodes for them.
+    /// Reads a message whose only field is a list of `values`, as far as the budget has nodes for them.
     fn values<T>(
         &mut self,
         field: &'static str,

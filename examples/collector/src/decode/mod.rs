@@ -28,7 +28,7 @@ pub(crate) struct Decoded {
     pub(crate) counts: Counts,
 }
 
-/// Why a whole request cannot be read. Says where, never what: the bytes are a stranger's.
+/// Why a whole request cannot be read. Says where, never what: the bytes are untrusted.
 #[derive(Clone, Copy, Debug, Error, PartialEq)]
 pub(crate) enum DecodeError {
     #[error("malformed JSON at line {line} column {column}")]

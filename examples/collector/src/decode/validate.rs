@@ -25,10 +25,10 @@ pub(crate) enum Reject {
     TraceId,
     SpanId,
     ParentId,
-    /// It stood in a list that a later one of the same name replaced.
+    /// Its list was replaced by a later one of the same name.
     Repeated,
     Time,
-    /// It is not a message.
+    /// It has the wrong type: it is not a message.
     Unreadable,
 }
 
@@ -45,20 +45,21 @@ pub(crate) struct Counts {
     pub(crate) unreadable_spans: u64,
     /// Attribute values, names and messages that were cut at a limit.
     pub(crate) truncated: u64,
-    /// Attributes, events and links that were left out, on kept and refused spans alike. Those of the
-    /// next three are among them.
+    /// Attributes, events and links that were dropped, on kept and rejected spans alike. This includes
+    /// the next three counts.
     pub(crate) dropped: u64,
+    /// Attributes, events and links beyond the limit of their list.
     pub(crate) over_limit: u64,
-    /// Links whose ids are not ids.
+    /// Links with invalid ids.
     pub(crate) invalid_links: u64,
     /// Attributes, events and links of a field that a later one of the same name replaced.
     pub(crate) replaced_parts: u64,
-    /// Fields of a wrong type, or outside of its range, and where the first of them was.
+    /// Fields with a value of a wrong type or out of range, and the name of the first one.
     pub(crate) unreadable: u64,
     pub(crate) first_unreadable: Option<&'static str>,
-    /// Numbers that are no 64-bit integer where one should be, and were kept as doubles.
+    /// Numbers in integer attributes that are not 64-bit integers and were kept as doubles.
     pub(crate) as_double: u64,
-    /// Texts that are not all Unicode, and were kept with replacement characters.
+    /// Texts with invalid Unicode, which were kept with replacement characters.
     pub(crate) replaced: u64,
 }
 
@@ -74,7 +75,7 @@ impl Counts {
             (self.invalid_parent_id, "with invalid parent span id"),
             (self.invalid_time, "with start missing or after end"),
             (self.repeated_spans, "in a list that was sent twice"),
-            (self.unreadable_spans, "that are not messages"),
+            (self.unreadable_spans, "of a wrong type"),
         ]
     }
 
@@ -89,13 +90,13 @@ impl Counts {
         }
     }
 
-    /// A field is left as if it were not there.
+    /// Counts a field that is treated as absent.
     pub(crate) fn note_unreadable(&mut self, field: &'static str) {
         self.unreadable += 1;
         self.first_unreadable.get_or_insert(field);
     }
 
-    /// The value of an enum. A number that this version does not know is left out.
+    /// Returns the value of an enum. An unknown number is counted and left out.
     pub(crate) fn known<T: Default>(&mut self, field: &'static str, value: Option<T>) -> T {
         value.unwrap_or_else(|| {
             self.note_unreadable(field);
@@ -103,19 +104,19 @@ impl Counts {
         })
     }
 
-    /// An attribute, event or link is left out because its list is full.
+    /// Counts an attribute, event or link that is dropped because its list is full.
     pub(crate) fn drop_over_limit(&mut self) {
         self.dropped += 1;
         self.over_limit += 1;
     }
 
-    /// A link is left out because its ids are not ids.
+    /// Counts a link that is dropped because its ids are invalid.
     pub(crate) fn drop_invalid_link(&mut self) {
         self.dropped += 1;
         self.invalid_links += 1;
     }
 
-    /// Attributes, events or links are left out because a later field replaces theirs.
+    /// Counts attributes, events or links that are dropped because a later field replaces theirs.
     pub(crate) fn drop_replaced(&mut self, parts: u32) {
         self.dropped += u64::from(parts);
         self.replaced_parts += u64::from(parts);
@@ -127,8 +128,8 @@ impl Counts {
         self.replaced += budget.replaced;
     }
 
-    /// The text of a partial success: numbers and our own words only. Empty if all was kept as it was
-    /// sent.
+    /// Returns the text of a partial success: counts and fixed words, never the sender's text. It is empty
+    /// if everything was kept as it was sent.
     pub(crate) fn message(&self) -> String {
         let reasons = self.reasons().into_iter().filter(|(count, _)| *count > 0);
         let reasons: Vec<String> = reasons
@@ -146,10 +147,7 @@ impl Counts {
                 self.as_double,
                 "numbers beyond 64-bit integers kept as doubles",
             ),
-            (
-                self.replaced,
-                "texts kept with U+FFFD for what is not Unicode",
-            ),
+            (self.replaced, "texts kept with U+FFFD for invalid Unicode"),
             (
                 self.over_limit,
                 "attributes, events and links beyond a limit dropped",
@@ -170,11 +168,11 @@ impl Counts {
     }
 }
 
-/// Text of a sender.
+/// Text from a sender.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Text<'a> {
     pub(crate) text: Cow<'a, str>,
-    /// Whether it holds replacement characters for what was not Unicode.
+    /// Whether it holds replacement characters in place of invalid Unicode.
     pub(crate) replaced: bool,
 }
 
@@ -221,7 +219,7 @@ pub(crate) struct Budget {
     nodes: usize,
     /// Whether anything was cut.
     exceeded: bool,
-    /// Texts that are not all Unicode.
+    /// Texts with invalid Unicode.
     replaced: u64,
 }
 
@@ -366,13 +364,13 @@ mod tests {
             counts.message(),
             "fields left out for a wrong type or range: 2, first intValue; \
              numbers beyond 64-bit integers kept as doubles: 4; \
-             texts kept with U+FFFD for what is not Unicode: 5"
+             texts kept with U+FFFD for invalid Unicode: 5"
         );
         assert_eq!(counts.rejected(), 0);
         counts.reject(Reject::Unreadable);
         let message = counts.message();
         assert!(
-            message.starts_with("1 that are not messages; fields left out"),
+            message.starts_with("1 of a wrong type; fields left out"),
             "{message}"
         );
     }

@@ -34,7 +34,7 @@ impl<'a> Slice<'a> {
         self.bytes
     }
 
-    /// The bytes as text. Strings of proto3 must be UTF-8; one that is not costs itself alone.
+    /// Returns the bytes as text. proto3 requires UTF-8; invalid parts become replacement characters.
     pub(crate) fn text(self) -> Text<'a> {
         let text = String::from_utf8_lossy(self.bytes);
         let replaced = matches!(text, Cow::Owned(_));

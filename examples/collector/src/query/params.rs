@@ -82,7 +82,7 @@ pub(crate) fn search(pairs: Pairs) -> Result<(Filter, Window), ApiError> {
     let mut known = Vec::new();
     for (name, value) in pairs {
         if let Some(key) = name.strip_prefix("tag.") {
-            // All must be met, also those of one key: a span and its resource may both have it.
+            // All must match, even several of one key: a span and its resource may both have that key.
             if filter.tags.len() >= MAX_TAGS {
                 return Err(ApiError::bad_parameter(format!(
                     "at most {MAX_TAGS} tag parameters"

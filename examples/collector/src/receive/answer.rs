@@ -186,9 +186,9 @@ impl Refusal {
             }
             Self::Failed => "the collector failed to handle the request".into(),
             Self::Malformed(error) => error.to_string().into(),
-            Self::MalformedCompression => "body does not decompress".into(),
-            Self::TooLarge => "request is too large, as sent, decompressed or stored".into(),
-            Self::TooSlow => "body did not arrive in time".into(),
+            Self::MalformedCompression => "the body cannot be decompressed".into(),
+            Self::TooLarge => "the request is too large, as sent, decompressed or stored".into(),
+            Self::TooSlow => "the body did not arrive in time".into(),
         }
     }
 }
@@ -281,7 +281,7 @@ mod tests {
 
     // Bytes by hand from the wire format: RetryInfo{1: Duration{1: 1}} is 0a 02 08 01.
     #[test]
-    fn an_overload_tells_when_to_come_back() {
+    fn an_overload_says_when_to_retry() {
         let body = status(Code::Unavailable, "m", Format::Protobuf);
         assert_eq!(body[..5], [0x08, 14, 0x12, 1, b'm']);
         assert!(body.ends_with(&[0x12, 4, 0x0a, 2, 0x08, 1]));

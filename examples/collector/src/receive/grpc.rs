@@ -121,11 +121,11 @@ async fn store(
     }
 }
 
-/// The one message of a unary call, and how it is compressed: a flag of its own says whether it is,
-/// and `encoding`, that of the call, how.
+/// Returns the one message of a unary call and its compression. A flag of the message says whether it is
+/// compressed, and `encoding`, which belongs to the call, says how.
 fn unframe(body: &Bytes, encoding: Encoding) -> Result<(Encoding, Bytes), Refusal> {
     let Some((prefix, rest)) = body.split_first_chunk::<PREFIX_BYTES>() else {
-        return Err(Refusal::BadRequest("message is cut off"));
+        return Err(Refusal::BadRequest("the message is cut off"));
     };
     let [flag, length @ ..] = *prefix;
     let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
@@ -133,16 +133,16 @@ fn unframe(body: &Bytes, encoding: Encoding) -> Result<(Encoding, Bytes), Refusa
         return Err(Refusal::TooLarge);
     }
     if length != rest.len() {
-        return Err(Refusal::BadRequest("body must be one whole message"));
+        return Err(Refusal::BadRequest("the body must be one whole message"));
     }
     let message = body.slice(PREFIX_BYTES..);
     match (flag, encoding) {
         (0, _) => Ok((Encoding::Identity, message)),
         (1, Encoding::Identity) => Err(Refusal::BadRequest(
-            "message has its Compressed-Flag set, and the call has no grpc-encoding",
+            "the Compressed-Flag of the message is set, but the call has no grpc-encoding",
         )),
         (1, encoding) => Ok((encoding, message)),
-        _ => Err(Refusal::BadRequest("Compressed-Flag must be 0 or 1")),
+        _ => Err(Refusal::BadRequest("the Compressed-Flag must be 0 or 1")),
     }
 }
 
@@ -210,9 +210,9 @@ mod tests {
     fn a_body_is_one_whole_message() {
         let identity = Encoding::Identity;
         check(&[0, 0, 0, 0, 0], identity, Ok((identity, b"")));
-        let cut_off = Refusal::BadRequest("message is cut off");
+        let cut_off = Refusal::BadRequest("the message is cut off");
         check(&[0, 0, 0], identity, Err(cut_off));
-        let not_one = Refusal::BadRequest("body must be one whole message");
+        let not_one = Refusal::BadRequest("the body must be one whole message");
         check(&[0, 0, 0, 0, 2, b'a'], identity, Err(not_one));
         check(&[0, 0, 0, 0, 0, 0], identity, Err(not_one));
         let too_large = Err(Refusal::TooLarge);
@@ -226,10 +226,11 @@ mod tests {
             check(&message(0), call, Ok((Encoding::Identity, b"ab")));
             check(&message(1), call, Ok((call, b"ab")));
         }
-        let no_encoding = "message has its Compressed-Flag set, and the call has no grpc-encoding";
+        let no_encoding =
+            "the Compressed-Flag of the message is set, but the call has no grpc-encoding";
         let no_encoding = Refusal::BadRequest(no_encoding);
         check(&message(1), Encoding::Identity, Err(no_encoding));
-        let no_flag = Refusal::BadRequest("Compressed-Flag must be 0 or 1");
+        let no_flag = Refusal::BadRequest("the Compressed-Flag must be 0 or 1");
         check(&message(2), Encoding::Gzip, Err(no_flag));
     }
 

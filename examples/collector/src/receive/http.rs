@@ -74,11 +74,11 @@ async fn export(State(intake): State<Intake>, request: Request) -> Response {
         answer::error(status, Code::InvalidArgument, message, headers)
     };
     let Some(format) = answer::format_of(headers) else {
-        let message = "content type must be application/x-protobuf or application/json";
+        let message = "the content type must be application/x-protobuf or application/json";
         return unsupported(entry, message);
     };
     let Some(encoding) = content_encoding(headers) else {
-        return unsupported(entry, "content encoding must be gzip, zstd or identity");
+        return unsupported(entry, "the content encoding must be gzip, zstd or identity");
     };
     let declared = headers
         .get(CONTENT_LENGTH)

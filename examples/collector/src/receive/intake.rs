@@ -201,8 +201,8 @@ type Outcome = tokio::sync::oneshot::Receiver<
 impl From<BodyError> for Refusal {
     fn from(error: BodyError) -> Self {
         match error {
-            BodyError::Broken => Self::BadRequest("body is incomplete"),
-            BodyError::Overloaded => Self::Overloaded("too many bytes in work"),
+            BodyError::Broken => Self::BadRequest("the body is incomplete"),
+            BodyError::Overloaded => Self::Overloaded("too many requests are in progress"),
             BodyError::TooLarge => Self::TooLarge,
             BodyError::TooSlow => Self::TooSlow,
         }
@@ -213,7 +213,7 @@ impl From<DecompressError> for Refusal {
     fn from(error: DecompressError) -> Self {
         match error {
             DecompressError::Malformed => Self::MalformedCompression,
-            DecompressError::Overloaded => Self::Overloaded("too many bytes in work"),
+            DecompressError::Overloaded => Self::Overloaded("too many requests are in progress"),
             DecompressError::TooLarge => Self::TooLarge,
         }
     }

@@ -1,7 +1,7 @@
-//! OTLP in: the receivers and what stands between a stranger's bytes and the decoder.
+//! The OTLP receivers and the limits between untrusted bytes and the decoder.
 //!
 //! Every byte is paid for before it is kept: a request takes room from one budget for what it
-//! sends, and again while it is decompressed. Over the budget it is told to come back later, and
+//! sends, and again while it is decompressed. Over the budget, the sender is asked to retry later, and
 //! queries and health checks go on.
 
 mod admission;

@@ -19,7 +19,7 @@ pub(super) const CONNECTION_BYTES: usize = 4 * MAX_BYTES;
 pub(super) const CONNECTION_LINES: usize = 4 * MAX_LINES;
 
 /// Why headers are refused.
-pub(crate) const TOO_LARGE: &str = "headers are over 16 KiB or 100 lines";
+pub(crate) const TOO_LARGE: &str = "the headers exceed 16 KiB or 100 lines";
 
 /// Puts the bound in front of everything `router` answers; `refuse` makes the refusal, with status
 /// 431.

@@ -114,7 +114,7 @@ async fn answer(
                 // An error means that the peer has gone, which the branch below notices.
                 let _ = respond.send_informational(go_on);
             }
-            // The peer does not want the answer any more.
+            // The peer has cancelled its request.
             _ = poll_fn(|context| respond.poll_reset(context)) => return,
         }
     };
@@ -124,7 +124,8 @@ async fn answer(
     let _ = tokio::time::timeout(REST_TIMEOUT, read_rest(rest)).await;
 }
 
-/// Reads what the handler left of a body. A stream that is dropped before its end is reset.
+/// Reads the part of a body that the handler did not read. A stream that is dropped before its end is
+/// reset.
 async fn read_rest(rest: oneshot::Receiver<RecvStream>) {
     let Ok(mut stream) = rest.await else { return };
     let mut left = REST_BYTES;

@@ -15,7 +15,7 @@ const MAX_CONNECTIONS: usize = 2048;
 const OTHER_FILES: u64 = 64;
 /// The smallest budget. The system may refuse some of these connections.
 const MIN_CONNECTIONS: usize = 16;
-/// The part of the budget that each listener has to itself is one in so many.
+/// One in so many places of the budget is reserved for each listener.
 const OWN_PART: usize = 16;
 
 /// Places for the connections of all listeners.
@@ -27,7 +27,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// The budget of this process, by its limit of open files, for so many listeners.
+    /// Returns the budget of this process for a number of listeners. It depends on the limit of open files.
     pub(crate) fn of_process(listeners: usize) -> Self {
         Self::new(total(getrlimit(Resource::Nofile).current), listeners)
     }
@@ -51,7 +51,7 @@ impl Budget {
     }
 }
 
-/// Connections that fit into a limit of open files; `None` is no limit.
+/// Returns how many connections fit into a limit of open files. `None` is no limit.
 fn total(files: Option<u64>) -> usize {
     let left = files.map_or(u64::MAX, |files| files.saturating_sub(OTHER_FILES));
     let left = usize::try_from(left).unwrap_or(usize::MAX);
@@ -71,13 +71,13 @@ pub(crate) struct Places {
 pub(super) type Place = OwnedSemaphorePermit;
 
 impl Places {
-    /// A place, if one is free.
+    /// Takes a place if one is free.
     pub(super) fn try_take(&self) -> Option<Place> {
         let try_one = |places: &Arc<Semaphore>| Arc::clone(places).try_acquire_owned().ok();
         try_one(&self.shared).or_else(|| try_one(&self.own))
     }
 
-    /// A place, once one is free.
+    /// Takes a place as soon as one is free.
     pub(super) async fn take(&self) -> Option<Place> {
         // Neither semaphore is ever closed, so both wait for a place.
         tokio::select! {

@@ -2,7 +2,7 @@
 //!
 //! The hash is FNV-1a of 64 bits, folded to 32. Each kind of term starts with its own byte and parts
 //! end with a zero byte, so that kinds and parts do not run together.
-//! A sender can make two terms collide; that costs a check of the spans and shows nothing wrong.
+//! A sender can make two terms collide. That only causes a needless check of spans.
 
 use super::fnv;
 use crate::model::double_text;

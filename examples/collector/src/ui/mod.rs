@@ -1,7 +1,7 @@
 //! The collector's web page: a search form, its results and the timeline of one trace.
 //!
 //! Everything is compiled into the binary and served from memory. The page calls the query API of
-//! the same origin and nothing else. Spans come from strangers, so the page treats every byte of
+//! the same origin and nothing else. Spans are untrusted, so the page treats every byte of
 //! them as text: the scripts never build markup from data, and the headers below take away what an
 //! overlooked mistake would need (no inline script or style, no foreign origin, and Trusted Types,
 //! under which assigning a string to `innerHTML` throws).

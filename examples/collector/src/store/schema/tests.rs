@@ -100,7 +100,7 @@ async fn check_foreign(directory: &Path) {
 
 // A store that was killed before its log was written back is still recognised.
 #[tokio::test]
-async fn the_header_says_whose_the_file_is_from_its_first_moment_on() {
+async fn a_store_is_recognised_before_its_log_is_written_back() {
     let directory = tempfile::tempdir().unwrap();
     let open_still = open(directory.path()).await.unwrap();
     let copy = tempfile::tempdir().unwrap();
