@@ -116,6 +116,14 @@ fn cases() -> Vec<(&'static str, Value)> {
             json!({ "limit": "50" }),
         ),
         (
+            "api.queryString(query.toApi({ ...query.DEFAULTS, range: 'all', tags: 'env=a n=1 env=b' }, 0).params)",
+            json!("tag.env=a&tag.env=b&tag.n=1&limit=50"),
+        ),
+        (
+            "api.queryString({ pageToken: 'a b', limit: 1 })",
+            json!("pageToken=a+b&limit=1"),
+        ),
+        (
             "Object.keys(query.toApi({ ...query.DEFAULTS, min: '2s', max: '1s' }, 0).problems)",
             json!(["max"]),
         ),

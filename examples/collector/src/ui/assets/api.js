@@ -33,7 +33,7 @@ export async function operations(service, signal) {
 }
 
 async function call(path, params, signal) {
-  const query = new URLSearchParams(params).toString();
+  const query = queryString(params);
   const limit = AbortSignal.timeout(TIMEOUT_MS);
   let response;
   let text;
@@ -55,6 +55,12 @@ async function call(path, params, signal) {
   }
   if (body === null || typeof body !== 'object') throw new ApiError(response.status, 'The answer of the collector is not JSON.');
   return body;
+}
+
+/** Writes parameters as a query string. A list of values repeats its parameter. */
+export function queryString(params) {
+  const pairs = Object.entries(params).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
+  return new URLSearchParams(pairs).toString();
 }
 
 /**

@@ -44,7 +44,7 @@ export function toUrl(state) {
 
 /**
  * The API's parameters for `state` at the time `now` (milliseconds since the epoch), or the fields that make no sense:
- * `{ params }` or `{ problems: { field: message } }`.
+ * `{ params }` or `{ problems: { field: message } }`. A tag has a list of values, all of which must match.
  */
 export function toApi(state, now) {
   const params = {};
@@ -60,10 +60,7 @@ export function toApi(state, now) {
   if (state.operation) params.operationName = state.operation;
   if (state.errors) params.hasErrors = 'true';
   attempt('tags', () => {
-    for (const [key, value] of parseTags(state.tags)) {
-      if (`tag.${key}` in params) throw new Error(`"${key}" is there twice`);
-      params[`tag.${key}`] = value;
-    }
+    for (const [key, value] of parseTags(state.tags)) (params[`tag.${key}`] ??= []).push(value);
   });
   attempt('min', () => setDuration(params, 'minDurationMs', state.min));
   attempt('max', () => setDuration(params, 'maxDurationMs', state.max));
