@@ -40,6 +40,9 @@
 //! | `Host` of OTLP/HTTP and query on a loopback address | `localhost`, a loopback address | 421 |
 //! | `Origin` of OTLP/HTTP and query, if there is one | the request's own host and port | 403 |
 //!
+//! Dropped and cut parts are named in the partial success. After an error, the rest of a request's body
+//! is read for up to 2 s, so that a sender that is still writing gets its answer.
+//!
 //! # Examples
 //! See [`Collector::start`].
 

@@ -176,7 +176,7 @@ impl Fields<'_> {
             let Some(mut place) = self.list("values")? else {
                 continue;
             };
-            values.clear();
+            self.replace(&mut values);
             while self.element(&mut place)? {
                 if budget.take_node() {
                     values.extend(read(self, budget)?);

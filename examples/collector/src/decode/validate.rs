@@ -45,14 +45,14 @@ pub(crate) struct Counts {
     pub(crate) unreadable_spans: u64,
     /// Attribute values, names and messages that were cut at a limit.
     pub(crate) truncated: u64,
-    /// Attributes, events and links that were dropped, on kept and rejected spans alike. This includes
+    /// Attributes, events, links and their parts that were dropped, on kept and rejected spans alike. This includes
     /// the next three counts.
     pub(crate) dropped: u64,
     /// Attributes, events and links beyond the limit of their list.
     pub(crate) over_limit: u64,
     /// Links with invalid ids.
     pub(crate) invalid_links: u64,
-    /// Attributes, events and links of a field that a later one of the same name replaced.
+    /// Attributes, events, links and array elements of a field that a later one of the same name replaced.
     pub(crate) replaced_parts: u64,
     /// Fields with a value of a wrong type or out of range, and the name of the first one.
     pub(crate) unreadable: u64,
@@ -116,7 +116,7 @@ impl Counts {
         self.invalid_links += 1;
     }
 
-    /// Counts attributes, events or links that are dropped because a later field replaces theirs.
+    /// Counts parts of a field that are dropped because a later field replaces it.
     pub(crate) fn drop_replaced(&mut self, parts: u32) {
         self.dropped += u64::from(parts);
         self.replaced_parts += u64::from(parts);
@@ -155,7 +155,7 @@ impl Counts {
             (self.invalid_links, "links with invalid ids dropped"),
             (
                 self.replaced_parts,
-                "attributes, events and links in a field that was sent twice dropped",
+                "parts of a field that was sent twice dropped",
             ),
             (self.truncated, "values and texts cut at a limit"),
         ] {

@@ -149,7 +149,11 @@ fn parts_that_are_not_kept_are_counted_and_named() {
         ),
         (
             r#","events":[{},{}],"events":[]"#,
-            "attributes, events and links in a field that was sent twice dropped: 2",
+            "parts of a field that was sent twice dropped: 2",
+        ),
+        (
+            r#","attributes":[{"key":"k","value":{"arrayValue":{"values":[{},{},{}],"values":[{}]}}}]"#,
+            "parts of a field that was sent twice dropped: 3",
         ),
     ] {
         let decoded = decode(with_ids(fields).as_bytes()).unwrap();
