@@ -35,7 +35,8 @@
 //! | elements of an attribute value | 4096 | dropped, counted |
 //! | spans per trace | 100,000 | rejected in a partial success |
 //! | headers | 16 KiB, 100 lines | 431 |
-//! | time for the first bytes, for headers or a ping, for a body | 10 s, 10 s, 30 s | connection closed, 408 |
+//! | time for the first bytes, headers or a ping, to take more of an answer | 10 s each | closed, reset |
+//! | time for a body | 30 s | 408, `DEADLINE_EXCEEDED` |
 //! | connections of all listeners; each listener has a sixteenth reserved | 2048, or the limit of open files less 64 if that is lower | wait, with a line in the log |
 //! | `Host` of OTLP/HTTP and query on a loopback address | `localhost`, a loopback address | 421 |
 //! | `Origin` of OTLP/HTTP and query, if there is one | the request's own host and port | 403 |

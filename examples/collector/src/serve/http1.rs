@@ -6,7 +6,7 @@
 
 use std::io;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
@@ -17,14 +17,15 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::time::Sleep;
 
 use super::{REST_BYTES, REST_TIMEOUT, headers};
 
 /// Makes the answer to bytes that are not a request.
 pub(crate) type Unreadable = fn(StatusCode) -> Response;
 
-/// Serves `router` until the peer goes away, or sends no headers within `timeout`. Once `stop` has
-/// ended, a request in progress is answered and the connection closed.
+/// Serves `router` until the peer goes away, or for `timeout` sends no headers or takes nothing of an
+/// answer. Once `stop` has ended, a request in progress is answered and the connection closed.
 pub(super) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     router: Router,
@@ -37,6 +38,8 @@ pub(super) async fn serve(
         replaces: unreadable.is_some(),
         replaced: None,
         within: false,
+        timeout,
+        stalled: None,
     };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -100,6 +103,10 @@ struct Watched<S> {
     replaced: Option<StatusCode>,
     /// Whether the last write was short, so the next bytes are not the start of an answer.
     within: bool,
+    /// Time for the peer to take some bytes.
+    timeout: Duration,
+    /// Runs while the peer takes no bytes.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 /// The status of an error that hyper writes by itself: one for a malformed request, and without a
@@ -129,11 +136,29 @@ impl<S> Watched<S> {
         self.replaced.is_some()
     }
 
-    fn wrote(&mut self, length: usize, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(written)) = result {
+    /// Notes the result of writing `length` bytes, and turns a wait that is too long into an error.
+    fn wrote(
+        &mut self,
+        context: &mut Context<'_>,
+        length: usize,
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let Poll::Ready(result) = result else {
+            let timeout = self.timeout;
+            let stalled = || Box::pin(tokio::time::sleep(timeout));
+            ready!(
+                self.stalled
+                    .get_or_insert_with(stalled)
+                    .as_mut()
+                    .poll(context)
+            );
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        };
+        self.stalled = None;
+        if let Ok(written) = result {
             self.within = written < length;
         }
-        result
+        Poll::Ready(result)
     }
 }
 
@@ -157,7 +182,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
             return Poll::Ready(Ok(buffer.len()));
         }
         let result = Pin::new(&mut self.stream).poll_write(context, buffer);
-        self.wrote(buffer.len(), result)
+        self.wrote(context, buffer.len(), result)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -184,7 +209,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
             return Poll::Ready(Ok(length));
         }
         let result = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
-        self.wrote(length, result)
+        self.wrote(context, length, result)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -32,8 +32,9 @@ const WINDOW_BYTES: u32 = 1024 * 1024;
 /// Time between the answer to one ping and the next ping.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Serves `router` until the peer goes away, or does not answer a ping within `timeout`. Once
-/// `stop` has ended, requests in progress are answered and others refused.
+/// Serves `router` until the peer goes away, or does not answer a ping within `timeout`. An answer of
+/// which the peer takes nothing for that time is reset. Once `stop` has ended, requests in progress are
+/// answered and others refused.
 pub(super) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     router: Router,
@@ -63,7 +64,7 @@ pub(super) async fn serve(
             // This also moves the frames of all requests, so it must always be polled.
             accepted = connection.accept() => {
                 let Some(Ok((request, respond))) = accepted else { return };
-                requests.spawn(answer(router.clone(), request, respond));
+                requests.spawn(answer(router.clone(), request, respond, timeout));
             }
             () = &mut dead => return,
             () = &mut stop, if !stopping => {
@@ -88,6 +89,7 @@ async fn answer(
     mut router: Router,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
+    timeout: Duration,
 ) {
     let (parts, stream) = request.into_parts();
     let is_head = parts.method == Method::HEAD;
@@ -119,7 +121,7 @@ async fn answer(
         }
     };
     // An error means that the peer has gone.
-    let _ = send(response, respond, is_head).await;
+    let _ = send(response, respond, is_head, timeout).await;
     // Whether all of it came makes no difference to the answer.
     let _ = tokio::time::timeout(REST_TIMEOUT, read_rest(rest)).await;
 }
@@ -144,6 +146,7 @@ async fn send(
     response: Response,
     mut respond: SendResponse<Bytes>,
     is_head: bool,
+    timeout: Duration,
 ) -> Result<(), h2::Error> {
     let (mut parts, mut body) = response.into_parts();
     if let Ok(now) = HeaderValue::try_from(httpdate::fmt_http_date(std::time::SystemTime::now())) {
@@ -168,9 +171,12 @@ async fn send(
             Ok(mut data) => {
                 while !data.is_empty() {
                     stream.reserve_capacity(data.len());
-                    let Some(room) = poll_fn(|context| stream.poll_capacity(context)).await else {
+                    let room = poll_fn(|context| stream.poll_capacity(context));
+                    let Ok(room) = tokio::time::timeout(timeout, room).await else {
+                        stream.send_reset(Reason::CANCEL);
                         return Ok(());
                     };
+                    let Some(room) = room else { return Ok(()) };
                     let part = data.split_to(room?.min(data.len()));
                     if !part.is_empty() {
                         stream.send_data(part, false)?;

@@ -25,7 +25,7 @@ pub(crate) use places::Budget;
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Time for the bytes by which HTTP/1 and HTTP/2 differ. The same time is granted for the headers of
 /// an HTTP/1 request, counted from there or from the last answer, and for the answer to a ping of
-/// HTTP/2. The limit also closes silent and idle connections.
+/// HTTP/2, and for a peer to take more of an answer. The limit also closes silent and idle connections.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections that the system keeps for each listener until there is a place for them.
 const BACKLOG: u32 = 1024;
@@ -238,6 +238,8 @@ mod tests {
     use super::*;
 
     const DEADLINE: Duration = Duration::from_secs(10);
+    /// Bytes of an answer that fill every buffer on the way.
+    const LARGE: usize = 64 * 1024 * 1024;
 
     /// A listener with two places whose peers have 200 ms, and what stops it.
     async fn start() -> (SocketAddr, watch::Sender<bool>, JoinHandle<()>) {
@@ -247,7 +249,10 @@ mod tests {
         listener.header_timeout = Duration::from_millis(200);
         let (stop, stopping) = watch::channel(false);
         let address = listener.address;
-        let router = Router::new().route("/", get(async || "here"));
+        let large = get(async || vec![b'x'; LARGE]);
+        let router = Router::new()
+            .route("/", get(async || "here"))
+            .route("/large", large);
         (address, stop, listener.serve(router, stopping))
     }
 
@@ -284,6 +289,38 @@ mod tests {
                 assert!(!rest(silent).await.contains("200 OK"), "{begin:?}");
             }
         }
+        end(stop, task).await;
+    }
+
+    #[tokio::test]
+    async fn peers_that_do_not_read_give_their_places_back() {
+        let (address, stop, task) = start().await;
+        let request = b"GET /large HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        let stalled = [peer(address, request).await, peer(address, request).await];
+        let request = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        let answer = rest(peer(address, request).await).await;
+        assert!(answer.ends_with("\r\n\r\nhere"), "{answer}");
+        drop(stalled);
+
+        // Over HTTP/2 a peer may answer pings and take no data.
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+        tokio::spawn(connection);
+        let request = http::Request::get("http://localhost/large");
+        let mut sender = sender.ready().await.unwrap();
+        let (response, _) = sender
+            .send_request(request.body(()).unwrap(), true)
+            .unwrap();
+        let mut body = response.await.unwrap().into_body();
+        let reset = async {
+            loop {
+                if let Err(error) = body.data().await.unwrap() {
+                    return error.reason();
+                }
+            }
+        };
+        let reset = tokio::time::timeout(DEADLINE, reset).await.unwrap();
+        assert_eq!(reset, Some(h2::Reason::CANCEL));
         end(stop, task).await;
     }
 
