@@ -1,8 +1,8 @@
 //! Messages of the SDK about itself, as `tracing` events.
 //!
-//! A service may install its subscriber after tracing is set up. So a message that no subscriber
-//! takes is kept, and logged again once there is one: the worker looks once a second, and every
-//! flush and shutdown looks on the thread that calls it.
+//! A service may install its subscriber after it has set tracing up. A message that no subscriber
+//! receives is therefore kept, and logged again once a subscriber is installed. The worker checks for
+//! one about once a second; each flush and shutdown checks on the thread that calls it.
 
 use std::{
     mem,
@@ -13,7 +13,7 @@ use tracing::{dispatcher, subscriber::NoSubscriber};
 
 use crate::{foreign::isolated, fork};
 
-/// How many messages are kept. Later ones are counted.
+/// How many messages wait for a subscriber. Further ones are dropped and counted.
 const MAX_PENDING: usize = 64;
 
 type Message = Box<dyn Fn() + Send>;
@@ -21,7 +21,7 @@ type Message = Box<dyn Fn() + Send>;
 #[derive(Default)]
 struct Pending {
     messages: Vec<Message>,
-    /// Messages beyond [`MAX_PENDING`].
+    /// Messages that were dropped because [`MAX_PENDING`] were waiting.
     dropped: u64,
 }
 
@@ -31,13 +31,14 @@ static PENDING: Mutex<Pending> = Mutex::new(Pending {
     dropped: 0,
 });
 
-/// Logs a message about tracing itself: for exporters and for code that sets tracing up.
+/// Logs a message about tracing itself. Meant for exporters and for code that sets tracing up.
 ///
-/// Calls `log`, which makes one `tracing` event. Calls it a second time later if no subscriber was
-/// there to take it. At most 64 messages wait for a subscriber; further ones are counted, and the
-/// count is logged with them. A panic in a subscriber loses this message and goes no further.
+/// Calls `log`, which must emit one `tracing` event. If no subscriber is installed, `log` is called a
+/// second time once there is one. At most 64 messages wait for a subscriber; further ones are dropped,
+/// and their number is logged with those that waited. If the subscriber panics, the panic is caught
+/// and only this message is lost.
 ///
-/// A message names no value that may be secret and holds no bytes that a peer sent.
+/// Do not put secrets, or bytes that a peer sent, into a message.
 ///
 /// # Examples
 /// ```
@@ -47,7 +48,7 @@ static PENDING: Mutex<Pending> = Mutex::new(Pending {
 /// ```
 pub fn report(log: impl Fn() + Send + 'static) {
     let has_subscriber = has_subscriber();
-    // Also without a subscriber: the feature `log` of `tracing` may pass the event on.
+    // Even without a subscriber: with its feature `log`, `tracing` passes the event to that crate.
     isolated(&log);
     if has_subscriber {
         return;
@@ -62,7 +63,7 @@ pub fn report(log: impl Fn() + Send + 'static) {
     });
 }
 
-/// Logs the messages that no subscriber has taken yet, if this thread has one.
+/// Logs the messages that wait for a subscriber, if this thread has one.
 pub(crate) fn deliver_pending() {
     if !has_subscriber() {
         return;
@@ -76,13 +77,13 @@ pub(crate) fn deliver_pending() {
             tracing::warn!(
                 target: "tracer_core",
                 dropped,
-                "further messages were not kept until a subscriber was installed"
+                "messages were dropped because too many waited for a subscriber"
             );
         });
     }
 }
 
-/// Whether events of this thread reach a subscriber, its own or the global one.
+/// Whether events of this thread reach a subscriber: its own or the global one.
 fn has_subscriber() -> bool {
     dispatcher::get_default(|dispatch| !dispatch.is::<NoSubscriber>())
 }

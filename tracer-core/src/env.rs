@@ -114,7 +114,7 @@ impl Env {
             .unwrap_or(default)
     }
 
-    /// The same, `None` where the default applies.
+    /// Like [`count`](Self::count), but returns `None` where the default applies.
     pub(crate) fn count_if_set(
         &mut self,
         variable: &'static str,
@@ -130,8 +130,8 @@ impl Env {
         })
     }
 
-    /// A time in milliseconds, of any length that fits 64 bits (specification,
-    /// configuration/common.md "Duration" and "Timeout"). For a timeout, zero is no limit.
+    /// A duration in milliseconds, from 0 to `u64::MAX` (specification, configuration/common.md
+    /// "Duration" and "Timeout"). A timeout of zero means no limit.
     pub fn millis(&mut self, variable: &'static str, default: Duration) -> Duration {
         self.parse(variable, |value| {
             parse_millis(value)
@@ -172,10 +172,10 @@ impl fmt::Debug for Env {
     }
 }
 
-/// The time that [`Env::millis`] reads in `value`.
+/// Parses `value` as [`Env::millis`] does.
 ///
 /// # Errors
-/// What is wrong with the value, without the value.
+/// A text that says what is wrong with the value. It does not contain the value.
 pub fn parse_millis(value: &str) -> Result<Duration, String> {
     match value.parse() {
         Ok(millis) => Ok(Duration::from_millis(millis)),
@@ -242,8 +242,8 @@ mod tests {
         assert_eq!(env.diagnostics().len(), diagnostics, "{value:?}");
     }
 
-    /// configuration/common.md: durations are non-negative integers, with no upper bound; numbers
-    /// up to 2^31 - 1 must be taken and larger ones may be.
+    /// configuration/common.md: durations are non-negative integers without an upper bound. Values up
+    /// to 2^31 - 1 must be accepted; larger ones may be.
     #[test]
     fn times_are_any_whole_number_of_milliseconds() {
         check_millis("0", 0, 0);

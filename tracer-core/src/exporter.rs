@@ -70,9 +70,11 @@ pub trait SpanExporter: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// Announces a shutdown that must be over at `deadline`. Called once, before the last batches
-    /// are exported, on the provider's worker thread, so it must not block. An exporter that
-    /// retries can stop waiting for what will not succeed by then. Default: does nothing.
+    /// Announces a shutdown that ends at `deadline`. The default does nothing.
+    ///
+    /// Called at most once, before the last batches are exported. It runs on the provider's worker
+    /// thread, so it must not block. An exporter that retries can give up on exports that cannot
+    /// succeed before the deadline.
     fn begin_shutdown(&self, _deadline: Instant) {}
 
     /// Closes the exporter; no call follows. Called once.
@@ -159,7 +161,7 @@ pub enum Status {
     NoAnswer,
     /// The exporter's own error without a number.
     Other,
-    /// An answer of another protocol, such as a web page.
+    /// An answer in another protocol, such as a web page.
     OtherProtocol,
 }
 
@@ -170,7 +172,7 @@ impl fmt::Display for Status {
             Self::Http(code) => write!(f, "http status {code}"),
             Self::NoAnswer => f.write_str("no answer"),
             Self::Other => f.write_str("exporter error"),
-            Self::OtherProtocol => f.write_str("answer of another protocol"),
+            Self::OtherProtocol => f.write_str("answer in another protocol"),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What one thread keeps: for each provider a ring and spare recordings.
 //!
 //! The only way a span touches other threads is the release store of its ring. If the thread is
-//! being torn down and its locals are gone, or no ring is left for it, the provider's shared ring
-//! under a lock takes over, so such a span is delivered or counted like any other.
+//! being torn down and its locals are gone, or if no ring is left for it, the span goes through a
+//! ring that such threads share under a lock. It is delivered or counted like any other span.
 
 use std::{
     cell::RefCell,
@@ -216,8 +216,8 @@ impl Local {
         }
     }
 
-    /// The way out to a provider. Takes a ring with the thread's first span, unless the provider is
-    /// closed, when nothing would read it, or no ring is left.
+    /// The thread's outlet to a provider. The thread's first span takes a ring for it. `None` if no
+    /// ring is left, or if the provider is closed, because nothing would read the ring.
     #[inline]
     fn outlet(&mut self, shared: &Arc<Shared>) -> Option<&mut Outlet> {
         if !matches!(self.slots.first(), Some(slot) if Arc::ptr_eq(&slot.shared, shared)) {
@@ -269,14 +269,15 @@ impl Drop for Local {
 }
 
 impl Outlet {
-    /// The way out of a thread that has none yet; `None` if no ring is left.
+    /// An outlet with a ring of its own, for the calling thread; `None` if no ring is left.
     fn new(shared: &Arc<Shared>) -> Option<Self> {
         let engine = shared.running_engine();
         let producer = engine.registry.producer()?;
         Some(Self::of(&engine, producer, SPARE_BYTES))
     }
 
-    /// The one that threads without a ring of their own share; `None` if there is no memory for it.
+    /// The outlet that threads without a ring of their own share; `None` if there is no memory for
+    /// its ring.
     pub(crate) fn shared(shared: &Arc<Shared>) -> Option<Self> {
         let engine = shared.running_engine();
         let producer = engine.registry.producer_beyond_budget()?;
@@ -294,7 +295,7 @@ impl Outlet {
         }
     }
 
-    /// Leaves the ring, and what is in it, to the next thread that needs one.
+    /// Leaves the ring and its contents to the next thread that needs a ring.
     fn give_back(self) {
         let Self {
             engine,

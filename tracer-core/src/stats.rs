@@ -32,10 +32,11 @@ pub struct Stats {
     pub id_failures: u64,
     /// What the limits of spans kept out. The spans themselves say what they lost.
     pub over_limit: OverLimit,
-    /// Rings, one for each thread that ended or started a span. A thread that ends leaves its ring
-    /// to the next one; rings that no thread needs are dropped within two seconds.
+    /// Rings, one for each thread that has started or ended a span. A thread that ends leaves its ring
+    /// to another thread. A ring that no thread needs is dropped within about three seconds, once the
+    /// worker has read its spans.
     pub rings: u64,
-    /// Bytes of all rings, and of the memory that is kept ready for them.
+    /// Bytes of all rings, and of the memory that the provider keeps ready for them.
     pub ring_bytes: u64,
     /// What each exporter did, in the order in which they were added.
     pub exporters: Vec<ExporterStats>,
@@ -45,10 +46,12 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dropped {
-    /// The rings of all threads together held as much as they may
-    /// ([`BatchConfig::max_ring_bytes`](crate::BatchConfig::max_ring_bytes)).
+    /// The rings of all threads together had reached their limit
+    /// ([`BatchConfig::max_ring_bytes`](crate::BatchConfig::max_ring_bytes)), or the operating system
+    /// had no memory.
     pub queue_full: u64,
-    /// The span alone was larger than all rings together may be.
+    /// The span was larger than
+    /// [`BatchConfig::max_ring_bytes`](crate::BatchConfig::max_ring_bytes) less 16 KiB.
     pub span_too_large: u64,
     /// A processor, or whoever held the span, asked for it
     /// ([`Span::discard`](crate::Span::discard)).

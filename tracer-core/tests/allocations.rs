@@ -65,7 +65,8 @@ fn native_spans_of_a_warm_thread_allocate_nothing() {
     balanced(&provider);
 }
 
-/// A box for the span and the context itself, as for a span that is put into a `Context` by hand.
+/// One allocation for the boxed span and one for the context, as for a span that is put into a
+/// `Context` by hand.
 #[test]
 fn guards_that_activate_a_context_allocate_what_the_api_does_and_no_more() {
     let recorder = Recorder::default();
@@ -92,7 +93,7 @@ fn guards_that_activate_a_context_allocate_what_the_api_does_and_no_more() {
         let _inner = span!("inner");
     };
     assert_eq!(warm(nested), 2 * api);
-    // There is nothing to share of a span that does not record.
+    // A span that does not record has nothing to share.
     assert_eq!(warm(|| drop(span!(parent: &remote(0), "unsampled"))), 1);
     provider.shutdown(TIMEOUT).expect("shutdown");
     balanced(&provider);

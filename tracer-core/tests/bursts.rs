@@ -1,4 +1,4 @@
-//! Bursts that end faster than any exporter takes them: held, bounded, and sent.
+//! Bursts of spans that end faster than any exporter takes them are held within bounds, and sent.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -26,7 +26,7 @@ use tracer_core::{
     TracerProvider, env::Env, span,
 };
 
-/// Takes nothing before it is opened, and everything after. A clone is the same exporter.
+/// An exporter that takes nothing until it is opened, and then everything. Clones share one state.
 #[derive(Clone, Debug)]
 struct Gate(Arc<Inner>);
 
@@ -60,7 +60,7 @@ impl Gate {
             .expect("provider")
     }
 
-    /// Opens, shuts the provider down, and checks that all spans came.
+    /// Opens the gate, shuts the provider down, and checks that all spans arrived.
     #[track_caller]
     fn deliver(&self, provider: &TracerProvider, spans: u64) {
         let before = balanced(provider);
@@ -80,7 +80,7 @@ impl SpanExporter for Gate {
 
     fn export<'a>(&'a self, batch: &'a SpanBatch) -> ExportFuture<'a> {
         Box::pin(async move {
-            // An error means that it is open.
+            // An error means that the gate is open.
             if let Ok(permit) = self.0.permits.acquire().await {
                 permit.forget();
             }
@@ -140,7 +140,7 @@ fn burst_of_large_spans_is_held_and_sent() {
     gate.deliver(&provider, 500);
 }
 
-/// Such a span was larger than a thread's ring, and lost whole.
+/// Such a span used to be lost, because it was larger than a thread's ring.
 #[test]
 fn largest_span_that_the_default_limits_allow_is_sent() {
     let gate = Gate::closed();
@@ -175,7 +175,8 @@ fn span_with_ten_thousand_events_is_sent_where_the_limit_allows_it() {
     assert_eq!(gate.0.events.load(Ordering::Relaxed), 10_000);
 }
 
-/// What waits while nothing is taken: in rings, in the batch being formed, and in the queue.
+/// The spans that wait while the exporter takes nothing: in rings, in the batch being formed, and in
+/// the queue.
 fn waiting(stats: &Stats) -> u64 {
     stats.waiting + stats.exporters[0].waiting
 }
@@ -196,7 +197,7 @@ fn queue_size_that_is_set_bounds_the_spans_that_wait() {
     burst(&provider, 20_000);
     eventually("an empty ring", || provider.stats().waiting == 0);
     let stats = balanced(&provider);
-    // One batch is under way, so it does not wait any more; and batches are taken whole.
+    // One batch is under way and does not count as waiting, and batches are taken whole.
     let held = waiting(&stats);
     assert!(held <= QUEUE + BATCH && held > QUEUE - BATCH, "{stats:#?}");
     assert_eq!(stats.exporters[0].queue_full, 20_000 - held);
@@ -206,10 +207,10 @@ fn queue_size_that_is_set_bounds_the_spans_that_wait() {
     assert_eq!(balanced(&provider).exporters[0].exported, held);
 }
 
-/// More than the default budget of 32 MiB for the rings, and as much for the queue, hold.
+/// More spans than fit into the default 32 MiB of the rings and 32 MiB of the queue.
 #[test]
 fn large_queue_size_that_is_set_holds_as_many_spans() {
-    // Of 112 bytes and more each: 75 MB.
+    // At least 112 bytes each, 75 MB in all.
     const SPANS: u64 = 700_000;
     let mut env =
         Env::new(|name| (name == "OTEL_BSP_MAX_QUEUE_SIZE").then(|| "1000000".to_owned()));
@@ -222,7 +223,7 @@ fn large_queue_size_that_is_set_holds_as_many_spans() {
     gate.deliver(&provider, SPANS);
 }
 
-/// The memory of the rings is bounded for all threads together, and said.
+/// The memory of the rings is bounded for all threads together, and shown in the statistics.
 #[test]
 fn rings_of_all_threads_keep_within_their_budget() {
     const BUDGET: u64 = 1 << 20;
@@ -243,18 +244,18 @@ fn rings_of_all_threads_keep_within_their_budget() {
     assert_eq!(stats.ended, 200_000);
     assert!(stats.dropped.queue_full > 0, "{stats:#?}");
     assert!(stats.ring_bytes > BUDGET - (1 << 17), "{stats:#?}");
-    // At least as many as fit: 64 KiB of a ring are 480 spans of 136 bytes.
+    // At least as many spans as fit: 64 KiB of a ring hold 480 spans of 136 bytes.
     assert!(stats.waiting > 6000, "{stats:#?}");
     gate.open();
     provider.force_flush(TIMEOUT).expect("flush");
     let lost = stats.dropped.queue_full;
     assert_eq!(balanced(&provider).exporters[0].exported, 200_000 - lost);
-    // Within two seconds, of which this waits for the end.
+    // This takes up to about three seconds.
     eventually("freed memory", || provider.stats().ring_bytes == 0);
     assert_eq!(provider.stats().rings, 0);
 }
 
-/// There is room for two rings, and twenty threads that live at the same time.
+/// Twenty threads live at the same time, and the budget has room for two rings.
 #[test]
 fn threads_for_which_no_ring_is_left_share_one() {
     const THREADS: usize = 20;
@@ -277,8 +278,8 @@ fn threads_for_which_no_ring_is_left_share_one() {
     gate.deliver(&provider, THREADS as u64 * 6);
 }
 
-/// A span whose record is as large as the budget allows is sent, one that is larger is dropped as
-/// what it is.
+/// A span whose record is as large as the budget allows is sent. A larger one is dropped and counted as
+/// too large.
 #[test]
 fn span_up_to_the_budget_is_sent() {
     const BUDGET: usize = 1 << 20;
@@ -293,7 +294,7 @@ fn span_up_to_the_budget_is_sent() {
         let mut span = provider.tracer("t").start("x");
         span.set_attribute(KeyValue::new("k", "v".repeat(bytes)));
     };
-    // Less the thread's own 16 KiB and the head of the record.
+    // The budget less the thread's first 16 KiB and some room for the head of the record.
     span(BUDGET - (16 << 10) - 4096);
     span(BUDGET);
     let stats = balanced(&provider);

@@ -12,7 +12,7 @@ use support::{TIMEOUT, log::Log};
 use tracer_core::{TracerProvider, diagnostics::report, env::Env};
 use tracing::subscriber::with_default;
 
-/// One test, because the messages that wait belong to the whole process.
+/// One test, because pending messages belong to the whole process.
 #[test]
 fn messages_wait_for_a_subscriber_and_are_logged_once() {
     let mut env =
@@ -48,7 +48,7 @@ fn messages_wait_for_a_subscriber_and_are_logged_once() {
             .map(|number| number.parse())
             .eq((0..64).map(Ok))
     );
-    let further = log.containing("further messages");
+    let further = log.containing("messages were dropped");
     assert_eq!(further[0].fields["dropped"], "36");
 
     let log = Log::default();
@@ -57,7 +57,7 @@ fn messages_wait_for_a_subscriber_and_are_logged_once() {
     });
     let later = Log::default();
     with_default(later.clone(), || {
-        // A provider that is shut down delivers what waits, too.
+        // A second shutdown delivers pending messages too.
         provider.shutdown(TIMEOUT).expect_err("shut down before");
     });
     assert_eq!(log.containing("heard").len(), 1);

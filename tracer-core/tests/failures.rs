@@ -55,7 +55,7 @@ fn overload_drops_the_newest_and_counts_them() {
 }
 
 #[test]
-fn span_larger_than_all_rings_may_be_is_dropped_as_such() {
+fn span_that_does_not_fit_into_the_rings_is_counted_as_too_large() {
     let recorder = Recorder::default();
     let provider = configured(&recorder, BatchConfig::default().max_ring_bytes(1024));
     let mut span = provider.tracer("t").start("x");

@@ -60,7 +60,7 @@ fn flush_delivers_everything_that_ended_before_it_while_others_go_on() {
     assert_eq!(stats.exporters[0].exported, stats.ended);
 }
 
-/// Retries for ever, until a shutdown begins.
+/// An exporter that retries until a shutdown begins.
 #[derive(Debug, Default)]
 struct Retries {
     begun: Arc<Mutex<Vec<Instant>>>,
@@ -87,9 +87,9 @@ impl SpanExporter for Retries {
     }
 }
 
-/// Also while its queue is full: the worker waits for room before it hands on the last batches.
+/// Even while its queue is full, when the worker waits for room before it hands on the last batches.
 #[test]
-fn exporter_hears_of_a_shutdown_before_its_last_batches() {
+fn shutdown_is_announced_to_an_exporter_before_its_last_batches() {
     let exporter = Retries::default();
     let begun = Arc::clone(&exporter.begun);
     let config = BatchConfig::default()

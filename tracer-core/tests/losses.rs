@@ -1,6 +1,6 @@
-//! Every loss of spans is logged, with the number, the place, the reason and what to do; and so is
-//! what a shutdown leaves behind. Source: OpenTelemetry specification, performance.md "Reporting".
-//! A file of its own, because a subscriber is set for a whole process.
+//! Every loss of spans is logged with its number, place and reason and with a hint. A shutdown logs
+//! the spans that it leaves behind. Source: OpenTelemetry specification, performance.md "Reporting".
+//! In a file of its own, because the subscriber belongs to the whole process.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -27,7 +27,7 @@ use support::{
 use tracer_core::{BatchConfig, FlushError, ShutdownError, TracerProvider};
 use tracing::Level;
 
-/// All tests make lines, so they take turns; each begins with an empty log.
+/// All tests log, so they take turns. Each begins with an empty log.
 fn turn() -> (MutexGuard<'static, ()>, Log) {
     static TURN: Mutex<()> = Mutex::new(());
     static LOG: OnceLock<Log> = OnceLock::new();
@@ -71,7 +71,7 @@ fn nothing_is_logged_when_nothing_is_lost() {
     assert_eq!(log.lines().len(), 0, "{log:#?}");
 }
 
-/// A program may end long before the worker's next look at the losses.
+/// A program may end before the worker checks for losses again.
 #[test]
 fn spans_lost_in_rings_are_logged_by_a_flush() {
     let (_turn, log) = turn();
@@ -123,7 +123,7 @@ fn shutdown_reports_every_loss_of_the_providers_life() {
 }
 
 #[test]
-fn span_that_is_too_large_is_logged_as_such() {
+fn span_that_is_too_large_is_logged_with_that_reason() {
     let (_turn, log) = turn();
     let provider = configured(
         &Recorder::default(),
@@ -152,7 +152,7 @@ fn overflow_of_one_exporters_queue_is_logged_at_its_start_and_its_end() {
         spam(&provider, 100);
         lost(&provider) > 0
     });
-    // Exports fail as well, by their timeout, which has a message of its own.
+    // Exports also time out, which is logged with a reason of its own.
     let of_queue = |message| {
         let mut lines = log.containing(message);
         lines.retain(|line| line.fields["reason"] == "queue_full");
@@ -172,14 +172,14 @@ fn overflow_of_one_exporters_queue_is_logged_at_its_start_and_its_end() {
         over.iter().any(|line| spans(line) == lost(&provider))
     });
     slow.set_mood(Mood::Take);
-    // Its result depends on whether a batch is still running into its timeout.
+    // Ignored: the result depends on whether an export is still waiting for its timeout.
     let _ = provider.force_flush(TIMEOUT);
     provider.shutdown(TIMEOUT).expect("shutdown");
     assert_eq!(balanced(&provider).exporters[0].failed_total(), 0);
 }
 
 #[test]
-fn shutdown_during_which_spans_are_lost_is_not_ok() {
+fn shutdown_that_loses_spans_returns_an_error() {
     let (_turn, log) = turn();
     let recorder = Recorder::with_mood(Mood::Refuse);
     let provider = provider(&recorder);
@@ -206,7 +206,7 @@ fn drop_reports_what_it_leaves_behind() {
     drop(open);
 }
 
-/// As after `let _ = init();`, which drops the guard at once.
+/// This is what happens after `let _ = init();`, which drops the guard at once.
 #[test]
 fn first_span_after_the_shutdown_is_logged() {
     let (_turn, log) = turn();

@@ -212,7 +212,8 @@ fn huge_attributes_are_cut_and_keep_within_the_bytes_of_the_queue() {
     assert_eq!((stats.waiting, stats.exporters[0].waiting), (0, 0));
 }
 
-/// Without the limit on values, one such span is larger than all rings may be: dropped as such.
+/// Without the limit on values, one such span is larger than the rings may be. It is dropped and
+/// counted as too large.
 #[test]
 fn huge_span_without_a_limit_is_dropped_for_its_bytes() {
     let _alone = alone();

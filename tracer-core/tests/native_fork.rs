@@ -20,7 +20,7 @@ use tracer_core::{TracerProvider, current, span};
 #[test]
 fn fork_inside_a_guard_leaves_the_span_to_the_parent() {
     fork_inside_a_guard(false);
-    // Also where the guard shares the span with a `Context`.
+    // Likewise if the guard shares the span with a `Context`.
     fork_inside_a_guard(true);
 }
 

@@ -124,7 +124,7 @@ fn panic_ends_the_spans_that_it_unwinds_through() {
     trace.balance();
 }
 
-/// Cleans up in a span of its own when it is dropped.
+/// A value whose destructor runs in a span of its own.
 struct CleansUp;
 
 impl Drop for CleansUp {
@@ -137,7 +137,7 @@ impl Drop for CleansUp {
 }
 
 #[test]
-fn spans_that_a_destructor_enters_during_a_panic_have_no_part_in_it() {
+fn spans_that_a_destructor_enters_during_a_panic_are_not_marked() {
     let trace = TestProvider::new();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let _work = span!("work");

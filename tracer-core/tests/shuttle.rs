@@ -117,7 +117,7 @@ fn provider(exporters: &[Keeper], max_ring_bytes: usize) -> TracerProvider {
     let config = BatchConfig::default()
         .max_ring_bytes(max_ring_bytes)
         .max_export_batch_size(2)
-        // Some four spans.
+        // About four spans.
         .max_queue_bytes(320);
     let builder = TracerProvider::builder()
         .resource(opentelemetry_sdk::Resource::builder_empty().build())

@@ -1,4 +1,4 @@
-//! How the worker's pause is ended early: by a flush, a shutdown, or a ring that grows.
+//! Ends the worker's pause early, for a flush, a shutdown, a ring that grows or a ring that is full.
 //!
 //! The flag comes before the thread's own token, because foreign code that runs on the worker (a
 //! subscriber of its diagnostics) may park too and take the token; and because ringing a bell that

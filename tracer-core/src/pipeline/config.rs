@@ -5,12 +5,13 @@ use std::time::Duration;
 use super::batch::Size;
 use crate::{env::Env, error::ConfigError};
 
-/// Defaults where nothing is set: spans that may wait for one exporter, and the bytes of rings and
-/// of one exporter's queue.
+/// How many spans may wait for one exporter by default.
 const QUEUE_SPANS: usize = 2048;
+
+/// How many bytes the rings, and one exporter's queue, may take by default.
 const BUDGET_BYTES: usize = 32 << 20;
 
-/// What one span is allowed on average where the number of spans is set and the bytes are not.
+/// The average size that a span may have if the number of spans is set and the bytes are not.
 const SPAN_BYTES: usize = 1 << 10;
 
 /// When a batch is sent, how large it is, and how much may wait.
@@ -18,10 +19,13 @@ const SPAN_BYTES: usize = 1 << 10;
 /// Source of names and defaults: OpenTelemetry specification, trace/sdk.md "Batching processor".
 ///
 /// # Memory
-/// At most `max_ring_bytes` for the rings of all threads together; for each exporter at most
-/// `max_queue_bytes` queued and under way; for each thread that makes spans 128 KiB of spare
-/// buffers; and one batch being formed. A thread's ring starts with 16 KiB and grows while its
-/// spans are not read in time; what a burst took is freed within two seconds after it.
+/// - The rings of all threads together take at most `max_ring_bytes`.
+/// - Each exporter has at most `max_queue_bytes` queued and under way, or one batch that is larger.
+/// - Each thread that makes spans keeps at most 128 KiB of spare buffers.
+/// - One batch is being formed.
+///
+/// A thread's ring starts with 16 KiB and grows while its spans are not read in time. The memory that
+/// a burst took is freed within about three seconds after the worker has read the spans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BatchConfig {
@@ -51,10 +55,11 @@ impl Default for BatchConfig {
 }
 
 impl BatchConfig {
-    /// The four `OTEL_BSP_*` of an environment and `TRACER_MAX_RING_BYTES`, the rest as by default.
+    /// Reads the four `OTEL_BSP_*` variables and `TRACER_MAX_RING_BYTES`, and leaves everything else
+    /// at its default.
     ///
-    /// A queue below 512 makes batches as small, which the specification demands; only a batch
-    /// size that was set above the queue is refused.
+    /// If the queue is smaller than the default batch of 512 spans, the batch size is that of the
+    /// queue, as the specification demands. A batch size that is set above the queue is refused.
     ///
     /// Source: sdk-environment-variables.md "Batch Span Processor".
     pub fn from_env(env: &mut Env) -> Self {
@@ -87,26 +92,26 @@ impl BatchConfig {
 
     /// Spans that may wait for one exporter (`OTEL_BSP_MAX_QUEUE_SIZE`).
     ///
-    /// By default 2048 wait in the queue of each exporter. While every queue is full, more wait in
-    /// the rings, within [`max_ring_bytes`](Self::max_ring_bytes): the default bounds memory in
-    /// bytes and keeps as many spans as fit.
+    /// If it is not set, 2048 spans wait in each exporter's queue. While every queue is full, further
+    /// spans wait in the rings, as many as fit into [`max_ring_bytes`](Self::max_ring_bytes).
     ///
-    /// A number that is set bounds the spans themselves: beyond it the worker drops and counts what
-    /// it finds in the rings. The bytes of the rings and of each queue, where they are not set, are
-    /// then 1 KiB for each span, at least 32 MiB.
+    /// If it is set, it bounds the number of spans: while the queues are full, the worker drops and
+    /// counts the spans that it finds in the rings. The rings and each queue may then take 1 KiB a
+    /// span and at least 32 MiB, unless their bytes are set.
     ///
-    /// An exporter that is full while others are not loses the batch, which is counted. A flush may
-    /// queue more spans, within [`max_queue_bytes`](Self::max_queue_bytes), so that it need not
-    /// wait for a slow exporter while others wait for it.
+    /// If the queue of one exporter is full and that of another is not, the batch is dropped for the
+    /// full one and counted. A flush ignores this bound and queues spans up to
+    /// [`max_queue_bytes`](Self::max_queue_bytes), so that a slow exporter does not delay the flush
+    /// of the others.
     #[must_use]
     pub fn max_queue_size(mut self, spans: usize) -> Self {
         self.max_queue_size = Some(spans);
         self
     }
 
-    /// Bytes that may wait for one exporter, queued or under way, as records are stored. Default
-    /// 32 MiB, more for a large [`max_queue_size`](Self::max_queue_size). Beyond it the queue counts
-    /// as full. One batch is always taken.
+    /// Bytes that may wait for one exporter, queued or under way, in the encoding of the rings. The
+    /// default is 32 MiB, or more for a large [`max_queue_size`](Self::max_queue_size). Beyond it the
+    /// queue counts as full. An empty queue takes one batch of any size.
     #[must_use]
     pub fn max_queue_bytes(mut self, bytes: usize) -> Self {
         self.max_queue_bytes = Some(bytes);
@@ -131,9 +136,10 @@ impl BatchConfig {
 
     /// The longest time that a span waits for its batch to fill (`OTEL_BSP_SCHEDULE_DELAY`, default
     /// 5 s). Many spans wait for less, because the time counts from the worker's last look at the
-    /// rings before the span ended. While nothing ends, the worker looks every 500 ms, or once in
-    /// this delay if that is shorter, but not more often than every 50 ms; so with less than 50 ms
-    /// a span may wait for 50 ms.
+    /// rings before the span ended.
+    ///
+    /// While no span ends, the worker looks at the rings every 500 ms, or once per delay if the delay
+    /// is shorter, but at most every 50 ms. So a span may wait for 50 ms even if the delay is shorter.
     #[must_use]
     pub fn scheduled_delay(mut self, delay: Duration) -> Self {
         self.scheduled_delay = delay;
@@ -141,9 +147,10 @@ impl BatchConfig {
     }
 
     /// How long one export may take (`OTEL_BSP_EXPORT_TIMEOUT`, default 30 s), the exporter's own
-    /// retries included. Spans of an export that takes longer are counted as failed. Zero is no
-    /// limit (specification, configuration/common.md "Timeout"): a shutdown still ends in time, and
-    /// an exporter has a timeout of its own.
+    /// retries included. Spans of an export that takes longer are counted as failed.
+    ///
+    /// Zero means no limit (specification, configuration/common.md "Timeout"). A shutdown still ends
+    /// by its own deadline, and an exporter may have a timeout of its own.
     #[must_use]
     pub fn export_timeout(mut self, timeout: Duration) -> Self {
         self.export_timeout = timeout;
@@ -157,22 +164,23 @@ impl BatchConfig {
         self
     }
 
-    /// Bytes that the rings of all threads may take together (`TRACER_MAX_RING_BYTES`). Default
-    /// 32 MiB, more for a large [`max_queue_size`](Self::max_queue_size).
+    /// Bytes that the rings of all threads may take together (`TRACER_MAX_RING_BYTES`, from 1 to
+    /// 4294967295). The default is 32 MiB, or more for a large
+    /// [`max_queue_size`](Self::max_queue_size).
     ///
-    /// Each thread has a ring of 16 KiB, which grows by 64 KiB at a time while its spans are not
-    /// read in time. 32 MiB hold a burst of some 200,000 spans with two attributes. Beyond the
-    /// bound a span is dropped and counted as [`queue_full`](crate::Dropped::queue_full). One that
-    /// is larger than the bound less 16 KiB is counted as
-    /// [`span_too_large`](crate::Dropped::span_too_large). Threads for which no ring is left share
-    /// one of 16 KiB, which is not counted here.
+    /// Each thread has a ring of 16 KiB, which grows by 64 KiB at a time while its spans are not read
+    /// in time. 32 MiB hold a burst of about 200,000 spans with two attributes. A span that finds no
+    /// room is dropped and counted as [`queue_full`](crate::Dropped::queue_full). A span that is
+    /// larger than the bound less 16 KiB is counted as
+    /// [`span_too_large`](crate::Dropped::span_too_large). If no ring is left for a thread, it shares
+    /// one with other such threads; the first 16 KiB of that ring are not part of the bound.
     #[must_use]
     pub fn max_ring_bytes(mut self, bytes: usize) -> Self {
         self.max_ring_bytes = Some(bytes);
         self
     }
 
-    /// How long one export may take, where zero has become a time without end.
+    /// How long one export may take; `Duration::MAX` if there is no limit.
     pub(crate) fn export_limit(&self) -> Duration {
         if self.export_timeout.is_zero() {
             Duration::MAX
@@ -194,7 +202,7 @@ impl BatchConfig {
         self.max_queue_size.is_none()
     }
 
-    /// How much the rings may take together.
+    /// How many bytes the rings may take together.
     pub(crate) fn ring_bytes(&self) -> usize {
         self.max_ring_bytes.unwrap_or(self.budget_bytes())
     }
@@ -203,7 +211,7 @@ impl BatchConfig {
         self.max_queue_size.unwrap_or(QUEUE_SPANS)
     }
 
-    /// The bytes for spans that wait, where none are set.
+    /// How many bytes the rings, or one queue, may take if that is not set.
     fn budget_bytes(&self) -> usize {
         let explicit = self.max_queue_size.unwrap_or(0);
         explicit.saturating_mul(SPAN_BYTES).max(BUDGET_BYTES)

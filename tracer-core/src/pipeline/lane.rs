@@ -40,7 +40,7 @@ pub(crate) struct Lane {
     // Apart from the batches: a hung export must not keep a request from being seen.
     orders: mpsc::UnboundedSender<Order>,
     stats: Arc<LaneStats>,
-    // Weak: the lane's thread owns the exporter.
+    // Weak, because the lane's thread owns the exporter.
     exporter: Weak<dyn SpanExporter>,
 }
 
@@ -354,10 +354,10 @@ async fn next_shutdown(
     }
 }
 
-/// What there is to check after an export that lost spans.
+/// A hint for the log message about an export that lost spans.
 fn hint(result: &ExportResult) -> String {
     match result {
-        Ok(_) => "the destination refused some of the spans of a batch".to_owned(),
+        Ok(_) => "the destination rejected some spans of a batch".to_owned(),
         Err(error) => error.to_string(),
     }
 }

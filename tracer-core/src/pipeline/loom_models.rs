@@ -18,7 +18,7 @@ use crate::{
 
 const LONG: Duration = Duration::from_secs(3600);
 
-/// What one segment of the models takes; it holds one span.
+/// The bytes of one segment in the models, which holds one span.
 const ONE_SPAN: usize = 128;
 
 /// A pipeline without exporters that sends each span by itself, and its worker.
@@ -65,8 +65,8 @@ fn bell_loses_no_ring() {
     });
 }
 
-/// A ring that grows wakes the worker, which then takes what is in it. If it does not grow, the
-/// worker has taken the first span before the second came.
+/// A ring that grows wakes the worker, which then drains the ring. If the ring does not grow, the
+/// worker took the first span before the second one ended.
 #[test]
 fn ring_that_grows_is_drained_without_a_timer() {
     explore(Some(2), || {
@@ -81,7 +81,7 @@ fn ring_that_grows_is_drained_without_a_timer() {
     });
 }
 
-/// So does one that may not grow and refuses a span.
+/// A ring that cannot grow and drops a span wakes the worker too.
 #[test]
 fn ring_that_is_full_is_drained_without_a_timer() {
     explore(Some(2), || {
@@ -91,7 +91,7 @@ fn ring_that_is_full_is_drained_without_a_timer() {
         while shared.stats().drained < 1 {
             thread::yield_now();
         }
-        // Its result says whether the second span was lost.
+        // The result depends on whether the second span was lost.
         let _ = shared.shutdown(LONG);
         let stats = at_rest(&shared);
         assert_eq!(stats.drained + stats.dropped.queue_full, 2);
@@ -235,7 +235,7 @@ fn rings_of_threads_that_are_gone_are_drained_and_given_back() {
         for thread in threads {
             thread.join().expect("a thread");
         }
-        // Loom drops a thread's locals after the join, and with them the thread gives its ring back.
+        // Loom drops a thread's locals, which give its ring back, only after the join.
         while shared.engine().registry.len() > 0 {
             thread::yield_now();
             shared.engine().registry.trim();
@@ -246,8 +246,8 @@ fn rings_of_threads_that_are_gone_are_drained_and_given_back() {
     });
 }
 
-/// A thread that ends just after the worker has looked at its ring has its last span drained before
-/// the ring is dropped.
+/// If a thread ends just after the worker has looked at its ring, its last span is drained before the
+/// ring is dropped.
 #[test]
 fn ring_that_is_abandoned_while_it_is_drained_loses_nothing() {
     explore(None, || {

@@ -1,19 +1,19 @@
-//! What the worker reports of lost spans: those that found no room in the rings or in the queue of
-//! one exporter. The thread that ends a span cannot report it, because its path must not log.
+//! The worker's messages about spans that found no room in the rings or in the queue of one exporter.
+//! The thread that ends such a span cannot report the loss, because the caller's path must not log.
 //!
-//! Failed exports are reported by the thread of the exporter.
+//! Failed exports are reported by the exporter's thread.
 
 use std::time::Duration;
 
 use super::outage::{Loss, Outage};
 use crate::{provider::Engine, ring::registry::DroppedInRings};
 
-/// The losses at one place, by a count that only grows.
+/// The losses at one place, read from a counter that only grows.
 #[derive(Debug)]
 struct Watched {
     loss: Loss,
     outage: Outage,
-    /// The count when it was last looked at.
+    /// The counter's value at the last look.
     seen: u64,
 }
 
@@ -31,7 +31,7 @@ impl Losses {
         let queue = |component_type| Loss {
             place: component_type,
             reason: "queue_full",
-            hint: "this exporter takes spans more slowly than they end; sample, or raise \
+            hint: "this exporter is slower than spans end; sample fewer spans, or raise \
                    OTEL_BSP_MAX_QUEUE_SIZE"
                 .to_owned(),
         };
@@ -41,16 +41,17 @@ impl Losses {
                 place: "rings",
                 reason: "queue_full",
                 hint: format!(
-                    "the exporters take spans more slowly than they end, and the rings hold their \
-                     {max_ring_bytes} bytes; sample, or raise TRACER_MAX_RING_BYTES"
+                    "the exporters are slower than spans end, and the rings have reached their \
+                     limit of {max_ring_bytes} bytes; sample fewer spans, or raise \
+                     TRACER_MAX_RING_BYTES"
                 ),
             }),
             too_large: Watched::new(Loss {
                 place: "rings",
                 reason: "span_too_large",
                 hint: format!(
-                    "a span is larger than all rings may be, {max_ring_bytes} bytes; lower the \
-                     limits of spans, or raise TRACER_MAX_RING_BYTES"
+                    "a span does not fit into the rings, which may take {max_ring_bytes} bytes; \
+                     lower the span limits, or raise TRACER_MAX_RING_BYTES"
                 ),
             }),
             queues: lanes
@@ -59,7 +60,7 @@ impl Losses {
         }
     }
 
-    /// Logs where losses began, last, or are over, since the last call.
+    /// Logs each loss that has begun, has lasted for another minute, or has ended since the last call.
     pub(super) fn report(&mut self, dropped: DroppedInRings, engine: &Engine, now: Duration) {
         self.rings.look(dropped.queue_full, now);
         self.too_large.look(dropped.too_large, now);

@@ -1,4 +1,4 @@
-//! When a loss of spans is logged: when it begins, once a minute while it lasts, and when it is over.
+//! Decides when a loss of spans is logged: at its start, once a minute while it lasts, and at its end.
 //!
 //! Source: OpenTelemetry specification, performance.md "Reporting": on loss, warn at the start and
 //! the end, with a number; never once a span. Time is an argument.
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::diagnostics::report;
 
-/// How often a lasting loss is logged again.
+/// How often a loss is logged again while it lasts.
 const REMINDER: Duration = Duration::from_secs(60);
 
-/// What to log, with the number of spans lost since it began.
+/// A message to log, with the number of spans lost since the loss began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
     Began { spans: u64 },
@@ -21,7 +21,8 @@ pub(crate) enum Notice {
 /// The losses at one place.
 #[derive(Debug, Default)]
 pub(crate) struct Outage {
-    /// Spans lost since it began, and when that was last logged; `None` while all is well.
+    /// The spans lost since the loss began, and when that was last logged. `None` while nothing is
+    /// being lost.
     current: Option<(u64, Duration)>,
 }
 
@@ -51,7 +52,7 @@ impl Outage {
 #[derive(Clone, Debug)]
 pub(crate) struct Loss {
     pub(crate) place: &'static str,
-    /// One of a fixed set, as in the statistics.
+    /// The reason under which the statistics count it.
     pub(crate) reason: &'static str,
     pub(crate) hint: String,
 }

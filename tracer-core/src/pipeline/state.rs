@@ -4,10 +4,9 @@ use std::time::Duration;
 
 /// How long the worker pauses between two rounds.
 ///
-/// The caller's path wakes the worker only when a ring takes another segment, because a wake-up is
-/// what makes the slowest thousandth of span ends slow. So the worker looks again on its own: when
-/// the ring that fills fastest is expected to be filled by three eighths, and rarely when nothing
-/// comes.
+/// Waking the worker is what makes the slowest thousandth of span ends slow, so the caller's path does
+/// it only when a ring grows or is full. Otherwise the worker looks again on its own: when it expects
+/// the ring that fills fastest to be three eighths full, and rarely while no spans end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pace {
     pause: Duration,
@@ -16,14 +15,14 @@ pub(crate) struct Pace {
     last: Duration,
 }
 
-/// How full the fullest ring is to be at the next round.
+/// How full the fullest ring should be at the next round.
 const TARGET_PERMILLE: u32 = 375;
 
 const SHORTEST: Duration = Duration::from_micros(100);
 const FIRST: Duration = Duration::from_millis(10);
 
-/// The longest pause. An idle process wakes twice a second, or once per batch delay if that is
-/// shorter; but never more often than every 50 ms.
+/// The longest pause. The worker of an idle process wakes every 500 ms, or once per batch delay if
+/// that is shorter, but at most every 50 ms.
 const LONGEST: Duration = Duration::from_millis(500);
 const LONGEST_WITHOUT_DELAY: Duration = Duration::from_millis(50);
 
@@ -37,13 +36,13 @@ impl Pace {
         }
     }
 
-    /// When the rings were last looked at. What is found in them later came later.
+    /// When the last round began. Spans that a later round finds ended after that.
     pub(crate) fn last_round(&self) -> Duration {
         self.last
     }
 
-    /// The pause after a round that began at `now` and found the fullest ring filled to so many
-    /// thousandths of what it holds without growing.
+    /// Returns the pause after a round that began at `now`. `filled_permille` says how full the fullest
+    /// ring was, in thousandths of the segment being read; it exceeds 1000 in a ring that has grown.
     pub(crate) fn after_round(&mut self, now: Duration, filled_permille: u64) -> Duration {
         let since = now.saturating_sub(self.last);
         self.last = now;
@@ -60,7 +59,7 @@ impl Pace {
 pub(crate) struct Forming {
     pub(crate) spans: usize,
     pub(crate) bytes: usize,
-    /// The earliest moment at which its first span can have ended, on the worker's clock.
+    /// The earliest time at which the batch's first span can have ended, on the worker's clock.
     pub(crate) since: Option<Duration>,
 }
 
@@ -107,10 +106,10 @@ mod tests {
     #[test]
     fn pause_follows_the_ring_that_fills_fastest() {
         let mut pace = Pace::new(5000 * MILLI);
-        // Filled by a quarter in 20 ms: by three eighths in 30 ms, but a pause doubles at most.
+        // A quarter in 20 ms makes three eighths in 30 ms, but a pause at most doubles.
         assert_eq!(pace.after_round(20 * MILLI, 250), 20 * MILLI);
         assert_eq!(pace.after_round(40 * MILLI, 250), 30 * MILLI);
-        // Eight times as fast, in one step.
+        // The ring fills eight times as fast: one step adapts to that.
         assert_eq!(pace.after_round(70 * MILLI, 3000), MILLI * 15 / 4);
         assert_eq!(pace.after_round(71 * MILLI, u64::MAX), SHORTEST);
     }

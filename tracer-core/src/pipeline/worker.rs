@@ -27,8 +27,8 @@ use crate::{
 /// has room.
 const BACK_PRESSURE_PAUSE: Duration = Duration::from_millis(50);
 
-/// How often new spans are made to follow the wall clock, losses are looked at and unused memory of
-/// the rings is freed.
+/// How often the worker adjusts the clock to wall time, reports losses, delivers pending messages and
+/// frees unused memory of the rings.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) struct Worker {
@@ -132,7 +132,7 @@ impl Worker {
     }
 
     /// Moves records from the rings to batches until the rings are empty or, where positions are
-    /// given, drained up to them. Returns false when the exporters' queues are full before.
+    /// given, drained up to them. Returns false if the exporters' queues fill up before that.
     fn drain(&mut self, until: Option<&[u64]>) -> bool {
         let mut consumers = std::mem::take(&mut self.consumers);
         let mut retired = HashSet::new();
@@ -157,8 +157,8 @@ impl Worker {
                 break;
             }
         }
-        // During a flush the given positions belong to this order of rings, so they are retired in
-        // the next round.
+        // During a flush, the given positions rely on the order of the rings, so rings are retired in
+        // the next round only.
         if until.is_none() && !retired.is_empty() {
             let mut at = 0..;
             let is_retired = |_: &mut Consumer| at.next().is_some_and(|at| retired.contains(&at));
@@ -209,8 +209,8 @@ impl Worker {
     /// Hands the held batch to the lanes, unless none of them has room: one that is full alone
     /// loses it. Returns whether no batch is held any more.
     ///
-    /// Where the number of spans that may wait was set, they do not wait in the rings: lanes
-    /// without room lose the batch. But a flush waits for room.
+    /// If the number of waiting spans was set, spans do not wait in the rings: lanes without room lose
+    /// the batch. A flush waits for room nevertheless.
     fn dispatch_held(&mut self) -> bool {
         let Some(batch) = self.held.take() else {
             return true;
@@ -261,13 +261,14 @@ impl Worker {
             .map(|lane| lane.stats().not_delivered())
             .collect();
         if request == Request::Shutdown {
-            // Before the queues are waited for: an exporter that retries makes room sooner.
+            // Before the wait for room in the queues: an exporter that stops retrying makes room.
             for lane in &self.lanes {
                 lane.begin_shutdown(deadline);
             }
         }
         let gather = Gather::new(tickets, self.lanes.len(), deadline);
-        // A flush answers for what ended before it, a shutdown also for what is lost meanwhile.
+        // A flush reports on the spans that ended before it; a shutdown also on those that are lost
+        // while it runs.
         let is_last = request == Request::Shutdown;
         let dropped_before = is_last.then(|| self.engine.registry.dropped().total());
         self.bound = Bound::Bytes;

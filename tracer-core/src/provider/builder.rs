@@ -159,28 +159,32 @@ impl TracerProviderBuilder {
         self
     }
 
-    /// Whether a native span that is entered, by [`span!`](crate::span), `#[traced]` on a function that
-    /// is not async, or [`Span::enter`](crate::Span::enter), is the active span of
-    /// `opentelemetry::Context` as well. Default: no. Spans that a future carries always are.
+    /// Sets whether a native span that is entered also becomes the active span of
+    /// `opentelemetry::Context`. Default: no.
     ///
-    /// With it, code that reads `Context` works under a guard as it does with any SDK: `Context::current()`
-    /// has the span as the parent of others, and `get_active_span` sets its attributes, events and
-    /// status, on other threads too as long as the guard is there. What is attached on top is newer,
-    /// also a `Context` without a span. Without it, such code finds what was active before the guard,
-    /// unless [`current_context`](crate::current_context) is attached for it.
+    /// This concerns spans that [`span!`](crate::span), [`Span::enter`](crate::Span::enter), or
+    /// `#[traced]` on a function that is not async enters. A span that a future carries is always
+    /// active in `Context`.
     ///
-    /// Off here, because whoever builds a provider knows which interfaces are used with it. On in
-    /// `tracer_export::init()`, because that makes the provider the global one of OpenTelemetry, for
-    /// libraries that know of nothing else. No variable sets it: it depends on the code of a program
-    /// and not on where that runs.
+    /// If this is on, code that reads `Context` works under a guard as it does with any SDK.
+    /// `Context::current()` has the span as the parent of others. `get_active_span` sets its
+    /// attributes, events and status, on other threads too while the guard lives. A `Context` that is
+    /// attached later takes precedence, even one without a span. If this is off, such code finds what
+    /// was active before the guard, unless [`current_context`](crate::current_context) is attached
+    /// for it.
+    ///
+    /// It is off here, because the code that builds a provider knows which APIs are used with it. It is
+    /// on in `tracer_export::init()`, which installs the provider as OpenTelemetry's global one for
+    /// libraries that know no other API. No environment variable sets it, because the choice depends on
+    /// the program's code and not on where the program runs.
     ///
     /// The API panics if a `Context` is attached inside the closures of its `Context::map_current` and
-    /// `get_active_span`. A guard that is entered there is current, but not active in `Context`: the
-    /// panic is caught. It is not where panics abort the process.
+    /// `get_active_span`. The panic is caught: the span of a guard that is entered there is current, but
+    /// not active in `Context`. With `panic = "abort"` it ends the process.
     ///
     /// # Cost
-    /// With it, the two allocations of `Context` for each guard, and a lock of the span's own for what
-    /// is set on it; [`cost`](crate::cost) has the figures. Without it, nothing.
+    /// If this is on, each guard takes the two allocations of `Context`, and each change of its span
+    /// takes a lock of the span's own; [`cost`](crate::cost) has the figures. If it is off, nothing.
     ///
     /// # Examples
     /// ```
@@ -203,7 +207,8 @@ impl TracerProviderBuilder {
     }
 
     /// Takes everything that the core reads from an environment: `OTEL_SDK_DISABLED`,
-    /// `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_BSP_*` and the limits of spans.
+    /// `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_BSP_*`, `TRACER_MAX_RING_BYTES` and the
+    /// limits of spans.
     /// It replaces what was set before, and what is set afterwards wins. `env` then holds what was
     /// refused.
     ///

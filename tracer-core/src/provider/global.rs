@@ -62,8 +62,8 @@ impl TracerProvider {
         drop(before);
     }
 
-    /// [`service_name`](Self::service_name) of the [global](Self::set_global) provider, once there is
-    /// one: for logs that are set up before it.
+    /// Returns the [`service_name`](Self::service_name) of the [global](Self::set_global) provider, or
+    /// `None` if there is none yet. Meant for logs that are set up before tracing.
     ///
     /// # Examples
     /// ```
@@ -78,7 +78,7 @@ impl TracerProvider {
     /// ```
     pub fn global_service_name() -> Option<String> {
         if version() == 0 {
-            // None was ever set: no lock.
+            // No provider was ever set, so no lock is needed to find that out.
             return None;
         }
         Some(provider()?.service_name())

@@ -83,15 +83,15 @@ impl TracerProvider {
     /// Flushes, closes processors and exporters and ends the worker, within `timeout` and 25 ms.
     /// Blocks the calling thread.
     ///
-    /// Spans that are open then and end later are counted as dropped, and their number is logged.
-    /// Spans that start later are not recorded and not counted; the first one is logged. The spans
-    /// that were lost in the provider's whole life are logged too, by place and reason.
+    /// Logs how many spans were lost in the provider's lifetime, by place and reason, and how many
+    /// spans are still open. Open spans are counted as dropped when they end. Spans that start after
+    /// the shutdown are neither recorded nor counted; the first of them is logged.
     ///
     /// # Errors
-    /// [`ShutdownError::AlreadyShutdown`] for every call but the first;
-    /// [`ShutdownError::Flush`] when time ran out, or spans were lost during the call: in an
-    /// exporter, or because the rings were full. Spans that were lost before the call are in
-    /// [`stats`](Self::stats) and in the log, not in the result.
+    /// [`ShutdownError::AlreadyShutdown`] for every call but the first. [`ShutdownError::Flush`] if the
+    /// time ran out, or if spans were lost during the call: in an exporter, or because they found no
+    /// room in the rings. Spans that were lost before the call are in [`stats`](Self::stats) and in
+    /// the log, not in the result.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), ShutdownError> {
         self.inner.shared.shutdown(timeout)
     }

@@ -60,7 +60,7 @@ pub(crate) struct Shared {
     pub(super) exporters: Vec<Weak<dyn SpanExporter>>,
     engine: PerProcess<Engine>,
     closed: AtomicBool,
-    /// Whether the first span that starts after the shutdown is to be logged.
+    /// Whether no span has started after the shutdown yet, so that the next one is logged.
     must_report_late_start: AtomicBool,
     /// The last clone of the provider is gone; threads and spans still hold this.
     abandoned: AtomicBool,
@@ -202,14 +202,14 @@ impl Shared {
         self.closed.load(Ordering::Relaxed)
     }
 
-    /// Whether the next span that starts after the shutdown is the first.
+    /// Whether the next span that starts after the shutdown is the first one, which is logged.
     #[inline]
     pub(crate) fn must_report_late_start(&self) -> bool {
         // Relaxed: a hint.
         self.must_report_late_start.load(Ordering::Relaxed)
     }
 
-    /// Logs the first span that starts after the shutdown.
+    /// Logs that a span was started after the shutdown, unless that was logged before.
     #[cold]
     pub(crate) fn report_late_start(&self) {
         // Relaxed: only who is first matters.
@@ -339,6 +339,6 @@ impl Shared {
 fn tell_given_up(error: &ConfigError) {
     let error = error.to_string();
     report(move || {
-        tracing::warn!(target: "tracer_core", %error, "no spans from this forked process");
+        tracing::warn!(target: "tracer_core", %error, "this forked process exports no spans");
     });
 }

@@ -1,11 +1,11 @@
-//! What a provider logs when it is shut down, and when it is used afterwards.
+//! Messages that a provider logs when it is shut down, and when it is used after that.
 
 use std::fmt::Write as _;
 
 use crate::{diagnostics::report, error::FlushError, stats::Stats};
 
-/// Logs the spans that were lost in the provider's whole life, by place and reason, and those that
-/// are still open. Logs nothing if all went well.
+/// Logs how many spans were lost in the provider's lifetime, by place and reason, and how many are
+/// still open. Logs nothing if nothing was lost, no span is open, and the shutdown succeeded.
 pub(super) fn report_shutdown(stats: &Stats, result: &Result<(), FlushError>) {
     let (lost, reasons) = losses(stats);
     let ended = stats.ended;
@@ -41,13 +41,14 @@ pub(super) fn report_late_start() {
         tracing::warn!(
             target: "tracer_core",
             "a span was started after tracing ended; this one and later ones are not recorded. \
-             Keep the guard or the provider until the program ends: `let _guard = ...;`, as \
-             `let _ = ...;` drops it at once"
+             Keep the guard or the provider until the program ends: write `let _guard = ...;`, \
+             because `let _ = ...;` drops it at once"
         );
     });
 }
 
-/// How many spans were lost, those of each exporter together, and the numbers by place and reason.
+/// Returns how many spans were lost in all, and the numbers by place and reason as text. A span that
+/// two exporters lost counts twice.
 fn losses(stats: &Stats) -> (u64, String) {
     let mut total = 0;
     let mut text = String::new();
@@ -55,7 +56,7 @@ fn losses(stats: &Stats) -> (u64, String) {
         if spans > 0 {
             total += spans;
             let separator = if text.is_empty() { "" } else { ", " };
-            // Writing to a string does not fail.
+            // Ignored, because writing to a string does not fail.
             let _ = write!(text, "{separator}{place} {reason}: {spans}");
         }
     };

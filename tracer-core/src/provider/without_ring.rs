@@ -9,11 +9,11 @@ impl Shared {
     /// Counts a span as started on a thread that has no ring.
     pub(crate) fn start_elsewhere(self: &Arc<Self>) -> Option<Box<Recording>> {
         self.count_start_elsewhere();
-        // No spare recordings are kept there.
+        // The shared ring has no spare recordings.
         None
     }
 
-    /// The same for a recording that is there already.
+    /// Like [`start_elsewhere`](Self::start_elsewhere), for a span that has its recording already.
     pub(crate) fn count_start_elsewhere(self: &Arc<Self>) {
         if self.is_closed() {
             // Relaxed: a statistic.
@@ -38,7 +38,8 @@ impl Shared {
     pub(crate) fn end_elsewhere(self: &Arc<Self>, recording: &mut Recording) {
         if self.is_closed() {
             recording.set_ended();
-            // Release: pairs with the Acquire load in `stats`: who sees the end sees the start.
+            // Release: pairs with the Acquire load in `stats`, so that a snapshot that has the end of a
+            // span has its start too.
             let counts = &self.engine().counts;
             counts.late_ended.fetch_add(1, Ordering::Release);
             return;

@@ -14,13 +14,13 @@ const RESOURCE_ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 ///
 /// `OTEL_RESOURCE_ATTRIBUTES` is a list `key=value,key=value` with percent-encoded keys and values;
 /// `OTEL_SERVICE_NAME` wins over a `service.name` in it. Without either, `service.name` is
-/// `unknown_service:` and the name of the executable.
+/// `unknown_service:` followed by the name of the executable.
 ///
 /// A list with an invalid member is discarded as a whole (OpenTelemetry specification,
-/// resource/sdk.md "Specifying resource information via an environment variable"): one without
-/// `=` or without a key, or with a `%` that two hex digits do not follow. Control characters,
-/// bytes that are not UTF-8, and keys and values of more than 4096 bytes are refused in both
-/// variables.
+/// resource/sdk.md "Specifying resource information via an environment variable"). A member is
+/// invalid if it has no `=` or no key, or if it has a `%` without two hex digits after it. Both
+/// variables are refused if they have control characters, bytes that are not UTF-8, or keys or values
+/// of more than 4096 bytes.
 ///
 /// # Examples
 /// ```
@@ -113,7 +113,7 @@ fn parse_member(at: usize, member: &str) -> Result<KeyValue, Problem> {
     Ok(KeyValue::new(key, value))
 }
 
-/// Whether each percent sign stands before two hex digits (RFC 3986 §2.1).
+/// Whether two hex digits follow each percent sign (RFC 3986 §2.1).
 fn is_percent_encoded(text: &str) -> bool {
     let mut after_signs = text.split('%').skip(1).map(str::as_bytes);
     after_signs

@@ -11,11 +11,11 @@
 //! multiprocess programs", 1977) with the producer's last view of the consumer's position cached,
 //! so that a push usually touches no cache line that the consumer writes.
 //!
-//! The records lie in a chain of [`Segment`]s, each of which is such a queue over a stretch of the
-//! positions. Usually there is one, used round and round. A producer that finds it full links
-//! another one from the pool, and the consumer follows at the position where the first ends.
-//! Positions and their two atomics belong to the whole ring, so one pair of a Release store and an
-//! Acquire load publishes records and links alike.
+//! The records lie in a chain of [`Segment`]s. Each segment is a circular buffer for a range of the
+//! positions. Usually the ring has one segment. A producer that finds it full links another one from
+//! the pool, and the consumer moves there at the position where the first segment ends. The two atomic
+//! positions belong to the whole ring, so one Release store and one Acquire load publish records and
+//! links alike.
 
 use std::sync::Arc as StdArc;
 
@@ -34,7 +34,7 @@ struct Padded<T>(T);
 /// What the two ends share.
 #[derive(Debug)]
 pub(crate) struct Ring {
-    /// Where the producer writes next. Invariant: `tail - head` bytes lie in the segments.
+    /// Where the producer writes next. Invariant: the segments hold `tail - head` bytes of records.
     tail: Padded<AtomicU64>,
     /// Where the consumer reads next.
     head: Padded<AtomicU64>,
@@ -48,11 +48,11 @@ pub(crate) struct Ring {
 pub(crate) enum Pushed {
     /// The record is in.
     Quiet,
-    /// The record is in, and the ring took another segment for it: the consumer is behind.
+    /// The record is in, and the ring took another segment for it, because the consumer is behind.
     Grew,
 }
 
-/// Creates a ring that begins with a segment of the pool, and its two ends.
+/// Creates the two ends of a ring whose first segment is `segment`.
 pub(super) fn ring(pool: &Arc<SegmentPool>, segment: StdArc<Segment>) -> (Producer, Consumer) {
     let ring = Arc::new(Ring {
         tail: Padded::default(),
@@ -86,8 +86,9 @@ pub(crate) struct Producer {
     segment: StdArc<Segment>,
     /// The own position; `ring.tail` is its published copy.
     tail: u64,
-    /// Bytes before this position are free to write: the start of what may still be read, as last
-    /// seen, and the capacity of the segment. Invariant: never beyond what is truly free.
+    /// Bytes before this position are free to write. It is the consumer's position as last seen, or
+    /// the start of the segment if that is later, plus the segment's capacity. Invariant: never beyond
+    /// the bytes that are really free.
     writable_until: u64,
     /// Where `segment` begins.
     segment_start: u64,
@@ -99,8 +100,8 @@ impl Producer {
     /// starts with the length of all pieces together, as the module says.
     ///
     /// # Cost
-    /// One copy, one release store. Once a round through the segment, an acquire load; while the
-    /// consumer is behind, a segment of the pool.
+    /// One copy and one release store. Once per lap through the segment, an acquire load. While the
+    /// consumer is behind, taking a segment from the pool.
     #[inline(always)]
     pub(crate) fn push(&mut self, pieces: [&[u8]; 2]) -> Result<Pushed, PushError> {
         let [first, second] = pieces;
@@ -148,7 +149,7 @@ impl Producer {
         Ok(pushed)
     }
 
-    /// Finds room for a record: `tail .. tail + bytes`, padded to words, then lies in the segment
+    /// Finds room for a record. Afterwards `tail .. tail + bytes`, padded to words, lies in the segment
     /// and is free.
     #[inline(always)]
     fn reserve(&mut self, bytes: usize) -> Result<Pushed, PushError> {
@@ -159,7 +160,7 @@ impl Producer {
         self.make_room(padded)
     }
 
-    /// Looks how far the consumer has got and, if that gives no room, goes on in another segment.
+    /// Checks how far the consumer has got and, if that gives no room, moves to another segment.
     #[cold]
     fn make_room(&mut self, padded: u64) -> Result<Pushed, PushError> {
         // Acquire: pairs with the Release store in `Consumer::release`, so that the consumer
@@ -167,7 +168,8 @@ impl Producer {
         let head = self.ring.head.0.load(Ordering::Acquire);
         let writable_until = head.max(self.segment_start) + self.segment.capacity;
         let fits = self.tail + padded <= writable_until;
-        // A large segment is left as soon as possible, to give its memory back.
+        // A segment that was made for one large record is left as soon as possible, so that its memory
+        // is freed.
         if fits && !self.segment.is_for_one_record(&self.pool) {
             self.writable_until = writable_until;
             return Ok(Pushed::Quiet);
@@ -215,7 +217,7 @@ impl Drop for Producer {
 #[derive(Debug)]
 pub(crate) struct Consumer {
     ring: Arc<Ring>,
-    /// The segment that holds `head`, or ends there.
+    /// The segment that holds `head`, or that ends there.
     segment: StdArc<Segment>,
     head: u64,
     /// The producer's position as last seen. Invariant: never ahead of the true one.
@@ -233,7 +235,8 @@ impl Consumer {
 
     /// Appends the next record before position `until`, at most as far as
     /// [`available`](Self::available) last told, to `out`, and returns whether there was one. The
-    /// room is given back by [`release`](Self::release) only, that of a whole segment at once.
+    /// room is given back by [`release`](Self::release) only, except that a segment that is read to
+    /// its end goes back to the pool here.
     pub(crate) fn pop(&mut self, until: u64, out: &mut Vec<u8>) -> bool {
         let until = until.min(self.tail);
         if self.head >= until {
@@ -271,17 +274,19 @@ impl Consumer {
         self.ring.abandoned.load(Ordering::Acquire)
     }
 
-    /// The bytes in use.
+    /// The bytes that are not popped yet.
     pub(crate) fn used(&mut self) -> u64 {
         self.available() - self.head
     }
 
-    /// How full the ring is, in thousandths of what its segment holds; more if it has grown.
+    /// How full the ring is, in thousandths of the segment that is being read. More than 1000 is
+    /// possible in a ring that has grown.
     pub(crate) fn filled_permille(&mut self) -> u64 {
         self.used() * 1000 / self.segment.capacity
     }
 
-    /// Gives the last segment back. Called when the producer is gone and every record is popped.
+    /// Gives the last segment back to the pool. Called when the producer is gone and every record is
+    /// popped.
     pub(crate) fn close(self) {
         let Self { segment, pool, .. } = self;
         pool.give(segment);

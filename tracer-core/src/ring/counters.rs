@@ -1,8 +1,8 @@
-//! What a thread counts of its spans, beside the ring that they leave through.
+//! The counters of a thread's spans, which lie beside its ring.
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// How many kinds of starts are told apart.
+/// How many kinds of starts are counted separately.
 pub(crate) const BIRTHS: usize = 9;
 
 /// The counters of one ring. Only its producer writes, so an update is a plain load and store;
@@ -19,12 +19,13 @@ pub(crate) struct Counters {
     pub(crate) discarded: AtomicU64,
     /// Ended spans for which the ring had no room.
     pub(crate) full: AtomicU64,
-    /// Ended spans that are larger than all rings together may be.
+    /// Ended spans that are larger than the budget of all rings allows.
     pub(crate) oversized: AtomicU64,
     /// Ended spans that came after the shutdown.
     pub(crate) late: AtomicU64,
     /// Spans that started here, recorded or not, by kind; counted only for a meter.
-    // Those of std also in models: they order nothing, and a model would try every order of them.
+    // Atomics of std even under the model checkers: they order nothing, and a checker would try every
+    // interleaving of them.
     births: [std::sync::atomic::AtomicU64; BIRTHS],
 }
 
@@ -47,9 +48,9 @@ impl Counters {
 
     /// Adds one to a counter that only this thread writes.
     pub(crate) fn bump(counter: &AtomicU64) {
-        // Relaxed: only this thread writes it. Release: pairs with the Acquire loads in
-        // `Totals::add`; who sees a span at one stage sees it at the stages before. On x86 any
-        // store is one.
+        // Relaxed: only this thread writes it. Release: pairs with the Acquire loads in `Totals::add`,
+        // so that a snapshot that counts a span at one stage counts it at all earlier stages. On x86
+        // every store is a release store.
         counter.store(
             counter.load(Ordering::Relaxed).wrapping_add(1),
             Ordering::Release,

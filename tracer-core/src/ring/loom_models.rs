@@ -21,7 +21,7 @@ fn record(value: u8) -> [u8; RECORD] {
     bytes
 }
 
-/// A pool of so many segments, each of so many records.
+/// A pool of at most `segments` segments, each of which holds `records` records.
 fn pool(segments: usize, records: usize) -> Arc<SegmentPool> {
     let bytes = records * RECORD;
     Arc::new(SegmentPool::with_sizes(segments * bytes, bytes, bytes))
@@ -43,8 +43,8 @@ fn drain(consumer: &mut Consumer, seen: &mut Vec<u8>) {
     }
 }
 
-/// Pushes records by turns of bytes and of words while another thread drains the ring `rounds`
-/// times. What is accepted comes out once, whole and in order, and nothing else does.
+/// Pushes records, in turn as bytes and as words, while another thread drains the ring `rounds` times.
+/// Each accepted record comes out once, whole and in order, and nothing else does.
 fn push_while_draining(segments: usize, records: usize, pushes: u8, rounds: usize) {
     let pool = pool(segments, records);
     let (mut producer, mut consumer) = new_ring(&pool);
@@ -84,14 +84,14 @@ fn ring_grows_while_it_is_read() {
     explore(None, || push_while_draining(3, 1, 3, 2));
 }
 
-/// Two segments of one record and four pushes: what the consumer has read is written again.
+/// Two segments of one record and four pushes: a segment that the consumer has read is written again.
 #[test]
 fn segments_go_round_while_the_ring_is_read() {
     explore(Some(3), || push_while_draining(2, 1, 4, 2));
 }
 
-/// A segment that another ring has used ends nowhere when this one begins with it, not where it
-/// ended there, although the next one is linked while the consumer passes that position.
+/// A segment that another ring has used forgets the position at which it ended there. This ring begins
+/// with that segment and links the next one while the consumer passes the same position.
 #[test]
 fn recycled_segment_forgets_where_it_ended() {
     explore(Some(3), || {
@@ -125,8 +125,8 @@ fn recycled_segment_forgets_where_it_ended() {
     });
 }
 
-/// Whoever sees that the producer is gone sees its last record, in whichever segment, and its
-/// counts; and all segments go back to the pool.
+/// A consumer that sees that the producer is gone also sees the producer's last record, in whichever
+/// segment it is, and its counts. All segments go back to the pool.
 #[test]
 fn abandoned_ring_shows_its_last_record_and_gives_its_segments_back() {
     explore(None, || {
@@ -177,8 +177,8 @@ fn producer_outlives_its_consumer() {
     });
 }
 
-/// Two threads that use a ring one after the other, or one each: the records of both come out, and
-/// what they counted adds up.
+/// Two threads use one ring one after the other, or a ring each. The records of both come out, and
+/// their counts add up.
 #[test]
 fn ring_is_handed_on_with_its_records_and_counts() {
     explore(Some(3), || {
@@ -213,7 +213,7 @@ fn ring_is_handed_on_with_its_records_and_counts() {
         assert_eq!(seen, [1, 2]);
         assert!(registry.len() <= 2);
         assert_eq!(registry.totals().ended, 2);
-        // None is needed now: their producers go, and with them the rings.
+        // No ring is needed now, so the producers are dropped and the rings retired.
         registry.trim();
         registry.trim();
         assert!(consumers.iter().all(Consumer::is_abandoned));

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::sync::Arc;
 
-/// The bytes of a ring's first segment, of the later ones, and of all together.
+/// The bytes of a ring's first segment, of each later one, and of all segments together.
 const FIRST: usize = 64;
 const SEGMENT: usize = 128;
 const BUDGET: usize = FIRST + 3 * SEGMENT;
@@ -76,7 +76,7 @@ struct Model {
 }
 
 impl Model {
-    /// Holds what a push answered against what it may answer.
+    /// Checks the result of a push against the results that are allowed.
     fn push(
         &mut self,
         record: &[u8],
@@ -185,8 +185,8 @@ fn ring_does_what_a_list_of_records_does() {
     ran.expect("equal to the list");
 }
 
-/// Lengths from 4 bytes to a whole segment pass between two threads, whole and in order, while the
-/// ring grows and its segments go round.
+/// Records from 4 bytes to a whole segment pass between two threads, whole and in order, while the ring
+/// grows and its segments are reused.
 #[test]
 fn records_cross_between_threads() {
     const RECORDS: usize = 20_000;

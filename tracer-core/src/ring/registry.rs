@@ -1,11 +1,11 @@
 //! All rings of one provider.
 //!
-//! A thread takes its ring with its first span and gives it back when it ends, with whatever the
-//! worker has not read yet. The next thread goes on in that ring: the hand-over orders the two, so
-//! the ring has one producer at any time. So there are as many rings as there were threads at the
-//! same time, however many came and went, and the worker drops those that nobody needed for a
-//! while. What a thread counted is folded into the totals in the same critical section in which its
-//! ring is dropped, so that no snapshot misses or doubles it.
+//! A thread takes a ring with its first span and gives it back when it ends, with the records that the
+//! worker has not read yet. Another thread continues in that ring. The hand-over orders the two
+//! threads, so the ring has one producer at any time. The number of rings is therefore the largest
+//! number of threads at the same time, however many came and went. The worker drops rings that no
+//! thread has needed for a while. A ring's counters are added to the totals in the critical section
+//! that drops the ring, so that no snapshot misses them or counts them twice.
 
 use std::{collections::HashSet, sync::Arc as StdArc};
 
@@ -22,12 +22,13 @@ pub(crate) struct Registry {
     pub(crate) segments: Arc<SegmentPool>,
     /// The writing ends of rings whose threads have ended.
     idle: Queue<Producer>,
-    /// The reading ends of rings that are not in `inner` yet, so that a thread takes no lock.
+    /// The reading ends of rings that are not in `inner` yet. They wait here so that the thread that
+    /// makes a ring takes no lock.
     new: Queue<Consumer>,
     inner: Mutex<Inner>,
     /// How many rings were taken from `idle`, for `trim`.
     reused: AtomicU64,
-    /// What `reused` was when `trim` was last called. Written by the worker only.
+    /// The value of `reused` when `trim` was last called. Written by the worker only.
     reused_before: AtomicU64,
 }
 
@@ -53,7 +54,7 @@ pub(crate) struct Totals {
     pub(crate) births: [u64; BIRTHS],
 }
 
-/// Ended spans that found no room in the rings, by the reason.
+/// Ended spans that found no room in the rings, by reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DroppedInRings {
     pub(crate) queue_full: u64,
@@ -94,7 +95,7 @@ impl Totals {
 }
 
 impl Registry {
-    /// No ring yet, and a budget for them all.
+    /// A registry without rings, whose rings will share the budget of `segments`.
     pub(crate) fn new(segments: SegmentPool) -> Self {
         Self {
             segments: Arc::new(segments),
@@ -106,8 +107,8 @@ impl Registry {
         }
     }
 
-    /// The writing end of a ring: that of a thread that has ended, or of a new ring; `None` when
-    /// the budget is used up. Takes no lock.
+    /// Returns the writing end of a ring that a thread left behind, or of a new ring. `None` if the
+    /// budget is used up. Takes no lock.
     pub(crate) fn producer(&self) -> Option<Producer> {
         if let Some(idle) = self.idle.pop() {
             // Relaxed: a statistic.
@@ -117,7 +118,7 @@ impl Registry {
         Some(self.register(self.segments.take_first()?))
     }
 
-    /// The writing end of a ring that does not count in the budget.
+    /// Returns the writing end of a new ring whose first segment is not charged to the budget.
     pub(crate) fn producer_beyond_budget(&self) -> Option<Producer> {
         Some(self.register(self.segments.take_uncounted()?))
     }
@@ -128,7 +129,7 @@ impl Registry {
         producer
     }
 
-    /// Takes back the ring of a thread that ends.
+    /// Takes back the ring of a thread that is ending.
     pub(crate) fn give_back(&self, producer: Producer) {
         self.idle.push(producer);
     }
@@ -138,8 +139,9 @@ impl Registry {
         consumers.append(&mut self.lock().new);
     }
 
-    /// Drops rings and segments that no thread has needed since the last call. Called by the
-    /// worker, about once a second. The worker retires those rings when it has drained them.
+    /// Drops the writing ends of rings, and the free segments, that no thread has needed since the last
+    /// call. Called by the worker about once a second, which retires those rings once it has drained
+    /// them.
     pub(crate) fn trim(&self) {
         // Relaxed: a statistic.
         let reused = self.reused.load(Ordering::Relaxed);
@@ -151,7 +153,7 @@ impl Registry {
         self.segments.trim();
     }
 
-    /// Drops everything that no thread uses. Called at the end of the worker.
+    /// Drops all rings and segments that no thread uses. Called when the worker ends.
     pub(crate) fn clear(&self) {
         while self.idle.pop().is_some() {}
         self.segments.clear();
@@ -182,11 +184,11 @@ impl Registry {
         totals
     }
 
-    /// What the rings had no room for, without the other counts.
+    /// How many spans found no room in the rings. Cheaper than [`totals`](Self::totals).
     pub(crate) fn dropped(&self) -> DroppedInRings {
         let inner = self.lock();
         let sum = |retired: u64, counter: fn(&Counters) -> &AtomicU64| {
-            // Relaxed: compared with nothing.
+            // Relaxed: not compared with any other count.
             let counts = inner.rings.iter();
             let counts = counts.map(|ring| counter(&ring.counters).load(Ordering::Relaxed));
             retired + counts.sum::<u64>()
@@ -202,7 +204,7 @@ impl Registry {
         self.lock().rings.len()
     }
 
-    /// The list of rings, complete.
+    /// Locks the list of rings, after adding those that wait in `new`.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         let mut inner = self.inner.lock();
         while let Some(consumer) = self.new.pop() {

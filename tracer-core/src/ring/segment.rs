@@ -1,9 +1,9 @@
 //! The pieces of memory that rings are made of, and the budget that bounds them.
 //!
 //! A ring starts with one small segment. A producer that finds its segment full takes another one
-//! from the provider's pool and goes on there; the consumer follows once it has read the first, and
-//! puts that back into the pool. So a burst spreads over as many segments as the budget allows, and
-//! a ring whose spans are read in time stays in one.
+//! from the provider's pool and continues there. The consumer follows once it has read the first
+//! segment, and puts that back into the pool. So a burst spreads over as many segments as the budget
+//! allows, and a ring whose spans are read in time stays in one.
 //!
 //! ```text
 //! pool: [ ] [ ] [ ]        budget: bytes of the pool and of all rings together
@@ -17,34 +17,34 @@ use std::sync::Arc;
 use super::storage::Storage;
 use crate::sync::{AtomicU64, Mutex, Ordering, Queue};
 
-/// The size of a ring's first segment: some hundred small spans, so that a thread that makes few
-/// takes little. One span under the model checkers.
+/// The size of a ring's first segment. It holds about 200 root spans without attributes, and a thread
+/// that makes few spans takes little memory. One span under the model checkers.
 const FIRST_BYTES: usize = if MODELLED { 128 } else { 16 << 10 };
 
-/// The size of the segments that follow. A thread that once made many spans keeps one.
+/// The size of the segments that follow. A thread that has made a burst keeps one of them.
 const SEGMENT_BYTES: usize = if MODELLED { 128 } else { 64 << 10 };
 
 const MODELLED: bool = cfg!(any(tracer_loom, tracer_shuttle));
 
-/// What is charged for a segment of its own is rounded up to pages.
+/// The charge for a segment that was made for one large record is rounded up to whole pages.
 const PAGE_BYTES: u64 = 4 << 10;
 
 /// The position at which a segment ends while it is the last one of its ring.
 const OPEN: u64 = u64::MAX;
 
-/// A stretch of a ring.
+/// A part of a ring: a circular buffer for a range of the ring's positions.
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(super) storage: Storage,
-    /// How many bytes of the storage may hold records at the same time; all of it but for
-    /// a segment that was made for one large record.
+    /// How many bytes of the storage may hold records at the same time. This is less than the whole
+    /// storage only in a segment that was made for one large record.
     pub(super) capacity: u64,
-    /// The position in the ring at which the records go on in `next`.
+    /// The position in the ring from which the records continue in `next`.
     end: AtomicU64,
-    /// Set by the producer before it publishes the first record there, taken by the consumer after
-    /// it has seen that record. So the two never wait for each other here.
+    /// Set by the producer before it publishes the first record in that segment, and taken by the
+    /// consumer after it has seen that record. So neither waits for the other at this lock.
     next: Mutex<Option<Arc<Segment>>>,
-    /// What it is charged for in the budget.
+    /// The segment's share of the budget.
     _charge: Charge,
 }
 
@@ -59,21 +59,21 @@ impl Segment {
         }))
     }
 
-    /// Whether it was made for one record that is larger than the usual segments.
+    /// Whether the segment was made for one record that is larger than the usual segments.
     pub(super) fn is_for_one_record(&self, pool: &SegmentPool) -> bool {
         self.capacity > pool.segment_bytes
     }
 
-    /// Lets the ring go on in another segment from position `end` on. Called by the producer.
+    /// Makes the ring continue in segment `next` from position `end` on. Called by the producer.
     pub(super) fn link(&self, end: u64, next: Arc<Self>) {
         *self.next.lock() = Some(next);
-        // Relaxed: the consumer looks here only after it has seen a position beyond `end`, whose
-        // Release store comes later.
+        // Relaxed: the consumer reads this only after it has seen a tail beyond `end`, and the Release
+        // store of that tail comes later.
         self.end.store(end, Ordering::Relaxed);
     }
 
-    /// The segment that the records go on in, if this one ends at position `at`. Called by the
-    /// consumer, for a position before one that it has seen the producer reach.
+    /// Returns the next segment if this one ends at position `at`. Called by the consumer, for a
+    /// position before a tail that it has seen.
     pub(super) fn take_next(&self, at: u64) -> Option<Arc<Self>> {
         // Relaxed: as in `link`.
         if self.end.load(Ordering::Relaxed) == at {
@@ -85,8 +85,8 @@ impl Segment {
 }
 
 impl Drop for Segment {
-    /// Drops what follows one by one: a burst may have left thousands, and each would drop its
-    /// next one on the stack.
+    /// Drops the segments that follow in a loop. A burst may have left thousands, and dropping them
+    /// recursively could overflow the stack.
     fn drop(&mut self) {
         let mut next = self.next.lock().take();
         while let Some(mut segment) = next.and_then(Arc::into_inner) {
@@ -98,36 +98,37 @@ impl Drop for Segment {
 /// Why a record was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PushError {
-    /// The budget is used up, or the operating system gives no memory.
+    /// The budget is used up, or the operating system has no memory.
     Full,
-    /// The record alone is larger than the budget.
+    /// The record is larger than the budget less one first segment.
     TooLarge,
 }
 
 /// The segments of one provider that no ring uses, and the budget of all its rings.
 ///
 /// # Cost
-/// Taking a segment is one operation on a queue without a lock; where the queue is empty, a system
-/// call and later the page faults of new memory.
+/// Taking a segment is one operation on a lock-free queue. If the queue is empty, it is a system call,
+/// and later the page faults of new memory.
 #[derive(Debug)]
 pub(crate) struct SegmentPool {
     free: Queue<Arc<Segment>>,
     budget: Arc<Budget>,
     first_bytes: u64,
     segment_bytes: u64,
-    /// How many segments rings have taken, for `trim`.
+    /// How many segments rings have asked for, for `trim`.
     taken: AtomicU64,
-    /// What `taken` was when `trim` was last called. Written by the worker only.
+    /// The value of `taken` when `trim` was last called. Written by the worker only.
     taken_before: AtomicU64,
 }
 
 impl SegmentPool {
-    /// A pool for rings that take at most `max_bytes` together.
+    /// Creates a pool for rings that take at most `max_bytes` together.
     pub(crate) fn new(max_bytes: usize) -> Self {
         Self::with_sizes(max_bytes, FIRST_BYTES, SEGMENT_BYTES)
     }
 
-    /// The same with segments of other sizes, for the models: powers of two, at least 8.
+    /// Like [`new`](Self::new), with other sizes of segments, for tests and models. Sizes are powers of
+    /// two, at least 8.
     pub(super) fn with_sizes(max_bytes: usize, first: usize, segment: usize) -> Self {
         let budget = Budget {
             max_bytes: max_bytes as u64,
@@ -144,17 +145,17 @@ impl SegmentPool {
         }
     }
 
-    /// A segment for a new ring; `None` when the budget is used up.
+    /// Returns a segment for a new ring; `None` if the budget is used up.
     pub(super) fn take_first(&self) -> Option<Arc<Segment>> {
         self.reserved(self.first_bytes).or_else(|| self.free.pop())
     }
 
-    /// A segment for a ring that the budget does not count.
+    /// Returns a segment for a new ring that is not charged to the budget.
     pub(super) fn take_uncounted(&self) -> Option<Arc<Segment>> {
         Segment::new(self.first_bytes, Budget::charge(&self.budget, 0)?)
     }
 
-    /// A segment that holds a record of `bytes` bytes.
+    /// Returns a segment that has room for a record of `bytes` bytes.
     pub(super) fn take(&self, bytes: u64) -> Result<Arc<Segment>, PushError> {
         // Relaxed: a statistic.
         self.taken.fetch_add(1, Ordering::Relaxed);
@@ -170,17 +171,17 @@ impl SegmentPool {
         taken.ok_or(PushError::Full)
     }
 
-    /// Takes back a segment whose records are all read.
+    /// Takes back a segment whose records have all been read. Only segments of the usual size are kept.
     pub(super) fn give(&self, segment: Arc<Segment>) {
         if segment.capacity == self.segment_bytes {
-            // Relaxed: the queue hands the segment on, with everything that was done to it before.
+            // Relaxed: the queue orders this store before the next use of the segment.
             segment.end.store(OPEN, Ordering::Relaxed);
             self.free.push(segment);
         }
     }
 
-    /// Frees segments that no ring has needed since the last call. Called by the worker, about once
-    /// a second.
+    /// Frees the free segments that no ring has needed since the last call. Called by the worker about
+    /// once a second.
     pub(crate) fn trim(&self) {
         // Relaxed: a statistic.
         let taken = self.taken.load(Ordering::Relaxed);
@@ -196,7 +197,7 @@ impl SegmentPool {
         while self.free.pop().is_some() {}
     }
 
-    /// How many segments no ring uses.
+    /// How many segments are free.
     #[cfg(test)]
     pub(super) fn free(&self) -> usize {
         self.free.len()
@@ -207,7 +208,7 @@ impl SegmentPool {
         self.budget.bytes()
     }
 
-    /// Frees free segments until `bytes` bytes fit into the budget, or there are none.
+    /// Drops free segments until `bytes` bytes fit into the budget, or until none are left.
     #[cold]
     fn make_room(&self, bytes: u64) {
         while self.bytes().saturating_add(bytes) > self.budget.max_bytes
@@ -215,7 +216,7 @@ impl SegmentPool {
         {}
     }
 
-    /// A new segment, if the budget allows it.
+    /// Returns a new segment, if the budget allows it.
     #[cold]
     fn reserved(&self, capacity: u64) -> Option<Arc<Segment>> {
         let charge = if capacity > self.segment_bytes {
@@ -227,7 +228,7 @@ impl SegmentPool {
     }
 }
 
-/// The bytes that the segments of one provider take, and may take.
+/// How many bytes the segments of one provider take, and how many they may take.
 #[derive(Debug)]
 struct Budget {
     max_bytes: u64,
@@ -236,7 +237,7 @@ struct Budget {
 }
 
 impl Budget {
-    /// Charges `bytes` to the budget until the charge is dropped; `None` beyond the budget.
+    /// Charges `bytes` to the budget until the charge is dropped. `None` if the budget does not allow it.
     fn charge(budget: &Arc<Self>, bytes: u64) -> Option<Charge> {
         let reserve = |used: u64| {
             let after = used.checked_add(bytes)?;
@@ -258,7 +259,7 @@ impl Budget {
     }
 }
 
-/// Bytes that are charged to a budget while this lives.
+/// Bytes that are charged to a budget until this is dropped.
 #[derive(Debug)]
 struct Charge {
     budget: Arc<Budget>,

@@ -1,5 +1,5 @@
-//! A first-in, first-out queue for any number of threads, without a lock; with one under the model
-//! checkers, which cannot look into crossbeam's.
+//! A lock-free first-in, first-out queue for any number of threads. It has a lock under the model
+//! checkers, which cannot look into crossbeam's queue.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ impl<T> Queue<T> {
         Self(Inner::new())
     }
 
-    /// Appends a value. What the caller did before is seen by the thread that pops the value.
+    /// Appends a value. Everything that the caller did before is visible to the thread that pops it.
     pub(crate) fn push(&self, value: T) {
         self.0.push(value);
     }

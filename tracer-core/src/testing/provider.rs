@@ -243,7 +243,7 @@ fn losses(stats: &Stats) -> Vec<String> {
     let counts = [
         (stats.started.saturating_sub(stats.ended), "not ended"),
         (stats.dropped.queue_full, "lost to a full ring"),
-        (stats.dropped.span_too_large, "larger than all rings may be"),
+        (stats.dropped.span_too_large, "larger than the rings may be"),
         (stats.dropped.already_shutdown, "ended after the shutdown"),
         (stats.dropped.forked, "of the parent process"),
         (stats.sampler_panics, "not recorded: the sampler panicked"),

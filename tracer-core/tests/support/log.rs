@@ -1,4 +1,4 @@
-//! A subscriber that keeps the messages of the crates under test.
+//! A subscriber that keeps the log messages of the crates under test.
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::{

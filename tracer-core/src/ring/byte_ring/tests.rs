@@ -1,6 +1,6 @@
 use super::*;
 
-/// A ring whose first segment holds `bytes`, as the later ones do, and no more than `segments`.
+/// A ring of at most `segments` segments, each of which holds `bytes` bytes.
 fn bounded(bytes: usize, segments: usize) -> (Producer, Consumer, Arc<SegmentPool>) {
     let pool = Arc::new(SegmentPool::with_sizes(bytes * segments, bytes, bytes));
     let first = pool.take_first().expect("memory");
@@ -113,7 +113,7 @@ fn segments_of_a_ring_whose_ends_are_gone_are_freed() {
     assert_eq!(pool.bytes(), 0);
 }
 
-/// A chain of segments is not dropped by recursion, which would take the stack of the thread.
+/// A chain of segments is not dropped recursively, which would overflow the stack.
 #[test]
 fn long_chain_of_segments_is_dropped_on_a_small_stack() {
     let (mut producer, consumer, pool) = bounded(8, 50_000);
@@ -146,7 +146,7 @@ fn record_larger_than_a_segment_gets_one_of_its_own_which_is_freed_after_it() {
         "the first segment and the large one are freed"
     );
 
-    // It is left as soon as there is another one, even when it has been read.
+    // The large segment is left as soon as another one can be had, even if it has been read.
     assert_eq!(producer.push([&large, &[]]), Ok(Pushed::Grew));
     assert_eq!(drain(&mut consumer), [large]);
     assert_eq!(producer.push([&record(16, 4), &[]]), Ok(Pushed::Grew));
