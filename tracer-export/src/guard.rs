@@ -12,8 +12,8 @@ use crate::error::Error;
 /// Hold it in `main` until the end: `let _guard = ...`, not `let _ = ...`, which drops at once. A
 /// guard that is never dropped, as in a process that calls `std::process::exit`, sends nothing more.
 ///
-/// `let _ =` is the language's way to discard a value on purpose, so it silences `#[must_use]`, and
-/// no lint that is on by default finds it. This one does, once a crate turns it on:
+/// `let _ =` discards a value on purpose, so neither `#[must_use]` nor any lint that is on by default
+/// warns about it. The lint `let_underscore_drop` does, if a crate turns it on:
 ///
 /// ```compile_fail
 /// #![deny(let_underscore_drop)]
@@ -75,8 +75,8 @@ impl Guard {
         &self.propagator
     }
 
-    /// What was wrong with the environment: each entry was also a warning of `tracing` with the
-    /// target `tracer_core`, logged once a subscriber is installed.
+    /// What was wrong with the environment. Each entry is also logged as a warning with the target
+    /// `tracer_core`, as soon as a subscriber is installed.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }
@@ -89,7 +89,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // The provider logs what was lost. An earlier shutdown did so already.
+        // Ignored: the provider has logged what was lost, now or in an earlier shutdown.
         let _ = self.provider.shutdown(self.timeout);
     }
 }

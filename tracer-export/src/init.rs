@@ -31,9 +31,9 @@ const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same as `builder().init()`; see [`Builder`] for what is read. Opens no connection, needs no
 /// runtime, and works inside any.
 ///
-/// Call it once. A second call replaces what the first one installed and logs a warning: `span!`,
-/// the propagators and new tracers follow the later one, while tracers and layers that have made
-/// spans keep the earlier one. Each guard ends its own.
+/// Call it once. A second call replaces what the first one installed, and logs a warning. `span!`, the
+/// propagators and new tracers use the later provider. Tracers and layers that have already made spans
+/// keep the earlier one. Each guard shuts down its own provider.
 ///
 /// # Errors
 /// An [`Error`] if a thread cannot be started or TLS cannot be set up. Never for a variable: a value
@@ -74,17 +74,17 @@ pub fn builder() -> Builder {
 /// | `OTEL_PROPAGATORS` | `tracecontext,baggage`; the names in [`tracer_propagation::env`] |
 /// | `OTEL_BSP_SCHEDULE_DELAY` | 5000 ms |
 /// | `OTEL_BSP_EXPORT_TIMEOUT` | 30000 ms; 0 is no limit |
-/// | `OTEL_BSP_MAX_QUEUE_SIZE` | 2048 spans for each exporter, and what the rings hold; a value that is set bounds both |
+/// | `OTEL_BSP_MAX_QUEUE_SIZE` | 2048 spans for each exporter, and as many more as the rings hold; if it is set, no more than that many wait for an exporter |
 /// | `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | 512 |
-/// | `TRACER_MAX_RING_BYTES` | 32 MiB for the rings of all threads; more if a large `OTEL_BSP_MAX_QUEUE_SIZE` is set |
+/// | `TRACER_MAX_RING_BYTES` | 33554432 (32 MiB) for the rings of all threads; more if a large `OTEL_BSP_MAX_QUEUE_SIZE` is set |
 /// | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, else `OTEL_ATTRIBUTE_COUNT_LIMIT` | 128 |
 /// | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | 4096 characters |
 /// | `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_SPAN_LINK_COUNT_LIMIT` | 128 |
 /// | `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT`, `OTEL_LINK_ATTRIBUTE_COUNT_LIMIT`, else `OTEL_ATTRIBUTE_COUNT_LIMIT` | 128 |
 ///
-/// A variable that is set without effect is a diagnostic: TLS files, `OTEL_CONFIG_FILE` and others,
-/// and a proxy (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, also in lower case) that other clients
-/// would use for the endpoint. Spans are sent to the endpoint directly.
+/// A variable that is set but has no effect makes a diagnostic. Among them are the variables for TLS
+/// files, `OTEL_CONFIG_FILE`, and a proxy that other clients would use for the endpoint (`HTTP_PROXY`,
+/// `HTTPS_PROXY`, `ALL_PROXY`, also in lower case). Spans are sent to the endpoint directly.
 ///
 /// The resource also holds what every [`Detector`] finds: the service instance, process, host,
 /// operating system, container and Kubernetes pod. [`detectors`](Self::detectors) chooses.
@@ -209,10 +209,10 @@ impl Builder {
         self
     }
 
-    /// Whether code that is written for the `opentelemetry` crate sees the span of a native guard
+    /// Sets whether code that is written for the `opentelemetry` crate sees the span of a native guard
     /// in its current `Context`; see [`TracerProviderBuilder::context_activation`]. Default: yes,
-    /// because the provider becomes OpenTelemetry's global one. A service without such code, or
-    /// whose spans are all of one kind, may turn it off: a guard then allocates nothing.
+    /// because the provider becomes OpenTelemetry's global one. A service that has no such code under
+    /// native guards may turn it off, so that a guard allocates nothing.
     pub fn context_activation(mut self, activate: bool) -> Self {
         self.core = self.core.context_activation(activate);
         self
@@ -243,7 +243,7 @@ impl Builder {
         self
     }
 
-    /// Sets how spans are batched and queued; `OTEL_BSP_*` and `TRACER_MAX_RING_BYTES` are then not read.
+    /// Sets how spans are batched and queued. `OTEL_BSP_*` and `TRACER_MAX_RING_BYTES` are then not read.
     pub fn batch_config(mut self, config: BatchConfig) -> Self {
         self.batch_config = Some(config);
         self
@@ -310,7 +310,8 @@ impl Builder {
             tracer_propagation::global::set_text_map_propagator(propagator.clone());
             if !disabled {
                 warn_of_a_second();
-                // Ours first: OpenTelemetry logs the call, and log lines then have the service's name.
+                // This comes first: OpenTelemetry logs the second call, and that log line should
+                // have the service's name.
                 provider.set_global();
                 global::set_tracer_provider(provider.clone());
             }
@@ -341,7 +342,7 @@ impl fmt::Debug for Builder {
     }
 }
 
-/// Warns if a set-up of this process was installed before.
+/// Logs a warning if this process has installed a set-up before.
 fn warn_of_a_second() {
     static INSTALLED: AtomicBool = AtomicBool::new(false);
     // Relaxed: nothing else is published with the flag.
@@ -349,8 +350,8 @@ fn warn_of_a_second() {
         report(|| {
             tracing::warn!(
                 target: "tracer_export",
-                "tracing is set up again: the later set-up applies to `span!`, propagators and new \
-                 tracers, the earlier one to tracers and layers that have made spans"
+                "tracing is set up again: `span!`, propagators and new tracers use the later set-up, \
+                 tracers and layers that have already made spans keep the earlier one"
             );
         });
     }

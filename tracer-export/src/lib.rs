@@ -22,20 +22,21 @@
 //!   on a thread and a runtime of the provider. Exports are not traced.
 //! - Every batch ends in one of: delivered, rejected in part (counted by the collector's own
 //!   number), failed with a reason. All are in [`Guard::stats`].
-//! - Delivered means that a receiver of OTLP said so: the page of a proxy, a redirect, or the answer
-//!   of a server for another protocol counts as a failure, whatever its status.
-//! - The first failed attempt of an outage logs one warning: the address, the cause, and what to
-//!   check. Each further cause logs one more, and so does the end of the outage.
-//! - A collector that is down, restarting or overloaded is tried again with backoff and jitter,
-//!   as the OTLP specification has it, until the export timeout; nothing else is sent twice. One
-//!   that says when to come back is left alone by all batches until then, but for one last attempt
-//!   of each before its timeout.
+//! - A batch counts as delivered only if an OTLP receiver accepts it. A proxy's page, a redirect, or
+//!   the answer of a server for another protocol counts as a failure, whatever its status.
+//! - The first failed attempt of an outage logs one warning with the address, the cause, and what to
+//!   check. Each further cause logs one more, up to eight. The end of the outage is logged too.
+//! - Exports to a collector that is down, restarting or overloaded are retried with backoff and
+//!   jitter, as the OTLP specification asks, until the export timeout. Nothing else is sent twice. If
+//!   the collector says when to come back, no batch is sent before that, except for one last attempt
+//!   for each batch before its timeout.
 //! - A variable whose value is refused counts as unset and leaves one [`Diagnostic`]; it never
 //!   makes the set-up fail.
-//! - Answers are read up to 4 MiB. `Debug`, errors and diagnostics show no header value, no query,
-//!   no path of an endpoint other than `/v1/traces`, and no byte that a peer sent.
-//! - Dropping the guard blocks at most its timeout, 5 s unless set, and no longer than it takes to
-//!   find that nobody listens.
+//! - Answers are read up to 4 MiB; a longer one counts as a failure. `Debug`, errors and diagnostics
+//!   show no header value, no query, no path of an endpoint other than `/v1/traces`, and no byte that
+//!   a peer sent.
+//! - Dropping the guard blocks for at most its timeout, 5 s by default. If connections to the endpoint
+//!   are refused, it makes one more attempt for each batch and returns at once.
 //!
 //! # Without the environment
 //! Exporters are built from code too, and serve any [`tracer_core::TracerProvider`]:
@@ -68,8 +69,8 @@
 //! | `init.rs`, `guard.rs` | the set-up and its end |
 //! | `env/` | the variables |
 //! | `otlp/` | encoding, compression, HTTP, gRPC, answers |
-//! | `retry/` | what is tried again, and when |
-//! | `failure/` | why an attempt failed, what to check, and when that is logged |
+//! | `retry/` | which failures are retried, and when |
+//! | `failure/` | why an attempt failed, what to check, and when to log it |
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -1,5 +1,5 @@
-//! What `init` promises to code that is written for the `opentelemetry` crate: it works under native
-//! guards, too. In a process of its own, because globals are set.
+//! After `init`, code that is written for the `opentelemetry` crate works under native guards too. In a
+//! test program of its own, because globals are set.
 #![allow(clippy::expect_used, reason = "a test that meets the unexpected fails")]
 
 use std::{collections::HashMap, time::Duration};
@@ -20,8 +20,8 @@ fn builder(memory: &InMemorySpanExporter) -> Builder {
         .exporter(SdkExporter::new(memory.clone()))
 }
 
-/// A library that knows of nothing but OpenTelemetry: instrumented with its globals, with a client
-/// that injects the current context.
+/// A library that uses only OpenTelemetry: it makes spans with the global tracer, and its client injects
+/// the current context.
 fn library() -> HashMap<String, String> {
     let tracer = global::tracer("library");
     let parent = Context::current();
@@ -45,7 +45,7 @@ fn find<'a>(spans: &'a [SpanData], name: &str) -> &'a SpanData {
 }
 
 #[test]
-fn code_of_opentelemetry_works_as_it_is_under_guards_unless_that_is_turned_off() {
+fn opentelemetry_code_works_unchanged_under_guards_unless_that_is_turned_off() {
     let memory = InMemorySpanExporter::default();
     let guard = builder(&memory).init().expect("init");
     let request = span!("request");

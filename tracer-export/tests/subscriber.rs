@@ -1,5 +1,5 @@
-//! A subscriber that is installed after the set-up still gets its messages. A program of its own,
-//! because both belong to the whole process.
+//! A subscriber that is installed after the set-up still gets the messages of the set-up. In a test
+//! program of its own, because both are global to the process.
 
 #![cfg(feature = "http")]
 #![allow(
@@ -71,6 +71,6 @@ fn messages_of_the_set_up_reach_a_subscriber_installed_after_it() {
 
     assert_eq!(log::containing("tracing is set up again").len(), 0);
     let second = init("http://localhost:4318");
-    the_only("tracing is set up again: the later set-up applies");
+    the_only("tracing is set up again: `span!`, propagators");
     drop(second);
 }

@@ -15,14 +15,14 @@ pub(crate) fn propagator(env: &mut Env) -> CompositePropagator {
             names if names.is_empty() => "nothing is propagated".to_owned(),
             names => format!("`{names}` applies"),
         });
-        // One diagnostic, however many errors the list has.
+        // One diagnostic for the whole list, however many errors it has.
         env.refuse(VARIABLE, parts.join("; "));
     }
     configured.propagator
 }
 
-/// `None` if the environment names no sampler: the provider's own default then applies, which is
-/// the specification's and needs no call through a trait.
+/// Returns `None` if the environment names no sampler. The provider's default then applies, which is
+/// the one that the specification asks for and needs no call through a trait.
 pub(crate) fn sampler(env: &mut Env) -> Option<Box<dyn ShouldSample>> {
     const VARIABLE: &str = "OTEL_TRACES_SAMPLER";
     const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";

@@ -1,11 +1,11 @@
-//! `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`, which other clients honour and this one does not.
+//! Diagnostics about `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`, which other clients honour and this
+//! one does not.
 
 use std::net::IpAddr;
 
 use crate::{env::Env, otlp::endpoint::Endpoint};
 
-/// The variables that name a proxy for an `http` endpoint, and for an `https` one. gRPC clients
-/// read both kinds whatever the scheme.
+// Clients for HTTP read the variable for the endpoint's scheme; gRPC clients read both.
 const HTTP: [&str; 2] = ["HTTP_PROXY", "http_proxy"];
 const HTTPS: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
 const ALL: [&str; 2] = ["ALL_PROXY", "all_proxy"];
@@ -13,8 +13,8 @@ const NONE: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 const REASON: &str = "has no effect: spans are sent to the endpoint directly";
 
-/// Reports a proxy that is set for the endpoint, once. A proxy that would not be used for it is
-/// not reported: for a loopback address, and for a host that `NO_PROXY` lists.
+/// Reports the first proxy variable that is set for the endpoint. Reports nothing if other clients
+/// would use no proxy either: for a loopback address, and for a host that `NO_PROXY` lists.
 pub(super) fn refuse(env: &mut Env, endpoint: &Endpoint, is_grpc: bool) {
     let variables = match (is_grpc, endpoint.is_https()) {
         (true, _) => [&HTTPS[..], &HTTP, &ALL].concat(),
@@ -36,11 +36,11 @@ fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(is_loopback)
 }
 
-/// Whether a list of names, addresses and networks has the host, with or without its port. A name
-/// stands for itself and all names below it; `*` stands for all.
+/// Whether a list of names, addresses and networks contains the host. Entries may have a port, which
+/// must then be that of the endpoint. A name matches itself and its subdomains; `*` matches every host.
 ///
-/// Source: the `golang.org/x/net/http/httpproxy` package and curl's manual, `NO_PROXY`. Where they
-/// differ, in whether `.a.b` has `a.b`, curl is followed: it has.
+/// Source: the `golang.org/x/net/http/httpproxy` package and curl's manual, `NO_PROXY`. They differ in
+/// whether `.a.b` matches `a.b`. It does here, as in curl.
 fn excludes(list: &str, host: &str, port: u16) -> bool {
     let mut entries = list.split([',', ' ']).filter(|entry| !entry.is_empty());
     entries.any(|entry| {
@@ -57,7 +57,8 @@ fn has_name(entry: &str, host: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// `None` unless both are addresses, of one kind.
+/// Whether the address or network `entry` contains the address `host`. `None` unless both are addresses
+/// of the same IP version.
 fn has_address(entry: &str, host: &str) -> Option<bool> {
     let bits = |address: IpAddr| match address {
         IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 32),
@@ -73,7 +74,7 @@ fn has_address(entry: &str, host: &str) -> Option<bool> {
     if kind != longest || prefix > longest {
         return None;
     }
-    // Shifting by all 128 bits would overflow; a prefix of 0 has every address.
+    // A prefix of 0 contains every address; the shift by all 128 bits overflows.
     let differ = (network ^ host).checked_shr(128 - prefix).unwrap_or(0);
     Some(differ == 0)
 }
@@ -104,7 +105,7 @@ mod tests {
         check(&[("http_proxy", proxy)], http, false, &["http_proxy"]);
         check(&[("ALL_PROXY", proxy)], http, false, &["ALL_PROXY"]);
         check(&[("all_proxy", proxy)], http, false, &["all_proxy"]);
-        // Of the other scheme.
+        // A proxy for the other scheme.
         check(&[("HTTPS_PROXY", proxy)], http, false, &[]);
         check(&[("https_proxy", proxy)], http, true, &["https_proxy"]);
         check(&[("http_proxy", proxy)], http, true, &["http_proxy"]);
@@ -142,7 +143,7 @@ mod tests {
         );
     }
 
-    /// The examples of golang.org/x/net/http/httpproxy and of curl's manual.
+    /// Examples from golang.org/x/net/http/httpproxy and from curl's manual.
     #[test]
     fn excluded_hosts_are_names_addresses_and_networks() {
         let check = |list, host, expected| {

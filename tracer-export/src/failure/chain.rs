@@ -1,4 +1,4 @@
-//! From an error of a client library, with its chain of sources, to a failure.
+//! Turns an error of a client library, with its chain of sources, into a failure.
 
 use std::{error::Error, io};
 
@@ -25,7 +25,7 @@ pub(crate) fn of_channel_error(error: &tonic::transport::Error) -> Failure {
             return Some(Failure::NoAnswer);
         }
         let error = source.downcast_ref::<h2::Error>()?;
-        // Our own side closed the connection: what came was no frame of HTTP/2.
+        // This side closed the connection, because the peer sent something that is not HTTP/2.
         (error.is_go_away() && error.is_library()).then_some(Failure::NotHttp2)
     };
     let is_connect = sources(error).any(|source| source.is::<tonic::ConnectError>());
@@ -33,7 +33,7 @@ pub(crate) fn of_channel_error(error: &tonic::transport::Error) -> Failure {
     answer.unwrap_or_else(|| of_connection(error, is_connect))
 }
 
-/// The failure of a connection that was being made, or had been made.
+/// The failure of a connection that was being made (`is_connect`) or was in use.
 fn of_connection(error: Source<'_>, is_connect: bool) -> Failure {
     for source in sources(error) {
         if source.is::<NameNotResolved>() {
@@ -42,7 +42,7 @@ fn of_connection(error: Source<'_>, is_connect: bool) -> Failure {
         if let Some(failure) = of_tls(source, is_connect) {
             return failure;
         }
-        // Only one that wraps nothing: what is inside says more.
+        // Only an error that wraps no other, because the inner error says more.
         match source.downcast_ref::<io::Error>() {
             Some(error) if error.get_ref().is_none() => return of_io(error.kind(), is_connect),
             _ => {}
@@ -58,7 +58,7 @@ fn of_connection(error: Source<'_>, is_connect: bool) -> Failure {
 fn of_io(kind: io::ErrorKind, is_connect: bool) -> Failure {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     match kind {
-        // There was a connection: the handshake was cut short.
+        // There was a connection, even if a handshake was cut short.
         BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => Failure::ConnectionLost,
         kind if is_connect => Failure::Connect(kind),
         _ => Failure::ConnectionLost,
@@ -96,8 +96,8 @@ fn of_tls(_: Source<'_>, _: bool) -> Option<Failure> {
     None
 }
 
-/// The error and its sources, from the outside in. What an `io::Error` wraps is not its source, so
-/// it is asked for apart.
+/// The error and its sources, from the outside in. The error that an `io::Error` wraps is not its
+/// source, so this asks for it separately.
 fn sources<'a>(error: Source<'a>) -> impl Iterator<Item = Source<'a>> {
     std::iter::successors(Some(error), |&error| {
         let wrapped = error

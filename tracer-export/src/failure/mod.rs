@@ -1,7 +1,7 @@
 //! Why an attempt to export failed, what to check, and when to log it.
 //!
-//! A failure consists of kinds and numbers. So nothing that a peer sent, and no secret of the
-//! configuration, gets from here into a log.
+//! A failure holds only kinds and numbers, so its messages contain no text that a peer sent and no
+//! secret from the configuration.
 
 mod chain;
 mod hint;
@@ -31,27 +31,27 @@ pub(crate) enum Failure {
     Connect(io::ErrorKind),
     /// The connection was closed or reset before an answer.
     ConnectionLost,
-    /// The answer to a request over HTTP is one of gRPC.
+    /// A gRPC server answered a request over HTTP.
     GrpcOverHttp,
     /// The host's name has no address.
     NameNotResolved,
-    /// The time was over before an answer came.
+    /// No answer came in time.
     NoAnswer,
-    /// The answer has no gRPC status, or a successful one without a message.
+    /// The answer has no gRPC status, or has the status OK without a message.
     NotGrpc,
     /// The answer is not HTTP/1.1.
     NotHttp,
     /// The answer is not HTTP/2.
     NotHttp2,
-    /// The answer says success, but it is not one of OTLP: a web page, for example.
+    /// The answer has a 2xx status but is not an OTLP response. It may be a web page.
     NotOtlp(u16),
     /// The peer does not speak TLS.
     NotTls,
-    /// The answer is longer than is read.
+    /// The answer is longer than the limit up to which answers are read.
     ResponseTooLarge,
     /// The destination refused the batch, or cannot take it now.
     Status(Status),
-    /// The TLS handshake failed for another reason than the peer's certificate.
+    /// The TLS handshake failed for a reason other than the peer's certificate.
     TlsHandshake,
 }
 
@@ -69,7 +69,7 @@ pub(crate) enum Certificate {
 }
 
 impl Failure {
-    /// The status that the pipeline counts.
+    /// The status that is reported to the pipeline.
     pub(crate) fn status(self) -> Status {
         match self {
             Self::Status(status) => status,
@@ -89,8 +89,9 @@ impl Failure {
         }
     }
 
-    /// Whether a shutdown need not wait for another attempt: nobody there speaks the protocol. A
-    /// destination that answers, or did until a moment ago, may still take the batch in time.
+    /// Whether a shutdown makes no further attempt after this failure, because nothing at the address
+    /// speaks the protocol. A destination that answers, or that answered until recently, may still take
+    /// the batch in time.
     pub(crate) fn ends_a_shutdown(self) -> bool {
         matches!(
             self,
@@ -117,7 +118,7 @@ impl fmt::Display for Failure {
                 f.write_str("the server's certificate is not valid")
             }
             Self::Certificate(Certificate::UnknownIssuer) => {
-                f.write_str("the server's certificate is of an unknown issuer")
+                f.write_str("the server's certificate has an unknown issuer")
             }
             Self::Connect(io::ErrorKind::ConnectionRefused) => f.write_str("connection refused"),
             Self::Connect(kind) => write!(f, "no connection: {kind}"),
@@ -125,11 +126,11 @@ impl fmt::Display for Failure {
             Self::GrpcOverHttp => f.write_str("answered by a gRPC server"),
             Self::NameNotResolved => f.write_str("host name not found"),
             Self::NoAnswer => f.write_str("no answer in time"),
-            Self::NotGrpc => f.write_str("the answer is not one of gRPC"),
+            Self::NotGrpc => f.write_str("the answer is not a gRPC response"),
             Self::NotHttp => f.write_str("the answer is not HTTP/1.1"),
             Self::NotHttp2 => f.write_str("the answer is not HTTP/2"),
             Self::NotOtlp(code) => {
-                write!(f, "the answer is not one of OTLP, ")?;
+                write!(f, "the answer is not an OTLP response, ")?;
                 show_status(f, Status::Http(*code))
             }
             Self::NotTls => f.write_str("the server does not speak TLS"),
@@ -140,7 +141,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The status with the name that the standard gives it.
+/// Writes the status with its standard name.
 fn show_status(f: &mut fmt::Formatter<'_>, status: Status) -> fmt::Result {
     write!(f, "{status}")?;
     match status {

@@ -1,5 +1,5 @@
-//! When a failure is logged: at the first failed attempt, once for each kind of failure until the
-//! destination takes a batch again, and then once that it does.
+//! Decides when a failure is logged. The first failed attempt is logged, and then each other kind of
+//! failure once, until the destination takes a batch again. That is logged once too.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -14,14 +14,14 @@ use crate::otlp::{
     endpoint::{Endpoint, SignalPath},
 };
 
-/// How often a destination that fails and recovers again and again is reported, for each failure.
+/// The shortest time between two reports of the same failure, if the destination recovers in between.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// How many different failures are reported in one interval. A peer could cause hundreds, one for
-/// each status.
+/// How many different failures are reported until the destination recovers, or in one interval. A peer
+/// could cause hundreds, one for each status.
 const MAX_KINDS: usize = 8;
 
-/// Logs what becomes of the exports to one destination.
+/// Logs failures and recoveries of one destination.
 #[derive(Debug)]
 pub(crate) struct Reports {
     endpoint: String,
@@ -40,7 +40,7 @@ impl Reports {
         }
     }
 
-    /// An attempt failed; `is_final` if there will be no other.
+    /// Records that an attempt failed. `is_final` says that no other attempt follows for the batch.
     pub(crate) fn failed(&self, failure: Failure, is_final: bool) {
         if !self.seen().failed(failure, Instant::now()) {
             return;
@@ -52,12 +52,12 @@ impl Reports {
             if is_final {
                 tracing::warn!(target: "tracer_export", endpoint, %cause, hint, "spans cannot be exported");
             } else {
-                tracing::warn!(target: "tracer_export", endpoint, %cause, hint, "export failed and is tried again");
+                tracing::warn!(target: "tracer_export", endpoint, %cause, hint, "export failed and will be retried");
             }
         });
     }
 
-    /// The destination took a batch.
+    /// Records that the destination took a batch.
     pub(crate) fn succeeded(&self) {
         if !self.seen().succeeded() {
             return;
@@ -74,7 +74,7 @@ impl Reports {
     }
 }
 
-/// The failures that were reported not long ago. Time is an argument.
+/// The failures that last, and those that were reported in the last interval. Time is an argument.
 #[derive(Debug, Default)]
 struct Seen(Vec<Reported>);
 
@@ -82,12 +82,12 @@ struct Seen(Vec<Reported>);
 struct Reported {
     failure: Failure,
     at: Instant,
-    /// No batch was taken since.
+    /// Whether no batch was taken since then.
     lasts: bool,
 }
 
 impl Seen {
-    /// Whether the failure is to be reported.
+    /// Records a failure, and returns whether to report it.
     fn failed(&mut self, failure: Failure, now: Instant) -> bool {
         let is_recent = |reported: &Reported| now.saturating_duration_since(reported.at) < INTERVAL;
         self.0
@@ -103,7 +103,7 @@ impl Seen {
         true
     }
 
-    /// Whether the end of a failure is to be reported.
+    /// Records a success, and returns whether to report it as the end of a failure.
     fn succeeded(&mut self) -> bool {
         let mut ended = false;
         for reported in &mut self.0 {

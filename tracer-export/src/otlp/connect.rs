@@ -1,4 +1,4 @@
-//! Connections, for both protocols.
+//! Opens connections for both protocols.
 
 use std::{
     pin::Pin,
@@ -11,14 +11,14 @@ use hyper_util::client::legacy::connect::{
 };
 use tower_service::Service;
 
-/// What opens TCP connections.
+/// Opens TCP connections.
 pub(crate) type Tcp = HttpConnector<Resolver>;
 
-/// What opens connections for HTTP: plain ones, and with the feature `tls` verified ones.
+/// Opens connections for HTTP, plain or with TLS.
 #[cfg(all(feature = "http", feature = "tls"))]
 pub(crate) type Connector = hyper_rustls::HttpsConnector<Tcp>;
 
-/// What opens connections for HTTP: plain ones only, for lack of the feature `tls`.
+/// Opens connections for HTTP, plain only because the feature `tls` is off.
 #[cfg(all(feature = "http", not(feature = "tls")))]
 pub(crate) type Connector = Tcp;
 
@@ -43,17 +43,17 @@ pub(crate) fn connector() -> Result<Connector, crate::error::ConfigError> {
 pub(crate) fn tcp() -> Tcp {
     let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
     tcp.set_nodelay(true);
-    // The scheme was checked with the endpoint.
+    // `Endpoint::parse` has checked the scheme.
     tcp.enforce_http(false);
     tcp
 }
 
-/// The resolver of the operating system, with an error of its own: an `io::Error` alone does not
-/// say that it is about a name.
+/// The resolver of the operating system, with an error type of its own. A bare `io::Error` does not
+/// say that a name could not be resolved.
 #[derive(Clone, Debug)]
 pub(crate) struct Resolver(GaiResolver);
 
-/// A host name has no address, or could not be looked up.
+/// The host name has no address, or could not be looked up.
 #[derive(Debug, thiserror::Error)]
 #[error("host name cannot be resolved")]
 pub(crate) struct NameNotResolved;

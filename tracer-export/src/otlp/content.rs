@@ -1,18 +1,19 @@
-//! What an answer says of itself: which protocol it is of.
+//! Tells from its headers which protocol an answer belongs to.
 
 use http::{HeaderMap, header};
 
-/// The kind of an answer by its `content-type`, whose parameters do not matter.
+/// The kind of an answer, by its `content-type` without parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     /// gRPC over HTTP/2, "Responses": `application/grpc` and its subtypes.
     Grpc,
-    /// OTLP/HTTP in JSON. The specification wants the type of the request back; some receivers
+    /// OTLP/HTTP in JSON. The specification asks for the type of the request, but some receivers
     /// answer every request in JSON.
     Json,
     /// Anything else, or no type at all.
     Other,
-    /// OTLP/HTTP in protobuf, by the specification's name and the registered one.
+    /// OTLP/HTTP in protobuf: `application/x-protobuf`, as in the specification, or the registered
+    /// `application/protobuf`.
     Protobuf,
 }
 
@@ -31,7 +32,7 @@ impl Content {
         }
     }
 
-    /// How many spans the receiver of a request over HTTP refused, by its answer.
+    /// How many spans the receiver rejected, according to this answer to a request over HTTP.
     #[cfg(feature = "http")]
     pub(crate) fn rejected_spans(self, body: &[u8]) -> u64 {
         use crate::otlp::partial::{rejected_spans, rejected_spans_json};
@@ -58,7 +59,7 @@ mod tests {
 
     /// RFC 9110 §8.3.1: case does not matter, and parameters follow a semicolon.
     #[test]
-    fn kinds_are_told_by_media_type_alone() {
+    fn kind_depends_on_the_media_type_alone() {
         let cases = [
             ("application/x-protobuf", Content::Protobuf),
             ("Application/X-Protobuf; charset=utf-8", Content::Protobuf),

@@ -47,8 +47,8 @@ impl Endpoint {
         (host.to_owned(), port)
     }
 
-    /// The endpoint in messages: without its query, and with its path only if that is made of the
-    /// path of the signal, since some backends have keys there.
+    /// The endpoint as messages show it: without its query, and with its path only if that is empty or
+    /// consists of `/v1/traces`, because some backends have keys in the path.
     pub(crate) fn shown(&self, protocol: Protocol) -> String {
         match (protocol, self.signal_path()) {
             (Protocol::Grpc, _) => format!("{self:?}"),
@@ -57,7 +57,7 @@ impl Endpoint {
         }
     }
 
-    /// What the path looks like.
+    /// Classifies the path.
     pub(crate) fn signal_path(&self) -> SignalPath {
         const SIGNAL: &str = "/v1/traces";
         let path = self.0.path();
@@ -74,7 +74,7 @@ impl Endpoint {
     }
 }
 
-/// The path of an endpoint, beside that of the signal (OTLP/HTTP, "Request": `/v1/traces`).
+/// How the path of an endpoint compares with `/v1/traces` (OTLP/HTTP, "Request").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignalPath {
     Doubled,
@@ -96,8 +96,8 @@ impl fmt::Debug for Endpoint {
 }
 
 /// The URL for traces under a generic endpoint (OTLP exporter specification, "Endpoint URLs for
-/// OTLP/HTTP"): `v1/traces` relative to it, its query kept. A fragment, which is never sent, is
-/// left out.
+/// OTLP/HTTP"): `v1/traces` relative to it. Its query is kept. A fragment is left out, because it is
+/// never sent.
 pub(crate) fn traces_url(base: &str) -> String {
     let (base, _) = base.split_once('#').unwrap_or((base, ""));
     let (path, query) = match base.split_once('?') {

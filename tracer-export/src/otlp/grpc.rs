@@ -90,9 +90,11 @@ impl OtlpGrpcConfig {
         self
     }
 
-    /// How long one export may take, its retries included. Default 10 s. Zero is no limit
-    /// (specification, configuration/common.md "Timeout"), and so is more than a year; the
-    /// pipeline's own [`export_timeout`](tracer_core::BatchConfig::export_timeout) still applies.
+    /// How long one export may take, its retries included. Default: 10 s.
+    ///
+    /// Zero means no limit (specification, configuration/common.md "Timeout"). The pipeline's
+    /// [`export_timeout`](tracer_core::BatchConfig::export_timeout) still applies. Internally, no
+    /// timeout is longer than a year.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.0.timeout = timeout;
         self
@@ -152,20 +154,22 @@ fn secured(_: Connection) -> Result<Connection, ConfigError> {
 /// tonic's plain channel, which no instrumentation of ours wraps, so exports are not traced.
 ///
 /// # Retries
-/// A lost connection and the retryable statuses of the OTLP specification are tried again with
-/// exponential backoff and jitter until the timeout. Everything else is final.
+/// An attempt without an answer is retried with exponential backoff and jitter until the timeout: the
+/// name was not resolved, the connection was refused or lost, or its TLS handshake failed. So are the
+/// retryable gRPC statuses of the OTLP specification, and the HTTP statuses 429, 502, 503 and 504 of
+/// proxies. Everything else is final.
 ///
 /// While the collector asks to be left alone (`RetryInfo`, at most 30 s), no batch of this exporter
 /// is sent, until one is taken. An export whose timeout is over sooner waits for most of it, and
 /// makes one last attempt when about a second is left, or half of a shorter rest.
 ///
-/// During a shutdown of the provider its deadline counts too, and a batch is given up after one
-/// more attempt when no connection can be made.
+/// During a shutdown of the provider, its deadline applies as well. If no connection can be made then,
+/// each batch gets one more attempt and is given up.
 ///
 /// # Delivery
-/// A batch counts as exported when the call ends as gRPC has a call end: with the status OK, after
-/// a message of the content type `application/grpc`. A status OK without a message, an answer
-/// without a status, or a web page is final and counted as `non_retryable`.
+/// A batch counts as exported if the call ends with the status OK after a message, and the content type
+/// is `application/grpc`. The status OK without a message, an answer without a status, and a web page
+/// are final failures, counted as `non_retryable`.
 pub struct OtlpGrpcExporter {
     connection: Connection,
     channel: Mutex<Option<Channel>>,
@@ -210,7 +214,7 @@ impl OtlpGrpcExporter {
             Ok(response) => {
                 let outcome = answer(response).await;
                 if outcome != Outcome::unanswered(Failure::ConnectionLost) {
-                    // The peer is there: the channel stays.
+                    // The peer answers, so the channel is kept.
                     std::mem::forget(abandoned);
                 }
                 outcome
@@ -228,8 +232,8 @@ impl OtlpGrpcExporter {
     }
 }
 
-/// At most eight digits and a unit (gRPC over HTTP/2, "Requests"). Rounded up, so that our own
-/// deadline comes first and the reason is the same each time.
+/// Formats a timeout as at most eight digits and a unit (gRPC over HTTP/2, "Requests"). Rounds up, so
+/// that the deadline of this side comes first and a timeout always has the same reason.
 fn grpc_timeout(left: Duration) -> String {
     match left.as_millis() + 1 {
         millis @ ..=99_999_999 => format!("{millis}m"),
@@ -343,7 +347,7 @@ fn settled(grpc: &tonic::Status, content: Content, body: &[u8]) -> Outcome {
     let code = grpc.code() as i32;
     let status = Status::Grpc(code);
     if code == 0 {
-        // A success without its message is an error to every gRPC client: a unary call has one.
+        // A unary call has exactly one message, so OK without a message is an error.
         return match message(body) {
             Some(message) if content == Content::Grpc => {
                 let success = ExportSuccess::with_rejected(rejected_spans(message));
@@ -361,8 +365,8 @@ fn settled(grpc: &tonic::Status, content: Content, body: &[u8]) -> Outcome {
     }
 }
 
-/// The message of a unary answer; `None` if it is missing or cut. One that is compressed, which we
-/// do not ask for, loses its details.
+/// The message of a unary answer; `None` if it is missing or cut off. A compressed message, which this
+/// client does not ask for, counts as empty.
 fn message(body: &[u8]) -> Option<&[u8]> {
     let (&[flag, a, b, c, d], rest) = body.split_first_chunk()?;
     let message = rest.get(..u32::from_be_bytes([a, b, c, d]) as usize)?;

@@ -77,9 +77,11 @@ impl OtlpHttpConfig {
         self
     }
 
-    /// How long one export may take, its retries included. Default 10 s. Zero is no limit
-    /// (specification, configuration/common.md "Timeout"), and so is more than a year; the
-    /// pipeline's own [`export_timeout`](tracer_core::BatchConfig::export_timeout) still applies.
+    /// How long one export may take, its retries included. Default: 10 s.
+    ///
+    /// Zero means no limit (specification, configuration/common.md "Timeout"). The pipeline's
+    /// [`export_timeout`](tracer_core::BatchConfig::export_timeout) still applies. Internally, no
+    /// timeout is longer than a year.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.0.timeout = timeout;
         self
@@ -114,25 +116,24 @@ impl OtlpHttpConfig {
 /// client is plain hyper, which no instrumentation of ours wraps, so exports are not traced.
 ///
 /// # Retries
-/// A refused or reset connection and the answers 429, 502, 503 and 504 are tried again with
-/// exponential backoff and jitter until the timeout. Everything else is final. Redirects are not
-/// followed.
+/// An attempt without an answer is retried with exponential backoff and jitter until the timeout: the
+/// name was not resolved, the connection was refused or lost, or its TLS handshake failed. So are the
+/// statuses 429, 502, 503 and 504. Everything else is final. Redirects are not followed.
 ///
 /// While the collector asks to be left alone (`Retry-After`, at most 30 s), no batch of this
 /// exporter is sent, until one is taken. An export whose timeout is over sooner waits for most of
 /// it, and makes one last attempt when about a second is left, or half of a shorter rest.
 ///
-/// During a shutdown of the provider its deadline counts too, and a batch is given up after one
-/// more attempt when no connection can be made.
+/// During a shutdown of the provider, its deadline applies as well. If no connection can be made then,
+/// each batch gets one more attempt and is given up.
 ///
 /// # Delivery
-/// A batch counts as exported when a receiver of OTLP says so: a 2xx status with a content type of
-/// OTLP or an empty body, and without `grpc-status`. The specification ("OTLP/HTTP Response") asks
-/// for 200 in the content type of the request. Beyond that, 201, 202, 204 and other 2xx are taken,
-/// and the types `application/protobuf` and `application/json`, because real receivers send them.
-/// The spans that a partial success rejects are counted, in protobuf and in JSON. Any other 2xx,
-/// such as the page of a proxy or the answer of a gRPC server, is final and counted as
-/// `non_retryable`.
+/// A batch counts as exported if an OTLP receiver accepts it: with a 2xx status, an OTLP content type or
+/// an empty body, and no `grpc-status`. The specification ("OTLP/HTTP Response") asks for status 200 and
+/// the content type of the request. Other 2xx statuses and the types `application/protobuf` and
+/// `application/json` are accepted too, because real receivers send them. The spans that a partial
+/// success rejects are counted, in protobuf and in JSON. Any other 2xx answer, such as a proxy's page or
+/// the answer of a gRPC server, is a final failure, counted as `non_retryable`.
 pub struct OtlpHttpExporter {
     client: Client<Connector, Full<Bytes>>,
     endpoint: Endpoint,
@@ -169,7 +170,7 @@ impl OtlpHttpExporter {
         match self.client.request(request).await {
             Ok(response) => answer(response).await,
             Err(error) => match of_client_error(&error) {
-                // Asking again would get the same.
+                // Another attempt would get the same answer.
                 Failure::NotHttp => Outcome::Refused(Failure::NotHttp),
                 failure => Outcome::unanswered(failure),
             },
@@ -255,7 +256,7 @@ async fn answer(response: Response<Incoming>) -> Outcome {
         return Outcome::Refused(Failure::NotOtlp(code));
     }
     let limit = match content {
-        // Only whether there is any matters.
+        // Any byte at all makes it an answer in another protocol.
         Content::Other => 0,
         _ => MAX_RESPONSE_BYTES,
     };

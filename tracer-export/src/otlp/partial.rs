@@ -27,10 +27,11 @@ pub(crate) fn rejected_spans(response: &[u8]) -> u64 {
     rejected
 }
 
-/// The same of an answer in JSON. Nothing but the number is kept, whatever the answer holds.
+/// Like [`rejected_spans`], for an answer in JSON. Only the number is kept; an answer that cannot be
+/// read counts as no rejected spans.
 ///
-/// Source: ProtoJSON: lower camel case, 64-bit integers as numbers or text, `null` for no value,
-/// unknown names ignored.
+/// Source: ProtoJSON. Names are in lower camel case, 64-bit integers are numbers or strings, `null`
+/// means no value, and unknown names are ignored.
 #[cfg(feature = "http")]
 pub(crate) fn rejected_spans_json(response: &[u8]) -> u64 {
     #[derive(serde::Deserialize)]
@@ -119,7 +120,7 @@ mod tests {
         check(Some(i64::MIN), "", 0);
     }
 
-    /// ProtoJSON, "Representation of each type", int64: text or number, also with an exponent or a
+    /// ProtoJSON, "Representation of each type", int64: a string or a number, also with an exponent or a
     /// fraction of zero.
     #[cfg(feature = "http")]
     #[test]

@@ -26,7 +26,7 @@ pub(crate) use self::{
 use self::{backoff::Schedule, shutdown::Shutdown, throttle::Throttle};
 use crate::failure::{Failure, Reports};
 
-/// As good as no limit, and no clock overflows.
+/// Stands for no limit. Short enough that adding it to the time does not overflow.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What became of one attempt.
@@ -45,7 +45,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// There was no answer that could be read; another attempt may get one.
+    /// An attempt that got no usable answer. Another attempt may get one.
     pub(crate) fn unanswered(failure: Failure) -> Self {
         Self::Failed {
             failure,
@@ -64,7 +64,7 @@ pub(crate) struct Retry {
 }
 
 impl Retry {
-    /// `timeout` is for all attempts of one export; zero is no limit.
+    /// `timeout` covers all attempts of one export. Zero means no limit.
     pub(crate) fn new(timeout: Duration, reports: Reports) -> Self {
         Self {
             timeout,
@@ -79,14 +79,14 @@ impl Retry {
         self.timeout
     }
 
-    /// From now on exports are over by `deadline`, and end at once when nobody listens.
+    /// Ends all exports by `deadline`. From now on an export also ends after one more attempt if nothing
+    /// listens at the address.
     pub(crate) fn begin_shutdown(&self, deadline: std::time::Instant) {
         self.shutdown.begin(deadline);
     }
 
-    /// Makes attempts until one settles the matter or the time is over, and none while the
-    /// collector asked to be left alone, but for the last. `attempt` is given what is left of the
-    /// time.
+    /// Makes attempts until one has a final outcome or the time is over. While the collector asks to be
+    /// left alone, only a last attempt is made. `attempt` is given the time that is left.
     pub(crate) async fn until_settled<F>(
         &self,
         mut attempt: impl FnMut(Duration) -> F,
@@ -100,7 +100,7 @@ impl Retry {
         } else {
             self.timeout.min(LONGEST)
         };
-        // A shutdown that begins in the middle brings the deadline forward.
+        // A shutdown that begins during the export may bring the deadline forward.
         let deadline = || {
             let shutdown = self.shutdown.deadline();
             shutdown.map_or(start + limit, |shutdown| shutdown.min(start + limit))
@@ -118,7 +118,8 @@ impl Retry {
                 self.wait(wait, &mut schedule).await;
                 continue;
             }
-            // Each export has one attempt that begins after the shutdown.
+            // Read before the attempt, so that each export has one attempt that begins after the
+            // announcement of the shutdown.
             let is_ending = self.shutdown.deadline().is_some();
             let unanswered = Unanswered(&self.reports);
             let outcome = timeout_at(deadline(), attempt(left(now))).await;
@@ -144,7 +145,7 @@ impl Retry {
                 self.throttle.ask(wait, now);
             }
             if left(now).is_zero() {
-                // The peer, or its client library, kept the same deadline and was a moment faster.
+                // The peer or the client library has the same deadline and was slightly faster.
                 self.reports.failed(failure, true);
                 return Err(late());
             }
@@ -171,8 +172,8 @@ impl Retry {
     }
 }
 
-/// Reports an attempt that is given up without an answer: by its own timeout, or because the
-/// pipeline drops the export.
+/// Reports an attempt that is given up without an answer, by its own timeout or because the pipeline
+/// drops the export.
 struct Unanswered<'a>(&'a Reports);
 
 impl Drop for Unanswered<'_> {

@@ -1,5 +1,4 @@
-//! Whether the provider is being shut down: known to all exports of one exporter, also to those
-//! that wait.
+//! Tells all exports of one exporter that the provider is being shut down, and wakes those that wait.
 
 use std::time::Duration;
 
@@ -8,12 +7,12 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-/// When a shutdown must be over; nothing while none has begun.
+/// The deadline of a shutdown; `None` until one begins.
 #[derive(Debug, Default)]
 pub(crate) struct Shutdown(watch::Sender<Option<Instant>>);
 
 impl Shutdown {
-    /// A shutdown begins.
+    /// Announces a shutdown.
     pub(super) fn begin(&self, deadline: std::time::Instant) {
         self.0.send_replace(Some(deadline.into()));
     }
@@ -28,7 +27,7 @@ impl Shutdown {
         *self.0.borrow()
     }
 
-    /// Waits, but not beyond the beginning of a shutdown. Returns whether one has begun meanwhile.
+    /// Waits for `wait`, or until a shutdown begins. Returns whether one began during the wait.
     pub(super) async fn interrupts(&self, wait: Duration) -> bool {
         let mut begun = self.0.subscribe();
         if begun.borrow_and_update().is_some() {

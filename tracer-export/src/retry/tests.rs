@@ -52,7 +52,7 @@ fn run_with(retry: &Retry, outcomes: &[Outcome]) -> (ExportResult, usize) {
 }
 
 #[test]
-fn refusal_for_good_costs_one_attempt() {
+fn final_refusal_ends_after_one_attempt() {
     let status = Status::Http(400);
     let (result, attempts) = run(PATIENCE, &[Outcome::Refused(Failure::Status(status))]);
     assert_eq!(result, Err(ExportError::NonRetryable { status }));
@@ -113,7 +113,7 @@ fn first_attempt_waits_too_until_a_batch_is_taken() {
     assert_eq!(attempts, 1);
     assert!(start.elapsed() >= asked - Duration::from_millis(1));
     assert_eq!(patient.throttle.left(Instant::now()), Duration::ZERO);
-    // What another answer asked for ends with the batch that is taken.
+    // The wait that another answer asked for ends when a batch is taken.
     let hasty = retry(Duration::from_millis(200));
     hasty.throttle.ask(Duration::from_secs(20), Instant::now());
     let (result, _) = run_with(&hasty, &[delivered()]);

@@ -1,9 +1,9 @@
 //! Which answers mean that the spans were taken.
 //!
 //! OTLP specification, "OTLP/HTTP Response": a success is `200 OK` with the content type of the
-//! request and a body of protobuf. Real receivers are looser, and what they send must count: the
-//! OpenTelemetry Collector an empty body, Fluent Bit 201, others 202 or 204, and some answer each
-//! request in JSON. What is left is an answer of something else.
+//! request and a body in protobuf. Real receivers differ, and their answers must count too. The
+//! OpenTelemetry Collector sends an empty body, Fluent Bit sends 201, others send 202 or 204, and some
+//! answer every request in JSON. Any other answer does not come from an OTLP receiver.
 
 use super::{
     PATIENCE, grpc, http,
@@ -86,9 +86,9 @@ fn answers_of_otlp_receivers_are_successes() {
 }
 
 #[test]
-fn success_of_something_else_is_none() {
+fn success_status_in_another_protocol_is_a_failure() {
     log::start();
-    let other = "the answer is not one of OTLP, http status 200 (OK)";
+    let other = "the answer is not an OTLP response, http status 200 (OK)";
     let page = "<html><body>s3cret</body></html>";
     check_refused(&ok("content-type: text/html\r\n", page), other);
     check_refused(&ok("", page), other);
@@ -112,18 +112,18 @@ fn success_of_something_else_is_none() {
         &format!("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n{page}"),
         other,
     );
-    // Announced, and cut off.
+    // A body that is announced and then cut off.
     check_refused("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n", other);
     check_refused(
         "HTTP/1.1 202 Accepted\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\nno",
-        "the answer is not one of OTLP, http status 202 (Accepted)",
+        "the answer is not an OTLP response, http status 202 (Accepted)",
     );
 }
 
 /// A gRPC server that is called over HTTP/1.1 answers 200, and says in `grpc-status` that it did
 /// nothing (gRPC over HTTP/2, "Responses", Trailers-Only).
 #[test]
-fn success_of_a_grpc_server_is_none_over_http() {
+fn answer_of_a_grpc_server_over_http_is_a_failure() {
     log::start();
     let grpc = "answered by a gRPC server";
     check_refused(
@@ -145,9 +145,9 @@ fn success_of_a_grpc_server_is_none_over_http() {
     check_refused(trailer, grpc);
 }
 
-/// Real ones: this crate's test collector is tonic's server, which speaks HTTP/2 alone.
+/// Against a real server: this crate's test collector uses tonic, which speaks only HTTP/2.
 #[test]
-fn port_for_grpc_takes_nothing_over_http() {
+fn grpc_port_accepts_no_spans_over_http() {
     log::start();
     let collector = Collector::start();
     let url = format!("http://{}/v1/traces", collector.grpc);
@@ -155,7 +155,7 @@ fn port_for_grpc_takes_nothing_over_http() {
     assert_eq!(sent.stats.exported, 0, "{sent:?}");
     assert_eq!(sent.stats.failed_total(), SPANS, "{sent:?}");
     let logged = log::containing(&collector.grpc.to_string());
-    // It sends frames and closes; which of the two is seen first depends.
+    // The server sends frames and closes the connection. Either may be noticed first.
     assert!(matches!(logged.len(), 1 | 2), "{logged:?}");
     for line in logged {
         assert!(line.fields["hint"].contains("4318"), "{line:?}");
@@ -211,7 +211,7 @@ fn grpc_call_succeeds_with_a_message_and_a_status() {
 }
 
 #[test]
-fn grpc_success_without_a_message_or_a_status_is_none() {
+fn grpc_answer_without_a_message_or_a_status_is_a_failure() {
     log::start();
     let ok: Option<&[(&str, &str)]> = Some(&[("grpc-status", "0")]);
     let answers = [
@@ -246,7 +246,10 @@ fn grpc_success_without_a_message_or_a_status_is_none() {
         let failed: Vec<_> = sent.stats.failed.iter().collect();
         assert_eq!(failed, [(&"non_retryable", &SPANS)], "{sent:?}");
         assert_eq!(logged.len(), 1, "{logged:?}");
-        assert_eq!(logged[0].fields["cause"], "the answer is not one of gRPC");
+        assert_eq!(
+            logged[0].fields["cause"],
+            "the answer is not a gRPC response"
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-//! What does not arrive: answers that are none, the messages about them, and shutdowns.
+//! Spans that do not arrive: answers that are not successes, the messages about them, and shutdowns.
 
 #![allow(
     clippy::expect_used,
@@ -34,7 +34,7 @@ fn grpc(url: impl Into<String>, timeout: Duration) -> Box<dyn SpanExporter> {
     Box::new(config.build().unwrap())
 }
 
-/// An address where nothing listens, which no other socket gets meanwhile.
+/// An address where nothing listens. It is reserved, so that no other socket gets it.
 struct ClosedPort {
     address: SocketAddr,
     _socket: TcpSocket,

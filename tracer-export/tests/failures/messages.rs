@@ -65,7 +65,7 @@ fn statuses_of_http_name_what_to_check() {
         (
             "400 s3cret",
             "http status 400 (Bad Request)",
-            "receiver of OTLP",
+            "OTLP receiver",
         ),
         (
             "401 s3cret",
@@ -122,8 +122,8 @@ fn statuses_of_http_name_what_to_check() {
     }
 }
 
-/// OTLP exporter specification, "Endpoint URLs for OTLP/HTTP": the general variable is a base URL,
-/// that for traces is used as it is.
+/// OTLP exporter specification, "Endpoint URLs for OTLP/HTTP": the general variable is a base URL; the
+/// variable for traces is used as it is.
 #[test]
 fn path_that_cannot_be_right_is_named() {
     for (path, endpoint, hint) in [
@@ -243,7 +243,7 @@ fn faults_of_tls_are_named() {
         assert_eq!(sent.stats.failed["retries_exhausted"], 3, "{sent:?}");
         let logged = log::containing(&format!("localhost:{}", server.address.port()));
         assert_eq!(logged.len(), 1, "{logged:?}");
-        let cause = "the server's certificate is of an unknown issuer";
+        let cause = "the server's certificate has an unknown issuer";
         assert_eq!(logged[0].fields["cause"], cause);
         assert!(
             logged[0].fields["hint"].contains("Mozilla roots"),
@@ -261,7 +261,7 @@ fn faults_of_tls_are_named() {
 #[test]
 fn port_of_another_protocol_is_named() {
     let short = Duration::from_millis(300);
-    // gRPC to a port for HTTP/1.1 alone.
+    // gRPC to a port that speaks only HTTP/1.1.
     let server = RawServer::start(vec![Reply::status("400 Bad Request")]);
     let url = format!("http://{}", server.address);
     check(
@@ -284,7 +284,7 @@ fn port_of_another_protocol_is_named() {
         "http status 404 (Not Found)",
         "4317",
     );
-    // HTTP to something else.
+    // HTTP to a port that speaks another protocol.
     let server = RawServer::start(vec![Reply::Cut("SSH-2.0-s3cret\r\n".to_owned())]);
     let exporter = secretive(server.url(), PATIENCE);
     check(
@@ -293,7 +293,8 @@ fn port_of_another_protocol_is_named() {
         "the answer is not HTTP/1.1",
         "4317",
     );
-    // Plain HTTP and gRPC to a port for TLS. It may close the connection before it is read.
+    // Plain HTTP and gRPC to a port for TLS. The server may close the connection before it has read the
+    // request.
     for make in [http, grpc] {
         let server = TlsServer::start();
         let url = format!("http://{}/v1/traces", server.address);
@@ -337,6 +338,6 @@ fn answer_without_end_is_named() {
         exporter,
         server.address,
         "the answer is too large",
-        "receiver of OTLP",
+        "OTLP receiver",
     );
 }

@@ -16,7 +16,7 @@ use super::{
     },
 };
 
-/// While it lasts, whatever the number of batches; and once when it is over.
+/// One message while the outage lasts, however many batches fail, and one when it is over.
 #[test]
 fn outage_is_reported_at_its_beginning_and_its_end() {
     log::start();
@@ -42,7 +42,7 @@ fn outage_is_reported_at_its_beginning_and_its_end() {
             )
         })
         .collect();
-    let again = "export failed and is tried again";
+    let again = "export failed and will be retried";
     let expected = [
         (again, Some("http status 503 (Service Unavailable)")),
         (again, Some("connection closed before an answer")),
@@ -75,8 +75,8 @@ fn first_failed_attempt_is_reported_while_the_export_goes_on() {
     let _ = provider.shutdown(PATIENCE);
 }
 
-/// Sends spans to an address where nobody will ever take them, with a shutdown that might last
-/// long, and checks that it does not.
+/// Sends spans to an address where nothing takes them, and checks that the shutdown ends at once although
+/// its timeout is long.
 #[track_caller]
 fn check_ends_at_once(exporter: Box<dyn SpanExporter>, address: &str) {
     log::start();

@@ -55,7 +55,7 @@ async fn serve(listener: TcpListener, answer: Answer) {
     while let Ok((stream, _)) = listener.accept().await {
         let service = service_fn(
             move |request: http::Request<hyper::body::Incoming>| async move {
-                // The request is read before it is answered, as receivers do.
+                // The request is read before it is answered, as real receivers do.
                 let _ = request.into_body().collect().await;
                 Ok::<_, Infallible>(response(answer))
             },

@@ -1,5 +1,5 @@
-//! The messages of the crates under test, kept for the whole process: exporters log on threads of
-//! their own.
+//! Keeps the log messages of the crates under test for the whole process, because exporters log on
+//! threads of their own.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ pub struct Line {
 
 static LINES: Mutex<Vec<Line>> = Mutex::new(Vec::new());
 
-/// Begins to keep messages, if that has not begun.
+/// Installs the subscriber that keeps messages, unless it is installed.
 pub fn start() {
     static STARTED: LazyLock<()> = LazyLock::new(|| {
         let subscriber = tracing_subscriber::registry().with(Keep);
@@ -29,7 +29,7 @@ pub fn start() {
     LazyLock::force(&STARTED);
 }
 
-/// The messages so far that hold `text` in the message or a field.
+/// The messages so far that contain `text` in the message itself or in a field.
 pub fn containing(text: &str) -> Vec<Line> {
     let mut lines = LINES.lock().unwrap().clone();
     lines.retain(|line| {

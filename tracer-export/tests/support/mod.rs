@@ -40,19 +40,19 @@ pub struct Sent {
     pub took: Duration,
 }
 
-/// Sends `spans` spans through `exporter` alone, with a flush that leaves it `patience`.
+/// Sends `spans` spans through `exporter` alone, with a flush whose timeout is `patience`.
 pub fn send(exporter: impl SpanExporter, spans: u64, patience: Duration) -> Sent {
     send_boxed(Box::new(exporter), spans, patience)
 }
 
 pub fn send_boxed(exporter: Box<dyn SpanExporter>, spans: u64, patience: Duration) -> Sent {
     send_with(exporter, spans, |provider| {
-        // What was not delivered is in the statistics.
+        // Ignored: the statistics show what was not delivered.
         let _ = provider.force_flush(patience);
     })
 }
 
-/// The same with a shutdown, during which less is tried again.
+/// Like [`send`], with a shutdown in place of the flush. During a shutdown fewer exports are retried.
 pub fn send_at_shutdown(exporter: Box<dyn SpanExporter>, spans: u64, patience: Duration) -> Sent {
     send_with(exporter, spans, |provider| {
         let _ = provider.shutdown(patience);

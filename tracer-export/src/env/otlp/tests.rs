@@ -225,7 +225,7 @@ fn each_refused_value_says_what_applies_instead() {
             format!("{traces}: {ABSOLUTE}, http://localhost:4318/v1/traces applies"),
         ],
     );
-    // A refused value that would not count anyway is not looked at.
+    // A variable that does not apply is not read, so its value is not refused.
     check(&[(traces, "http://c:1"), (general, "y")], &[]);
     let [traces, general] = PROTOCOL;
     check(
