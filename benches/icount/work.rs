@@ -8,7 +8,7 @@ use tracer_benches::{Carry, Case, Sink, TIMEOUT, Target, encode, hostile, system
 use tracer_core::TracerProvider;
 use tracer_export::OtlpEncoder;
 
-/// Few enough that a ring takes one more segment at most.
+/// Few enough that a ring takes at most one more segment.
 const OPERATIONS: usize = 200;
 const ATTRIBUTES_PER_SPAN: usize = 5;
 /// Many, because the worker's rounds depend on the time.

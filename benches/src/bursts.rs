@@ -1,4 +1,4 @@
-//! Bursts: more spans at once than any exporter takes.
+//! Bursts of spans that end faster than any exporter takes them.
 
 use std::{
     hint::spin_loop,
@@ -15,7 +15,7 @@ use crate::{
     system,
 };
 
-/// After this long, what a burst took is to be given back.
+/// How long after a burst its memory should have been given back.
 const REST: Duration = Duration::from_secs(10);
 
 /// Threads that keep the machine busy.
@@ -23,7 +23,7 @@ const SPINNING: usize = 4;
 
 const SYSTEMS: [&str; 3] = ["ours", "otel", "fastrace"];
 
-/// Percent of the spans that never reach the sink, and the bytes that a burst leaves behind.
+/// Prints the percentage of spans that never reach the sink, and the bytes that a burst leaves behind.
 pub(crate) fn compare(bench: &Bench) {
     for (case, threads, spans) in [
         (Case::BurstSmall, 1, 10_000),
@@ -56,7 +56,7 @@ pub(crate) fn child(job: &Job) -> Vec<f64> {
     let number = |text: &String| text.parse::<usize>().expect("a number");
     let (threads, spans) = (number(threads), number(spans));
     let system = system(&job.system, &job.target);
-    // Threads, connections and pools are there before.
+    // So that threads, connections and pools exist before the measurement.
     system.run(case, 10);
     system.flush();
     let before = resident_bytes();
@@ -84,7 +84,7 @@ fn burst(system: &dyn System, case: Case, threads: usize, spans: usize) {
     });
 }
 
-/// Does something while so many threads spin.
+/// Runs `work` while `spinning` threads spin.
 fn beside<T>(spinning: usize, work: impl FnOnce() -> T) -> T {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -38,15 +38,15 @@ pub enum Case {
     NativeTree,
     /// A child of a span that is current and not sampled, current itself.
     NativeUnsampledChild,
-    /// A root with two attributes, by the native API of those that have one. For bursts only, as the
-    /// next one.
+    /// A root with two attributes, through the native API of systems that have one. Only for bursts,
+    /// like `BurstLarge`.
     BurstSmall,
     /// A root with one attribute of 8 KB.
     BurstLarge,
 }
 
 impl Case {
-    /// All cases that are timed, in the order of the table.
+    /// All timed cases, in the order of the table.
     pub const ALL: [Self; 15] = [
         Self::Root,
         Self::Attributes,
@@ -88,7 +88,7 @@ impl Case {
         }
     }
 
-    /// The case of a name.
+    /// The case with this name.
     pub fn by_name(name: &str) -> Option<Self> {
         let mut all = Self::ALL
             .into_iter()

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 const SYSTEMS: [&str; 3] = ["ours", "otel", "fastrace"];
 
-/// What an idle tracer takes, and what a span after a pause does.
+/// Prints what an idle tracer takes, and what the first span after a pause takes.
 pub(crate) fn compare(bench: &Bench) {
     let [ours, peers @ ..] = bench.measure::<3, 4>("idle", SYSTEMS, &Target::Null, &[]);
     let figures = [
@@ -46,7 +46,7 @@ pub(crate) fn child(job: &Job) -> Vec<f64> {
     let system = system(&job.system, &job.target);
     system.run(Case::Root, 1);
     system.flush();
-    // The pace of whatever polls has slowed down.
+    // So that threads that poll have slowed down.
     thread::sleep(Duration::from_secs(2));
     let (switches, cpu) = (switches(), cpu_time(ClockId::ProcessCPUTime));
     thread::sleep(WATCHED);
@@ -55,7 +55,7 @@ pub(crate) fn child(job: &Job) -> Vec<f64> {
     // Without this thread's own sleep.
     let wakeups = (self::switches() - switches).saturating_sub(1) as f64 / seconds;
 
-    // The caller spins, so that its caches are warm: what is measured is the tracer.
+    // The caller spins, so that its caches stay warm and only the tracer is measured.
     let spans = (0..PAUSES).map(|_| {
         let begun = Instant::now();
         while begun.elapsed() < PAUSE {
@@ -79,7 +79,7 @@ pub(crate) fn child(job: &Job) -> Vec<f64> {
     vec![wakeups, cpu, after_pause, delivered]
 }
 
-/// Context switches of all threads so far, of the threads that live.
+/// The context switches of all live threads so far.
 fn switches() -> u64 {
     let tasks = fs::read_dir("/proc/self/task").expect("procfs").flatten();
     let of_task = |task: fs::DirEntry| {

@@ -19,10 +19,10 @@
 //! | `loss` | ended spans that never reach the sink, after 1.5 s: one producer at full speed and at a pace with the HTTP sink, two with one that only counts; `ended_per_second` is the pace really held |
 //! | `scaling` | root spans ended by one and by two threads at full speed; `others_cores` is what the other threads of the process took meanwhile |
 //! | `latency` | a root span, from one reading of the clock to the next, two threads of 100 000 spans a second each |
-//! | `bursts` | ended spans that never reach a sink that only counts, of one burst without a pause: native spans with two attributes, or spans of 8 KB; on a quiet machine and with four threads that spin beside it. `kept_bytes` is what is resident 10 s after it beyond what was before |
-//! | `short_threads` | 20,000 threads with one span each, 64 at a time: seconds, and what is resident after a wave and 3 s later beyond what was before; `bare` makes no spans |
-//! | `idle` | a process that made one span: wake-ups and processor time of all threads over 5 s; then a span after 600 ms without one, its caller's time and when it reaches the sink |
-//! | `memory` | resident bytes added by a tracer with its HTTP exporter after one span, and by each of 32 threads that ended one span or 10 000 |
+//! | `bursts` | percent of the ended spans of one burst that never reach a sink that only counts: native spans with two attributes, or spans of 8 KB, on a quiet machine and beside four spinning threads. `kept_bytes` is the resident memory 10 s after the burst, less that before it |
+//! | `short_threads` | 20,000 threads with one span each, 64 at a time: the seconds that a wave takes, and the resident memory at its end and 3 s later, less that before it; `bare` makes no spans |
+//! | `idle` | a process that made one span: context switches and processor time of all threads over 5 s; then a span after 600 ms without one: the time it takes its caller; and how long a span takes to reach the sink |
+//! | `memory` | resident bytes that a tracer with its HTTP exporter adds after one span (`idle_anonymous` counts only those without a file behind them), and that each of 32 threads adds after it has ended one span or 10,000, and again 3 s later |
 //!
 //! A record of a run, which begins with the machine and the versions, is its output:
 //! `cargo bench -p tracer-benches --bench compare > benches/record/DATE.txt`.

@@ -14,16 +14,16 @@ use crate::{
 };
 
 const THREADS: usize = 32;
-/// So many that a thread's ring has grown, or its part of a queue.
+/// Enough that the thread's ring, or its share of a queue, has grown.
 const SPANS: usize = 10_000;
-/// After this long, a thread that makes no more spans has given back what it can.
+/// How long after its last span a thread should have given back what it can.
 const REST: Duration = Duration::from_secs(3);
 
-/// Bytes that the tracer with its OTLP/HTTP exporter adds to a process, and each thread adds to it
-/// that has ended one span, or many a moment or a while ago.
+/// Prints the resident bytes that the tracer with its OTLP/HTTP exporter adds to a process. Also prints
+/// those that each thread adds: after one span, just after many spans, and some time after them.
 ///
-/// All are resident bytes. Of an idle tracer the anonymous ones stand beside them: the others are
-/// pages of the executable file that it has run through, which the kernel shares and can drop.
+/// For the idle tracer the anonymous bytes are printed too. The other resident bytes are pages of the
+/// executable file, which the kernel shares and can drop.
 pub(crate) fn compare(bench: &Bench) {
     let [ours, otel] = bench.measure::<2, 5>("memory", ["ours", "otel"], &bench.http(), &[]);
     let figures = [
@@ -55,7 +55,7 @@ pub(crate) fn child(job: &Job) -> Vec<f64> {
     idle.into_iter().chain(threads).collect()
 }
 
-/// What so many threads add while they live, once each has ended so many spans, and after a rest.
+/// The bytes that the live threads add together, once each has ended `spans` spans, and after a rest.
 fn threads(system: &Arc<dyn System>, spans: usize) -> [f64; 2] {
     let before = resident_bytes();
     let (done, end) = (
@@ -86,12 +86,12 @@ fn threads(system: &Arc<dyn System>, spans: usize) -> [f64; 2] {
     [added, later]
 }
 
-/// The `Rss` of smaps_rollup, which unlike that of statm is exact.
+/// The `Rss` of smaps_rollup, which is exact, unlike that of statm.
 pub(crate) fn resident_bytes() -> f64 {
     bytes("Rss:")
 }
 
-/// Those of them that no file is behind.
+/// The resident bytes without a file behind them.
 fn anonymous_bytes() -> f64 {
     bytes("Anonymous:")
 }

@@ -188,7 +188,7 @@ pub fn attributes(tracer: &impl Tracer) {
     span.end();
 }
 
-/// The attribute of a large span.
+/// The attribute value of a large span: 8 KiB of text.
 pub(crate) fn large_text() -> String {
     "x".repeat(8 << 10)
 }

@@ -16,10 +16,10 @@ const THREADS: usize = 20_000;
 const AT_ONCE: usize = 64;
 const REST: Duration = Duration::from_secs(3);
 
-/// The last makes no spans.
+/// `bare` makes no spans.
 const SYSTEMS: [&str; 4] = ["ours", "otel", "fastrace", "bare"];
 
-/// Seconds of a wave, and the bytes that it leaves behind at its end and later.
+/// Prints the seconds that a wave takes, and the bytes that it leaves behind at its end and later.
 pub(crate) fn compare(bench: &Bench) {
     let [ours, peers @ ..] = bench.measure::<4, 4>("short_threads", SYSTEMS, &Target::Null, &[]);
     let figures = [
@@ -48,7 +48,7 @@ pub(crate) fn child(job: &Job) -> Vec<f64> {
     };
     let system = system(name, &job.target);
     let spans = usize::from(makes_spans);
-    // What the first threads leave behind is not the tracer's.
+    // The first threads leave memory behind that is not the tracer's.
     wave(&*system, 0, AT_ONCE);
     system.run(Case::Root, 1);
     system.flush();
