@@ -1,5 +1,5 @@
 //! A service that shows its running spans: `cargo run -p tracer-instrument --example debug_spans -- 127.0.0.1:8080`
-//! and open the address that it prints. Without an address it takes a free port. Ctrl-C or SIGTERM ends it.
+//! and open the address that it prints. Without an argument it takes a free port. Ctrl-C or SIGTERM stops it.
 //!
 //! The page has no login, so a real service mounts it on a port where only operators come. It is mounted outside of the
 //! layer that traces requests: looking at spans makes none.

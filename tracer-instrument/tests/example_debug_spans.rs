@@ -1,4 +1,4 @@
-//! The example that serves ends with a signal.
+//! The example `debug_spans` stops at a signal.
 #![cfg(unix)]
 #![allow(
     clippy::expect_used,
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const DEADLINE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn the_page_of_running_spans_ends_with_a_signal() {
+async fn debug_spans_example_stops_at_a_signal() {
     let test = std::env::current_exe().unwrap();
     let program = test
         .ancestors()
@@ -61,7 +61,7 @@ async fn the_page_of_running_spans_ends_with_a_signal() {
             }
             if start.elapsed() > DEADLINE {
                 process.kill().unwrap();
-                panic!("{signal} does not end it");
+                panic!("{signal} does not stop the example");
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         };

@@ -1,5 +1,5 @@
-//! A log that is set up before tracing gets the service's name once there is one. A program of its own, because the
-//! global provider belongs to the whole process.
+//! A log that is set up before tracing gets the service's name once a global provider is set. In a test program of its
+//! own, because the provider is global to the process.
 
 #![allow(
     clippy::expect_used,
@@ -26,7 +26,7 @@ use tracing_subscriber::fmt::format;
 struct Written(Arc<Mutex<Vec<u8>>>);
 
 impl Written {
-    /// What was written since the last call.
+    /// Takes what was written since the last call.
     fn take(&self) -> String {
         String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
     }
@@ -50,7 +50,7 @@ impl<'w> MakeWriter<'w> for Written {
     }
 }
 
-/// Keeps the name in each record.
+/// A logger that keeps the service's name of each record.
 #[derive(Clone, Default)]
 struct Names(Arc<Mutex<Vec<Option<String>>>>);
 

@@ -70,18 +70,18 @@ pub struct LineFormat {
 }
 
 impl LineFormat {
-    /// One JSON object a line.
+    /// Writes one JSON object per line.
     pub fn json() -> Self {
         Self::new(Syntax::Json)
     }
 
-    /// Text.
+    /// Writes lines of text.
     pub fn text() -> Self {
         Self::new(Syntax::Text)
     }
 
-    /// Sets `service.name`. Default: that of the global provider of `tracer-core`, which
-    /// `tracer_export::init()` sets. It is looked up for each line until there is one; lines before have none.
+    /// Sets `service.name`. By default it is the name of the global provider of `tracer-core`, which
+    /// `tracer_export::init()` sets. Until there is one, each line looks for it and has no name.
     #[must_use]
     pub fn service_name(mut self, name: impl fmt::Display) -> Self {
         self.service = ServiceName::given(service_field(self.syntax, format_args!("{name}")));
@@ -156,8 +156,8 @@ where
     }
 }
 
-/// What the service knows: its name and the ids, each after a separator. The first one stands after `before`, and
-/// whether there is one is returned.
+/// Appends the service's name and the ids, as far as they are known, separated from each other. The first of them
+/// follows `before`. Returns whether anything was appended.
 pub(super) fn push_own_fields(line: &mut Line, service: &ServiceName, before: &str) -> bool {
     let syntax = line.syntax();
     let service = service.get(|name| service_field(syntax, format_args!("{name}")));
@@ -198,7 +198,7 @@ fn push_trace_fields(line: &mut Line, fields: &TraceFields) {
     }
 }
 
-/// What stands between two fields.
+/// The text between two fields.
 fn separator(syntax: Syntax) -> &'static str {
     match syntax {
         Syntax::Json => ",",
@@ -206,7 +206,7 @@ fn separator(syntax: Syntax) -> &'static str {
     }
 }
 
-/// The service's name with its key, made once.
+/// The service's name with its key, rendered once.
 pub(super) fn service_field(syntax: Syntax, name: fmt::Arguments<'_>) -> String {
     Line::with(syntax, |line| {
         line.push(match syntax {

@@ -42,8 +42,8 @@ impl<L: Log> CorrelatedLogger<L> {
         }
     }
 
-    /// Sets `service.name`. Default: that of the global provider of `tracer-core`, which
-    /// `tracer_export::init()` sets. It is looked up for each record until there is one; records before have none.
+    /// Sets `service.name`. By default it is the name of the global provider of `tracer-core`, which
+    /// `tracer_export::init()` sets. Until there is one, each record looks for it and has no name.
     #[must_use]
     pub fn service_name(mut self, name: impl Into<String>) -> Self {
         self.service = ServiceName::given(name.into());

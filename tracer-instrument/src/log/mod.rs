@@ -23,9 +23,9 @@
 //! tracing::info!(cents = 1200, "order priced");
 //! ```
 //!
-//! The service's name is that of the global provider, whichever of the two is set up first. Lines before `init()` have
-//! none, and neither have those of a process with `OTEL_SDK_DISABLED` or without a global provider of `tracer-core`:
-//! `service_name` of each type sets it.
+//! The service's name is that of the global provider, whether the log or tracing is set up first. Lines before `init()`
+//! have no name. Lines of a process with `OTEL_SDK_DISABLED`, or without a global provider of `tracer-core`, never have
+//! one, unless `service_name` of the type sets it.
 //!
 //! - Lines of `tracing-subscriber` (feature `log-fmt`): [`LineFormat`] writes JSON or text that nothing in an event can
 //!   break; [`CorrelatedFormat`] puts the ids into the lines of any other format.

@@ -1,20 +1,22 @@
-//! The service's name, which a log that is set up before tracing does not know yet.
+//! The service's name, which is not known yet if the log is set up before tracing.
 
 use std::sync::OnceLock;
 
 use tracer_core::TracerProvider;
 
-/// The name as lines have it: given, or that of the global provider from the first line on that finds one.
+/// The service's name as it is written to the log. It is set, or taken from the global provider by the first line that
+/// finds one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ServiceName(OnceLock<String>);
 
 impl ServiceName {
-    /// As lines have it.
+    /// A name that is set, as it is written to the log.
     pub(super) fn given(rendered: String) -> Self {
         Self(OnceLock::from(rendered))
     }
 
-    /// `None` while no name is known. `render` makes what is kept of the name, once.
+    /// Returns the name as it is written to the log; `None` while it is unknown. `render` is called once, with the
+    /// provider's name.
     pub(super) fn get(&self, render: impl FnOnce(String) -> String) -> Option<&str> {
         if let Some(known) = self.0.get() {
             return Some(known);

@@ -40,21 +40,21 @@ pub struct CorrelatedFormat<F> {
 }
 
 impl<F> CorrelatedFormat<F> {
-    /// For a format that writes a JSON object a line, as `format().json()`: the fields come last in the object, so that
-    /// they win over any of the same name. A line that is no object is written as it is.
+    /// Wraps a format that writes one JSON object per line, such as `format().json()`. The fields come last in the
+    /// object, so that they win over any of the same name. A line that is not an object is written as it is.
     ///
-    /// The layer needs the fitting format for the fields of spans: `fmt().json().event_format(…)`.
+    /// The layer needs the matching format for the fields of spans: `fmt().json().event_format(…)`.
     pub fn json(inner: F) -> Self {
         Self::new(Syntax::Json, inner)
     }
 
-    /// For a format that writes text, as `format()`: the fields come first in the line. Line breaks inside of an event
-    /// become `\n`; colours are those that the format itself was told (`with_ansi(true)`).
+    /// Wraps a format that writes text, such as `format()`. The fields come first in the line. Line breaks inside an
+    /// event become `\n`. Colours are those of the format itself (`with_ansi(true)`).
     pub fn text(inner: F) -> Self {
         Self::new(Syntax::Text, inner)
     }
 
-    /// Sets `service.name`. Default: as for [`LineFormat`](super::LineFormat::service_name).
+    /// Sets `service.name`. The default is that of [`LineFormat`](super::LineFormat::service_name).
     #[must_use]
     pub fn service_name(mut self, name: impl fmt::Display) -> Self {
         self.service = ServiceName::given(service_field(self.syntax, format_args!("{name}")));
@@ -87,7 +87,7 @@ where
                 self.inner
                     .format_event(context, Writer::new(line.buffer()), event)?;
                 let object = line.buffer();
-                // What is no object stays as it is.
+                // A line that is not an object stays as it is.
                 if object.trim_end().ends_with('}') {
                     object.truncate(object.trim_end().len() - 1);
                     let before = if object.ends_with('{') { "" } else { "," };
