@@ -30,9 +30,9 @@ pub struct Configured {
 ///
 /// `probability` and `parentbased_probability` are names of this crate; the specification has
 /// none for that sampler yet. Unset, empty, or with a name that is not known or not built in, the
-/// sampler is `parentbased_always_on`. An argument that is not valid counts as unset. An argument
-/// without a sampler, or for one that takes none, has no effect and is an error of
-/// [`Configured::errors`].
+/// sampler is `parentbased_always_on`. An argument that is not valid counts as unset. An argument has
+/// no effect without a sampler, or if the sampler takes none. In each of these cases
+/// [`Configured::errors`] says what was ignored.
 ///
 /// # Examples
 ///
@@ -90,7 +90,7 @@ enum Root {
 }
 
 impl Root {
-    /// The sampler of this kind, which the environment calls `name`.
+    /// Builds the sampler of this kind. `name` is its name in the environment.
     fn build(
         &self,
         name: &'static str,

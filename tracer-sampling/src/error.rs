@@ -18,7 +18,7 @@ pub enum Error {
         name: &'static str,
     },
 
-    /// `OTEL_TRACES_SAMPLER_ARG` is set and `OTEL_TRACES_SAMPLER` is not.
+    /// `OTEL_TRACES_SAMPLER_ARG` is set, but `OTEL_TRACES_SAMPLER` is not.
     #[error("a sampler argument has no effect without a sampler")]
     ArgumentWithoutSampler,
 
