@@ -17,9 +17,9 @@ use crate::xray::XrayPropagator;
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct Configured {
-    /// The propagators that were named, in their order.
+    /// The propagators that were named, in their order, or the default.
     pub propagator: CompositePropagator,
-    /// Their names, as the table of [`propagators`] spells them. Empty for `none`.
+    /// The names of the propagators that apply, as the table of [`propagators`] spells them. Empty for `none`.
     pub names: Vec<&'static str>,
     /// One error for each name that was ignored. A caller logs them once, at start.
     pub errors: Vec<Error>,
@@ -142,7 +142,7 @@ fn build(names: &[Name]) -> Vec<Box<dyn Propagator>> {
     built
 }
 
-/// What applies when the variable names nothing.
+/// The propagators that apply if the variable names none.
 const DEFAULT: [(&str, Name); 2] = [
     ("tracecontext", Name::TraceContext),
     ("baggage", Name::Baggage),
