@@ -44,11 +44,12 @@
 //! - A span that finds the thread's pool empty allocates its box and buffer, together some 740
 //!   bytes, and a list with its first attribute; one that is not sampled, 64 bytes.
 //! - The first span of a thread takes a ring: that of a thread that has ended, or a new one.
-//! - The first use of each 4 KiB of a ring's memory takes a page fault. On the first lap through the
-//!   ring, about one root span in 50 takes 1.5 us longer. A lap is 16 KiB, or 64 KiB in a ring that
-//!   has grown.
-//! - A ring whose spans are not read in time takes another 64 KiB, from a lock-free queue or from the
-//!   operating system, and wakes the worker. In a burst this happens once in several hundred spans.
+//! - The first use of each 4 KiB of a ring's memory takes a page fault. On the first lap through
+//!   the ring, about one root span in 50 takes 1.5 us longer. A lap is 16 KiB, or 64 KiB in a ring
+//!   that has grown.
+//! - A ring whose spans are not read in time takes another 64 KiB, from a lock-free queue or from
+//!   the operating system, and wakes the worker. In a burst this happens once in several hundred
+//!   spans.
 //! - A span whose record outgrows the 512 bytes that its buffer begins with grows it by doubling;
 //!   up to 128 KiB of such buffers stay with the thread for later spans.
 //! - A span that ends on another thread than it started on leaves its buffer there. Where spans
@@ -74,7 +75,7 @@
 //!
 //! # Memory
 //! An idle provider takes 1.4 MB with its worker and one exporter's thread. Each thread that makes
-//! spans adds 7 KB at first. Its ring takes up to 16 KiB, or 64 KiB once the thread has made a burst.
-//! During a burst the rings of all threads together grow up to
+//! spans adds 7 KB at first. Its ring takes up to 16 KiB, or 64 KiB once the thread has made a
+//! burst. During a burst the rings of all threads together grow up to
 //! [`BatchConfig::max_ring_bytes`](crate::BatchConfig::max_ring_bytes). That memory is freed within
 //! about three seconds after the worker has read the spans.

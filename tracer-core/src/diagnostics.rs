@@ -1,8 +1,8 @@
 //! Messages of the SDK about itself, as `tracing` events.
 //!
 //! A service may install its subscriber after it has set tracing up. A message that no subscriber
-//! receives is therefore kept, and logged again once a subscriber is installed. The worker checks for
-//! one about once a second; each flush and shutdown checks on the thread that calls it.
+//! receives is therefore kept, and logged again once a subscriber is installed. The worker checks
+//! for one about once a second; each flush and shutdown checks on the thread that calls it.
 
 use std::{
     mem,
@@ -33,10 +33,10 @@ static PENDING: Mutex<Pending> = Mutex::new(Pending {
 
 /// Logs a message about tracing itself. Meant for exporters and for code that sets tracing up.
 ///
-/// Calls `log`, which must emit one `tracing` event. If no subscriber is installed, `log` is called a
-/// second time once there is one. At most 64 messages wait for a subscriber; further ones are dropped,
-/// and their number is logged with those that waited. If the subscriber panics, the panic is caught
-/// and only this message is lost.
+/// Calls `log`, which must emit one `tracing` event. If no subscriber is installed, `log` is called
+/// a second time once there is one. At most 64 messages wait for a subscriber; further ones are
+/// dropped, and their number is logged with those that waited. If the subscriber panics, the panic
+/// is caught and only this message is lost.
 ///
 /// Do not put secrets, or bytes that a peer sent, into a message.
 ///

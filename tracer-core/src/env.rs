@@ -242,8 +242,8 @@ mod tests {
         assert_eq!(env.diagnostics().len(), diagnostics, "{value:?}");
     }
 
-    /// configuration/common.md: durations are non-negative integers without an upper bound. Values up
-    /// to 2^31 - 1 must be accepted; larger ones may be.
+    /// configuration/common.md: durations are non-negative integers without an upper bound. Values
+    /// up to 2^31 - 1 must be accepted; larger ones may be.
     #[test]
     fn times_are_any_whole_number_of_milliseconds() {
         check_millis("0", 0, 0);

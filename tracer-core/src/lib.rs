@@ -51,22 +51,24 @@
 //!
 //! [`span!`] and [`start_span!`] start spans, [`LocalSpan`] is the guard of one, [`Span`] one that
 //! moves between threads, [`InSpan`] is for futures, [`StreamInSpan`] for streams, [`carry`] and
-//! [`task`] for threads and tasks. Both APIs see each other's spans: whichever span was made current
-//! last is the [`current()`] one, and the parent of the next span of either API.
+//! [`task`] for threads and tasks. Both APIs see each other's spans: whichever span was made
+//! current last is the [`current()`] one, and the parent of the next span of either API.
 //!
-//! Code that reads `Context::current()` itself always sees the span of a future. It sees the span of
-//! a guard only if the provider [activates contexts](TracerProviderBuilder::context_activation), which
-//! costs two allocations a guard. `tracer_export::init()` turns this on; [`TracerProvider::builder`]
-//! leaves it off. Without it, attach [`current_context()`] before you call such code.
+//! Code that reads `Context::current()` itself always sees the span of a future. It sees the span
+//! of a guard only if the provider [activates contexts](TracerProviderBuilder::context_activation),
+//! which costs two allocations a guard. `tracer_export::init()` turns this on;
+//! [`TracerProvider::builder`] leaves it off. Without it, attach [`current_context()`] before you
+//! call such code.
 //!
 //! [`#[traced]`](macro@traced) puts a function into a span, [`business`] an operation that may fail.
 //!
 //! # Guarantees
-//! - Once a thread has made its first spans, the caller's path (start, attribute, event, end) takes no
-//!   lock, makes no system call, wakes no thread, and allocates nothing. There are three exceptions.
-//!   A parent's `tracestate` allocates, because the API keeps it as strings. A ring whose spans are
-//!   not read in time takes memory and an uncontended lock to grow, and wakes the worker. A guard that
-//!   activates contexts takes the two allocations of `Context` and a lock of the span's own.
+//! - Once a thread has made its first spans, the caller's path (start, attribute, event, end) takes
+//!   no lock, makes no system call, wakes no thread, and allocates nothing. There are three
+//!   exceptions. A parent's `tracestate` allocates, because the API keeps it as strings. A ring
+//!   whose spans are not read in time takes memory and an uncontended lock to grow, and wakes the
+//!   worker. A guard that activates contexts takes the two allocations of `Context` and a lock of
+//!   the span's own.
 //! - Every ended span is exported, or counted with the reason: [`Stats`] is an exact ledger, also
 //!   after a shutdown that ran into its deadline.
 //! - A span that ended before [`force_flush`](TracerProvider::force_flush) or
@@ -79,10 +81,10 @@
 //! - By default, memory holds a burst of about 200,000 spans with two attributes until the exporter
 //!   takes them, however slow it is.
 //! - Memory is bounded. The rings of all threads together take at most
-//!   [`BatchConfig::max_ring_bytes`], and 16 KiB that threads without a ring share. Each thread keeps
-//!   at most 128 KiB of spare buffers and 13 KiB of spare contexts. Each exporter's queue is bounded
-//!   in spans and in bytes ([`BatchConfig::max_queue_bytes`]). A provider keeps 1024 instrumentation
-//!   scopes and one batch being formed.
+//!   [`BatchConfig::max_ring_bytes`], and 16 KiB that threads without a ring share. Each thread
+//!   keeps at most 128 KiB of spare buffers and 13 KiB of spare contexts. Each exporter's queue is
+//!   bounded in spans and in bytes ([`BatchConfig::max_queue_bytes`]). A provider keeps 1024
+//!   instrumentation scopes and one batch being formed.
 //! - A forked child traces on through the same provider: with ids, rings, threads and a ledger of
 //!   its own, and with exporters that follow it ([`SpanExporter::fork`]). Spans that started in the
 //!   parent stay the parent's; one that ends in the child is counted there as

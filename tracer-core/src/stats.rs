@@ -32,9 +32,9 @@ pub struct Stats {
     pub id_failures: u64,
     /// What the limits of spans kept out. The spans themselves say what they lost.
     pub over_limit: OverLimit,
-    /// Rings, one for each thread that has started or ended a span. A thread that ends leaves its ring
-    /// to another thread. A ring that no thread needs is dropped within about three seconds, once the
-    /// worker has read its spans.
+    /// Rings, one for each thread that has started or ended a span. A thread that ends leaves its
+    /// ring to another thread. A ring that no thread needs is dropped within about three seconds,
+    /// once the worker has read its spans.
     pub rings: u64,
     /// Bytes of all rings, and of the memory that the provider keeps ready for them.
     pub ring_bytes: u64,
@@ -47,8 +47,8 @@ pub struct Stats {
 #[non_exhaustive]
 pub struct Dropped {
     /// The rings of all threads together had reached their limit
-    /// ([`BatchConfig::max_ring_bytes`](crate::BatchConfig::max_ring_bytes)), or the operating system
-    /// had no memory.
+    /// ([`BatchConfig::max_ring_bytes`](crate::BatchConfig::max_ring_bytes)), or the operating
+    /// system had no memory.
     pub queue_full: u64,
     /// The span was larger than
     /// [`BatchConfig::max_ring_bytes`](crate::BatchConfig::max_ring_bytes) less 16 KiB.

@@ -175,8 +175,8 @@ fn span_with_ten_thousand_events_is_sent_where_the_limit_allows_it() {
     assert_eq!(gate.0.events.load(Ordering::Relaxed), 10_000);
 }
 
-/// The spans that wait while the exporter takes nothing: in rings, in the batch being formed, and in
-/// the queue.
+/// The spans that wait while the exporter takes nothing: in rings, in the batch being formed, and
+/// in the queue.
 fn waiting(stats: &Stats) -> u64 {
     stats.waiting + stats.exporters[0].waiting
 }
@@ -278,8 +278,8 @@ fn threads_for_which_no_ring_is_left_share_one() {
     gate.deliver(&provider, THREADS as u64 * 6);
 }
 
-/// A span whose record is as large as the budget allows is sent. A larger one is dropped and counted as
-/// too large.
+/// A span whose record is as large as the budget allows is sent. A larger one is dropped and
+/// counted as too large.
 #[test]
 fn span_up_to_the_budget_is_sent() {
     const BUDGET: usize = 1 << 20;

@@ -87,7 +87,8 @@ impl SpanExporter for Retries {
     }
 }
 
-/// Even while its queue is full, when the worker waits for room before it hands on the last batches.
+/// Even while its queue is full, when the worker waits for room before it hands on the last
+/// batches.
 #[test]
 fn shutdown_is_announced_to_an_exporter_before_its_last_batches() {
     let exporter = Retries::default();

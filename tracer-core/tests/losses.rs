@@ -1,6 +1,6 @@
 //! Every loss of spans is logged with its number, place and reason and with a hint. A shutdown logs
-//! the spans that it leaves behind. Source: OpenTelemetry specification, performance.md "Reporting".
-//! In a file of its own, because the subscriber belongs to the whole process.
+//! the spans that it leaves behind. Source: OpenTelemetry specification, performance.md
+//! "Reporting". In a file of its own, because the subscriber belongs to the whole process.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

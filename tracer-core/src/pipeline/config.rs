@@ -24,8 +24,8 @@ const SPAN_BYTES: usize = 1 << 10;
 /// - Each thread that makes spans keeps at most 128 KiB of spare buffers.
 /// - One batch is being formed.
 ///
-/// A thread's ring starts with 16 KiB and grows while its spans are not read in time. The memory that
-/// a burst took is freed within about three seconds after the worker has read the spans.
+/// A thread's ring starts with 16 KiB and grows while its spans are not read in time. The memory
+/// that a burst took is freed within about three seconds after the worker has read the spans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BatchConfig {
@@ -55,8 +55,8 @@ impl Default for BatchConfig {
 }
 
 impl BatchConfig {
-    /// Reads the four `OTEL_BSP_*` variables and `TRACER_MAX_RING_BYTES`, and leaves everything else
-    /// at its default.
+    /// Reads the four `OTEL_BSP_*` variables and `TRACER_MAX_RING_BYTES`, and leaves everything
+    /// else at its default.
     ///
     /// If the queue is smaller than the default batch of 512 spans, the batch size is that of the
     /// queue, as the specification demands. A batch size that is set above the queue is refused.
@@ -92,15 +92,16 @@ impl BatchConfig {
 
     /// Spans that may wait for one exporter (`OTEL_BSP_MAX_QUEUE_SIZE`).
     ///
-    /// If it is not set, 2048 spans wait in each exporter's queue. While every queue is full, further
-    /// spans wait in the rings, as many as fit into [`max_ring_bytes`](Self::max_ring_bytes).
+    /// If it is not set, 2048 spans wait in each exporter's queue. While every queue is full,
+    /// further spans wait in the rings, as many as fit into
+    /// [`max_ring_bytes`](Self::max_ring_bytes).
     ///
     /// If it is set, it bounds the number of spans: while the queues are full, the worker drops and
     /// counts the spans that it finds in the rings. The rings and each queue may then take 1 KiB a
     /// span and at least 32 MiB, unless their bytes are set.
     ///
-    /// If the queue of one exporter is full and that of another is not, the batch is dropped for the
-    /// full one and counted. A flush ignores this bound and queues spans up to
+    /// If the queue of one exporter is full and that of another is not, the batch is dropped for
+    /// the full one and counted. A flush ignores this bound and queues spans up to
     /// [`max_queue_bytes`](Self::max_queue_bytes), so that a slow exporter does not delay the flush
     /// of the others.
     #[must_use]
@@ -110,8 +111,8 @@ impl BatchConfig {
     }
 
     /// Bytes that may wait for one exporter, queued or under way, in the encoding of the rings. The
-    /// default is 32 MiB, or more for a large [`max_queue_size`](Self::max_queue_size). Beyond it the
-    /// queue counts as full. An empty queue takes one batch of any size.
+    /// default is 32 MiB, or more for a large [`max_queue_size`](Self::max_queue_size). Beyond it
+    /// the queue counts as full. An empty queue takes one batch of any size.
     #[must_use]
     pub fn max_queue_bytes(mut self, bytes: usize) -> Self {
         self.max_queue_bytes = Some(bytes);
@@ -138,8 +139,9 @@ impl BatchConfig {
     /// 5 s). Many spans wait for less, because the time counts from the worker's last look at the
     /// rings before the span ended.
     ///
-    /// While no span ends, the worker looks at the rings every 500 ms, or once per delay if the delay
-    /// is shorter, but at most every 50 ms. So a span may wait for 50 ms even if the delay is shorter.
+    /// While no span ends, the worker looks at the rings every 500 ms, or once per delay if the
+    /// delay is shorter, but at most every 50 ms. So a span may wait for 50 ms even if the delay is
+    /// shorter.
     #[must_use]
     pub fn scheduled_delay(mut self, delay: Duration) -> Self {
         self.scheduled_delay = delay;
@@ -149,8 +151,8 @@ impl BatchConfig {
     /// How long one export may take (`OTEL_BSP_EXPORT_TIMEOUT`, default 30 s), the exporter's own
     /// retries included. Spans of an export that takes longer are counted as failed.
     ///
-    /// Zero means no limit (specification, configuration/common.md "Timeout"). A shutdown still ends
-    /// by its own deadline, and an exporter may have a timeout of its own.
+    /// Zero means no limit (specification, configuration/common.md "Timeout"). A shutdown still
+    /// ends by its own deadline, and an exporter may have a timeout of its own.
     #[must_use]
     pub fn export_timeout(mut self, timeout: Duration) -> Self {
         self.export_timeout = timeout;
@@ -168,12 +170,12 @@ impl BatchConfig {
     /// 4294967295). The default is 32 MiB, or more for a large
     /// [`max_queue_size`](Self::max_queue_size).
     ///
-    /// Each thread has a ring of 16 KiB, which grows by 64 KiB at a time while its spans are not read
-    /// in time. 32 MiB hold a burst of about 200,000 spans with two attributes. A span that finds no
-    /// room is dropped and counted as [`queue_full`](crate::Dropped::queue_full). A span that is
-    /// larger than the bound less 16 KiB is counted as
-    /// [`span_too_large`](crate::Dropped::span_too_large). If no ring is left for a thread, it shares
-    /// one with other such threads; the first 16 KiB of that ring are not part of the bound.
+    /// Each thread has a ring of 16 KiB, which grows by 64 KiB at a time while its spans are not
+    /// read in time. 32 MiB hold a burst of about 200,000 spans with two attributes. A span that
+    /// finds no room is dropped and counted as [`queue_full`](crate::Dropped::queue_full). A span
+    /// that is larger than the bound less 16 KiB is counted as
+    /// [`span_too_large`](crate::Dropped::span_too_large). If no ring is left for a thread, it
+    /// shares one with other such threads; the first 16 KiB of that ring are not part of the bound.
     #[must_use]
     pub fn max_ring_bytes(mut self, bytes: usize) -> Self {
         self.max_ring_bytes = Some(bytes);

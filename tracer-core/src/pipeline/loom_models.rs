@@ -246,8 +246,8 @@ fn rings_of_threads_that_are_gone_are_drained_and_given_back() {
     });
 }
 
-/// If a thread ends just after the worker has looked at its ring, its last span is drained before the
-/// ring is dropped.
+/// If a thread ends just after the worker has looked at its ring, its last span is drained before
+/// the ring is dropped.
 #[test]
 fn ring_that_is_abandoned_while_it_is_drained_loses_nothing() {
     explore(None, || {

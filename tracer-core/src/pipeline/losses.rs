@@ -1,5 +1,6 @@
-//! The worker's messages about spans that found no room in the rings or in the queue of one exporter.
-//! The thread that ends such a span cannot report the loss, because the caller's path must not log.
+//! The worker's messages about spans that found no room in the rings or in the queue of one
+//! exporter. The thread that ends such a span cannot report the loss, because the caller's path
+//! must not log.
 //!
 //! Failed exports are reported by the exporter's thread.
 
@@ -60,7 +61,8 @@ impl Losses {
         }
     }
 
-    /// Logs each loss that has begun, has lasted for another minute, or has ended since the last call.
+    /// Logs each loss that has begun, has lasted for another minute, or has ended since the last
+    /// call.
     pub(super) fn report(&mut self, dropped: DroppedInRings, engine: &Engine, now: Duration) {
         self.rings.look(dropped.queue_full, now);
         self.too_large.look(dropped.too_large, now);

@@ -1,4 +1,5 @@
-//! Decides when a loss of spans is logged: at its start, once a minute while it lasts, and at its end.
+//! Decides when a loss of spans is logged: at its start, once a minute while it lasts, and at its
+//! end.
 //!
 //! Source: OpenTelemetry specification, performance.md "Reporting": on loss, warn at the start and
 //! the end, with a number; never once a span. Time is an argument.

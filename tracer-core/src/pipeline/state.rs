@@ -4,9 +4,9 @@ use std::time::Duration;
 
 /// How long the worker pauses between two rounds.
 ///
-/// Waking the worker is what makes the slowest thousandth of span ends slow, so the caller's path does
-/// it only when a ring grows or is full. Otherwise the worker looks again on its own: when it expects
-/// the ring that fills fastest to be three eighths full, and rarely while no spans end.
+/// Waking the worker is what makes the slowest thousandth of span ends slow, so the caller's path
+/// does it only when a ring grows or is full. Otherwise the worker looks again on its own: when it
+/// expects the ring that fills fastest to be three eighths full, and rarely while no spans end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pace {
     pause: Duration,
@@ -41,8 +41,9 @@ impl Pace {
         self.last
     }
 
-    /// Returns the pause after a round that began at `now`. `filled_permille` says how full the fullest
-    /// ring was, in thousandths of the segment being read; it exceeds 1000 in a ring that has grown.
+    /// Returns the pause after a round that began at `now`. `filled_permille` says how full the
+    /// fullest ring was, in thousandths of the segment being read; it exceeds 1000 in a ring that
+    /// has grown.
     pub(crate) fn after_round(&mut self, now: Duration, filled_permille: u64) -> Duration {
         let since = now.saturating_sub(self.last);
         self.last = now;

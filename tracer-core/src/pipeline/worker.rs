@@ -27,8 +27,8 @@ use crate::{
 /// has room.
 const BACK_PRESSURE_PAUSE: Duration = Duration::from_millis(50);
 
-/// How often the worker adjusts the clock to wall time, reports losses, delivers pending messages and
-/// frees unused memory of the rings.
+/// How often the worker adjusts the clock to wall time, reports losses, delivers pending messages
+/// and frees unused memory of the rings.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) struct Worker {
@@ -157,8 +157,8 @@ impl Worker {
                 break;
             }
         }
-        // During a flush, the given positions rely on the order of the rings, so rings are retired in
-        // the next round only.
+        // During a flush, the given positions rely on the order of the rings, so rings are retired
+        // in the next round only.
         if until.is_none() && !retired.is_empty() {
             let mut at = 0..;
             let is_retired = |_: &mut Consumer| at.next().is_some_and(|at| retired.contains(&at));
@@ -209,8 +209,8 @@ impl Worker {
     /// Hands the held batch to the lanes, unless none of them has room: one that is full alone
     /// loses it. Returns whether no batch is held any more.
     ///
-    /// If the number of waiting spans was set, spans do not wait in the rings: lanes without room lose
-    /// the batch. A flush waits for room nevertheless.
+    /// If the number of waiting spans was set, spans do not wait in the rings: lanes without room
+    /// lose the batch. A flush waits for room nevertheless.
     fn dispatch_held(&mut self) -> bool {
         let Some(batch) = self.held.take() else {
             return true;

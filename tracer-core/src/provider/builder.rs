@@ -168,23 +168,24 @@ impl TracerProviderBuilder {
     ///
     /// If this is on, code that reads `Context` works under a guard as it does with any SDK.
     /// `Context::current()` has the span as the parent of others. `get_active_span` sets its
-    /// attributes, events and status, on other threads too while the guard lives. A `Context` that is
-    /// attached later takes precedence, even one without a span. If this is off, such code finds what
-    /// was active before the guard, unless [`current_context`](crate::current_context) is attached
-    /// for it.
+    /// attributes, events and status, on other threads too while the guard lives. A `Context` that
+    /// is attached later takes precedence, even one without a span. If this is off, such code finds
+    /// what was active before the guard, unless [`current_context`](crate::current_context) is
+    /// attached for it.
     ///
-    /// It is off here, because the code that builds a provider knows which APIs are used with it. It is
-    /// on in `tracer_export::init()`, which installs the provider as OpenTelemetry's global one for
-    /// libraries that know no other API. No environment variable sets it, because the choice depends on
-    /// the program's code and not on where the program runs.
+    /// It is off here, because the code that builds a provider knows which APIs are used with it.
+    /// It is on in `tracer_export::init()`, which installs the provider as OpenTelemetry's global
+    /// one for libraries that know no other API. No environment variable sets it, because the
+    /// choice depends on the program's code and not on where the program runs.
     ///
-    /// The API panics if a `Context` is attached inside the closures of its `Context::map_current` and
-    /// `get_active_span`. The panic is caught: the span of a guard that is entered there is current, but
-    /// not active in `Context`. With `panic = "abort"` it ends the process.
+    /// The API panics if a `Context` is attached inside the closures of its `Context::map_current`
+    /// and `get_active_span`. The panic is caught: the span of a guard that is entered there is
+    /// current, but not active in `Context`. With `panic = "abort"` it ends the process.
     ///
     /// # Cost
-    /// If this is on, each guard takes the two allocations of `Context`, and each change of its span
-    /// takes a lock of the span's own; [`cost`](crate::cost) has the figures. If it is off, nothing.
+    /// If this is on, each guard takes the two allocations of `Context`, and each change of its
+    /// span takes a lock of the span's own; [`cost`](crate::cost) has the figures. If it is off,
+    /// nothing.
     ///
     /// # Examples
     /// ```
@@ -207,10 +208,9 @@ impl TracerProviderBuilder {
     }
 
     /// Takes everything that the core reads from an environment: `OTEL_SDK_DISABLED`,
-    /// `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_BSP_*`, `TRACER_MAX_RING_BYTES` and the
-    /// limits of spans.
-    /// It replaces what was set before, and what is set afterwards wins. `env` then holds what was
-    /// refused.
+    /// `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_BSP_*`, `TRACER_MAX_RING_BYTES` and
+    /// the limits of spans. It replaces what was set before, and what is set afterwards wins. `env`
+    /// then holds what was refused.
     ///
     /// # Examples
     /// ```

@@ -49,8 +49,8 @@ pub(crate) struct Counts {
     /// Spans that started or ended without a ring because the provider was closed.
     pub(super) late_started: AtomicU64,
     pub(super) late_ended: AtomicU64,
-    /// Spans that started or ended on a thread without a ring while there was no memory for the shared
-    /// ring either.
+    /// Spans that started or ended on a thread without a ring while there was no memory for the
+    /// shared ring either.
     pub(super) unplaced_started: AtomicU64,
     pub(super) unplaced_ended: AtomicU64,
     /// Spans of the parent process that ended in this one.

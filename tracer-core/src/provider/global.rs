@@ -62,8 +62,8 @@ impl TracerProvider {
         drop(before);
     }
 
-    /// Returns the [`service_name`](Self::service_name) of the [global](Self::set_global) provider, or
-    /// `None` if there is none yet. Meant for logs that are set up before tracing.
+    /// Returns the [`service_name`](Self::service_name) of the [global](Self::set_global) provider,
+    /// or `None` if there is none yet. Meant for logs that are set up before tracing.
     ///
     /// # Examples
     /// ```

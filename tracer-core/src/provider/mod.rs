@@ -84,14 +84,14 @@ impl TracerProvider {
     /// Blocks the calling thread.
     ///
     /// Logs how many spans were lost in the provider's lifetime, by place and reason, and how many
-    /// spans are still open. Open spans are counted as dropped when they end. Spans that start after
-    /// the shutdown are neither recorded nor counted; the first of them is logged.
+    /// spans are still open. Open spans are counted as dropped when they end. Spans that start
+    /// after the shutdown are neither recorded nor counted; the first of them is logged.
     ///
     /// # Errors
-    /// [`ShutdownError::AlreadyShutdown`] for every call but the first. [`ShutdownError::Flush`] if the
-    /// time ran out, or if spans were lost during the call: in an exporter, or because they found no
-    /// room in the rings. Spans that were lost before the call are in [`stats`](Self::stats) and in
-    /// the log, not in the result.
+    /// [`ShutdownError::AlreadyShutdown`] for every call but the first. [`ShutdownError::Flush`] if
+    /// the time ran out, or if spans were lost during the call: in an exporter, or because they
+    /// found no room in the rings. Spans that were lost before the call are in
+    /// [`stats`](Self::stats) and in the log, not in the result.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), ShutdownError> {
         self.inner.shared.shutdown(timeout)
     }

@@ -47,8 +47,8 @@ pub(super) fn report_late_start() {
     });
 }
 
-/// Returns how many spans were lost in all, and the numbers by place and reason as text. A span that
-/// two exporters lost counts twice.
+/// Returns how many spans were lost in all, and the numbers by place and reason as text. A span
+/// that two exporters lost counts twice.
 fn losses(stats: &Stats) -> (u64, String) {
     let mut total = 0;
     let mut text = String::new();

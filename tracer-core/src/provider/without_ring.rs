@@ -38,8 +38,8 @@ impl Shared {
     pub(crate) fn end_elsewhere(self: &Arc<Self>, recording: &mut Recording) {
         if self.is_closed() {
             recording.set_ended();
-            // Release: pairs with the Acquire load in `stats`, so that a snapshot that has the end of a
-            // span has its start too.
+            // Release: pairs with the Acquire load in `stats`, so that a snapshot that has the end
+            // of a span has its start too.
             let counts = &self.engine().counts;
             counts.late_ended.fetch_add(1, Ordering::Release);
             return;

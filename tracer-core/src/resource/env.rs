@@ -19,8 +19,8 @@ const RESOURCE_ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 /// A list with an invalid member is discarded as a whole (OpenTelemetry specification,
 /// resource/sdk.md "Specifying resource information via an environment variable"). A member is
 /// invalid if it has no `=` or no key, or if it has a `%` without two hex digits after it. Both
-/// variables are refused if they have control characters, bytes that are not UTF-8, or keys or values
-/// of more than 4096 bytes.
+/// variables are refused if they have control characters, bytes that are not UTF-8, or keys or
+/// values of more than 4096 bytes.
 ///
 /// # Examples
 /// ```

@@ -12,10 +12,10 @@
 //! so that a push usually touches no cache line that the consumer writes.
 //!
 //! The records lie in a chain of [`Segment`]s. Each segment is a circular buffer for a range of the
-//! positions. Usually the ring has one segment. A producer that finds it full links another one from
-//! the pool, and the consumer moves there at the position where the first segment ends. The two atomic
-//! positions belong to the whole ring, so one Release store and one Acquire load publish records and
-//! links alike.
+//! positions. Usually the ring has one segment. A producer that finds it full links another one
+//! from the pool, and the consumer moves there at the position where the first segment ends. The
+//! two atomic positions belong to the whole ring, so one Release store and one Acquire load publish
+//! records and links alike.
 
 use std::sync::Arc as StdArc;
 
@@ -87,8 +87,8 @@ pub(crate) struct Producer {
     /// The own position; `ring.tail` is its published copy.
     tail: u64,
     /// Bytes before this position are free to write. It is the consumer's position as last seen, or
-    /// the start of the segment if that is later, plus the segment's capacity. Invariant: never beyond
-    /// the bytes that are really free.
+    /// the start of the segment if that is later, plus the segment's capacity. Invariant: never
+    /// beyond the bytes that are really free.
     writable_until: u64,
     /// Where `segment` begins.
     segment_start: u64,
@@ -149,8 +149,8 @@ impl Producer {
         Ok(pushed)
     }
 
-    /// Finds room for a record. Afterwards `tail .. tail + bytes`, padded to words, lies in the segment
-    /// and is free.
+    /// Finds room for a record. Afterwards `tail .. tail + bytes`, padded to words, lies in the
+    /// segment and is free.
     #[inline(always)]
     fn reserve(&mut self, bytes: usize) -> Result<Pushed, PushError> {
         let padded = (bytes as u64).next_multiple_of(8);
@@ -168,8 +168,8 @@ impl Producer {
         let head = self.ring.head.0.load(Ordering::Acquire);
         let writable_until = head.max(self.segment_start) + self.segment.capacity;
         let fits = self.tail + padded <= writable_until;
-        // A segment that was made for one large record is left as soon as possible, so that its memory
-        // is freed.
+        // A segment that was made for one large record is left as soon as possible, so that its
+        // memory is freed.
         if fits && !self.segment.is_for_one_record(&self.pool) {
             self.writable_until = writable_until;
             return Ok(Pushed::Quiet);
@@ -285,8 +285,8 @@ impl Consumer {
         self.used() * 1000 / self.segment.capacity
     }
 
-    /// Gives the last segment back to the pool. Called when the producer is gone and every record is
-    /// popped.
+    /// Gives the last segment back to the pool. Called when the producer is gone and every record
+    /// is popped.
     pub(crate) fn close(self) {
         let Self { segment, pool, .. } = self;
         pool.give(segment);

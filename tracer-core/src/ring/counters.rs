@@ -24,8 +24,8 @@ pub(crate) struct Counters {
     /// Ended spans that came after the shutdown.
     pub(crate) late: AtomicU64,
     /// Spans that started here, recorded or not, by kind; counted only for a meter.
-    // Atomics of std even under the model checkers: they order nothing, and a checker would try every
-    // interleaving of them.
+    // Atomics of std even under the model checkers: they order nothing, and a checker would try
+    // every interleaving of them.
     births: [std::sync::atomic::AtomicU64; BIRTHS],
 }
 
@@ -48,9 +48,9 @@ impl Counters {
 
     /// Adds one to a counter that only this thread writes.
     pub(crate) fn bump(counter: &AtomicU64) {
-        // Relaxed: only this thread writes it. Release: pairs with the Acquire loads in `Totals::add`,
-        // so that a snapshot that counts a span at one stage counts it at all earlier stages. On x86
-        // every store is a release store.
+        // Relaxed: only this thread writes it. Release: pairs with the Acquire loads in
+        // `Totals::add`, so that a snapshot that counts a span at one stage counts it at all
+        // earlier stages. On x86 every store is a release store.
         counter.store(
             counter.load(Ordering::Relaxed).wrapping_add(1),
             Ordering::Release,

@@ -43,8 +43,8 @@ fn drain(consumer: &mut Consumer, seen: &mut Vec<u8>) {
     }
 }
 
-/// Pushes records, in turn as bytes and as words, while another thread drains the ring `rounds` times.
-/// Each accepted record comes out once, whole and in order, and nothing else does.
+/// Pushes records, in turn as bytes and as words, while another thread drains the ring `rounds`
+/// times. Each accepted record comes out once, whole and in order, and nothing else does.
 fn push_while_draining(segments: usize, records: usize, pushes: u8, rounds: usize) {
     let pool = pool(segments, records);
     let (mut producer, mut consumer) = new_ring(&pool);
@@ -84,14 +84,15 @@ fn ring_grows_while_it_is_read() {
     explore(None, || push_while_draining(3, 1, 3, 2));
 }
 
-/// Two segments of one record and four pushes: a segment that the consumer has read is written again.
+/// Two segments of one record and four pushes: a segment that the consumer has read is written
+/// again.
 #[test]
 fn segments_go_round_while_the_ring_is_read() {
     explore(Some(3), || push_while_draining(2, 1, 4, 2));
 }
 
-/// A segment that another ring has used forgets the position at which it ended there. This ring begins
-/// with that segment and links the next one while the consumer passes the same position.
+/// A segment that another ring has used forgets the position at which it ended there. This ring
+/// begins with that segment and links the next one while the consumer passes the same position.
 #[test]
 fn recycled_segment_forgets_where_it_ended() {
     explore(Some(3), || {
@@ -125,8 +126,8 @@ fn recycled_segment_forgets_where_it_ended() {
     });
 }
 
-/// A consumer that sees that the producer is gone also sees the producer's last record, in whichever
-/// segment it is, and its counts. All segments go back to the pool.
+/// A consumer that sees that the producer is gone also sees the producer's last record, in
+/// whichever segment it is, and its counts. All segments go back to the pool.
 #[test]
 fn abandoned_ring_shows_its_last_record_and_gives_its_segments_back() {
     explore(None, || {

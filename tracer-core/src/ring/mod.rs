@@ -2,8 +2,8 @@
 //!
 //! Each thread has one [`byte_ring`] per provider and is its only producer; the provider's worker
 //! is the only consumer of all of them. A ring grows by [`segment`]s from a pool, within one budget
-//! for all rings. The [`registry`] gives each thread its ring, and passes the ring on to another thread
-//! when that thread has ended.
+//! for all rings. The [`registry`] gives each thread its ring, and passes the ring on to another
+//! thread when that thread has ended.
 
 pub(crate) mod byte_ring;
 pub(crate) mod counters;

@@ -185,8 +185,8 @@ fn ring_does_what_a_list_of_records_does() {
     ran.expect("equal to the list");
 }
 
-/// Records from 4 bytes to a whole segment pass between two threads, whole and in order, while the ring
-/// grows and its segments are reused.
+/// Records from 4 bytes to a whole segment pass between two threads, whole and in order, while the
+/// ring grows and its segments are reused.
 #[test]
 fn records_cross_between_threads() {
     const RECORDS: usize = 20_000;

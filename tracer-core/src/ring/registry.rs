@@ -1,7 +1,7 @@
 //! All rings of one provider.
 //!
-//! A thread takes a ring with its first span and gives it back when it ends, with the records that the
-//! worker has not read yet. Another thread continues in that ring. The hand-over orders the two
+//! A thread takes a ring with its first span and gives it back when it ends, with the records that
+//! the worker has not read yet. Another thread continues in that ring. The hand-over orders the two
 //! threads, so the ring has one producer at any time. The number of rings is therefore the largest
 //! number of threads at the same time, however many came and went. The worker drops rings that no
 //! thread has needed for a while. A ring's counters are added to the totals in the critical section
@@ -22,8 +22,8 @@ pub(crate) struct Registry {
     pub(crate) segments: Arc<SegmentPool>,
     /// The writing ends of rings whose threads have ended.
     idle: Queue<Producer>,
-    /// The reading ends of rings that are not in `inner` yet. They wait here so that the thread that
-    /// makes a ring takes no lock.
+    /// The reading ends of rings that are not in `inner` yet. They wait here so that the thread
+    /// that makes a ring takes no lock.
     new: Queue<Consumer>,
     inner: Mutex<Inner>,
     /// How many rings were taken from `idle`, for `trim`.
@@ -139,9 +139,9 @@ impl Registry {
         consumers.append(&mut self.lock().new);
     }
 
-    /// Drops the writing ends of rings, and the free segments, that no thread has needed since the last
-    /// call. Called by the worker about once a second, which retires those rings once it has drained
-    /// them.
+    /// Drops the writing ends of rings, and the free segments, that no thread has needed since the
+    /// last call. Called by the worker about once a second, which retires those rings once it has
+    /// drained them.
     pub(crate) fn trim(&self) {
         // Relaxed: a statistic.
         let reused = self.reused.load(Ordering::Relaxed);

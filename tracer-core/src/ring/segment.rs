@@ -2,8 +2,8 @@
 //!
 //! A ring starts with one small segment. A producer that finds its segment full takes another one
 //! from the provider's pool and continues there. The consumer follows once it has read the first
-//! segment, and puts that back into the pool. So a burst spreads over as many segments as the budget
-//! allows, and a ring whose spans are read in time stays in one.
+//! segment, and puts that back into the pool. So a burst spreads over as many segments as the
+//! budget allows, and a ring whose spans are read in time stays in one.
 //!
 //! ```text
 //! pool: [ ] [ ] [ ]        budget: bytes of the pool and of all rings together
@@ -17,8 +17,8 @@ use std::sync::Arc;
 use super::storage::Storage;
 use crate::sync::{AtomicU64, Mutex, Ordering, Queue};
 
-/// The size of a ring's first segment. It holds about 200 root spans without attributes, and a thread
-/// that makes few spans takes little memory. One span under the model checkers.
+/// The size of a ring's first segment. It holds about 200 root spans without attributes, and a
+/// thread that makes few spans takes little memory. One span under the model checkers.
 const FIRST_BYTES: usize = if MODELLED { 128 } else { 16 << 10 };
 
 /// The size of the segments that follow. A thread that has made a burst keeps one of them.
@@ -67,8 +67,8 @@ impl Segment {
     /// Makes the ring continue in segment `next` from position `end` on. Called by the producer.
     pub(super) fn link(&self, end: u64, next: Arc<Self>) {
         *self.next.lock() = Some(next);
-        // Relaxed: the consumer reads this only after it has seen a tail beyond `end`, and the Release
-        // store of that tail comes later.
+        // Relaxed: the consumer reads this only after it has seen a tail beyond `end`, and the
+        // Release store of that tail comes later.
         self.end.store(end, Ordering::Relaxed);
     }
 
@@ -107,8 +107,8 @@ pub(crate) enum PushError {
 /// The segments of one provider that no ring uses, and the budget of all its rings.
 ///
 /// # Cost
-/// Taking a segment is one operation on a lock-free queue. If the queue is empty, it is a system call,
-/// and later the page faults of new memory.
+/// Taking a segment is one operation on a lock-free queue. If the queue is empty, it is a system
+/// call, and later the page faults of new memory.
 #[derive(Debug)]
 pub(crate) struct SegmentPool {
     free: Queue<Arc<Segment>>,
@@ -127,8 +127,8 @@ impl SegmentPool {
         Self::with_sizes(max_bytes, FIRST_BYTES, SEGMENT_BYTES)
     }
 
-    /// Like [`new`](Self::new), with other sizes of segments, for tests and models. Sizes are powers of
-    /// two, at least 8.
+    /// Like [`new`](Self::new), with other sizes of segments, for tests and models. Sizes are
+    /// powers of two, at least 8.
     pub(super) fn with_sizes(max_bytes: usize, first: usize, segment: usize) -> Self {
         let budget = Budget {
             max_bytes: max_bytes as u64,
@@ -171,7 +171,8 @@ impl SegmentPool {
         taken.ok_or(PushError::Full)
     }
 
-    /// Takes back a segment whose records have all been read. Only segments of the usual size are kept.
+    /// Takes back a segment whose records have all been read. Only segments of the usual size are
+    /// kept.
     pub(super) fn give(&self, segment: Arc<Segment>) {
         if segment.capacity == self.segment_bytes {
             // Relaxed: the queue orders this store before the next use of the segment.
@@ -180,8 +181,8 @@ impl SegmentPool {
         }
     }
 
-    /// Frees the free segments that no ring has needed since the last call. Called by the worker about
-    /// once a second.
+    /// Frees the free segments that no ring has needed since the last call. Called by the worker
+    /// about once a second.
     pub(crate) fn trim(&self) {
         // Relaxed: a statistic.
         let taken = self.taken.load(Ordering::Relaxed);
@@ -237,7 +238,8 @@ struct Budget {
 }
 
 impl Budget {
-    /// Charges `bytes` to the budget until the charge is dropped. `None` if the budget does not allow it.
+    /// Charges `bytes` to the budget until the charge is dropped. `None` if the budget does not
+    /// allow it.
     fn charge(budget: &Arc<Self>, bytes: u64) -> Option<Charge> {
         let reserve = |used: u64| {
             let after = used.checked_add(bytes)?;

@@ -1,8 +1,8 @@
 //! The memory of a segment: a power of two of bytes, addressed by a position that wraps.
 //!
 //! The memory comes from the operating system in whole pages, not from the allocator. A page that
-//! no span has reached yet takes no physical memory. Memory that is freed after a burst goes back to
-//! the system, whatever else the allocator holds.
+//! no span has reached yet takes no physical memory. Memory that is freed after a burst goes back
+//! to the system, whatever else the allocator holds.
 //!
 //! This file knows nothing of heads and tails. Its functions say which bytes they touch, and
 //! [`byte_ring`](super::byte_ring) makes sure that only one thread touches them at a time.
@@ -17,8 +17,8 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
-    /// Creates a zeroed buffer of at least `bytes` bytes, rounded up to a power of two of words. `None`
-    /// if the operating system has no memory.
+    /// Creates a zeroed buffer of at least `bytes` bytes, rounded up to a power of two of words.
+    /// `None` if the operating system has no memory.
     pub(crate) fn new(bytes: usize) -> Option<Self> {
         let words = bytes.div_ceil(8).max(1).checked_next_power_of_two()?;
         Some(Self {

@@ -145,7 +145,10 @@ impl RingProcessor {
                 .inspect_err(|error| {
                     let error = error.to_string();
                     report(move || {
-                        tracing::error!(target: "tracer_core", %error, "the provider cannot be started, so spans are not exported");
+                        tracing::error!(
+                            target: "tracer_core", %error,
+                            "the provider cannot be started, so spans are not exported"
+                        );
                     });
                 })
                 .ok()

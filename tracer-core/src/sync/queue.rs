@@ -15,7 +15,8 @@ impl<T> Queue<T> {
         Self(Inner::new())
     }
 
-    /// Appends a value. Everything that the caller did before is visible to the thread that pops it.
+    /// Appends a value. Everything that the caller did before is visible to the thread that pops
+    /// it.
     pub(crate) fn push(&self, value: T) {
         self.0.push(value);
     }
