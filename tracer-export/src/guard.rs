@@ -12,8 +12,8 @@ use crate::error::Error;
 /// Hold it in `main` until the end: `let _guard = ...`, not `let _ = ...`, which drops at once. A
 /// guard that is never dropped, as in a process that calls `std::process::exit`, sends nothing more.
 ///
-/// `let _ =` discards a value on purpose, so neither `#[must_use]` nor any lint that is on by default
-/// warns about it. The lint `let_underscore_drop` does, if a crate turns it on:
+/// `let _ =` discards a value on purpose, so neither `#[must_use]` nor any lint that is on by
+/// default warns about it. The lint `let_underscore_drop` does, if a crate turns it on:
 ///
 /// ```compile_fail
 /// #![deny(let_underscore_drop)]

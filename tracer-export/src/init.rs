@@ -31,9 +31,9 @@ const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same as `builder().init()`; see [`Builder`] for what is read. Opens no connection, needs no
 /// runtime, and works inside any.
 ///
-/// Call it once. A second call replaces what the first one installed, and logs a warning. `span!`, the
-/// propagators and new tracers use the later provider. Tracers and layers that have already made spans
-/// keep the earlier one. Each guard shuts down its own provider.
+/// Call it once. A second call replaces what the first one installed, and logs a warning. `span!`,
+/// the propagators and new tracers use the later provider. Tracers and layers that have already
+/// made spans keep the earlier one. Each guard shuts down its own provider.
 ///
 /// # Errors
 /// An [`Error`] if a thread cannot be started or TLS cannot be set up. Never for a variable: a value
@@ -82,9 +82,10 @@ pub fn builder() -> Builder {
 /// | `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_SPAN_LINK_COUNT_LIMIT` | 128 |
 /// | `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT`, `OTEL_LINK_ATTRIBUTE_COUNT_LIMIT`, else `OTEL_ATTRIBUTE_COUNT_LIMIT` | 128 |
 ///
-/// A variable that is set but has no effect makes a diagnostic. Among them are the variables for TLS
-/// files, `OTEL_CONFIG_FILE`, and a proxy that other clients would use for the endpoint (`HTTP_PROXY`,
-/// `HTTPS_PROXY`, `ALL_PROXY`, also in lower case). Spans are sent to the endpoint directly.
+/// A variable that is set but has no effect makes a diagnostic. Among them are the variables for
+/// TLS files, `OTEL_CONFIG_FILE`, and a proxy that other clients would use for the endpoint
+/// (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, also in lower case). Spans are sent to the endpoint
+/// directly.
 ///
 /// The resource also holds what every [`Detector`] finds: the service instance, process, host,
 /// operating system, container and Kubernetes pod. [`detectors`](Self::detectors) chooses.
@@ -209,10 +210,10 @@ impl Builder {
         self
     }
 
-    /// Sets whether code that is written for the `opentelemetry` crate sees the span of a native guard
-    /// in its current `Context`; see [`TracerProviderBuilder::context_activation`]. Default: yes,
-    /// because the provider becomes OpenTelemetry's global one. A service that has no such code under
-    /// native guards may turn it off, so that a guard allocates nothing.
+    /// Sets whether code that is written for the `opentelemetry` crate sees the span of a native
+    /// guard in its current `Context`; see [`TracerProviderBuilder::context_activation`]. Default:
+    /// yes, because the provider becomes OpenTelemetry's global one. A service that has no such
+    /// code under native guards may turn it off, so that a guard allocates nothing.
     pub fn context_activation(mut self, activate: bool) -> Self {
         self.core = self.core.context_activation(activate);
         self
@@ -243,7 +244,8 @@ impl Builder {
         self
     }
 
-    /// Sets how spans are batched and queued. `OTEL_BSP_*` and `TRACER_MAX_RING_BYTES` are then not read.
+    /// Sets how spans are batched and queued. `OTEL_BSP_*` and `TRACER_MAX_RING_BYTES` are then not
+    /// read.
     pub fn batch_config(mut self, config: BatchConfig) -> Self {
         self.batch_config = Some(config);
         self
@@ -350,8 +352,8 @@ fn warn_of_a_second() {
         report(|| {
             tracing::warn!(
                 target: "tracer_export",
-                "tracing is set up again: `span!`, propagators and new tracers use the later set-up, \
-                 tracers and layers that have already made spans keep the earlier one"
+                "tracing is set up again: `span!`, propagators and new tracers use the later \
+                 set-up, tracers and layers that have already made spans keep the earlier one"
             );
         });
     }

@@ -22,21 +22,21 @@
 //!   on a thread and a runtime of the provider. Exports are not traced.
 //! - Every batch ends in one of: delivered, rejected in part (counted by the collector's own
 //!   number), failed with a reason. All are in [`Guard::stats`].
-//! - A batch counts as delivered only if an OTLP receiver accepts it. A proxy's page, a redirect, or
-//!   the answer of a server for another protocol counts as a failure, whatever its status.
-//! - The first failed attempt of an outage logs one warning with the address, the cause, and what to
-//!   check. Each further cause logs one more, up to eight. The end of the outage is logged too.
+//! - A batch counts as delivered only if an OTLP receiver accepts it. A proxy's page, a redirect,
+//!   or the answer of a server for another protocol counts as a failure, whatever its status.
+//! - The first failed attempt of an outage logs one warning with the address, the cause, and what
+//!   to check. Each further cause logs one more, up to eight. The end of the outage is logged too.
 //! - Exports to a collector that is down, restarting or overloaded are retried with backoff and
-//!   jitter, as the OTLP specification asks, until the export timeout. Nothing else is sent twice. If
-//!   the collector says when to come back, no batch is sent before that, except for one last attempt
-//!   for each batch before its timeout.
+//!   jitter, as the OTLP specification asks, until the export timeout. Nothing else is sent twice.
+//!   If the collector says when to come back, no batch is sent before that, except for one last
+//!   attempt for each batch before its timeout.
 //! - A variable whose value is refused counts as unset and leaves one [`Diagnostic`]; it never
 //!   makes the set-up fail.
-//! - Answers are read up to 4 MiB; a longer one counts as a failure. `Debug`, errors and diagnostics
-//!   show no header value, no query, no path of an endpoint other than `/v1/traces`, and no byte that
-//!   a peer sent.
-//! - Dropping the guard blocks for at most its timeout, 5 s by default. If connections to the endpoint
-//!   are refused, it makes one more attempt for each batch and returns at once.
+//! - Answers are read up to 4 MiB; a longer one counts as a failure. `Debug`, errors and
+//!   diagnostics show no header value, no query, no path of an endpoint other than `/v1/traces`,
+//!   and no byte that a peer sent.
+//! - Dropping the guard blocks for at most its timeout, 5 s by default. If connections to the
+//!   endpoint are refused, it makes one more attempt for each batch and returns at once.
 //!
 //! # Without the environment
 //! Exporters are built from code too, and serve any [`tracer_core::TracerProvider`]:

@@ -1,5 +1,5 @@
-//! After `init`, code that is written for the `opentelemetry` crate works under native guards too. In a
-//! test program of its own, because globals are set.
+//! After `init`, code that is written for the `opentelemetry` crate works under native guards too.
+//! In a test program of its own, because globals are set.
 #![allow(clippy::expect_used, reason = "a test that meets the unexpected fails")]
 
 use std::{collections::HashMap, time::Duration};
@@ -20,8 +20,8 @@ fn builder(memory: &InMemorySpanExporter) -> Builder {
         .exporter(SdkExporter::new(memory.clone()))
 }
 
-/// A library that uses only OpenTelemetry: it makes spans with the global tracer, and its client injects
-/// the current context.
+/// A library that uses only OpenTelemetry: it makes spans with the global tracer, and its client
+/// injects the current context.
 fn library() -> HashMap<String, String> {
     let tracer = global::tracer("library");
     let parent = Context::current();

@@ -21,8 +21,8 @@ pub(crate) fn propagator(env: &mut Env) -> CompositePropagator {
     configured.propagator
 }
 
-/// Returns `None` if the environment names no sampler. The provider's default then applies, which is
-/// the one that the specification asks for and needs no call through a trait.
+/// Returns `None` if the environment names no sampler. The provider's default then applies, which
+/// is the one that the specification asks for and needs no call through a trait.
 pub(crate) fn sampler(env: &mut Env) -> Option<Box<dyn ShouldSample>> {
     const VARIABLE: &str = "OTEL_TRACES_SAMPLER";
     const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";

@@ -85,9 +85,9 @@ fn settings(env: &mut Env) -> (Protocol, Settings) {
     (protocol, settings)
 }
 
-/// Returns the value and the name of the first of the two variables that is set and not refused. Each
-/// refused value makes a diagnostic that says what applies instead: the general variable or `default`.
-/// The general variable is not read if the one for traces applies.
+/// Returns the value and the name of the first of the two variables that is set and not refused.
+/// Each refused value makes a diagnostic that says what applies instead: the general variable or
+/// `default`. The general variable is not read if the one for traces applies.
 fn first<T>(
     env: &mut Env,
     pair: Pair,

@@ -1,5 +1,5 @@
-//! Diagnostics about `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`, which other clients honour and this
-//! one does not.
+//! Diagnostics about `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`, which other clients honour and
+//! this one does not.
 
 use std::net::IpAddr;
 
@@ -36,11 +36,12 @@ fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(is_loopback)
 }
 
-/// Whether a list of names, addresses and networks contains the host. Entries may have a port, which
-/// must then be that of the endpoint. A name matches itself and its subdomains; `*` matches every host.
+/// Whether a list of names, addresses and networks contains the host. Entries may have a port,
+/// which must then be that of the endpoint. A name matches itself and its subdomains; `*` matches
+/// every host.
 ///
-/// Source: the `golang.org/x/net/http/httpproxy` package and curl's manual, `NO_PROXY`. They differ in
-/// whether `.a.b` matches `a.b`. It does here, as in curl.
+/// Source: the `golang.org/x/net/http/httpproxy` package and curl's manual, `NO_PROXY`. They differ
+/// in whether `.a.b` matches `a.b`. It does here, as in curl.
 fn excludes(list: &str, host: &str, port: u16) -> bool {
     let mut entries = list.split([',', ' ']).filter(|entry| !entry.is_empty());
     entries.any(|entry| {
@@ -57,8 +58,8 @@ fn has_name(entry: &str, host: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// Whether the address or network `entry` contains the address `host`. `None` unless both are addresses
-/// of the same IP version.
+/// Whether the address or network `entry` contains the address `host`. `None` unless both are
+/// addresses of the same IP version.
 fn has_address(entry: &str, host: &str) -> Option<bool> {
     let bits = |address: IpAddr| match address {
         IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 32),

@@ -9,8 +9,8 @@ use crate::{
 
 const ADDRESS: &str = "check that a collector listens there; its port is usually 4318 for \
                        http/protobuf and 4317 for grpc";
-const BATCH_SIZE: &str = "a batch is larger than the receiver accepts: raise the receiver's limit, or \
-                          lower OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
+const BATCH_SIZE: &str = "a batch is larger than the receiver accepts: raise the receiver's \
+                          limit, or lower OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
 const BUSY: &str = "the receiver, or a proxy in front of it, is overloaded or not ready";
 const CREDENTIALS: &str = "check the credentials, which are usually in OTEL_EXPORTER_OTLP_HEADERS";
 const NETWORK: &str = "check the host, the port, the network and the firewall";
@@ -58,8 +58,8 @@ fn certificate(problem: Certificate) -> &'static str {
         Certificate::NotValidNow => "renew the certificate, or check the clock of this machine",
         Certificate::Other => "check the server's certificate",
         Certificate::UnknownIssuer => {
-            "only public certificate authorities (the Mozilla roots) are trusted: if the server's is \
-             private, send to a collector on this host that forwards the spans"
+            "only public certificate authorities (the Mozilla roots) are trusted: if the server's \
+             is private, send to a collector on this host that forwards the spans"
         }
     }
 }
@@ -114,8 +114,8 @@ fn grpc(code: i32) -> &'static str {
     match code {
         PERMISSION_DENIED | UNAUTHENTICATED => CREDENTIALS,
         RESOURCE_EXHAUSTED => {
-            "a batch is larger than the receiver accepts, or a quota is used up: raise the limit, or \
-             lower OTEL_BSP_MAX_EXPORT_BATCH_SIZE"
+            "a batch is larger than the receiver accepts, or a quota is used up: raise the limit, \
+             or lower OTEL_BSP_MAX_EXPORT_BATCH_SIZE"
         }
         UNIMPLEMENTED => {
             "check the port, and that the receiver supports traces and this compression"

@@ -89,9 +89,9 @@ impl Failure {
         }
     }
 
-    /// Whether a shutdown makes no further attempt after this failure, because nothing at the address
-    /// speaks the protocol. A destination that answers, or that answered until recently, may still take
-    /// the batch in time.
+    /// Whether a shutdown makes no further attempt after this failure, because nothing at the
+    /// address speaks the protocol. A destination that answers, or that answered until recently,
+    /// may still take the batch in time.
     pub(crate) fn ends_a_shutdown(self) -> bool {
         matches!(
             self,

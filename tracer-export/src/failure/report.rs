@@ -1,5 +1,5 @@
-//! Decides when a failure is logged. The first failed attempt is logged, and then each other kind of
-//! failure once, until the destination takes a batch again. That is logged once too.
+//! Decides when a failure is logged. The first failed attempt is logged, and then each other kind
+//! of failure once, until the destination takes a batch again. That is logged once too.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -14,11 +14,12 @@ use crate::otlp::{
     endpoint::{Endpoint, SignalPath},
 };
 
-/// The shortest time between two reports of the same failure, if the destination recovers in between.
+/// The shortest time between two reports of the same failure, if the destination recovers in
+/// between.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// How many different failures are reported until the destination recovers, or in one interval. A peer
-/// could cause hundreds, one for each status.
+/// How many different failures are reported until the destination recovers, or in one interval. A
+/// peer could cause hundreds, one for each status.
 const MAX_KINDS: usize = 8;
 
 /// Logs failures and recoveries of one destination.
@@ -50,9 +51,15 @@ impl Reports {
         report(move || {
             let (endpoint, cause) = (&*endpoint, failure);
             if is_final {
-                tracing::warn!(target: "tracer_export", endpoint, %cause, hint, "spans cannot be exported");
+                tracing::warn!(
+                    target: "tracer_export", endpoint, %cause, hint,
+                    "spans cannot be exported"
+                );
             } else {
-                tracing::warn!(target: "tracer_export", endpoint, %cause, hint, "export failed and will be retried");
+                tracing::warn!(
+                    target: "tracer_export", endpoint, %cause, hint,
+                    "export failed and will be retried"
+                );
             }
         });
     }

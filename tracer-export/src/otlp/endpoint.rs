@@ -47,8 +47,8 @@ impl Endpoint {
         (host.to_owned(), port)
     }
 
-    /// The endpoint as messages show it: without its query, and with its path only if that is empty or
-    /// consists of `/v1/traces`, because some backends have keys in the path.
+    /// The endpoint as messages show it: without its query, and with its path only if that is empty
+    /// or consists of `/v1/traces`, because some backends have keys in the path.
     pub(crate) fn shown(&self, protocol: Protocol) -> String {
         match (protocol, self.signal_path()) {
             (Protocol::Grpc, _) => format!("{self:?}"),
@@ -96,8 +96,8 @@ impl fmt::Debug for Endpoint {
 }
 
 /// The URL for traces under a generic endpoint (OTLP exporter specification, "Endpoint URLs for
-/// OTLP/HTTP"): `v1/traces` relative to it. Its query is kept. A fragment is left out, because it is
-/// never sent.
+/// OTLP/HTTP"): `v1/traces` relative to it. Its query is kept. A fragment is left out, because it
+/// is never sent.
 pub(crate) fn traces_url(base: &str) -> String {
     let (base, _) = base.split_once('#').unwrap_or((base, ""));
     let (path, query) = match base.split_once('?') {

@@ -154,22 +154,22 @@ fn secured(_: Connection) -> Result<Connection, ConfigError> {
 /// tonic's plain channel, which no instrumentation of ours wraps, so exports are not traced.
 ///
 /// # Retries
-/// An attempt without an answer is retried with exponential backoff and jitter until the timeout: the
-/// name was not resolved, the connection was refused or lost, or its TLS handshake failed. So are the
-/// retryable gRPC statuses of the OTLP specification, and the HTTP statuses 429, 502, 503 and 504 of
-/// proxies. Everything else is final.
+/// An attempt without an answer is retried with exponential backoff and jitter until the timeout:
+/// the name was not resolved, the connection was refused or lost, or its TLS handshake failed. So
+/// are the retryable gRPC statuses of the OTLP specification, and the HTTP statuses 429, 502, 503
+/// and 504 of proxies. Everything else is final.
 ///
 /// While the collector asks to be left alone (`RetryInfo`, at most 30 s), no batch of this exporter
 /// is sent, until one is taken. An export whose timeout is over sooner waits for most of it, and
 /// makes one last attempt when about a second is left, or half of a shorter rest.
 ///
-/// During a shutdown of the provider, its deadline applies as well. If no connection can be made then,
-/// each batch gets one more attempt and is given up.
+/// During a shutdown of the provider, its deadline applies as well. If no connection can be made
+/// then, each batch gets one more attempt and is given up.
 ///
 /// # Delivery
-/// A batch counts as exported if the call ends with the status OK after a message, and the content type
-/// is `application/grpc`. The status OK without a message, an answer without a status, and a web page
-/// are final failures, counted as `non_retryable`.
+/// A batch counts as exported if the call ends with the status OK after a message, and the content
+/// type is `application/grpc`. The status OK without a message, an answer without a status, and a
+/// web page are final failures, counted as `non_retryable`.
 pub struct OtlpGrpcExporter {
     connection: Connection,
     channel: Mutex<Option<Channel>>,
@@ -232,8 +232,8 @@ impl OtlpGrpcExporter {
     }
 }
 
-/// Formats a timeout as at most eight digits and a unit (gRPC over HTTP/2, "Requests"). Rounds up, so
-/// that the deadline of this side comes first and a timeout always has the same reason.
+/// Formats a timeout as at most eight digits and a unit (gRPC over HTTP/2, "Requests"). Rounds up,
+/// so that the deadline of this side comes first and a timeout always has the same reason.
 fn grpc_timeout(left: Duration) -> String {
     match left.as_millis() + 1 {
         millis @ ..=99_999_999 => format!("{millis}m"),
@@ -365,8 +365,8 @@ fn settled(grpc: &tonic::Status, content: Content, body: &[u8]) -> Outcome {
     }
 }
 
-/// The message of a unary answer; `None` if it is missing or cut off. A compressed message, which this
-/// client does not ask for, counts as empty.
+/// The message of a unary answer; `None` if it is missing or cut off. A compressed message, which
+/// this client does not ask for, counts as empty.
 fn message(body: &[u8]) -> Option<&[u8]> {
     let (&[flag, a, b, c, d], rest) = body.split_first_chunk()?;
     let message = rest.get(..u32::from_be_bytes([a, b, c, d]) as usize)?;

@@ -116,24 +116,25 @@ impl OtlpHttpConfig {
 /// client is plain hyper, which no instrumentation of ours wraps, so exports are not traced.
 ///
 /// # Retries
-/// An attempt without an answer is retried with exponential backoff and jitter until the timeout: the
-/// name was not resolved, the connection was refused or lost, or its TLS handshake failed. So are the
-/// statuses 429, 502, 503 and 504. Everything else is final. Redirects are not followed.
+/// An attempt without an answer is retried with exponential backoff and jitter until the timeout:
+/// the name was not resolved, the connection was refused or lost, or its TLS handshake failed. So
+/// are the statuses 429, 502, 503 and 504. Everything else is final. Redirects are not followed.
 ///
 /// While the collector asks to be left alone (`Retry-After`, at most 30 s), no batch of this
 /// exporter is sent, until one is taken. An export whose timeout is over sooner waits for most of
 /// it, and makes one last attempt when about a second is left, or half of a shorter rest.
 ///
-/// During a shutdown of the provider, its deadline applies as well. If no connection can be made then,
-/// each batch gets one more attempt and is given up.
+/// During a shutdown of the provider, its deadline applies as well. If no connection can be made
+/// then, each batch gets one more attempt and is given up.
 ///
 /// # Delivery
-/// A batch counts as exported if an OTLP receiver accepts it: with a 2xx status, an OTLP content type or
-/// an empty body, and no `grpc-status`. The specification ("OTLP/HTTP Response") asks for status 200 and
-/// the content type of the request. Other 2xx statuses and the types `application/protobuf` and
-/// `application/json` are accepted too, because real receivers send them. The spans that a partial
-/// success rejects are counted, in protobuf and in JSON. Any other 2xx answer, such as a proxy's page or
-/// the answer of a gRPC server, is a final failure, counted as `non_retryable`.
+/// A batch counts as exported if an OTLP receiver accepts it: with a 2xx status, an OTLP content
+/// type or an empty body, and no `grpc-status`. The specification ("OTLP/HTTP Response") asks for
+/// status 200 and the content type of the request. Other 2xx statuses and the types
+/// `application/protobuf` and `application/json` are accepted too, because real receivers send
+/// them. The spans that a partial success rejects are counted, in protobuf and in JSON. Any other
+/// 2xx answer, such as a proxy's page or the answer of a gRPC server, is a final failure, counted
+/// as `non_retryable`.
 pub struct OtlpHttpExporter {
     client: Client<Connector, Full<Bytes>>,
     endpoint: Endpoint,

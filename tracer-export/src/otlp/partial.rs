@@ -27,8 +27,8 @@ pub(crate) fn rejected_spans(response: &[u8]) -> u64 {
     rejected
 }
 
-/// Like [`rejected_spans`], for an answer in JSON. Only the number is kept; an answer that cannot be
-/// read counts as no rejected spans.
+/// Like [`rejected_spans`], for an answer in JSON. Only the number is kept; an answer that cannot
+/// be read counts as no rejected spans.
 ///
 /// Source: ProtoJSON. Names are in lower camel case, 64-bit integers are numbers or strings, `null`
 /// means no value, and unknown names are ignored.
@@ -120,8 +120,8 @@ mod tests {
         check(Some(i64::MIN), "", 0);
     }
 
-    /// ProtoJSON, "Representation of each type", int64: a string or a number, also with an exponent or a
-    /// fraction of zero.
+    /// ProtoJSON, "Representation of each type", int64: a string or a number, also with an exponent
+    /// or a fraction of zero.
     #[cfg(feature = "http")]
     #[test]
     fn rejected_spans_are_read_from_json() {

@@ -54,8 +54,8 @@ impl Schedule {
         left.saturating_sub((left / 2).min(LAST_ATTEMPT) + jitter)
     }
 
-    /// Allows another last attempt after a shutdown has cut a wait short, which leaves less time than
-    /// the schedule assumed.
+    /// Allows another last attempt after a shutdown has cut a wait short, which leaves less time
+    /// than the schedule assumed.
     pub(super) fn plan_again(&mut self) {
         self.used_the_rest = false;
     }

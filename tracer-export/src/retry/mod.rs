@@ -79,14 +79,14 @@ impl Retry {
         self.timeout
     }
 
-    /// Ends all exports by `deadline`. From now on an export also ends after one more attempt if nothing
-    /// listens at the address.
+    /// Ends all exports by `deadline`. From now on an export also ends after one more attempt if
+    /// nothing listens at the address.
     pub(crate) fn begin_shutdown(&self, deadline: std::time::Instant) {
         self.shutdown.begin(deadline);
     }
 
-    /// Makes attempts until one has a final outcome or the time is over. While the collector asks to be
-    /// left alone, only a last attempt is made. `attempt` is given the time that is left.
+    /// Makes attempts until one has a final outcome or the time is over. While the collector asks
+    /// to be left alone, only a last attempt is made. `attempt` is given the time that is left.
     pub(crate) async fn until_settled<F>(
         &self,
         mut attempt: impl FnMut(Duration) -> F,
@@ -172,8 +172,8 @@ impl Retry {
     }
 }
 
-/// Reports an attempt that is given up without an answer, by its own timeout or because the pipeline
-/// drops the export.
+/// Reports an attempt that is given up without an answer, by its own timeout or because the
+/// pipeline drops the export.
 struct Unanswered<'a>(&'a Reports);
 
 impl Drop for Unanswered<'_> {

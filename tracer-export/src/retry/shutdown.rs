@@ -1,4 +1,5 @@
-//! Tells all exports of one exporter that the provider is being shut down, and wakes those that wait.
+//! Tells all exports of one exporter that the provider is being shut down, and wakes those that
+//! wait.
 
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 //!
 //! OTLP specification, "OTLP/HTTP Response": a success is `200 OK` with the content type of the
 //! request and a body in protobuf. Real receivers differ, and their answers must count too. The
-//! OpenTelemetry Collector sends an empty body, Fluent Bit sends 201, others send 202 or 204, and some
-//! answer every request in JSON. Any other answer does not come from an OTLP receiver.
+//! OpenTelemetry Collector sends an empty body, Fluent Bit sends 201, others send 202 or 204, and
+//! some answer every request in JSON. Any other answer does not come from an OTLP receiver.
 
 use super::{
     PATIENCE, grpc, http,

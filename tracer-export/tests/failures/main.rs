@@ -1,4 +1,5 @@
-//! Spans that do not arrive: answers that are not successes, the messages about them, and shutdowns.
+//! Spans that do not arrive: answers that are not successes, the messages about them, and
+//! shutdowns.
 
 #![allow(
     clippy::expect_used,

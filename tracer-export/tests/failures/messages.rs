@@ -122,8 +122,8 @@ fn statuses_of_http_name_what_to_check() {
     }
 }
 
-/// OTLP exporter specification, "Endpoint URLs for OTLP/HTTP": the general variable is a base URL; the
-/// variable for traces is used as it is.
+/// OTLP exporter specification, "Endpoint URLs for OTLP/HTTP": the general variable is a base URL;
+/// the variable for traces is used as it is.
 #[test]
 fn path_that_cannot_be_right_is_named() {
     for (path, endpoint, hint) in [
@@ -293,8 +293,8 @@ fn port_of_another_protocol_is_named() {
         "the answer is not HTTP/1.1",
         "4317",
     );
-    // Plain HTTP and gRPC to a port for TLS. The server may close the connection before it has read the
-    // request.
+    // Plain HTTP and gRPC to a port for TLS. The server may close the connection before it has read
+    // the request.
     for make in [http, grpc] {
         let server = TlsServer::start();
         let url = format!("http://{}/v1/traces", server.address);

@@ -75,8 +75,8 @@ fn first_failed_attempt_is_reported_while_the_export_goes_on() {
     let _ = provider.shutdown(PATIENCE);
 }
 
-/// Sends spans to an address where nothing takes them, and checks that the shutdown ends at once although
-/// its timeout is long.
+/// Sends spans to an address where nothing takes them, and checks that the shutdown ends at once
+/// although its timeout is long.
 #[track_caller]
 fn check_ends_at_once(exporter: Box<dyn SpanExporter>, address: &str) {
     log::start();

@@ -52,7 +52,8 @@ pub fn send_boxed(exporter: Box<dyn SpanExporter>, spans: u64, patience: Duratio
     })
 }
 
-/// Like [`send`], with a shutdown in place of the flush. During a shutdown fewer exports are retried.
+/// Like [`send`], with a shutdown in place of the flush. During a shutdown fewer exports are
+/// retried.
 pub fn send_at_shutdown(exporter: Box<dyn SpanExporter>, spans: u64, patience: Duration) -> Sent {
     send_with(exporter, spans, |provider| {
         let _ = provider.shutdown(patience);

@@ -15,7 +15,8 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
-/// A certificate for `localhost` and `127.0.0.1`, valid until 2120. It and its key are used nowhere else.
+/// A certificate for `localhost` and `127.0.0.1`, valid until 2120. It and its key are used nowhere
+/// else.
 const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----
 MIIBjDCCATKgAwIBAgIBATAKBggqhkjOPQQDAjAeMRwwGgYDVQQDDBNBIHByaXZh
 dGUgYXV0aG9yaXR5MCAXDTIwMDEwMTAwMDAwMFoYDzIxMjAwMTAxMDAwMDAwWjAU
