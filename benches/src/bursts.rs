@@ -23,7 +23,8 @@ const SPINNING: usize = 4;
 
 const SYSTEMS: [&str; 3] = ["ours", "otel", "fastrace"];
 
-/// Prints the percentage of spans that never reach the sink, and the bytes that a burst leaves behind.
+/// Prints the percentage of spans that never reach the sink, and the bytes that a burst leaves
+/// behind.
 pub(crate) fn compare(bench: &Bench) {
     for (case, threads, spans) in [
         (Case::BurstSmall, 1, 10_000),

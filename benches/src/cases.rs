@@ -38,8 +38,8 @@ pub enum Case {
     NativeTree,
     /// A child of a span that is current and not sampled, current itself.
     NativeUnsampledChild,
-    /// A root with two attributes, through the native API of systems that have one. Only for bursts,
-    /// like `BurstLarge`.
+    /// A root with two attributes, through the native API of systems that have one. Only for
+    /// bursts, like `BurstLarge`.
     BurstSmall,
     /// A root with one attribute of 8 KB.
     BurstLarge,

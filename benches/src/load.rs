@@ -122,8 +122,8 @@ pub(crate) fn child(job: &Job) -> Vec<f64> {
     ]
 }
 
-/// Waits until no more spans arrive, and returns how many have. After a flush that timed out, some are
-/// still under way.
+/// Waits until no more spans arrive, and returns how many have. After a flush that timed out, some
+/// are still under way.
 pub(crate) fn settled(system: &dyn System) -> u64 {
     let mut seen = system.received();
     loop {

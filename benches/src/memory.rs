@@ -19,11 +19,12 @@ const SPANS: usize = 10_000;
 /// How long after its last span a thread should have given back what it can.
 const REST: Duration = Duration::from_secs(3);
 
-/// Prints the resident bytes that the tracer with its OTLP/HTTP exporter adds to a process. Also prints
-/// those that each thread adds: after one span, just after many spans, and some time after them.
+/// Prints the resident bytes that the tracer with its OTLP/HTTP exporter adds to a process. Also
+/// prints those that each thread adds: after one span, just after many spans, and some time after
+/// them.
 ///
-/// For the idle tracer the anonymous bytes are printed too. The other resident bytes are pages of the
-/// executable file, which the kernel shares and can drop.
+/// For the idle tracer the anonymous bytes are printed too. The other resident bytes are pages of
+/// the executable file, which the kernel shares and can drop.
 pub(crate) fn compare(bench: &Bench) {
     let [ours, otel] = bench.measure::<2, 5>("memory", ["ours", "otel"], &bench.http(), &[]);
     let figures = [
@@ -55,7 +56,8 @@ pub(crate) fn child(job: &Job) -> Vec<f64> {
     idle.into_iter().chain(threads).collect()
 }
 
-/// The bytes that the live threads add together, once each has ended `spans` spans, and after a rest.
+/// The bytes that the live threads add together, once each has ended `spans` spans, and after a
+/// rest.
 fn threads(system: &Arc<dyn System>, spans: usize) -> [f64; 2] {
     let before = resident_bytes();
     let (done, end) = (

@@ -19,7 +19,8 @@ use crate::xray::XrayPropagator;
 pub struct Configured {
     /// The propagators that were named, in their order, or the default.
     pub propagator: CompositePropagator,
-    /// The names of the propagators that apply, as the table of [`propagators`] spells them. Empty for `none`.
+    /// The names of the propagators that apply, as the table of [`propagators`] spells them. Empty
+    /// for `none`.
     pub names: Vec<&'static str>,
     /// One error for each name that was ignored. A caller logs them once, at start.
     pub errors: Vec<Error>,

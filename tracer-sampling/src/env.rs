@@ -28,10 +28,10 @@ pub struct Configured {
 /// | `probability` | [`Probability`] | ratio, default 1 |
 /// | `parentbased_` before one of these | [`ParentBased`] with it as root | as above |
 ///
-/// `probability` and `parentbased_probability` are names of this crate; the specification has
-/// none for that sampler yet. Unset, empty, or with a name that is not known or not built in, the
-/// sampler is `parentbased_always_on`. An argument that is not valid counts as unset. An argument has
-/// no effect without a sampler, or if the sampler takes none. In each of these cases
+/// `probability` and `parentbased_probability` are names of this crate; the specification has none
+/// for that sampler yet. Unset, empty, or with a name that is not known or not built in, the
+/// sampler is `parentbased_always_on`. An argument that is not valid counts as unset. An argument
+/// has no effect without a sampler, or if the sampler takes none. In each of these cases
 /// [`Configured::errors`] says what was ignored.
 ///
 /// # Examples
