@@ -18,6 +18,9 @@ async fn held_in_a_traced_function() {
 fn main() {
     spawn(held_over_an_await());
     spawn(held_in_a_traced_function());
+}
+
+fn held_in_a_block() {
     spawn(async {
         let _span = span!("request", "cents" = 1);
         send().await;
