@@ -31,6 +31,7 @@
 //! provider: for that code there is no slot, and it finds nothing current. What else is taken out is
 //! dropped after.
 
+mod activation;
 mod carry;
 mod current;
 pub(crate) mod failure;

@@ -8,13 +8,13 @@ use opentelemetry::{
 };
 
 use super::{
-    frame::{Active, Held, Place},
+    activation::{activate, default_activates, detach, unshare},
+    frame::{Held, Place},
     homes::Home,
     light::Light,
-    shared_span::{ContextSpan, SharedSpan},
     stack::Stack,
 };
-use crate::{foreign::isolated, processor, provider::Shared, span::Span};
+use crate::{provider::Shared, span::Span};
 
 pub(crate) use super::stack::is_in_use;
 
@@ -33,7 +33,7 @@ pub(crate) struct Here {
 /// Runs `work` with the slot. `None` while the thread is torn down, and while foreign code that is
 /// dropped with a provider runs inside.
 #[inline(always)]
-fn with<T>(work: impl FnOnce(&mut Stack) -> Option<T>) -> Option<T> {
+pub(super) fn with<T>(work: impl FnOnce(&mut Stack) -> Option<T>) -> Option<T> {
     SLOT.try_with(|slot| work(&mut *slot.try_borrow_mut().ok()?))
         .ok()
         .flatten()
@@ -131,74 +131,6 @@ pub(crate) fn enter(span: Span, provider: Option<&Arc<Shared>>) -> Result<Place,
         Some(place)
     });
     place.ok_or_else(|| span.unwrap_or_else(Span::gone))
-}
-
-/// Whether a span of an unknown provider is to be active in `Context`: as one that starts here.
-#[cold]
-fn default_activates() -> bool {
-    default_home().is_some_and(|home| home.shared.context_activation)
-}
-
-/// Makes a span current, and the active one of `Context`; gives it back where that cannot be.
-#[cold]
-#[inline(never)]
-fn activate(span: Span, provider: Option<&Arc<Shared>>) -> Result<Place, Span> {
-    let provider = span.shared().or(provider).cloned();
-    let mut entry = Some(attach(span)?);
-    let place = with(|slot| {
-        let home = provider.map(|provider| slot.homes.of(&provider, slot.len == 0));
-        let seen = Context::map_current(|context| context.span().span_context().span_id());
-        let (place, frame, _) = slot.push(home, seen)?;
-        let (held, active) = entry.take()?;
-        frame.hold(held);
-        frame.active = Some(active);
-        Some(place)
-    });
-    place.ok_or_else(|| match entry {
-        Some((held, active)) => match (detach(active), held) {
-            (Some(shared), _) => unshare(shared).unwrap_or_else(Span::gone),
-            (None, Held::Span(span)) => span,
-            (None, _) => Span::gone(),
-        },
-        None => Span::gone(),
-    })
-}
-
-/// Attaches a `Context` with the span, without the slot, because an observer of contexts is user
-/// code.
-///
-/// Gives the span back where no context can be attached: the API lends its current one to the
-/// samplers and processors of a span that starts, and to the closures of `map_current` and
-/// `get_active_span`, and panics if another one is attached meanwhile.
-fn attach(span: Span) -> Result<(Held, Active), Span> {
-    if !span.span_context().is_valid() || processor::is_inside_callback() {
-        return Err(span);
-    }
-    if !span.is_recording() {
-        let parent = span.span_context().clone();
-        let context = Context::map_current(|current| current.with_remote_span_context(parent));
-        return match isolated(|| context.attach()) {
-            Some(attached) => Ok((
-                Held::Span(span),
-                Active {
-                    attached,
-                    span: None,
-                },
-            )),
-            None => Err(span),
-        };
-    }
-    let spare = with(|slot| slot.spare.pop());
-    let shared = SharedSpan::new(span, spare);
-    let span = ContextSpan(Arc::clone(&shared));
-    let context = Context::map_current(|current| current.with_span(span));
-    match isolated(|| context.attach()) {
-        Some(attached) => {
-            let span = Some(shared);
-            Ok((Held::Attached, Active { attached, span }))
-        }
-        None => Err(shared.take().unwrap_or_else(Span::gone)),
-    }
 }
 
 /// Notes that a span was entered while the thread unwinds, and returns its place anew.
@@ -330,25 +262,6 @@ fn close_others(place: Place) {
 #[inline(never)]
 fn close_active(place: Place) {
     drop(leave(place));
-}
-
-/// Detaches a `Context`, and returns the span that it shares.
-fn detach(active: Active) -> Option<Arc<SharedSpan>> {
-    let Active { attached, span } = active;
-    isolated(|| drop(attached));
-    span
-}
-
-/// Takes the span from the contexts that share it.
-fn unshare(mut shared: Arc<SharedSpan>) -> Option<Span> {
-    let span = shared.take();
-    if shared.forget() {
-        with(|slot| {
-            slot.keep(shared);
-            Some(())
-        });
-    }
-    span
 }
 
 /// Takes what is at a place out of the stack.
