@@ -218,9 +218,10 @@ pub use crate::{
     tracer::Tracer,
 };
 
-/// What the macros expand to.
+/// What the macros expand to, and what our crates need beside the interface.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::context::Moment;
     pub use crate::native::{IntoParent, Options, Site, Starting};
     pub mod traced {
         pub use crate::traced::{

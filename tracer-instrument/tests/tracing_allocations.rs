@@ -38,3 +38,23 @@ fn span_takes_one_allocation_and_an_entered_one_three() {
         assert_eq!(allocations(tree), 6);
     });
 }
+
+/// The span of a guard takes an event as that of `tracing` does. An active `Context` is two
+/// allocations, whatever is recorded.
+#[test]
+fn event_of_a_native_span_takes_no_allocation() {
+    for (guards, expected) in [(false, 0), (true, 2)] {
+        let builder = TracerProvider::builder().context_activation(guards);
+        let provider = builder.build().expect("provider");
+        let _default = provider.set_thread_default();
+        let subscriber = tracing_subscriber::registry().with(layer_with(provider.tracer("test")));
+        tracing::subscriber::with_default(subscriber, || {
+            let work = || {
+                let _native = tracer_core::span!("native");
+                info!(key = "order", n = 1, "cache miss");
+            };
+            (0..100).for_each(|_| work());
+            assert_eq!(measure(work).count_total, expected);
+        });
+    }
+}

@@ -80,12 +80,12 @@ pub fn current_context() -> Context {
 /// The span that was current when [`current`] was called.
 #[must_use = "the handle does nothing by itself"]
 pub struct CurrentSpan {
-    found: Found,
+    pub(super) found: Found,
     /// Stays on its thread.
     _not_send: PhantomData<*const ()>,
 }
 
-enum Found {
+pub(super) enum Found {
     Native(Place),
     Context(Context),
 }

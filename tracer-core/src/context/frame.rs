@@ -75,6 +75,12 @@ impl Place {
         self.0.get() & IN_PANIC != 0
     }
 
+    /// The low bits of the number that the stack gave it.
+    #[inline]
+    pub(super) fn serial(self) -> u64 {
+        self.0.get() >> SERIAL_AT
+    }
+
     #[inline]
     pub(super) fn at(self) -> usize {
         self.0.get() as usize & (MAX_PLACES - 1)
@@ -129,6 +135,16 @@ impl Frame {
             Held::Context(span) => Some(SpanContext::clone(span)),
             Held::Attached => self.shared().map(|span| span.context().clone()),
             Held::Nothing => None,
+        }
+    }
+
+    /// Whether it holds a span that takes what is set.
+    pub(super) fn is_recording(&self) -> bool {
+        match &self.held {
+            Held::Light => self.light.is_sampled(),
+            Held::Span(span) => span.is_recording(),
+            Held::Attached => self.shared().is_some_and(|span| span.is_recording()),
+            Held::Parent | Held::Context(_) | Held::Nothing => false,
         }
     }
 

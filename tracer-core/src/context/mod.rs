@@ -40,6 +40,7 @@ mod future;
 mod guard;
 pub(crate) mod homes;
 mod light;
+mod newest;
 mod shared_span;
 pub(crate) mod slot;
 mod stack;
@@ -51,4 +52,5 @@ pub use self::{
     current::{CurrentSpan, current, current_context},
     future::{InSpan, StreamInSpan, WithSpan},
     guard::LocalSpan,
+    newest::Moment,
 };

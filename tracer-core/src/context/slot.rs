@@ -102,6 +102,11 @@ pub(crate) fn newest_place() -> Option<Place> {
     })
 }
 
+/// The serial number of the latest native span.
+pub(crate) fn serial() -> u64 {
+    with(|slot| Some(slot.latest()?.serial())).unwrap_or_default()
+}
+
 /// The provider of the current span, if that is a native one.
 pub(crate) fn newest_home() -> Option<Arc<Shared>> {
     with(|slot| {
@@ -287,16 +292,7 @@ pub(crate) fn leave(place: Place) -> Held {
 
 /// Whether the span at a place takes what is set.
 pub(crate) fn is_recording(place: Place) -> bool {
-    let recording = with(|slot| {
-        let frame = slot.at(place)?;
-        Some(match &frame.held {
-            Held::Light => frame.light.is_sampled(),
-            Held::Span(span) => span.is_recording(),
-            Held::Attached => frame.shared()?.is_recording(),
-            Held::Parent | Held::Context(_) | Held::Nothing => false,
-        })
-    });
-    recording == Some(true)
+    with(|slot| Some(slot.at(place)?.is_recording())) == Some(true)
 }
 
 /// Works on the span at a place. `work` must call no foreign code. `None` if it is gone, or does not

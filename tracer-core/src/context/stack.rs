@@ -58,6 +58,11 @@ impl Stack {
         }
     }
 
+    /// The place of the innermost native span.
+    pub(super) fn latest(&self) -> Option<Place> {
+        self.frames.get(self.len.checked_sub(1)?)?.place
+    }
+
     /// The innermost native span, if it is newer than the active one of the current `Context`.
     #[inline]
     pub(super) fn newest_frame(&self, context: &Context) -> Option<&Frame> {

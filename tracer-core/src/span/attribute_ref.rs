@@ -37,6 +37,18 @@ impl<'a> AttributeRef<'a> {
     pub fn new(key: &'a str, value: ValueRef<'a>) -> Self {
         Self { key, value }
     }
+
+    /// The same, owned.
+    pub(crate) fn to_key_value(self) -> KeyValue {
+        let value = match self.value {
+            ValueRef::Bool(bool) => Value::Bool(bool),
+            ValueRef::F64(double) => Value::F64(double),
+            ValueRef::I64(int) => Value::I64(int),
+            ValueRef::Other(value) => value.clone(),
+            ValueRef::Str(string) => Value::String(string.to_owned().into()),
+        };
+        KeyValue::new(self.key.to_owned(), value)
+    }
 }
 
 // Keys only: values may be secret.

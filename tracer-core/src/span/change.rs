@@ -3,7 +3,7 @@
 
 use opentelemetry::{
     SpanId,
-    trace::{SpanContext, TraceState},
+    trace::{SpanContext, Status, TraceState},
 };
 
 use super::{
@@ -54,6 +54,14 @@ impl Recording {
 
     fn set_str(&mut self, key: &str, string: &str) {
         self.put(&AttributeRef::new(key, ValueRef::Str(string)));
+    }
+
+    /// Sets the status of an error event.
+    pub(super) fn set_event_status(&mut self, status: Status) {
+        let has_text = matches!(&status, Status::Error { description } if !description.is_empty());
+        if has_text || self.status == Status::Unset {
+            self.set_status(status);
+        }
     }
 
     pub(crate) fn set_kind(&mut self, kind: u8) {

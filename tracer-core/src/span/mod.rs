@@ -163,6 +163,13 @@ impl Span {
         }
     }
 
+    /// Sets the status of an error event: one without a text leaves a status that is there.
+    pub(crate) fn set_event_status(&mut self, status: Status) {
+        if let Some(recording) = self.live() {
+            recording.set_event_status(status);
+        }
+    }
+
     /// Changes the kind, which the API only lets a builder set: a sampler has seen the one before.
     pub fn set_kind(&mut self, kind: &SpanKind) {
         if let Some(recording) = self.live() {

@@ -48,7 +48,7 @@ pub(crate) struct Recording {
     pub(super) index: AttributeIndex,
     pub(super) context: SpanContext,
     pub(crate) state: State,
-    status: Status,
+    pub(super) status: Status,
     /// What makes monotonic readings wall time, for this span.
     pub(crate) anchor: Anchor,
     start_unix_nanos: u64,

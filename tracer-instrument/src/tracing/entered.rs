@@ -7,7 +7,8 @@
 use std::{cell::RefCell, panic::catch_unwind, sync::Arc};
 
 use ::tracing::span::Id;
-use opentelemetry::{Context, ContextGuard};
+use opentelemetry::{Context, ContextGuard, SpanId, trace::TraceContextExt as _};
+use tracer_core::__private::Moment;
 
 use super::node::Node;
 
@@ -19,6 +20,8 @@ thread_local! {
 }
 
 struct Local {
+    /// Whether the API's own local is there to be asked.
+    has_context: bool,
     entered: Vec<Entered>,
     /// The span that was made or left last.
     recent: Option<(Key, Arc<Node>)>,
@@ -29,6 +32,8 @@ struct Entered {
     key: Key,
     node: Arc<Node>,
     guard: Option<ContextGuard>,
+    /// When it was entered: what was entered later is newer.
+    since: Moment,
 }
 
 /// A span of a layer. Ids are those of a registry, so they mean something together with a layer only.
@@ -51,8 +56,9 @@ impl Local {
     fn new() -> Self {
         // The API's own local is made before this one, so it is dropped after it: while there is
         // this one, contexts can be attached and detached. Where it is gone, asking panics.
-        let _ = catch_unwind(|| Context::map_current(|_| ()));
+        let has_context = catch_unwind(|| Context::map_current(|_| ())).is_ok();
         Self {
+            has_context,
             entered: Vec::new(),
             recent: None,
             spare: Vec::new(),
@@ -126,12 +132,25 @@ pub(super) fn recent(key: Key) -> Option<Arc<Node>> {
 /// Makes a span the innermost one of this thread, and its context the current one.
 pub(super) fn push(key: Key, node: Arc<Node>, context: Option<Context>) {
     // Attaching to a thread that is torn down would panic.
-    let is_alive = LOCAL.try_with(|_| ()).is_ok();
-    let guard = match context {
-        Some(context) if is_alive => Some(context.attach()),
-        _ => None,
+    let is_alive = with(|local| local.has_context) == Some(true);
+    if !is_alive {
+        return;
+    }
+    let (guard, since) = match context {
+        Some(context) => {
+            let since = since(&context);
+            (Some(context.attach()), since)
+        }
+        None => (None, Moment::now()),
     };
-    with(move |local| local.entered.push(Entered { key, node, guard }));
+    with(move |local| {
+        local.entered.push(Entered {
+            key,
+            node,
+            guard,
+            since,
+        });
+    });
 }
 
 /// Takes the innermost entry of a span out, and its context with it, and calls `left` with its node.
@@ -164,14 +183,36 @@ pub(super) fn pop(key: Key, find: impl FnOnce() -> Option<Arc<Node>>, left: impl
     drop(before);
 }
 
+/// The innermost span of a layer on this thread, and when it was entered if something newer may be
+/// current.
+#[derive(Default)]
+pub(super) struct Innermost {
+    pub(super) node: Option<Arc<Node>>,
+    pub(super) past: Option<Moment>,
+}
+
 /// The innermost span of a layer on this thread.
-pub(super) fn innermost(layer: u64) -> Option<Arc<Node>> {
+pub(super) fn innermost(layer: u64) -> Innermost {
     with(|local| {
         let mut entered = local.entered.iter().rev();
-        let found = entered.find(|entered| entered.key.layer == layer)?;
-        Some(Arc::clone(&found.node))
+        let found = entered.find(|entered| entered.key.layer == layer);
+        let since = found.map_or(Moment::START, |found| found.since);
+        Innermost {
+            node: found.map(|found| Arc::clone(&found.node)),
+            past: (local.has_context && since.may_be_past()).then_some(since),
+        }
     })
-    .flatten()
+    .unwrap_or_default()
+}
+
+/// Whether a span is one of another layer, that is of another registry, on this thread.
+pub(super) fn is_of_another(layer: u64, id: SpanId) -> bool {
+    with(|local| {
+        let mut entered = local.entered.iter();
+        entered.any(|entered| {
+            entered.key.layer != layer && entered.guard.is_some() && entered.since.is_of(id)
+        })
+    }) == Some(true)
 }
 
 /// Whether the span is the innermost one of this thread, and its context the current one.
@@ -186,10 +227,17 @@ pub(super) fn is_innermost(node: &Arc<Node>) -> bool {
 pub(super) fn change_context(context: Context) {
     let guard = with(|local| local.entered.last_mut()?.guard.take()).flatten();
     drop(guard);
+    let since = since(&context);
     let guard = context.attach();
     with(move |local| {
         if let Some(entered) = local.entered.last_mut() {
             entered.guard = Some(guard);
+            entered.since = since;
         }
     });
+}
+
+/// When the span of a context is entered, if that is now.
+fn since(context: &Context) -> Moment {
+    Moment::with_active(context.span().span_context().span_id())
 }

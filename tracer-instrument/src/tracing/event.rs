@@ -2,16 +2,63 @@
 
 use ::tracing::{Event, Level};
 use opentelemetry::trace::Status;
-use tracer_core::{AttributeRef, ValueRef};
+use tracer_core::{AttributeRef, CurrentSpan, ValueRef};
 use tracing_log::NormalizeEvent;
 
-use super::{fields, layer::Options, metadata, node::Node, visit::OfEvent};
+use super::{
+    fields::{self, Fields},
+    layer::Options,
+    metadata,
+    node::Node,
+    visit::OfEvent,
+};
 
 /// Up to this many attributes of an event are collected without an allocation.
 const FEW: usize = 8;
 
+/// A span that an event belongs to.
+pub(super) trait Place {
+    /// Whether it takes events.
+    fn is_recording(&self) -> bool;
+    /// Adds an event. `status` is that of an error event.
+    fn event(&self, status: Option<Status>, name: &str, attributes: &[AttributeRef<'_>]);
+    /// Sets the exception attributes of an error value of an event.
+    fn record_exception(&self, fields: &Fields);
+}
+
+impl Place for Node {
+    fn is_recording(&self) -> bool {
+        Node::is_recording(self)
+    }
+
+    fn event(&self, status: Option<Status>, name: &str, attributes: &[AttributeRef<'_>]) {
+        Node::event(self, status, name, attributes);
+    }
+
+    fn record_exception(&self, fields: &Fields) {
+        Node::record_exception(self, fields);
+    }
+}
+
+/// A span that is not of this layer: of a native guard, or of a `Context`.
+impl Place for CurrentSpan {
+    fn is_recording(&self) -> bool {
+        self.takes_events()
+    }
+
+    fn event(&self, status: Option<Status>, name: &str, attributes: &[AttributeRef<'_>]) {
+        self.add_event_ref(status, name, attributes);
+    }
+
+    fn record_exception(&self, fields: &Fields) {
+        if fields.exception.is_some() {
+            self.set_attribute_refs(fields.exception_attributes());
+        }
+    }
+}
+
 /// Adds the event to its span.
-pub(super) fn add(node: &Node, event: &Event<'_>, options: &Options) {
+pub(super) fn add(node: &impl Place, event: &Event<'_>, options: &Options) {
     if !node.is_recording() {
         return;
     }

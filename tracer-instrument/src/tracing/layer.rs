@@ -13,7 +13,7 @@ use ::tracing::{
     span::{Attributes, Id, Record},
 };
 use opentelemetry::{Context, trace::TraceContextExt as _};
-use tracer_core::{DefaultTracer, Span, Tracer};
+use tracer_core::{__private::Moment, DefaultTracer, Span, Tracer};
 use tracing_subscriber::{
     Layer,
     layer::Context as LayerContext,
@@ -21,7 +21,7 @@ use tracing_subscriber::{
 };
 
 use super::{
-    entered::{self, Key},
+    entered::{self, Innermost, Key},
     event, fields, metadata,
     node::{self, Node, describe},
     visit::OfSpan,
@@ -36,7 +36,8 @@ static DEFAULT: DefaultTracer =
 ///
 /// # Cost
 /// One allocation a span, of the registry's extensions; two more, of OpenTelemetry's `Context`, once
-/// the span is entered.
+/// the span is entered. An event takes none, in a span of `tracing` and in a native one. The span of a
+/// future, or of another SDK, is reached through `Context`, whose interface takes owned attributes.
 pub struct TracingLayer {
     tracer: Option<Tracer>,
     pub(super) options: Options,
@@ -261,17 +262,24 @@ where
         if self.is_second() {
             return;
         }
-        let node = if !event.is_contextual() {
+        let node = if event.is_contextual() {
+            let Innermost { node, past } = entered::innermost(self.id);
+            if let Some(newest) = past.and_then(Moment::newest_since)
+                && !entered::is_of_another(self.id, newest.span_context().span_id())
+            {
+                return event::add(&newest, event, &self.options);
+            }
+            match self.options.context_activation {
+                true => node,
+                false => nearest(context.lookup_current()),
+            }
+        } else {
             // An explicit parent.
             let parent = event.parent();
             parent.and_then(|id| entered::recent(self.key(id)).or_else(|| find(id, &context)))
-        } else if self.options.context_activation {
-            entered::innermost(self.id)
-        } else {
-            nearest(context.lookup_current())
         };
         if let Some(node) = node {
-            event::add(&node, event, &self.options);
+            event::add(&*node, event, &self.options);
         }
     }
 

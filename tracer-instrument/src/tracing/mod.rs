@@ -27,8 +27,10 @@
 //!   fit 64 bits with sign. A `dyn Error` is its text, its sources as `<field>.chain`, and an exception.
 //! - `otel.name`, `otel.kind`, `otel.status_code` and `otel.status_description` say what the span of
 //!   OpenTelemetry has in these places.
-//! - Events become events of the span that they are in, with `level` and `target`; one of the level
-//!   `ERROR` sets an error status. `follows_from` makes links.
+//! - Events become events of the newest span, with `level` and `target`; one of the level `ERROR` sets
+//!   an error status. The newest span may be one of `tracing`, a native guard, or the active span of
+//!   `Context`; `parent:` decides otherwise. If the newest span does not record, nobody has the event.
+//!   `follows_from` makes links.
 //! - [`OpenTelemetrySpanExt`] sets parents from headers, adds links, attributes and events.
 //! - A field whose `Debug` panics is left out; one that writes more than 256 KiB is cut. One whose `Debug` logs or makes spans may do so.
 //! - A span that a filter keeps from the layer is passed over: its children have its parent.

@@ -5,7 +5,8 @@ use super::layer::TracingLayer;
 impl TracingLayer {
     /// Whether a span that is entered is the active one of `opentelemetry::Context`, so that OpenTelemetry
     /// code inside sees it and native spans are its children. Default: yes. Without, entering a span
-    /// costs next to nothing, and only spans of `tracing` find each other.
+    /// costs next to nothing, and only spans of `tracing` find each other. Events go to the newest
+    /// span in both cases.
     #[must_use]
     pub fn with_context_activation(mut self, activate: bool) -> Self {
         self.options.context_activation = activate;

@@ -7,6 +7,8 @@
     reason = "a test may fail"
 )]
 
+mod events;
+mod events_contexts;
 mod fields;
 mod hostile;
 mod lifecycle;

@@ -1,0 +1,252 @@
+//! The newest span of a thread, for code that enters spans of its own: the layer for `tracing`.
+//!
+//! Such code notes the [`Moment`] at which a span was entered. Whatever was entered later, a native
+//! guard or the span of a `Context`, is newer.
+
+use std::{
+    fmt::{self, Write as _},
+    thread,
+};
+
+use opentelemetry::{
+    Context, KeyValue, SpanId,
+    trace::{SpanRef, Status, TraceContextExt as _},
+};
+
+use super::{
+    current::{CurrentSpan, Found},
+    frame::Held,
+    slot,
+    stack::is_in_use,
+};
+use crate::{
+    processor,
+    span::{AttributeRef, Span},
+};
+
+/// What was entered on this thread so far.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The serial number of the latest native span, zero if none is entered.
+    serial: u64,
+    /// The active span of the current `Context`.
+    active: SpanId,
+}
+
+impl Moment {
+    /// Before anything was entered.
+    pub const START: Self = Self {
+        serial: 0,
+        active: SpanId::INVALID,
+    };
+
+    /// Now, if this span is the active one of the current `Context`.
+    #[inline]
+    pub fn with_active(active: SpanId) -> Self {
+        let serial = if is_in_use() { slot::serial() } else { 0 };
+        Self { serial, active }
+    }
+
+    /// Now, where nothing is attached. Not while a thread is torn down.
+    pub fn now() -> Self {
+        Self::with_active(Context::map_current(|context| {
+            context.span().span_context().span_id()
+        }))
+    }
+
+    /// Whether this was the active span.
+    pub fn is_of(self, active: SpanId) -> bool {
+        self.active == active
+    }
+
+    /// Whether [`newest_since`](Self::newest_since) may find something. Not while a thread is torn
+    /// down.
+    #[inline(always)]
+    pub fn may_be_past(self) -> bool {
+        is_in_use() || Context::map_current(|context| self.is_before(context))
+    }
+
+    /// The current span, if it was entered after this moment. It may be one that does not record.
+    pub fn newest_since(self) -> Option<CurrentSpan> {
+        slot::with(|slot| {
+            Context::map_current(|context| {
+                if let Some(frame) = slot.newest_frame(context)
+                    && let Some(place) = frame.place
+                    && place.serial() > self.serial
+                    // One that passes its parent on is no span, nor is one that the `Context` has.
+                    && (frame.is_recording()
+                        || !(matches!(frame.held, Held::Attached)
+                            || frame.is(context.span().span_context().span_id())))
+                {
+                    return Some(CurrentSpan::at(place));
+                }
+                self.is_before(context)
+                    .then(|| CurrentSpan::of(context.clone()))
+            })
+        })
+    }
+
+    /// Whether the active span of the `Context` was not there yet. One without a span hides none.
+    #[inline(always)]
+    fn is_before(self, context: &Context) -> bool {
+        context.has_active_span() && context.span().span_context().span_id() != self.active
+    }
+}
+
+impl CurrentSpan {
+    /// Whether the span takes log lines, as far as is known without waiting for a lock.
+    #[doc(hidden)]
+    pub fn takes_events(&self) -> bool {
+        match &self.found {
+            Found::Native(place) => slot::is_recording(*place),
+            Found::Context(context) => {
+                let mut is_recording = false;
+                with_free(context, |span| is_recording = span.is_recording());
+                is_recording
+            }
+        }
+    }
+
+    /// Adds an event that happens now, of a log line: an error status without a text leaves a status
+    /// that the span has.
+    #[doc(hidden)]
+    pub fn add_event_ref(
+        &self,
+        status: Option<Status>,
+        name: &str,
+        attributes: &[AttributeRef<'_>],
+    ) {
+        match &self.found {
+            Found::Native(place) => {
+                slot::change(*place, |span| {
+                    if let Some(status) = status {
+                        span.set_event_status(status);
+                    }
+                    span.add_event_ref(name, attributes);
+                });
+            }
+            Found::Context(context) => with_free(context, |span| {
+                if let Some(status) = status {
+                    span.set_status(status);
+                }
+                span.add_event(name.to_owned(), owned(attributes));
+            }),
+        }
+    }
+
+    /// Sets attributes whose parts are borrowed.
+    #[doc(hidden)]
+    pub fn set_attribute_refs<'a>(&self, attributes: impl Iterator<Item = AttributeRef<'a>>) {
+        match &self.found {
+            Found::Native(place) => {
+                slot::change(*place, |span| {
+                    attributes.for_each(|attribute| Span::set_attribute_ref(span, attribute));
+                });
+            }
+            Found::Context(context) => with_free(context, |span| {
+                attributes.for_each(|attribute| span.set_attribute(attribute.to_key_value()));
+            }),
+        }
+    }
+}
+
+fn owned(attributes: &[AttributeRef<'_>]) -> Vec<KeyValue> {
+    attributes.iter().map(|it| it.to_key_value()).collect()
+}
+
+/// How often a span that another thread may be working on is asked for.
+const TRIES: usize = 100;
+
+/// Works on the span of a `Context` unless this thread works on it already.
+///
+/// The API locks a span while it is worked on, also while it calls user code: processors of a span
+/// that ends, the text of an error. A log line of that code must not wait for its own thread, so it
+/// is not recorded. The API has no way to ask for the lock.
+fn with_free(context: &Context, work: impl FnOnce(&SpanRef<'_>)) {
+    if processor::is_inside_callback() || context.is_telemetry_suppressed() {
+        return;
+    }
+    let span = context.span();
+    for _ in 0..TRIES {
+        if !is_locked(&span) {
+            return work(&span);
+        }
+        thread::yield_now();
+    }
+}
+
+/// Whether a span is being worked on: `Debug` of its `Mutex` tries to lock, and writes `<locked>` if
+/// that fails.
+fn is_locked(span: &SpanRef<'_>) -> bool {
+    let mut state = LockState { is_locked: false };
+    // It fails on purpose as soon as the state is known.
+    let _ = write!(state, "{span:?}");
+    state.is_locked
+}
+
+/// Finds the word, and stops at it or at the API's name for what is behind the lock.
+struct LockState {
+    is_locked: bool,
+}
+
+impl fmt::Write for LockState {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        self.is_locked = part == "<locked>";
+        match part {
+            "<locked>" | "BoxedSpan" => Err(fmt::Error),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{borrow::Cow, time::SystemTime};
+
+    use opentelemetry::trace::SpanContext;
+
+    use super::*;
+
+    /// A span that tells whether it is locked while it is worked on.
+    #[derive(Debug)]
+    struct Looks(SpanContext);
+
+    impl opentelemetry::trace::Span for Looks {
+        fn add_event_with_timestamp<T: Into<Cow<'static, str>>>(
+            &mut self,
+            _: T,
+            _: SystemTime,
+            _: Vec<KeyValue>,
+        ) {
+        }
+
+        fn span_context(&self) -> &SpanContext {
+            &self.0
+        }
+
+        fn is_recording(&self) -> bool {
+            Context::map_current(|context| is_locked(&context.span()))
+        }
+
+        fn set_attribute(&mut self, _: KeyValue) {}
+
+        fn set_status(&mut self, _: Status) {}
+
+        fn update_name<T: Into<Cow<'static, str>>>(&mut self, _: T) {}
+
+        fn add_link(&mut self, _: SpanContext, _: Vec<KeyValue>) {}
+
+        fn end_with_timestamp(&mut self, _: SystemTime) {}
+    }
+
+    #[test]
+    fn span_that_is_worked_on_is_locked() {
+        let context = Context::new().with_span(Looks(SpanContext::NONE));
+        let _attached = context.clone().attach();
+        let span = context.span();
+        assert!(!is_locked(&span));
+        // The API holds the lock while it asks.
+        assert!(span.is_recording());
+        assert!(!is_locked(&span));
+    }
+}
