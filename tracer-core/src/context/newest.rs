@@ -88,7 +88,7 @@ impl Moment {
 
     /// Whether the active span of the `Context` was not there yet. One without a span hides none.
     #[inline(always)]
-    fn is_before(self, context: &Context) -> bool {
+    pub fn is_before(self, context: &Context) -> bool {
         context.has_active_span() && context.span().span_context().span_id() != self.active
     }
 }

@@ -183,6 +183,20 @@ pub(super) fn pop(key: Key, find: impl FnOnce() -> Option<Arc<Node>>, left: impl
     drop(before);
 }
 
+/// Whether another context is current than that of a span which is about to be left. `None` if the
+/// span is not the innermost one, or has no context.
+#[cold]
+pub(super) fn is_covered(key: Key) -> Option<bool> {
+    with(|local| {
+        let last = local.entered.last().filter(|last| last.key == key)?;
+        last.guard.as_ref()?;
+        Some(Context::map_current(|context| {
+            last.since.is_before(context)
+        }))
+    })
+    .flatten()
+}
+
 /// The innermost span of a layer on this thread, and when it was entered if something newer may be
 /// current.
 #[derive(Default)]

@@ -21,6 +21,7 @@ use tracing_subscriber::{
 };
 
 use super::{
+    beside::Beside,
     entered::{self, Innermost, Key},
     event, fields, metadata,
     node::{self, Node, describe},
@@ -45,6 +46,7 @@ pub struct TracingLayer {
     id: u64,
     /// Another layer of ours has the spans of the registry: this one keeps out.
     is_second: AtomicBool,
+    beside: Beside,
 }
 
 /// What is recorded, and how.
@@ -93,6 +95,7 @@ impl TracingLayer {
             // Relaxed: only to be different.
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             is_second: AtomicBool::new(false),
+            beside: Beside::default(),
         }
     }
 
@@ -186,6 +189,10 @@ impl<S> Layer<S> for TracingLayer
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
+    fn on_layer(&mut self, _: &mut S) {
+        self.beside.look_below::<S>();
+    }
+
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: LayerContext<'_, S>) {
         if node::is_asking() || self.is_second() {
             return;
@@ -297,7 +304,12 @@ where
         if self.is_second() {
             return;
         }
+        let is_open = self.beside.is_open();
+        let is_covered = is_open.then(|| entered::is_covered(self.key(id))).flatten();
         entered::pop(self.key(id), || find(id, &context), Node::exit);
+        if let Some(is_covered) = is_covered {
+            self.beside.left(is_covered);
+        }
     }
 
     fn on_close(&self, id: Id, context: LayerContext<'_, S>) {

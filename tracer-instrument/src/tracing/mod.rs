@@ -37,6 +37,17 @@
 //!
 //! One layer of ours on a registry; a second one finds the spans taken. [`migration`] tells what is
 //! different from `tracing-opentelemetry`.
+//!
+//! # Beside `tracing-opentelemetry`
+//! Both layers on one registry record each span twice and mix the trees. Use one of them. The layer
+//! logs one warning if it finds the other: below itself by the type, above itself by the contexts of
+//! the first spans that are left. It cannot see a boxed layer below itself, one that is joined by
+//! `and_then`, or one above that attaches no contexts, because the types of that crate are private.
+//! This finds it in every case, where a dependency brings it in too:
+//!
+//! ```text
+//! cargo tree -i tracing-opentelemetry   # "did not match any packages" if it is not there
+//! ```
 
 mod layer;
 mod options;
@@ -44,6 +55,7 @@ mod options;
 mod error;
 mod ext;
 
+mod beside;
 mod context_span;
 mod entered;
 mod event;
