@@ -118,6 +118,9 @@
 //! | `OTEL_RESOURCE_ATTRIBUTES` | decoded; discarded if a part is wrong | raw; in part |
 //! | the schema URL of a detector | kept | lost |
 //!
+//! Code on another minor version of `opentelemetry`, as 0.32, has other globals and records nothing
+//! here: `cargo tree -i opentelemetry` shows one version, or fails and lists all.
+//!
 //! # Modules
 //! | path | what |
 //! | --- | --- |

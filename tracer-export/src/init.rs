@@ -35,6 +35,8 @@ const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// the propagators and new tracers use the later provider. Tracers and layers that have already
 /// made spans keep the earlier one. Each guard shuts down its own provider.
 ///
+/// If nothing arrives, see [the list](crate#nothing-arrives).
+///
 /// # Errors
 /// An [`Error`] if a thread cannot be started or TLS cannot be set up. Never for a variable: a value
 /// that is refused counts as unset, and is one warning and one entry of [`Guard::diagnostics`].

@@ -38,6 +38,17 @@
 //! - Dropping the guard blocks for at most its timeout, 5 s by default. If connections to the
 //!   endpoint are refused, it makes one more attempt for each batch and returns at once.
 //!
+//! # Nothing arrives
+//! - The log says why: lost spans, failed attempts and refused variables are warnings of the targets
+//!   `tracer_core` and `tracer_export`. It needs a subscriber of `tracing`.
+//! - The guard has to live until the program ends: `let _guard = …`, as `let _ = …` drops it at once.
+//! - `cargo tree -i opentelemetry` has to show one version, 0.33. Code that uses another one, as 0.32,
+//!   records nothing, without a message: each version has a global provider and a current `Context` of
+//!   its own, which nobody can see from here. An error that says `ambiguous` lists the versions, and
+//!   `cargo tree -i opentelemetry@0.32` shows the crate to update.
+//! - `cargo tree -i tracing-opentelemetry` has to find no package where the layer for `tracing` is that
+//!   of `tracer-instrument`.
+//!
 //! # Without the environment
 //! Exporters are built from code too, and serve any [`tracer_core::TracerProvider`]:
 #![cfg_attr(feature = "http", doc = "```")]
