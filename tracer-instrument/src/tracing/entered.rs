@@ -197,26 +197,29 @@ pub(super) fn is_covered(key: Key) -> Option<bool> {
     .flatten()
 }
 
-/// The innermost span of a layer on this thread, and when it was entered if something newer may be
-/// current.
-#[derive(Default)]
-pub(super) struct Innermost {
-    pub(super) node: Option<Arc<Node>>,
-    pub(super) past: Option<Moment>,
+/// The innermost span of this thread, if it is one of this layer and nothing newer is current.
+#[inline(always)]
+pub(super) fn newest(layer: u64) -> Option<Arc<Node>> {
+    with(|local| {
+        let last = local.entered.last()?;
+        let is_newest = last.key.layer == layer && !last.since.may_be_past();
+        is_newest.then(|| Arc::clone(&last.node))
+    })
+    .flatten()
 }
 
-/// The innermost span of a layer on this thread.
-pub(super) fn innermost(layer: u64) -> Innermost {
+/// The innermost span of a layer on this thread, and when it was entered; or no span, and the time
+/// before all. `None` in a thread that is torn down.
+pub(super) fn innermost(layer: u64) -> Option<(Option<Arc<Node>>, Moment)> {
     with(|local| {
         let mut entered = local.entered.iter().rev();
         let found = entered.find(|entered| entered.key.layer == layer);
-        let since = found.map_or(Moment::START, |found| found.since);
-        Innermost {
-            node: found.map(|found| Arc::clone(&found.node)),
-            past: (local.has_context && since.may_be_past()).then_some(since),
-        }
+        let found = found.map(|found| (Some(Arc::clone(&found.node)), found.since));
+        local
+            .has_context
+            .then(|| found.unwrap_or((None, Moment::START)))
     })
-    .unwrap_or_default()
+    .flatten()
 }
 
 /// Whether a span is one of another layer, that is of another registry, on this thread.

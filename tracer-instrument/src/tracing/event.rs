@@ -58,12 +58,15 @@ impl Place for CurrentSpan {
 }
 
 /// Adds the event to its span.
+// Of its own: inlined into the function of the layer it takes more instructions.
+#[inline(never)]
 pub(super) fn add(node: &impl Place, event: &Event<'_>, options: &Options) {
     if !node.is_recording() {
         return;
     }
-    // A record of the `log` crate: its place is in its fields.
-    let normalized = event.normalized_metadata();
+    // A record of the `log` crate: its place is in its fields. Its target is always this one.
+    let is_log = event.metadata().target() == "log";
+    let normalized = is_log.then(|| event.normalized_metadata()).flatten();
     let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
     fields::with(|fields| {
         event.record(&mut OfEvent(fields));
@@ -98,13 +101,12 @@ pub(super) fn add(node: &impl Place, event: &Event<'_>, options: &Options) {
             _ => event.metadata().name(),
         };
         let mut few = [const { AttributeRef::EMPTY }; FEW];
-        let mut count = 0;
-        let place = [
-            AttributeRef::new("level", ValueRef::Str(metadata.level().as_str())),
-            AttributeRef::new("target", ValueRef::Str(metadata.target())),
-        ];
-        let mut all = place.into_iter().chain(fields.attributes());
-        for (place, attribute) in few.iter_mut().zip(&mut all) {
+        let [level, target, rest @ ..] = &mut few;
+        *level = AttributeRef::new("level", ValueRef::Str(metadata.level().as_str()));
+        *target = AttributeRef::new("target", ValueRef::Str(metadata.target()));
+        let mut count = 2;
+        let mut all = fields.attributes();
+        for (place, attribute) in rest.iter_mut().zip(&mut all) {
             *place = attribute;
             count += 1;
         }

@@ -13,7 +13,7 @@ use ::tracing::{
     span::{Attributes, Id, Record},
 };
 use opentelemetry::{Context, trace::TraceContextExt as _};
-use tracer_core::{__private::Moment, DefaultTracer, Span, Tracer};
+use tracer_core::{DefaultTracer, Span, Tracer};
 use tracing_subscriber::{
     Layer,
     layer::Context as LayerContext,
@@ -22,7 +22,7 @@ use tracing_subscriber::{
 
 use super::{
     beside::Beside,
-    entered::{self, Innermost, Key},
+    entered::{self, Key},
     event, fields, metadata,
     node::{self, Node, describe},
     visit::OfSpan,
@@ -153,6 +153,30 @@ impl TracingLayer {
         }
     }
 
+    /// Adds an event to the newest span if that is not one of this layer; else returns its node.
+    #[cold]
+    #[inline(never)]
+    fn add_to_newest<S>(
+        &self,
+        event: &Event<'_>,
+        context: &LayerContext<'_, S>,
+    ) -> Option<Arc<Node>>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let (node, since) = entered::innermost(self.id)?;
+        if let Some(newest) = since.newest_since()
+            && !entered::is_of_another(self.id, newest.span_context().span_id())
+        {
+            event::add(&newest, event, &self.options);
+            return None;
+        }
+        match self.options.context_activation {
+            true => node,
+            false => nearest(context.lookup_current()),
+        }
+    }
+
     fn node<S>(&self, id: &Id, context: &LayerContext<'_, S>) -> Option<Arc<Node>>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
@@ -270,15 +294,9 @@ where
             return;
         }
         let node = if event.is_contextual() {
-            let Innermost { node, past } = entered::innermost(self.id);
-            if let Some(newest) = past.and_then(Moment::newest_since)
-                && !entered::is_of_another(self.id, newest.span_context().span_id())
-            {
-                return event::add(&newest, event, &self.options);
-            }
-            match self.options.context_activation {
-                true => node,
-                false => nearest(context.lookup_current()),
+            match entered::newest(self.id) {
+                Some(node) if self.options.context_activation => Some(node),
+                _ => self.add_to_newest(event, &context),
             }
         } else {
             // An explicit parent.
