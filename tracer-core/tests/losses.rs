@@ -24,7 +24,7 @@ use support::{
     log::{Line, Log},
     provider,
 };
-use tracer_core::{BatchConfig, FlushError, ShutdownError, TracerProvider};
+use tracer_core::{BatchConfig, FlushError, ShutdownError, TracerProvider, current, span};
 use tracing::Level;
 
 /// All tests log, so they take turns. Each begins with an empty log.
@@ -229,4 +229,29 @@ fn first_span_after_the_shutdown_is_logged() {
     spam(&disabled, 1);
     drop(disabled);
     assert_eq!(log.lines().len(), 0, "{log:#?}");
+}
+
+/// The native way in, whose spans need nothing of a provider while they are open.
+#[test]
+fn first_native_span_after_the_shutdown_is_logged() {
+    for activates in [false, true] {
+        let (_turn, log) = turn();
+        let provider = TracerProvider::builder()
+            .context_activation(activates)
+            .build()
+            .expect("provider");
+        let _default = provider.set_thread_default();
+        provider.shutdown(TIMEOUT).expect("shutdown");
+        assert_eq!(log.lines().len(), 0, "{log:#?}");
+        for _ in 0..3 {
+            let outer = span!("late");
+            let inner = span!("late, too");
+            drop((inner, outer));
+        }
+        let line = only(&log, "after tracing ended");
+        assert_eq!(line.level, Level::WARN);
+        // What is current afterwards is what was before.
+        assert!(!current().span_context().is_valid());
+        assert_eq!(log.lines().len(), 1, "{log:#?}");
+    }
 }

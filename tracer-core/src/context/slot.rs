@@ -177,6 +177,11 @@ pub(crate) fn enter_light(
                 frame.light.start(shared, parent, name, kind, scope);
                 frame.hold(Held::Light);
             }
+            // The slow way logs the first span that starts after a shutdown.
+            Some(provider) if provider.shared.must_report_late_start() => {
+                slot.shrink();
+                return None;
+            }
             _ => {
                 frame.light.pass_on(parent);
                 frame.hold(Held::Parent);
