@@ -5,8 +5,9 @@ use opentelemetry::{
     trace::{Span as _, Tracer as _, TracerProvider as _},
 };
 use tracer_benches::{Carry, Case, Sink, TIMEOUT, Target, encode, hostile, system};
-use tracer_core::TracerProvider;
+use tracer_core::{TracerProvider, span};
 use tracer_export::OtlpEncoder;
+use tracing::{info, info_span};
 
 /// Few enough that a ring takes at most one more segment.
 const OPERATIONS: usize = 200;
@@ -22,6 +23,12 @@ pub const TOGGLE: &str = "*::work::counted*";
 pub enum Figure {
     /// A case that is also timed.
     Case(Case),
+    /// A native case where guards are active in `Context`.
+    Active(Case),
+    /// One span of `tracing` with ten events.
+    TracingEvents,
+    /// One native span with ten events of `tracing`.
+    NativeEvents,
     /// One message with W3C headers.
     Carry(Carry),
     /// All hostile messages once.
@@ -41,12 +48,20 @@ impl Figure {
         let steady = |work: &Carry| !work.name().ends_with("baggage");
         let carried = Carry::ALL.into_iter().filter(steady).map(Self::Carry);
         let cases = Case::ALL.into_iter().map(Self::Case);
-        cases.chain(carried).chain(rest)
+        let native = [Case::NativeRoot, Case::NativeChild, Case::NativeTree];
+        let active = native.into_iter().map(Self::Active);
+        let events = [Self::TracingEvents, Self::NativeEvents];
+        cases.chain(carried).chain(rest).chain(active).chain(events)
     }
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Case(case) => case.name(),
+            Self::Active(Case::NativeRoot) => "active_native_root",
+            Self::Active(Case::NativeChild) => "active_native_child",
+            Self::Active(_) => "active_native_tree",
+            Self::TracingEvents => "tracing_events",
+            Self::NativeEvents => "native_events",
             Self::Carry(work) => work.name(),
             Self::Hostile => "hostile",
             Self::Attribute => "attribute",
@@ -63,8 +78,11 @@ impl Figure {
     /// How many operations one more time adds.
     pub fn operations(self) -> usize {
         match self {
-            Self::Case(Case::Tree | Case::NativeTree) => OPERATIONS / 10,
-            Self::Case(_) | Self::Carry(_) => OPERATIONS,
+            Self::Case(Case::Tree | Case::NativeTree) | Self::Active(Case::NativeTree) => {
+                OPERATIONS / 10
+            }
+            Self::TracingEvents | Self::NativeEvents => OPERATIONS / 10,
+            Self::Case(_) | Self::Active(_) | Self::Carry(_) => OPERATIONS,
             Self::Hostile => 1,
             Self::Encode => encode::SPANS,
             Self::Attribute => OPERATIONS * ATTRIBUTES_PER_SPAN,
@@ -86,6 +104,15 @@ impl Figure {
                 ours.run(case, 1);
                 counted(|| ours.run(case, self.operations() * times));
             }
+            Self::Active(case) => {
+                let ours = system("ours_active", &Target::Null);
+                ours.run(case, 1);
+                counted(|| ours.run(case, self.operations() * times));
+            }
+            Self::TracingEvents => {
+                events(self.operations() * times, || info_span!("span").entered())
+            }
+            Self::NativeEvents => events(self.operations() * times, || span!("span")),
             // What stands around the operations is the same each time.
             Self::Carry(work) => counted(|| work.run(true, self.operations() * times)),
             Self::Hostile => {
@@ -103,6 +130,19 @@ impl Figure {
 #[inline(never)]
 fn counted(work: impl FnOnce()) {
     work();
+}
+
+/// Spans with ten events of `tracing` each.
+fn events<T>(spans: usize, enter: impl Fn() -> T) {
+    let _layer = system("tracing_ours", &Target::Null);
+    let span = || {
+        let _entered = enter();
+        for at in 0..10 {
+            info!(at, key = "order", "cache miss");
+        }
+    };
+    span();
+    counted(|| (0..spans).for_each(|_| span()));
 }
 
 /// As many spans each time, but more attributes on each: what a span itself costs cancels out.

@@ -107,6 +107,7 @@ pub const WAYS_IN: [(&str, &str, &str); 1] = [("tracing_ours", "tracing_layer", 
 pub fn system(name: &str, target: &Target) -> Box<dyn System> {
     match name {
         "ours" => Box::new(otel_systems::ours(target)),
+        "ours_active" => Box::new(otel_systems::ours_active(target)),
         "otel" => Box::new(otel_systems::stock(target)),
         "tracing" => Box::new(tracing_system::peer()),
         "tracing_ours" => Box::new(tracing_system::ours()),

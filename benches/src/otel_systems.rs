@@ -22,7 +22,7 @@ use opentelemetry_sdk::{
     error::OTelSdkResult,
     trace::{Sampler, SdkTracer, SdkTracerProvider, SpanData},
 };
-use tracer_core::{ExportFuture, ExportSuccess, SpanBatch, TracerProvider};
+use tracer_core::{ExportFuture, ExportSuccess, SpanBatch, TracerProvider, TracerProviderBuilder};
 use tracer_export::OtlpHttpConfig;
 
 use crate::{Case, System, TIMEOUT, Target, carry, native_system::NativeSystem};
@@ -66,6 +66,15 @@ struct OtelSystem<T, N> {
 
 /// Ours, with its defaults.
 pub(crate) fn ours(target: &Target) -> impl System + use<> {
+    ours_of(target, TracerProvider::builder())
+}
+
+/// Ours, with guards that are active in `Context`.
+pub(crate) fn ours_active(target: &Target) -> impl System + use<> {
+    ours_of(target, TracerProvider::builder().context_activation(true))
+}
+
+fn ours_of(target: &Target, builder: TracerProviderBuilder) -> impl System + use<> {
     fn refused() -> tracer_core::Tracer {
         let provider = TracerProvider::builder()
             .exporter(Sink::default())
@@ -81,7 +90,6 @@ pub(crate) fn ours(target: &Target) -> impl System + use<> {
         provider.tracer("bench")
     }
     let sink = Sink::default();
-    let builder = TracerProvider::builder();
     let builder = match target {
         Target::Null => builder.exporter(sink.clone()),
         Target::Http(url) => {

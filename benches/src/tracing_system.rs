@@ -41,6 +41,8 @@ pub(crate) fn ours() -> impl System {
     let sink = Sink::default();
     let provider = TracerProvider::builder().exporter(sink.clone());
     let provider = provider.build().expect("provider");
+    // For native spans.
+    provider.set_global();
     let layer = tracer_instrument::tracing::layer_with(provider.tracer("bench"));
     let subscriber = tracing_subscriber::registry().with(layer);
     tracing::subscriber::set_global_default(subscriber).expect("the only subscriber");
