@@ -37,7 +37,7 @@ use opentelemetry::{
     },
 };
 use proptest::test_runner::{Config, RngSeed, TestRunner};
-use steps::{Step, Way, steps};
+use steps::{Step, Way, steps, take};
 use support::quiet_panic;
 use tracer_core::{
     LocalSpan, Span, TracerProvider, WithSpan, carry, current, current_context, in_span, span,
@@ -55,11 +55,6 @@ struct Run<'a> {
 
 fn id_of(span: &Span) -> SpanId {
     span.span_context().span_id()
-}
-
-/// Takes the chosen one out.
-fn take<T>(from: &mut Vec<T>, at: usize) -> Option<T> {
-    (!from.is_empty()).then(|| from.remove(at % from.len()))
 }
 
 fn poll(future: impl Future<Output = ()>) {

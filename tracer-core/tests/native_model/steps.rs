@@ -75,3 +75,8 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     });
     vec(step, 1..40)
 }
+
+/// Takes the chosen one out.
+pub fn take<T>(from: &mut Vec<T>, at: usize) -> Option<T> {
+    (!from.is_empty()).then(|| from.remove(at % from.len()))
+}

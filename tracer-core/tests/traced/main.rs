@@ -14,6 +14,7 @@ mod futures;
 #[path = "pass/lints.rs"]
 mod lints;
 mod outcome;
+mod parameter_fields;
 mod parameters;
 
 use opentelemetry::Value;
