@@ -29,9 +29,8 @@
 //!
 //! Stores are release stores of words that one thread writes: plain moves on x86-64.
 //! [`context_activation`](crate::TracerProviderBuilder::context_activation) makes native spans active.
-//! No other call takes a lock or a read-modify-write of memory that threads share, none makes a system
-//! call, but for one: the end that fills a ring beyond its half wakes the worker, once until the
-//! worker has been there.
+//! No other call takes a lock or a read-modify-write of memory that threads share, and none makes a
+//! system call, except an end whose ring has to grow.
 //!
 //! # Where the time goes
 //! - A reading of the time stamp counter takes 9.5 ns on that machine: 19 of the 53 of a root.
@@ -52,8 +51,8 @@
 //!   the ring, about one root span in 50 takes 1.5 us longer. A lap is 16 KiB, or 64 KiB in a ring
 //!   that has grown.
 //! - A ring whose spans are not read in time takes another 64 KiB, from a lock-free queue or from
-//!   the operating system, and wakes the worker. In a burst this happens once in several hundred
-//!   spans.
+//!   the operating system. In a burst this happens once in several hundred spans. It also wakes the
+//!   worker if 256 KiB wait in the ring, or if all rings have taken half of their limit.
 //! - A span whose record outgrows the 512 bytes that its buffer begins with grows it by doubling;
 //!   up to 128 KiB of such buffers stay with the thread for later spans.
 //! - A span that ends on another thread than it started on leaves its buffer there. Where spans

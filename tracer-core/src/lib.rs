@@ -67,7 +67,7 @@
 //!   no lock, makes no system call, wakes no thread, and allocates nothing. There are three
 //!   exceptions. A parent's `tracestate` allocates, because the API keeps it as strings. A ring
 //!   whose spans are not read in time takes memory and an uncontended lock to grow, and wakes the
-//!   worker. A guard that activates contexts takes the two allocations of `Context` and a lock of
+//!   worker once 256 KiB wait. A guard that activates contexts takes the two allocations of `Context` and a lock of
 //!   the span's own.
 //! - Every ended span is exported, or counted with the reason: [`Stats`] is an exact ledger, also
 //!   after a shutdown that ran into its deadline.

@@ -381,7 +381,7 @@ impl Outlet {
 fn count(pushed: Result<Pushed, PushError>, producer: &Producer, engine: &Weak<Engine>) {
     match pushed {
         Ok(Pushed::Quiet) => {}
-        Ok(Pushed::Grew) => wake(engine),
+        Ok(Pushed::Behind) => wake(engine),
         Err(PushError::Full) => {
             Counters::bump(&producer.counters().full);
             wake(engine);

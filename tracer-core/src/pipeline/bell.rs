@@ -1,5 +1,5 @@
-//! Ends the worker's pause early, for a flush, a shutdown, a ring that grows or a ring that is
-//! full.
+//! Ends the worker's pause early, for a flush, a shutdown, a ring that is far ahead of the worker or
+//! one that is full.
 //!
 //! The flag comes before the thread's own token, because foreign code that runs on the worker (a
 //! subscriber of its diagnostics) may park too and take the token; and because ringing a bell that

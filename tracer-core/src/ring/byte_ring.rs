@@ -48,8 +48,9 @@ pub(crate) struct Ring {
 pub(crate) enum Pushed {
     /// The record is in.
     Quiet,
-    /// The record is in, and the ring took another segment for it, because the consumer is behind.
-    Grew,
+    /// The record is in, and the ring took another segment for it. The consumer is so far behind that
+    /// it should be woken.
+    Behind,
 }
 
 /// Creates the two ends of a ring whose first segment is `segment`.
@@ -180,7 +181,11 @@ impl Producer {
                 self.segment = next;
                 self.segment_start = self.tail;
                 self.writable_until = self.tail + self.segment.capacity;
-                Ok(Pushed::Grew)
+                Ok(if self.pool.is_consumer_needed(self.tail - head) {
+                    Pushed::Behind
+                } else {
+                    Pushed::Quiet
+                })
             }
             Err(_) if fits => {
                 self.writable_until = writable_until;

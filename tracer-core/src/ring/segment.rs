@@ -24,6 +24,10 @@ const FIRST_BYTES: usize = if MODELLED { 128 } else { 16 << 10 };
 /// The size of the segments that follow. A thread that has made a burst keeps one of them.
 const SEGMENT_BYTES: usize = if MODELLED { 128 } else { 64 << 10 };
 
+/// A producer that is this far ahead of the consumer asks for it. Below, the consumer's own looks
+/// suffice, and a thread that makes a few hundred spans at once does not share its caches with it.
+const AHEAD_BYTES: u64 = if MODELLED { 0 } else { 256 << 10 };
+
 const MODELLED: bool = cfg!(any(tracer_loom, tracer_shuttle));
 
 /// The charge for a segment that was made for one large record is rounded up to whole pages.
@@ -115,6 +119,7 @@ pub(crate) struct SegmentPool {
     budget: Arc<Budget>,
     first_bytes: u64,
     segment_bytes: u64,
+    ahead_bytes: u64,
     /// How many segments rings have asked for, for `trim`.
     taken: AtomicU64,
     /// The value of `taken` when `trim` was last called. Written by the worker only.
@@ -124,11 +129,14 @@ pub(crate) struct SegmentPool {
 impl SegmentPool {
     /// Creates a pool for rings that take at most `max_bytes` together.
     pub(crate) fn new(max_bytes: usize) -> Self {
-        Self::with_sizes(max_bytes, FIRST_BYTES, SEGMENT_BYTES)
+        Self {
+            ahead_bytes: AHEAD_BYTES,
+            ..Self::with_sizes(max_bytes, FIRST_BYTES, SEGMENT_BYTES)
+        }
     }
 
-    /// Like [`new`](Self::new), with other sizes of segments, for tests and models. Sizes are
-    /// powers of two, at least 8.
+    /// Like [`new`](Self::new), with other sizes of segments, for tests and models, where every ring
+    /// that grows asks for its consumer. Sizes are powers of two, at least 8.
     pub(super) fn with_sizes(max_bytes: usize, first: usize, segment: usize) -> Self {
         let budget = Budget {
             max_bytes: max_bytes as u64,
@@ -139,6 +147,7 @@ impl SegmentPool {
             free: Queue::new(),
             first_bytes: fitting(first),
             segment_bytes: fitting(segment),
+            ahead_bytes: 0,
             budget: Arc::new(budget),
             taken: AtomicU64::new(0),
             taken_before: AtomicU64::new(0),
@@ -169,6 +178,12 @@ impl SegmentPool {
             self.reserved(bytes)
         };
         taken.ok_or(PushError::Full)
+    }
+
+    /// Whether the consumer of a ring that has grown is needed soon: `ahead` bytes wait in that ring,
+    /// or all rings together have taken half of the budget.
+    pub(super) fn is_consumer_needed(&self, ahead: u64) -> bool {
+        ahead >= self.ahead_bytes || self.bytes() >= self.budget.max_bytes / 2
     }
 
     /// Takes back a segment whose records have all been read. Only segments of the usual size are

@@ -76,9 +76,9 @@ fn full_ring_grows_as_far_as_the_budget_and_stays_in_its_last_segment() {
     for fill in 1..=7 {
         pushed.push(producer.push([&record(16, fill), &[]]));
     }
-    let (quiet, grew) = (Ok(Pushed::Quiet), Ok(Pushed::Grew));
+    let (quiet, behind) = (Ok(Pushed::Quiet), Ok(Pushed::Behind));
     let full = Err(PushError::Full);
-    assert_eq!(pushed, [quiet, quiet, grew, quiet, grew, quiet, full]);
+    assert_eq!(pushed, [quiet, quiet, behind, quiet, behind, quiet, full]);
     assert_eq!((pool.bytes(), pool.free()), (96, 0));
     let expected: Vec<_> = (1..=6).map(|fill| record(16, fill)).collect();
     assert_eq!(drain(&mut consumer), expected);
@@ -99,6 +99,29 @@ fn full_ring_grows_as_far_as_the_budget_and_stays_in_its_last_segment() {
         (32, 0),
         "not needed for a while"
     );
+}
+
+#[test]
+fn consumer_is_asked_for_when_a_ring_is_far_ahead_or_the_budget_is_half_used() {
+    const MIB: usize = 1 << 20;
+    #[track_caller]
+    fn check(budget: usize, others: usize, expected: usize) {
+        let pool = Arc::new(SegmentPool::new(budget));
+        let first = pool.take_first().expect("memory");
+        let (mut producer, _consumer) = ring(&pool, first);
+        let others: Vec<_> = (0..others).map(|_| pool.take(8)).collect();
+        assert!(others.iter().all(Result::is_ok));
+        let mut bytes = 0;
+        while producer.push([&record(1024, 1), &[]]) == Ok(Pushed::Quiet) {
+            bytes += 1024;
+        }
+        assert_eq!(bytes, expected);
+    }
+    // A first segment of 16 KiB, then segments of 64 KiB: the fourth of those begins at 208 KiB,
+    // the fifth at 272 KiB.
+    check(32 * MIB, 0, 272 << 10);
+    check(32 * MIB, 256, 16 << 10);
+    check(128 << 10, 0, 16 << 10);
 }
 
 #[test]
@@ -134,9 +157,9 @@ fn record_larger_than_a_segment_gets_one_of_its_own_which_is_freed_after_it() {
     let (mut producer, mut consumer) = ring(&pool, first);
     let large = record(5000, 2);
     assert_eq!(producer.push([&record(16, 1), &[]]), Ok(Pushed::Quiet));
-    assert_eq!(producer.push([&large, &[]]), Ok(Pushed::Grew));
+    assert_eq!(producer.push([&large, &[]]), Ok(Pushed::Behind));
     assert_eq!(pool.bytes(), 32 + 2 * PAGE);
-    assert_eq!(producer.push([&record(16, 3), &[]]), Ok(Pushed::Grew));
+    assert_eq!(producer.push([&record(16, 3), &[]]), Ok(Pushed::Behind));
     assert_eq!(pool.bytes(), 32 + 2 * PAGE + 64);
     let expected = [record(16, 1), large.clone(), record(16, 3)];
     assert_eq!(drain(&mut consumer), expected);
@@ -147,9 +170,9 @@ fn record_larger_than_a_segment_gets_one_of_its_own_which_is_freed_after_it() {
     );
 
     // The large segment is left as soon as another one can be had, even if it has been read.
-    assert_eq!(producer.push([&large, &[]]), Ok(Pushed::Grew));
+    assert_eq!(producer.push([&large, &[]]), Ok(Pushed::Behind));
     assert_eq!(drain(&mut consumer), [large]);
-    assert_eq!(producer.push([&record(16, 4), &[]]), Ok(Pushed::Grew));
+    assert_eq!(producer.push([&record(16, 4), &[]]), Ok(Pushed::Behind));
     assert_eq!(drain(&mut consumer), [record(16, 4)]);
     assert_eq!(pool.bytes() - pool.free() as u64 * 64, 64);
 }
@@ -165,7 +188,7 @@ fn large_record_takes_the_place_of_free_segments() {
     drain(&mut consumer);
     assert_eq!(pool.free(), 2);
     let large = record(12_000, 2);
-    assert_eq!(producer.push([&large, &[]]), Ok(Pushed::Grew));
+    assert_eq!(producer.push([&large, &[]]), Ok(Pushed::Behind));
     assert_eq!(pool.free(), 0);
     assert_eq!(drain(&mut consumer), [large]);
     let too_large = record(16 << 10, 3);
