@@ -86,3 +86,27 @@ impl<S: System> System for NativeSystem<S> {
         self.0.received()
     }
 }
+
+/// One whose guards are active in `Context`: it is asked for native spans only.
+pub(crate) struct ActiveSystem<S>(pub(crate) S);
+
+impl<S: System> System for ActiveSystem<S> {
+    fn does(&self, case: Case) -> bool {
+        matches!(
+            case,
+            Case::NativeRoot | Case::NativeAttributes | Case::NativeChild | Case::NativeTree
+        )
+    }
+
+    fn run(&self, case: Case, operations: usize) {
+        self.0.run(case, operations);
+    }
+
+    fn flush(&self) {
+        self.0.flush();
+    }
+
+    fn received(&self) -> u64 {
+        self.0.received()
+    }
+}

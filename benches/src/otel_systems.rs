@@ -25,7 +25,10 @@ use opentelemetry_sdk::{
 use tracer_core::{ExportFuture, ExportSuccess, SpanBatch, TracerProvider, TracerProviderBuilder};
 use tracer_export::OtlpHttpConfig;
 
-use crate::{Case, System, TIMEOUT, Target, carry, native_system::NativeSystem};
+use crate::{
+    Case, System, TIMEOUT, Target, carry,
+    native_system::{ActiveSystem, NativeSystem},
+};
 
 /// Counts spans and forgets them.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +74,8 @@ pub(crate) fn ours(target: &Target) -> impl System + use<> {
 
 /// Ours, with guards that are active in `Context`.
 pub(crate) fn ours_active(target: &Target) -> impl System + use<> {
-    ours_of(target, TracerProvider::builder().context_activation(true))
+    let builder = TracerProvider::builder().context_activation(true);
+    ActiveSystem(ours_of(target, builder))
 }
 
 fn ours_of(target: &Target, builder: TracerProviderBuilder) -> impl System + use<> {
