@@ -393,6 +393,6 @@ fn count(pushed: Result<Pushed, PushError>, producer: &Producer, engine: &Weak<E
 #[cold]
 fn wake(engine: &Weak<Engine>) {
     if let Some(engine) = engine.upgrade() {
-        engine.control.wake();
+        engine.control.wake_for_ring();
     }
 }

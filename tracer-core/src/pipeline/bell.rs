@@ -36,6 +36,12 @@ impl Bell {
         }
     }
 
+    /// Whether it rings since the last pause.
+    #[cfg(all(test, not(any(tracer_loom, tracer_shuttle))))]
+    pub(crate) fn is_rung(&self) -> bool {
+        self.rung.load(Ordering::Relaxed)
+    }
+
     /// Pauses the calling thread, always the same one, until the bell rings or the time is over.
     pub(crate) fn pause(&self, timeout: Duration) {
         self.sleeper.get_or_init(thread::current);

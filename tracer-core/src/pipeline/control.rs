@@ -9,7 +9,7 @@ use std::{
 use super::bell::Bell;
 use crate::{
     error::FlushError,
-    sync::{Condvar, Mutex, thread_local},
+    sync::{AtomicBool, Condvar, Mutex, Ordering, thread_local},
 };
 
 /// How much longer than its timeout a caller waits for the answer. Without it, a shutdown that runs
@@ -62,6 +62,8 @@ impl Ticket {
 #[derive(Debug, Default)]
 pub(crate) struct Control {
     bell: Arc<Bell>,
+    /// The worker can take nothing from the rings until an exporter has room.
+    waits_for_room: AtomicBool,
     tickets: Mutex<Tickets>,
 }
 
@@ -76,6 +78,23 @@ impl Control {
     /// Ends the worker's pause, or its next one.
     pub(crate) fn wake(&self) {
         self.bell.ring();
+    }
+
+    /// The same for a ring that grows or is full. While the worker can do nothing about it, each lost
+    /// span would cost a wake-up, on both sides.
+    pub(crate) fn wake_for_ring(&self) {
+        // Relaxed: a hint. The worker looks at the rings again before long, whoever wakes it.
+        if !self.waits_for_room.load(Ordering::Relaxed) {
+            self.wake();
+        }
+    }
+
+    /// Whether the worker waits for an exporter, which wakes it when it has room. Told by the worker.
+    pub(crate) fn set_waits_for_room(&self, waits: bool) {
+        // Relaxed: as above; only the worker writes it. A store that changes nothing is spared.
+        if self.waits_for_room.load(Ordering::Relaxed) != waits {
+            self.waits_for_room.store(waits, Ordering::Relaxed);
+        }
     }
 
     /// What wakes the worker, for those who do that often.

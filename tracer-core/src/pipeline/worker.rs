@@ -122,6 +122,7 @@ impl Worker {
             self.complete();
         }
         let pause = self.pace.after_round(now, fullest.unwrap_or(0));
+        self.engine.control.set_waits_for_room(self.held.is_some());
         if self.held.is_some() {
             return BACK_PRESSURE_PAUSE;
         }
@@ -317,6 +318,7 @@ impl Worker {
                 return false;
             }
             let left = deadline.saturating_duration_since(Instant::now());
+            self.engine.control.set_waits_for_room(true);
             self.engine.control.pause(left.min(BACK_PRESSURE_PAUSE));
         }
     }
@@ -351,3 +353,7 @@ impl Drop for Closing {
         self.0.close();
     }
 }
+
+#[cfg(all(test, not(any(tracer_loom, tracer_shuttle))))]
+#[allow(clippy::expect_used, reason = "a test may fail")]
+mod tests;

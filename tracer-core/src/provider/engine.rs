@@ -151,7 +151,7 @@ impl Engine {
         self.registry.clear();
     }
 
-    pub(super) fn stats(&self) -> Stats {
+    pub(crate) fn stats(&self) -> Stats {
         // The order matters for a snapshot under load: later stages first, so that no span is
         // seen at a later stage without having been counted at the earlier ones. Each load of a
         // count is an Acquire that pairs with the Release of its updates; only the earliest stage,
