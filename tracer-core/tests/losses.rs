@@ -255,3 +255,27 @@ fn first_native_span_after_the_shutdown_is_logged() {
         assert_eq!(log.lines().len(), 1, "{log:#?}");
     }
 }
+
+/// A destination that takes every other batch must not fill the log, and the end names the reason.
+#[test]
+fn failures_that_alternate_with_successes_are_one_loss() {
+    let (_turn, log) = turn();
+    let recorder = Recorder::default();
+    let provider = provider(&recorder);
+    for mood in [Mood::Refuse, Mood::Take].repeat(20) {
+        recorder.set_mood(mood);
+        spam(&provider, 1);
+        // Its result is that of the mood.
+        let _ = provider.force_flush(TIMEOUT);
+    }
+    // Fewer on a machine that stops for a second in the middle.
+    assert!(log.containing("losing spans").len() <= 4, "{log:#?}");
+    eventually("the end in the log", || {
+        spam(&provider, 1);
+        let _ = provider.force_flush(TIMEOUT);
+        !log.containing("no longer losing").is_empty()
+    });
+    let over = &log.containing("no longer losing")[0];
+    assert_eq!(over.fields["reason"], "non_retryable");
+    assert_eq!(provider.stats().exporters[0].failed_total(), 20);
+}

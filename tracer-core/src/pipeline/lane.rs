@@ -73,6 +73,7 @@ impl Lane {
             exports: JoinSet::new(),
             under_way: HashMap::new(),
             outage: Outage::default(),
+            lost_by: "",
             started: Instant::now(),
         };
         run.spawn(queued_orders).map_err(ConfigError::Spawn)?;
@@ -132,6 +133,8 @@ struct Run {
     exports: JoinSet<ExportResult>,
     under_way: HashMap<task::Id, UnderWay>,
     outage: Outage,
+    /// The reason for which spans were last lost.
+    lost_by: &'static str,
     started: Instant,
 }
 
@@ -290,18 +293,19 @@ impl Run {
         };
         self.tell_duration(began, &result);
         let lost = self.stats.settle(size, &result);
+        let now = self.started.elapsed();
         let notice = if lost > 0 {
-            self.outage.lost(lost, self.started.elapsed())
-        } else {
-            self.outage.over()
-        };
-        if let Some(notice) = notice {
-            let reason = result
+            self.lost_by = result
                 .as_ref()
                 .map_or_else(ExportError::reason, |_| "rejected");
+            self.outage.lost(lost, now)
+        } else {
+            self.outage.over(now)
+        };
+        if let Some(notice) = notice {
             notice.report(&Loss {
                 place: self.stats.component_type,
-                reason,
+                reason: self.lost_by,
                 hint: hint(&result),
             });
         }

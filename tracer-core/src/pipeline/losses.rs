@@ -86,7 +86,7 @@ impl Watched {
         let notice = if more > 0 {
             self.outage.lost(more, now)
         } else {
-            self.outage.over()
+            self.outage.over(now)
         };
         if let Some(notice) = notice {
             notice.report(&self.loss);

@@ -11,6 +11,10 @@ use crate::diagnostics::report;
 /// How often a loss is logged again while it lasts.
 const REMINDER: Duration = Duration::from_secs(60);
 
+/// A loss is over once nothing has been lost for this long, so that a destination that refuses every
+/// other batch, or a program that flushes a thousand times a second, does not fill the log.
+const CALM: Duration = Duration::from_secs(1);
+
 /// A message to log, with the number of spans lost since the loss began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
@@ -22,29 +26,47 @@ pub(crate) enum Notice {
 /// The losses at one place.
 #[derive(Debug, Default)]
 pub(crate) struct Outage {
-    /// The spans lost since the loss began, and when that was last logged. `None` while nothing is
-    /// being lost.
-    current: Option<(u64, Duration)>,
+    /// `None` while all is well.
+    current: Option<Current>,
+}
+
+/// A loss that is not over.
+#[derive(Debug)]
+struct Current {
+    /// Spans lost since it began.
+    spans: u64,
+    /// When the last ones were lost.
+    last: Duration,
+    /// When it was last logged.
+    told: Duration,
 }
 
 impl Outage {
     /// Spans were lost.
     pub(crate) fn lost(&mut self, spans: u64, now: Duration) -> Option<Notice> {
-        let Some((lost, told)) = &mut self.current else {
-            self.current = Some((spans, now));
+        let Some(current) = &mut self.current else {
+            self.current = Some(Current {
+                spans,
+                last: now,
+                told: now,
+            });
             return Some(Notice::Began { spans });
         };
-        *lost += spans;
-        if now.saturating_sub(*told) < REMINDER {
+        current.spans += spans;
+        current.last = now;
+        if now.saturating_sub(current.told) < REMINDER {
             return None;
         }
-        *told = now;
-        Some(Notice::GoesOn { spans: *lost })
+        current.told = now;
+        Some(Notice::GoesOn {
+            spans: current.spans,
+        })
     }
 
     /// Spans got through, or a while has passed without a loss.
-    pub(crate) fn over(&mut self) -> Option<Notice> {
-        let (spans, _) = self.current.take()?;
+    pub(crate) fn over(&mut self, now: Duration) -> Option<Notice> {
+        let is_calm = |current: &mut Current| now.saturating_sub(current.last) >= CALM;
+        let Current { spans, .. } = self.current.take_if(is_calm)?;
         Some(Notice::Over { spans })
     }
 }
@@ -95,9 +117,27 @@ mod tests {
         assert_eq!(lost(64), None);
         assert_eq!(lost(65), Some(Notice::GoesOn { spans: 40 }));
         assert_eq!(lost(66), None);
-        assert_eq!(outage.over(), Some(Notice::Over { spans: 50 }));
-        assert_eq!(outage.over(), None);
+        let mut over = |seconds| outage.over(Duration::from_secs(seconds));
+        assert_eq!(over(67), Some(Notice::Over { spans: 50 }));
+        assert_eq!(over(68), None);
         let again = outage.lost(1, Duration::from_secs(70));
         assert_eq!(again, Some(Notice::Began { spans: 1 }));
+    }
+
+    #[test]
+    fn loss_that_comes_and_goes_many_times_a_second_is_one_loss() {
+        let mut outage = Outage::default();
+        let mut notices = Vec::new();
+        for milli in 0..60_000 {
+            let now = Duration::from_millis(milli);
+            notices.extend(outage.lost(1, now));
+            notices.extend(outage.over(now));
+        }
+        notices.extend(outage.over(Duration::from_millis(60_999)));
+        let spans = 60_000;
+        assert_eq!(
+            notices,
+            [Notice::Began { spans: 1 }, Notice::Over { spans }]
+        );
     }
 }
