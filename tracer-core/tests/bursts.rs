@@ -305,3 +305,31 @@ fn span_up_to_the_budget_is_sent() {
     provider.shutdown(TIMEOUT).expect("shutdown");
     assert_eq!(balanced(&provider).exporters[0].exported, 2);
 }
+
+/// Each thread keeps the segment that it was in last. Those of 600 threads that once were a little
+/// busy were the whole budget of 32 MiB, and a burst lost nearly half of its spans.
+#[test]
+fn burst_beside_many_threads_is_held_and_sent() {
+    const THREADS: u64 = 600;
+    let gate = Gate::closed();
+    let provider = gate.provider(BatchConfig::default());
+    let all = Barrier::new(THREADS as usize + 1);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            let small = thread::Builder::new().stack_size(256 << 10);
+            let busy = || {
+                burst(&provider, 200);
+                all.wait();
+                all.wait();
+            };
+            small.spawn_scoped(scope, busy).expect("a thread");
+        }
+        all.wait();
+        gate.open();
+        // What was lost is in the statistics.
+        let _ = provider.force_flush(TIMEOUT);
+        burst(&provider, 100_000);
+        all.wait();
+    });
+    gate.deliver(&provider, THREADS * 200 + 100_000);
+}

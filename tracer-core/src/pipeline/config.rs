@@ -171,11 +171,13 @@ impl BatchConfig {
     /// [`max_queue_size`](Self::max_queue_size).
     ///
     /// Each thread has a ring of 16 KiB, which grows by 64 KiB at a time while its spans are not
-    /// read in time. 32 MiB hold a burst of about 200,000 spans with two attributes. A span that
-    /// finds no room is dropped and counted as [`queue_full`](crate::Dropped::queue_full). A span
-    /// that is larger than the bound less 16 KiB is counted as
-    /// [`span_too_large`](crate::Dropped::span_too_large). If no ring is left for a thread, it
-    /// shares one with other such threads; the first 16 KiB of that ring are not part of the bound.
+    /// read in time, and by 16 KiB once all rings have taken a quarter of the bound. 32 MiB hold a
+    /// burst of about 200,000 spans with two attributes. A span that finds no room is dropped and
+    /// counted as [`queue_full`](crate::Dropped::queue_full). A span that is larger than the bound
+    /// less 16 KiB is counted as [`span_too_large`](crate::Dropped::span_too_large). If no ring is
+    /// left for a thread, it shares one with other such threads; the first 16 KiB of that ring are
+    /// not part of the bound. So with more than some 2,000 live threads, raise the bound by 16 KiB
+    /// for each.
     #[must_use]
     pub fn max_ring_bytes(mut self, bytes: usize) -> Self {
         self.max_ring_bytes = Some(bytes);

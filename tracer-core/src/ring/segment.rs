@@ -21,7 +21,8 @@ use crate::sync::{AtomicU64, Mutex, Ordering, Queue};
 /// thread that makes few spans takes little memory. One span under the model checkers.
 const FIRST_BYTES: usize = if MODELLED { 128 } else { 16 << 10 };
 
-/// The size of the segments that follow. A thread that has made a burst keeps one of them.
+/// The size of the segments that follow, until the rings have taken a quarter of the budget. A
+/// thread that has made a burst keeps one of them.
 const SEGMENT_BYTES: usize = if MODELLED { 128 } else { 64 << 10 };
 
 /// A producer that is this far ahead of the consumer asks for it. Below, the consumer's own looks
@@ -41,7 +42,8 @@ const OPEN: u64 = u64::MAX;
 pub(crate) struct Segment {
     pub(super) storage: Storage,
     /// How many bytes of the storage may hold records at the same time. This is less than the whole
-    /// storage only in a segment that was made for one large record.
+    /// storage only in a segment that was made for one large record. Such a segment is used again
+    /// only if the budget allows no other; its records then touch up to twice its charge.
     pub(super) capacity: u64,
     /// The position in the ring from which the records continue in `next`.
     end: AtomicU64,
@@ -116,6 +118,8 @@ pub(crate) enum PushError {
 #[derive(Debug)]
 pub(crate) struct SegmentPool {
     free: Queue<Arc<Segment>>,
+    /// Those of the size of a ring's first one.
+    small: Queue<Arc<Segment>>,
     budget: Arc<Budget>,
     first_bytes: u64,
     segment_bytes: u64,
@@ -145,6 +149,7 @@ impl SegmentPool {
         let fitting = |bytes: usize| (bytes as u64).min(1 << budget.max_bytes.max(8).ilog2());
         Self {
             free: Queue::new(),
+            small: Queue::new(),
             first_bytes: fitting(first),
             segment_bytes: fitting(segment),
             ahead_bytes: 0,
@@ -156,7 +161,7 @@ impl SegmentPool {
 
     /// Returns a segment for a new ring; `None` if the budget is used up.
     pub(super) fn take_first(&self) -> Option<Arc<Segment>> {
-        self.reserved(self.first_bytes).or_else(|| self.free.pop())
+        self.take_small()
     }
 
     /// Returns a segment for a new ring that is not charged to the budget.
@@ -168,14 +173,19 @@ impl SegmentPool {
     pub(super) fn take(&self, bytes: u64) -> Result<Arc<Segment>, PushError> {
         // Relaxed: a statistic.
         self.taken.fetch_add(1, Ordering::Relaxed);
-        let taken = if bytes <= self.segment_bytes {
-            let free = self.free.pop();
-            free.or_else(|| self.reserved(self.segment_bytes))
-        } else if bytes > self.budget.max_bytes.saturating_sub(self.first_bytes) {
-            return Err(PushError::TooLarge);
-        } else {
-            self.make_room(bytes);
+        let taken = if bytes > self.segment_bytes {
+            let charge = self.charge(bytes);
+            if charge > self.budget.max_bytes.saturating_sub(self.first_bytes) {
+                return Err(PushError::TooLarge);
+            }
+            self.make_room(charge);
             self.reserved(bytes)
+        } else if bytes > self.first_bytes || !self.has_small() {
+            self.take_usual()
+        } else if self.is_scarce() {
+            self.take_small()
+        } else {
+            self.take_usual().or_else(|| self.take_small())
         };
         taken.ok_or(PushError::Full)
     }
@@ -186,13 +196,44 @@ impl SegmentPool {
         ahead >= self.ahead_bytes || self.bytes() >= self.budget.max_bytes / 2
     }
 
-    /// Takes back a segment whose records have all been read. Only segments of the usual size are
+    fn take_usual(&self) -> Option<Arc<Segment>> {
+        let free = self.free.pop();
+        free.or_else(|| {
+            self.make_room(self.segment_bytes);
+            self.reserved(self.segment_bytes)
+        })
+    }
+
+    fn take_small(&self) -> Option<Arc<Segment>> {
+        let small = self.has_small().then(|| self.small.pop()).flatten();
+        small
+            .or_else(|| self.reserved(self.first_bytes))
+            .or_else(|| self.free.pop())
+    }
+
+    /// Whether rings grow by segments as small as the first one. Each thread keeps the segment that
+    /// it used last, and those of many threads that once were busy could be the whole budget.
+    fn is_scarce(&self) -> bool {
+        self.bytes() > self.budget.max_bytes / 4
+    }
+
+    /// Whether there are two sizes of segments.
+    fn has_small(&self) -> bool {
+        self.first_bytes < self.segment_bytes
+    }
+
+    /// Takes back a segment whose records have all been read. Only segments of the two usual sizes are
     /// kept.
     pub(super) fn give(&self, segment: Arc<Segment>) {
-        if segment.capacity == self.segment_bytes {
+        let queue = match segment.capacity {
+            usual if usual == self.segment_bytes => Some(&self.free),
+            small if small == self.first_bytes && self.is_scarce() => Some(&self.small),
+            _ => None,
+        };
+        if let Some(queue) = queue {
             // Relaxed: the queue orders this store before the next use of the segment.
             segment.end.store(OPEN, Ordering::Relaxed);
-            self.free.push(segment);
+            queue.push(segment);
         }
     }
 
@@ -203,14 +244,21 @@ impl SegmentPool {
         let taken = self.taken.load(Ordering::Relaxed);
         let needed = taken - self.taken_before.swap(taken, Ordering::Relaxed);
         let needed = usize::try_from(needed).unwrap_or(usize::MAX);
-        for _ in needed..self.free.len() {
-            drop(self.free.pop());
+        for queue in [&self.free, &self.small] {
+            for _ in needed..queue.len() {
+                drop(queue.pop());
+            }
         }
     }
 
     /// Frees all segments that no ring uses.
     pub(crate) fn clear(&self) {
-        while self.free.pop().is_some() {}
+        while self.pop_any().is_some() {}
+    }
+
+    fn pop_any(&self) -> Option<Arc<Segment>> {
+        let free = self.free.pop();
+        free.or_else(|| self.has_small().then(|| self.small.pop()).flatten())
     }
 
     /// How many segments are free.
@@ -227,20 +275,25 @@ impl SegmentPool {
     /// Drops free segments until `bytes` bytes fit into the budget, or until none are left.
     #[cold]
     fn make_room(&self, bytes: u64) {
-        while self.bytes().saturating_add(bytes) > self.budget.max_bytes
-            && self.free.pop().is_some()
-        {}
+        while self.bytes().saturating_add(bytes) > self.budget.max_bytes && self.pop_any().is_some()
+        {
+        }
     }
 
     /// Returns a new segment, if the budget allows it.
     #[cold]
     fn reserved(&self, capacity: u64) -> Option<Arc<Segment>> {
-        let charge = if capacity > self.segment_bytes {
+        let charge = self.charge(capacity);
+        Segment::new(capacity, Budget::charge(&self.budget, charge)?)
+    }
+
+    /// What a segment of this capacity costs.
+    fn charge(&self, capacity: u64) -> u64 {
+        if capacity > self.segment_bytes {
             capacity.next_multiple_of(PAGE_BYTES)
         } else {
             capacity
-        };
-        Segment::new(capacity, Budget::charge(&self.budget, charge)?)
+        }
     }
 }
 

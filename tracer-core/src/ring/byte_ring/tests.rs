@@ -109,7 +109,7 @@ fn consumer_is_asked_for_when_a_ring_is_far_ahead_or_the_budget_is_half_used() {
         let pool = Arc::new(SegmentPool::new(budget));
         let first = pool.take_first().expect("memory");
         let (mut producer, _consumer) = ring(&pool, first);
-        let others: Vec<_> = (0..others).map(|_| pool.take(8)).collect();
+        let others: Vec<_> = (0..others).map(|_| pool.take(20 << 10)).collect();
         assert!(others.iter().all(Result::is_ok));
         let mut bytes = 0;
         while producer.push([&record(1024, 1), &[]]) == Ok(Pushed::Quiet) {
@@ -224,4 +224,45 @@ fn abandoned_ring_still_holds_its_records() {
     assert!(consumer.is_abandoned());
     assert_eq!(drain(&mut consumer), [record(8, 7)]);
     assert_eq!(consumer.used(), 0);
+}
+
+/// A segment takes whole pages, so a record may be too large for a budget of another size although
+/// its bytes alone are not.
+#[test]
+fn record_that_never_fits_is_refused_as_too_large() {
+    let pool = Arc::new(SegmentPool::with_sizes(10_000, 1024, 1024));
+    let first = pool.take_first().expect("memory");
+    let (mut producer, _consumer) = ring(&pool, first);
+    let pushed = producer.push([&record(8500, 1), &[]]);
+    assert_eq!(pushed, Err(PushError::TooLarge));
+    assert_eq!(producer.push([&record(8192, 1), &[]]), Ok(Pushed::Behind));
+}
+
+/// Each thread keeps the segment that it was in last.
+#[test]
+fn rings_grow_by_small_segments_where_the_budget_is_scarce() {
+    let pool = Arc::new(SegmentPool::with_sizes(64 * 100, 64, 256));
+    let mut rings: Vec<_> = (0..50)
+        .map(|_| ring(&pool, pool.take_first().expect("memory")))
+        .collect();
+    assert_eq!(pool.bytes(), 64 * 50);
+    for (producer, _) in &mut rings {
+        for _ in 0..8 {
+            assert!(producer.push([&record(16, 1), &[]]).is_ok());
+        }
+    }
+    assert_eq!(pool.bytes(), 64 * 100);
+    for (_, consumer) in &mut rings {
+        assert_eq!(drain(consumer).len(), 8);
+    }
+    pool.trim();
+    pool.trim();
+    assert_eq!(pool.bytes(), 64 * 50);
+    // A record that needs more than a small one takes the place of free ones.
+    let (producer, consumer) = &mut rings[0];
+    for fill in 0..(64 * 40 / 16) as u8 {
+        assert!(producer.push([&record(16, fill), &[]]).is_ok());
+    }
+    drain(consumer);
+    assert_eq!(producer.push([&record(200, 1), &[]]), Ok(Pushed::Behind));
 }
