@@ -332,6 +332,7 @@ impl Worker {
             self.records.clear();
             while consumer.pop(until, &mut self.records) {
                 spans += 1;
+                self.records.clear();
             }
             consumer.release();
         }

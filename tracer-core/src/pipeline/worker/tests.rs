@@ -54,3 +54,18 @@ fn full_ring_wakes_the_worker_only_while_an_exporter_has_room() {
     engine.control.pause(Duration::ZERO);
     assert!(!lose_one(), "the worker waits for the exporter");
 }
+
+/// All rings may hold gigabytes.
+#[test]
+fn what_is_given_up_is_not_collected() {
+    let (shared, mut worker) = TracerProvider::builder().idle().expect("provider");
+    let tracer = Tracer::new(Arc::clone(&shared), 0);
+    for _ in 0..10_000 {
+        drop(tracer.start("x"));
+    }
+    shared.engine().registry.take_new(&mut worker.consumers);
+    worker.give_up_rest();
+    assert_eq!(shared.engine().stats().drained, 10_000);
+    let bytes = worker.records.capacity();
+    assert!(bytes < 10_000, "{bytes}");
+}
