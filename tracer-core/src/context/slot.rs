@@ -1,6 +1,6 @@
 //! The spans that are entered on this thread, and the provider for new ones.
 
-use std::{cell::RefCell, mem, sync::Arc};
+use std::{cell::RefCell, mem, sync::Arc, thread};
 
 use opentelemetry::{
     Context,
@@ -176,6 +176,11 @@ pub(crate) fn enter_light(
                 let shared = &provider.shared;
                 frame.light.start(shared, parent, name, kind, scope);
                 frame.hold(Held::Light);
+                // One that is not sampled has nothing to record of a panic.
+                if frame.light.is_sampled() && thread::panicking() {
+                    frame.place = Some(place.in_panic());
+                    return frame.place;
+                }
             }
             // The slow way logs the first span that starts after a shutdown.
             Some(provider) if provider.shared.must_report_late_start() => {
