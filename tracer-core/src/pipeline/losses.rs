@@ -32,8 +32,8 @@ impl Losses {
         let queue = |component_type| Loss {
             place: component_type,
             reason: "queue_full",
-            hint: "this exporter is slower than spans end; sample fewer spans, or raise \
-                   OTEL_BSP_MAX_QUEUE_SIZE"
+            hint: "this exporter is slower than spans end; sample fewer spans, or set \
+                   OTEL_BSP_MAX_QUEUE_SIZE to more spans than a burst has"
                 .to_owned(),
         };
         let lanes = engine.lanes.iter();
