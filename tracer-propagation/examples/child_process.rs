@@ -7,7 +7,7 @@ use std::process::Command;
 
 use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator as _;
-use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry::trace::{TraceContextExt as _, TraceId};
 use tracer_propagation::carrier::{CarrierMut as _, Environment};
 use tracer_propagation::{CompositePropagator, Propagator as _};
 
@@ -15,9 +15,8 @@ fn main() -> std::io::Result<()> {
     let propagator = CompositePropagator::default();
     let context = propagator.extract_from(&Context::new(), &Environment::of_process());
     let is_child = env::args().nth(1).is_some();
-    let id = context.span().span_context().trace_id();
-    println!("{}: trace {id}", if is_child { "child" } else { "parent" });
     if is_child {
+        println!("child: trace {}", trace_of(&context));
         return Ok(());
     }
 
@@ -32,7 +31,12 @@ fn main() -> std::io::Result<()> {
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     );
     let context = propagator.extract_from(&context, &[parent].as_slice());
+    println!("parent: trace {}", trace_of(&context));
     propagator.inject_into(&context, &mut child);
     child.arg("child").status()?;
     Ok(())
+}
+
+fn trace_of(context: &Context) -> TraceId {
+    context.span().span_context().trace_id()
 }
