@@ -74,7 +74,10 @@ fn http(code: u16, path: SignalPath) -> &'static str {
             "check the host, the port and the path: the path is usually /v1/traces",
         ),
         413 => BATCH_SIZE,
-        415 => "check the port, and whether the receiver supports this compression",
+        415 => {
+            "check the port: it is usually 4318 for http/protobuf and 4317 for grpc; and check \
+             whether the receiver supports this compression"
+        }
         429 | 502..=504 => BUSY,
         _ => RECEIVER,
     }

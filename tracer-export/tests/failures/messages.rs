@@ -95,7 +95,7 @@ fn statuses_of_http_name_what_to_check() {
         (
             "415 s3cret",
             "http status 415 (Unsupported Media Type)",
-            "compression",
+            "4317 for grpc; and check whether the receiver supports this compression",
         ),
         (
             "500 s3cret",
