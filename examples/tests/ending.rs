@@ -7,7 +7,7 @@
     reason = "a test may fail"
 )]
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -26,10 +26,15 @@ struct Example {
 
 impl Example {
     fn start(name: &str, endpoint: &str) -> Self {
+        Self::start_with_stderr(name, endpoint, Stdio::inherit())
+    }
+
+    fn start_with_stderr(name: &str, endpoint: &str, stderr: Stdio) -> Self {
         let mut process = Command::new(program(name))
             .arg("127.0.0.1:0")
             .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
             .stdout(Stdio::piped())
+            .stderr(stderr)
             .spawn()
             .unwrap();
         let output = BufReader::new(process.stdout.take().unwrap());
@@ -137,6 +142,26 @@ async fn a_service_answers_what_it_has_begun_and_sends_its_last_spans() {
         assert_eq!(order.unwrap()["spanCount"], 4, "{found}");
         collector.shutdown().await.unwrap();
     }
+}
+
+/// Without a subscriber for `tracing`, the example lost its spans without a message.
+#[tokio::test]
+async fn a_service_without_a_collector_logs_where_it_could_not_send() {
+    // Bound and never listening, so that connections to it are refused.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let endpoint = format!("http://{}", closed.local_addr().unwrap());
+    let mut service = Example::start_with_stderr("service", &endpoint, Stdio::piped());
+
+    let url = format!("http://{}/stock/7", service.address);
+    assert_eq!(reqwest::get(url).await.unwrap().status(), 200);
+    service.signal("-TERM");
+    assert!(service.ended().await.success());
+
+    let mut log = String::new();
+    let mut stderr = service.process.stderr.take().unwrap();
+    stderr.read_to_string(&mut log).unwrap();
+    assert!(log.contains(&endpoint), "{log}");
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@ use opentelemetry::{global, trace::Tracer as _};
 use tracer_core::span;
 
 fn main() -> Result<(), tracer_export::Error> {
+    // Shows warnings about refused variables and lost spans. Without a subscriber nobody sees them.
+    tracing_subscriber::fmt::init();
     let _guard = tracer_export::init()?;
     let _span = span!("checkout", "cart.items" = 3);
     // A library that is instrumented with the `opentelemetry` crate: its spans are in the same trace.
