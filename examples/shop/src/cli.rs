@@ -25,7 +25,7 @@ pub struct Cli {
     #[arg(long)]
     pub json: bool,
 
-    /// Where the collector's page listens [default: 127.0.0.1:8080 if free, else any free port].
+    /// Where the collector's page listens [default: 127.0.0.1:8080 if free, else or with --once any free port].
     #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     pub page: Option<SocketAddr>,
 
