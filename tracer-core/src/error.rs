@@ -61,7 +61,7 @@ pub enum FlushError {
     Processor,
     /// Some spans failed, were rejected or found a full queue since the flush began;
     /// [`Stats`](crate::Stats) has the reasons.
-    #[error("{spans} spans were not delivered")]
+    #[error("undelivered spans: {spans}")]
     NotDelivered {
         /// How many, over all exporters.
         spans: u64,

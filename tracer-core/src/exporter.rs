@@ -170,7 +170,7 @@ impl fmt::Display for Status {
         match self {
             Self::Grpc(code) => write!(f, "grpc status {code}"),
             Self::Http(code) => write!(f, "http status {code}"),
-            Self::NoAnswer => f.write_str("no answer"),
+            Self::NoAnswer => f.write_str("no connection or no answer"),
             Self::Other => f.write_str("exporter error"),
             Self::OtherProtocol => f.write_str("answer in another protocol"),
         }

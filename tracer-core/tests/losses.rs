@@ -190,7 +190,7 @@ fn shutdown_that_loses_spans_returns_an_error() {
     only(&log, "losing spans");
     only(&log, "spans were lost before tracing ended");
     let line = only(&log, "shutdown was incomplete");
-    assert_eq!(line.fields["error"], "7 spans were not delivered");
+    assert_eq!(line.fields["error"], "undelivered spans: 7");
 }
 
 /// The same when the provider is only dropped.
