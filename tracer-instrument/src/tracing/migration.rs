@@ -58,14 +58,14 @@
 //!
 //! # Cost
 //! `cargo bench -p tracer-benches --bench compare` times the same code on both, the extra attributes off;
-//! its lines are `tracing_layer_*`. Nanoseconds, medians of three runs of 15 rounds
-//! (`benches/record/2026-11-21-native.txt`):
+//! its lines are `tracing_layer_*`. Nanoseconds, medians of nine runs of 15 rounds
+//! (`benches/record/2026-12-01-cases.txt`):
 //!
 //! | case | theirs | here | ratio |
 //! | --- | --- | --- | --- |
-//! | a root span | 370 | 163 | 0.44 |
-//! | with five attributes, an event and a status | 878 | 461 | 0.53 |
-//! | a child, entered | 593 | 315 | 0.53 |
-//! | ten spans, each entered in the one before | 6189 | 3256 | 0.53 |
+//! | a root span | 381 | 168 | 0.44 |
+//! | with five attributes, an event and a status | 1205 | 483 | 0.40 |
+//! | a child, entered | 590 | 324 | 0.55 |
+//! | ten spans, each entered in the one before | 6117 | 3797 | 0.62 |
 //!
 //! A span that is never entered takes one allocation here, an entered one three.
