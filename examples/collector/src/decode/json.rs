@@ -205,9 +205,15 @@ impl Fields<'_> {
                 "droppedAttributesCount" => {
                     self.number("droppedAttributesCount", &mut attributes)?
                 }
-                "events" => self.events(&mut span)?,
+                "events" => {
+                    let into = (&mut span.events, &mut span.dropped_events);
+                    self.parts("events", MAX_EVENTS, into, Self::event)?;
+                }
                 "droppedEventsCount" => self.number("droppedEventsCount", &mut events)?,
-                "links" => self.links(&mut span)?,
+                "links" => {
+                    let into = (&mut span.links, &mut span.dropped_links);
+                    self.parts("links", MAX_LINKS, into, Self::link)?;
+                }
                 "droppedLinksCount" => self.number("droppedLinksCount", &mut links)?,
                 "status" => self.status(&mut span)?,
                 _ => self.skip()?,
@@ -219,32 +225,39 @@ impl Fields<'_> {
         Ok(check(span, &trace, &own, &parent))
     }
 
-    fn events(&mut self, span: &mut Span) -> Read {
-        let Some(mut list) = self.list("events")? else {
+    /// Reads the events or links of a span. A part that `read` refuses, or beyond the `most` that a
+    /// span may have, is dropped and counted.
+    fn parts<T>(
+        &mut self,
+        name: &'static str,
+        most: usize,
+        (parts, total): (&mut Vec<T>, &mut u32),
+        read: impl Fn(&mut Self) -> Read<Option<T>>,
+    ) -> Read {
+        let Some(mut list) = self.list(name)? else {
             return Ok(());
         };
-        let mut dropped = self.replace(&mut span.events);
+        let mut dropped = self.replace(parts);
         while self.element(&mut list)? {
-            if span.events.len() >= MAX_EVENTS {
+            if parts.len() >= most {
                 self.skip()?;
                 self.counts.drop_over_limit();
                 dropped += 1;
                 continue;
             }
-            match self.event()? {
-                Some(event) => span.events.push(event),
-                None => {
-                    self.counts.dropped += 1;
-                    dropped += 1;
-                }
+            match read(self)? {
+                Some(part) => parts.push(part),
+                None => dropped += 1,
             }
         }
-        add(&mut span.dropped_events, dropped);
+        add(total, dropped);
         Ok(())
     }
 
+    /// Reads an event. Returns `None`, and counts the loss, if it is not an object.
     fn event(&mut self) -> Read<Option<Event>> {
         let Some(mut place) = self.element_message("events")? else {
+            self.counts.dropped += 1;
             return Ok(None);
         };
         let (mut event, mut dropped) = (Event::default(), 0);
@@ -259,27 +272,6 @@ impl Fields<'_> {
         }
         add(&mut event.attributes.dropped, dropped);
         Ok(Some(event))
-    }
-
-    fn links(&mut self, span: &mut Span) -> Read {
-        let Some(mut list) = self.list("links")? else {
-            return Ok(());
-        };
-        let mut dropped = self.replace(&mut span.links);
-        while self.element(&mut list)? {
-            if span.links.len() >= MAX_LINKS {
-                self.skip()?;
-                self.counts.drop_over_limit();
-                dropped += 1;
-                continue;
-            }
-            match self.link()? {
-                Some(link) => span.links.push(link),
-                None => dropped += 1,
-            }
-        }
-        add(&mut span.dropped_links, dropped);
-        Ok(())
     }
 
     /// Reads a link. Returns `None`, and counts the loss, if its ids are invalid: it points nowhere.
