@@ -12,8 +12,7 @@ mod support;
 
 use std::{
     collections::BTreeMap,
-    fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
 use opentelemetry::{
@@ -23,12 +22,11 @@ use opentelemetry::{
         TracerProvider as _,
     },
 };
-use support::{Recorder, TIMEOUT, balanced, eventually};
+use support::{Recorder, TIMEOUT, balanced, eventually, log::Log};
 use tracer_core::{SpanLimits, Stats, TracerProvider};
-use tracing::{Event, Metadata, Subscriber, field, span};
 
-/// The lines told so far: the kind, whether it is the first of its kind, the count.
-static LINES: Mutex<Vec<(String, bool, u64)>> = Mutex::new(Vec::new());
+/// The messages so far.
+static LOG: LazyLock<Log> = LazyLock::new(Log::default);
 
 /// All tests make lines, so they take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -36,62 +34,19 @@ static TURN: Mutex<()> = Mutex::new(());
 fn turn() -> MutexGuard<'static, ()> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     // Only the first test of this file sets it.
-    let _ = tracing::subscriber::set_global_default(Lines);
-    LINES.lock().unwrap().clear();
+    let _ = tracing::subscriber::set_global_default(LOG.clone());
+    LOG.clear();
     turn
 }
 
-struct Lines;
-
-#[derive(Default)]
-struct Line {
-    kind: String,
-    count: u64,
-    message: String,
-}
-
-impl field::Visit for Line {
-    fn record_debug(&mut self, field: &field::Field, value: &dyn fmt::Debug) {
-        match field.name() {
-            "message" => self.message = format!("{value:?}"),
-            "kind" => self.kind = format!("{value:?}"),
-            _ => {}
-        }
-    }
-
-    fn record_str(&mut self, field: &field::Field, value: &str) {
-        if field.name() == "kind" {
-            self.kind = value.to_owned();
-        }
-    }
-
-    fn record_u64(&mut self, field: &field::Field, value: u64) {
-        if field.name() == "count" {
-            self.count = value;
-        }
-    }
-}
-
-impl Subscriber for Lines {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "tracer_core"
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut line = Line::default();
-        event.record(&mut line);
+/// The messages so far: the kind, whether it is the first of its kind, the count.
+fn lines() -> Vec<(String, bool, u64)> {
+    let lines = LOG.lines().into_iter().map(|line| {
+        let count = line.fields["count"].parse().unwrap();
         let first = line.message.contains("leave out");
-        LINES.lock().unwrap().push((line.kind, first, line.count));
-    }
+        (line.fields["kind"].clone(), first, count)
+    });
+    lines.collect()
 }
 
 fn key(n: usize) -> KeyValue {
@@ -157,14 +112,14 @@ fn what_is_left_out_is_counted_and_told_once_for_each_kind() {
     overflow(&provider);
     check_counts(&provider.stats(), 1);
     // The worker tells within a second or so, not the caller.
-    eventually("the lines", || LINES.lock().unwrap().len() == 6);
+    eventually("the lines", || lines().len() == 6);
     for _ in 0..9 {
         overflow(&provider);
     }
     provider.shutdown(TIMEOUT).expect("shutdown");
     check_counts(&balanced(&provider), 10);
-    eventually("the sums", || LINES.lock().unwrap().len() == 12);
-    let lines = LINES.lock().unwrap().clone();
+    eventually("the sums", || lines().len() == 12);
+    let lines = lines();
     let first: BTreeMap<_, _> = lines[..6]
         .iter()
         .map(|(kind, first, count)| (kind.as_str(), (*first, *count)))
@@ -209,8 +164,8 @@ fn short_life_is_told_at_its_end_and_one_within_limits_never() {
     span.add_event("left out", vec![]);
     span.end();
     provider.shutdown(TIMEOUT).expect("shutdown");
-    eventually("the line", || !LINES.lock().unwrap().is_empty());
-    assert_eq!(*LINES.lock().unwrap(), [("events".to_owned(), true, 1)]);
+    eventually("the line", || !lines().is_empty());
+    assert_eq!(lines(), [("events".to_owned(), true, 1)]);
 }
 
 /// common/README.md "Attribute Limits": "arrays or map at a depth greater than the limit MUST be
