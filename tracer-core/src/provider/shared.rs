@@ -287,6 +287,13 @@ impl Shared {
         tell_given_up(error);
     }
 
+    /// Counts a span of the parent process that ended in this one.
+    #[cold]
+    pub(crate) fn count_forked(&self) {
+        // Release: pairs with the Acquire load in `stats`, as every end.
+        self.engine().counts.forked.fetch_add(1, Ordering::Release);
+    }
+
     /// The place of a scope in the provider's list.
     pub(crate) fn scope_index(&self, scope: InstrumentationScope) -> u32 {
         let _undisturbed = fork::undisturbed();

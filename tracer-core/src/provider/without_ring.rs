@@ -52,13 +52,6 @@ impl Shared {
         }
     }
 
-    /// Counts a span of the parent process that ended in this one.
-    #[cold]
-    pub(crate) fn count_forked(&self) {
-        // Release: pairs with the Acquire load in `stats`, as every end.
-        self.engine().counts.forked.fetch_add(1, Ordering::Release);
-    }
-
     /// Runs `use_outlet` with the ring that threads without one of their own share; `None` if there
     /// is no memory for it.
     fn with_fallback<T>(self: &Arc<Self>, use_outlet: impl FnOnce(&mut Outlet) -> T) -> Option<T> {
