@@ -18,7 +18,7 @@ use tracer_instrument::reqwest::TracedClient;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // Shows warnings about refused variables and lost spans. Without a subscriber nobody sees them.
+    // Shows warnings about refused variables and lost spans. Without a subscriber they are not shown.
     tracing_subscriber::fmt().with_writer(io::stderr).init();
     let _guard = tracer_export::init()?;
     let address = env::args().nth(1).unwrap_or("127.0.0.1:0".to_owned());

@@ -8,7 +8,7 @@ pub const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
 /// 1 700 000 000.123 456 789 s after the epoch.
 const START: u64 = 1_700_000_000_123_456;
 
-/// That of the shop's resource.
+/// The schema URL of the shop's resource.
 const SCHEMA: &str = "https://opentelemetry.io/schemas/1.37.0";
 
 /// `SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK` of trace.proto; this SDK leaves out the sampled flag.

@@ -221,7 +221,7 @@ pub use crate::{
     tracer::Tracer,
 };
 
-/// What the macros expand to, and what our crates need beside the interface.
+/// Items for the code that the macros expand to and for the other crates of this family.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::context::Moment;

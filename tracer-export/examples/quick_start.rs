@@ -6,7 +6,7 @@ use opentelemetry::{global, trace::Tracer as _};
 use tracer_core::span;
 
 fn main() -> Result<(), tracer_export::Error> {
-    // Shows warnings about refused variables and lost spans. Without a subscriber nobody sees them.
+    // Shows warnings about refused variables and lost spans. Without a subscriber they are not shown.
     tracing_subscriber::fmt::init();
     let _guard = tracer_export::init()?;
     let _span = span!("checkout", "cart.items" = 3);

@@ -44,7 +44,7 @@
 //! - The guard has to live until the program ends: `let _guard = …`, as `let _ = …` drops it at once.
 //! - `cargo tree -i opentelemetry` has to show one version, 0.33. Code that uses another one, as 0.32,
 //!   records nothing, without a message: each version has a global provider and a current `Context` of
-//!   its own, which nobody can see from here. An error that says `ambiguous` lists the versions, and
+//!   its own, which this one cannot see. An error that says `ambiguous` lists the versions, and
 //!   `cargo tree -i opentelemetry@0.32` shows the crate to update.
 //! - `cargo tree -i tracing-opentelemetry` has to find no package where the layer for `tracing` is that
 //!   of `tracer-instrument`.

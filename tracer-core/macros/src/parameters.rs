@@ -93,7 +93,7 @@ fn take_over(input: &mut PatType, number: usize, at: Span) -> TokenStream {
     }
 }
 
-/// What says whether the parameter is there.
+/// Returns the `cfg` attributes, which decide whether the parameter exists.
 fn conditions(attributes: &[Attribute]) -> Vec<TokenStream> {
     let conditions = attributes.iter().filter(|one| one.path().is_ident("cfg"));
     conditions.map(|one| one.to_token_stream()).collect()

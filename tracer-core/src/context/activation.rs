@@ -14,13 +14,14 @@ use super::{
 };
 use crate::{foreign::isolated, processor, provider::Shared, span::Span};
 
-/// Whether a span of an unknown provider is to be active in `Context`: as one that starts here.
+/// Returns whether a span of an unknown provider becomes active in `Context`. The provider that a new
+/// span would have on this thread decides.
 #[cold]
 pub(super) fn default_activates() -> bool {
     default_home().is_some_and(|home| home.shared.context_activation)
 }
 
-/// Makes a span current, and the active one of `Context`; gives it back where that cannot be.
+/// Makes a span current and active in `Context`. Returns it if that is not possible.
 #[cold]
 #[inline(never)]
 pub(super) fn activate(span: Span, provider: Option<&Arc<Shared>>) -> Result<Place, Span> {

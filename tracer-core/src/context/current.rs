@@ -48,10 +48,10 @@ pub fn current() -> CurrentSpan {
 /// what is to be attached before foreign code that reads `Context::current()` is called under a native
 /// guard. Baggage and other values are kept.
 ///
-/// The span of a guard is in it as a parent only: the span that `Context` shows takes no attributes.
-/// What [`current()`] gives still does while that context is attached. Where the provider
+/// The context holds the span of a guard as a parent only: the active span of this context ignores
+/// attributes. Set them through [`current()`], also while the context is attached. If the provider
 /// [activates contexts](crate::TracerProviderBuilder::context_activation), this is the current
-/// `Context` itself, whose span takes everything.
+/// `Context` itself, and its active span takes attributes.
 ///
 /// # Cost
 /// Under a native guard that activates no context, one allocation, of the API; else a reference

@@ -28,7 +28,7 @@ pub(super) struct Frame {
     pub(super) light: Light,
 }
 
-/// What makes a span the active one of `Context`.
+/// The attached `Context` in which a span is active.
 pub(super) struct Active {
     /// Detaches the `Context`. Dropped first: while the span ends, processors find the parent
     /// active.
@@ -48,7 +48,7 @@ const POSITION_BITS: u32 = 23;
 /// How many places a stack has: 8 million.
 pub(super) const MAX_PLACES: usize = 1 << POSITION_BITS;
 
-/// Whether the span was entered by a destructor, while the thread was unwinding.
+/// The mark of a span that a destructor entered while the thread was unwinding.
 const IN_PANIC: u64 = 1 << POSITION_BITS;
 
 /// Set in every place, so that none is zero.
@@ -66,7 +66,7 @@ impl Place {
         Self(ALWAYS | (serial << SERIAL_AT) | at as u64)
     }
 
-    /// The same place of a span that was entered in a panic.
+    /// Returns this place, marked as that of a span that was entered during a panic.
     pub(super) fn in_panic(self) -> Self {
         Self(self.0 | IN_PANIC)
     }

@@ -67,8 +67,8 @@ pub struct LocalSpan {
     _not_send: PhantomData<*const NotAcrossAwaitUseInSpan>,
 }
 
-/// What the compiler names where a future must be `Send` and holds a guard across an `.await`: the
-/// way out is [`InSpan`](super::InSpan), `.in_span(start_span!(..))`.
+/// A name for the compiler's message. It appears if a future that must be `Send` holds a guard across
+/// an `.await`. Use [`InSpan`](super::InSpan) there: `.in_span(start_span!(..))`.
 struct NotAcrossAwaitUseInSpan;
 
 enum At {

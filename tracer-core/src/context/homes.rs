@@ -16,7 +16,7 @@ pub(crate) struct Provider {
     pub(crate) shared: Arc<Shared>,
     /// Whether nobody sees its spans at their start.
     pub(super) is_plain: bool,
-    /// Whether a span with nothing but a name needs no recording while its guard is there.
+    /// Whether a guard may hold a span that has only a name without a recording.
     pub(super) has_light_guards: bool,
 }
 

@@ -24,7 +24,7 @@ use crate::{
     span::{AttributeRef, Span},
 };
 
-/// What was entered on this thread so far.
+/// A point in the order in which spans are entered on a thread.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     /// The serial number of the latest native span, zero if none is entered.
@@ -40,27 +40,27 @@ impl Moment {
         active: SpanId::INVALID,
     };
 
-    /// Now, if this span is the active one of the current `Context`.
+    /// Returns the present moment, given the active span of the current `Context`.
     #[inline]
     pub fn with_active(active: SpanId) -> Self {
         let serial = if is_in_use() { slot::serial() } else { 0 };
         Self { serial, active }
     }
 
-    /// Now, where nothing is attached. Not while a thread is torn down.
+    /// Returns the present moment. Must not be called while the thread is torn down.
     pub fn now() -> Self {
         Self::with_active(Context::map_current(|context| {
             context.span().span_context().span_id()
         }))
     }
 
-    /// Whether this was the active span.
+    /// Returns whether the given span was the active one at this moment.
     pub fn is_of(self, active: SpanId) -> bool {
         self.active == active
     }
 
-    /// Whether [`newest_since`](Self::newest_since) may find something. Not while a thread is torn
-    /// down.
+    /// Returns whether [`newest_since`](Self::newest_since) may find a span. Must not be called while
+    /// the thread is torn down.
     #[inline(always)]
     pub fn may_be_past(self) -> bool {
         is_in_use() || Context::map_current(|context| self.is_before(context))
@@ -86,7 +86,7 @@ impl Moment {
         })
     }
 
-    /// Whether the active span of the `Context` was not there yet. One without a span hides none.
+    /// Returns whether `context` has an active span that was entered after this moment.
     #[inline(always)]
     pub fn is_before(self, context: &Context) -> bool {
         context.has_active_span() && context.span().span_context().span_id() != self.active
@@ -94,7 +94,7 @@ impl Moment {
 }
 
 impl CurrentSpan {
-    /// Whether the span takes log lines, as far as is known without waiting for a lock.
+    /// Returns whether the span records events. Returns false if its lock stays taken.
     #[doc(hidden)]
     pub fn takes_events(&self) -> bool {
         match &self.found {
@@ -175,8 +175,8 @@ fn with_free(context: &Context, work: impl FnOnce(&SpanRef<'_>)) {
     }
 }
 
-/// Whether a span is being worked on: `Debug` of its `Mutex` tries to lock, and writes `<locked>` if
-/// that fails.
+/// Returns whether the span's `Mutex` is locked. The API gives no access to that lock, but `Debug` of
+/// a `Mutex` tries to take it, and writes `<locked>` if that fails.
 fn is_locked(span: &SpanRef<'_>) -> bool {
     let mut state = LockState { is_locked: false };
     // It fails on purpose as soon as the state is known.
@@ -207,7 +207,7 @@ mod tests {
 
     use super::*;
 
-    /// A span that tells whether it is locked while it is worked on.
+    /// A span that looks whether it is locked while the API calls it.
     #[derive(Debug)]
     struct Looks(SpanContext);
 

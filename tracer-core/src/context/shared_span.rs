@@ -21,7 +21,7 @@ use crate::{
 
 /// A span and its lock.
 pub(crate) struct SharedSpan {
-    /// That of the span.
+    /// The ids of the span.
     context: SpanContext,
     /// The fork generation in which the span was entered.
     generation: u64,
@@ -30,7 +30,7 @@ pub(crate) struct SharedSpan {
 }
 
 impl SharedSpan {
-    /// Shares a span, in the memory of an earlier one if nobody else has that.
+    /// Shares a span. Uses the memory of `spare` if no other reference to that exists.
     pub(super) fn new(span: Span, spare: Option<Arc<Self>>) -> Arc<Self> {
         let mut new = Self {
             context: span.span_context().clone(),
@@ -46,7 +46,7 @@ impl SharedSpan {
         Arc::new(new)
     }
 
-    /// What identifies the span.
+    /// Returns the ids of the span, without the lock.
     pub(super) fn context(&self) -> &SpanContext {
         &self.context
     }
@@ -87,7 +87,7 @@ impl SharedSpan {
         self.lock()?.take()
     }
 
-    /// Drops what the next span does not need. False if somebody else has this still.
+    /// Clears the span for its next use. Returns false if another reference to it exists.
     pub(super) fn forget(self: &mut Arc<Self>) -> bool {
         let Some(unused) = Arc::get_mut(self) else {
             return false;

@@ -243,15 +243,15 @@ pub(crate) fn close(place: Place) {
     }
 }
 
-/// The same where its code is not to stand in line.
+/// Like [`close`], but not inlined, for cold callers.
 #[cold]
 #[inline(never)]
 pub(crate) fn close_slowly(place: Place) {
     close(place);
 }
 
-/// The same for what has something to drop.
-// Of its own: what may have to be dropped costs the others a tenth of their instructions.
+/// Like [`close`], for a span that has a recording or is active in `Context`.
+// Not inlined: code that may have to drop a span costs the simple case a tenth of its instructions.
 #[inline(never)]
 fn close_others(place: Place) {
     let mut is_active = false;
@@ -272,7 +272,7 @@ fn close_others(place: Place) {
     drop(held);
 }
 
-/// The same for what is active in `Context`.
+/// Like [`close`], for a span that is active in `Context`.
 #[cold]
 #[inline(never)]
 fn close_active(place: Place) {

@@ -130,7 +130,7 @@ impl Stack {
         Some((place, frame, &self.homes))
     }
 
-    /// The same where there is no frame to use again. `None` beyond 8 million open spans.
+    /// Like [`push`](Self::push), if no frame is free. Returns `None` beyond 8 million open spans.
     #[cold]
     #[inline(never)]
     fn push_new(

@@ -80,16 +80,17 @@ impl Control {
         self.bell.ring();
     }
 
-    /// The same for a ring that grows or is full. While the worker can do nothing about it, each lost
-    /// span would cost a wake-up, on both sides.
+    /// Ends the worker's pause for a ring that is far ahead of it or full. Does nothing while the
+    /// worker waits for an exporter: it could not empty the ring, and each lost span would wake it.
     pub(crate) fn wake_for_ring(&self) {
-        // Relaxed: a hint. The worker looks at the rings again before long, whoever wakes it.
+        // Relaxed: a hint. The worker looks at the rings again soon, even if nothing wakes it.
         if !self.waits_for_room.load(Ordering::Relaxed) {
             self.wake();
         }
     }
 
-    /// Whether the worker waits for an exporter, which wakes it when it has room. Told by the worker.
+    /// Sets whether the worker waits for an exporter, which wakes it when it has room. Called by the
+    /// worker.
     pub(crate) fn set_waits_for_room(&self, waits: bool) {
         // Relaxed: as above; only the worker writes it. A store that changes nothing is spared.
         if self.waits_for_room.load(Ordering::Relaxed) != waits {

@@ -118,7 +118,7 @@ pub(crate) enum PushError {
 #[derive(Debug)]
 pub(crate) struct SegmentPool {
     free: Queue<Arc<Segment>>,
-    /// Those of the size of a ring's first one.
+    /// Free segments of the size of a ring's first one.
     small: Queue<Arc<Segment>>,
     budget: Arc<Budget>,
     first_bytes: u64,
@@ -287,7 +287,7 @@ impl SegmentPool {
         Segment::new(capacity, Budget::charge(&self.budget, charge)?)
     }
 
-    /// What a segment of this capacity costs.
+    /// How many bytes of the budget a segment of this capacity takes.
     fn charge(&self, capacity: u64) -> u64 {
         if capacity > self.segment_bytes {
             capacity.next_multiple_of(PAGE_BYTES)

@@ -38,7 +38,7 @@ impl<'a> AttributeRef<'a> {
         Self { key, value }
     }
 
-    /// The same, owned.
+    /// Copies the attribute.
     pub(crate) fn to_key_value(self) -> KeyValue {
         let value = match self.value {
             ValueRef::Bool(bool) => Value::Bool(bool),

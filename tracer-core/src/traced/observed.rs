@@ -1,5 +1,5 @@
-//! How the work of a span ends: with a result or an error. A panic is recorded by whoever holds the
-//! span: a guard or a future.
+//! Records how the work of a span ends: with a result or an error. A panic is recorded by the guard or
+//! the future that holds the span.
 
 use std::{
     fmt,
@@ -57,9 +57,9 @@ impl<S: Reach> Observed<S> {
     note = "return a `Result`, or take `err` away; `ret` records whatever is returned"
 )]
 pub trait Fallible {
-    /// What is in `Ok`.
+    /// The type in `Ok`.
     type Ok;
-    /// What is in `Err`.
+    /// The type in `Err`.
     type Error;
 
     /// Itself.

@@ -55,7 +55,7 @@ pub(crate) enum Failure {
     TlsHandshake,
 }
 
-/// What is wrong with a peer's certificate.
+/// A fault of a peer's certificate.
 #[cfg_attr(
     not(all(feature = "grpc", feature = "http", feature = "tls")),
     allow(dead_code, reason = "each feature has failures of its own")

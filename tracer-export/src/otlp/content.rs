@@ -1,4 +1,4 @@
-//! Tells from its headers which protocol an answer belongs to.
+//! Determines from the headers of an answer which protocol it belongs to.
 
 use http::{HeaderMap, header};
 

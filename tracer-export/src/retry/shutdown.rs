@@ -1,5 +1,4 @@
-//! Tells all exports of one exporter that the provider is being shut down, and wakes those that
-//! wait.
+//! Announces a shutdown of the provider to all exports of one exporter, and wakes those that wait.
 
 use std::time::Duration;
 

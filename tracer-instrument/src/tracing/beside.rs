@@ -1,10 +1,10 @@
-//! Whether another layer makes OpenTelemetry spans of the same spans: `tracing-opentelemetry`, most
-//! likely.
+//! Detects another layer that turns the same spans into OpenTelemetry spans: most likely that of
+//! `tracing-opentelemetry`.
 //!
-//! Its types are private, so nothing in a registry can be asked for them. What can be seen:
-//! - The layers below ours are named in the type of the subscriber below, unless they are boxed.
-//! - A layer above ours enters a span after ours and leaves it after ours. So its context is the
-//!   current one when ours is left. Code inside a span that attaches contexts detaches them before.
+//! The types of that crate are private, so a registry cannot be searched for them. Two signs remain:
+//! - The type of the subscriber below ours names the layers below, unless they are boxed.
+//! - A layer above ours enters each span after ours, and exits it after ours. So its context is the
+//!   current one when ours exits. Code inside a span detaches its own contexts before that.
 
 use std::{
     any::type_name,
@@ -13,16 +13,16 @@ use std::{
 
 use tracer_core::diagnostics::report;
 
-/// How many spans in a row, from the first on, have to be left under another context.
+/// How many spans in a row, from the first one on, must exit under another context.
 const ENOUGH: u8 = 3;
 
-/// Nothing is to be found out any more.
+/// The value of the count once the search is over.
 const SETTLED: u8 = u8::MAX;
 
-/// What one layer knows of others.
+/// The state of the search for a layer of `tracing-opentelemetry` beside one of ours.
 #[derive(Debug, Default)]
 pub(super) struct Beside {
-    /// How many spans were left under another context, or [`SETTLED`].
+    /// How many spans exited under another context, or [`SETTLED`].
     covered: AtomicU8,
 }
 
@@ -34,14 +34,14 @@ impl Beside {
         }
     }
 
-    /// Whether the next span that is left tells something.
+    /// Returns whether the exit of the next span can still be a sign.
     #[inline]
     pub(super) fn is_open(&self) -> bool {
         // Relaxed: a count.
         self.covered.load(Ordering::Relaxed) != SETTLED
     }
 
-    /// Notes whether a span was left while another context than its own was current.
+    /// Notes the exit of a span: whether a context other than its own was current.
     #[cold]
     pub(super) fn left(&self, is_covered: bool) {
         if !is_covered {

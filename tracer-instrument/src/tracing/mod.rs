@@ -29,10 +29,11 @@
 //!   OpenTelemetry has in these places.
 //! - Events become events of the newest span, with `level` and `target`; one of the level `ERROR` sets
 //!   an error status. The newest span may be one of `tracing`, a native guard, or the active span of
-//!   `Context`; `parent:` decides otherwise. If the newest span does not record, nobody has the event.
+//!   `Context`; `parent:` decides otherwise. If the newest span does not record, the event is dropped.
 //!   `follows_from` makes links.
 //! - [`OpenTelemetrySpanExt`] sets parents from headers, adds links, attributes and events.
-//! - A field whose `Debug` panics is left out; one that writes more than 256 KiB is cut. One whose `Debug` logs or makes spans may do so.
+//! - A field whose `Debug` panics is left out; one that writes more than
+//!   256 KiB is cut. Its `Debug` may log and make spans.
 //! - A span that a filter keeps from the layer is passed over: its children have its parent.
 //!
 //! One layer of ours on a registry; a second one finds the spans taken. [`migration`] tells what is

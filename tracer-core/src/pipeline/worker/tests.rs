@@ -20,7 +20,7 @@ impl SpanExporter for Hangs {
     }
 }
 
-/// Else each lost span would wake the worker, which could do nothing.
+/// A worker that waits for an exporter could not empty the ring, and each lost span would wake it.
 #[test]
 fn full_ring_wakes_the_worker_only_while_an_exporter_has_room() {
     let config = BatchConfig::default().max_ring_bytes(1 << 10);
@@ -55,7 +55,7 @@ fn full_ring_wakes_the_worker_only_while_an_exporter_has_room() {
     assert!(!lose_one(), "the worker waits for the exporter");
 }
 
-/// All rings may hold gigabytes.
+/// The rings may hold gigabytes, which must not be copied into one buffer.
 #[test]
 fn what_is_given_up_is_not_collected() {
     let (shared, mut worker) = TracerProvider::builder().idle().expect("provider");
