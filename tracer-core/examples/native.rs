@@ -10,8 +10,9 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracer_core::{
-    InSpan as _, TracerProvider, carry, current, current_context, span, start_span, task,
+    InSpan as _, TracerProvider, current, current_context, span, start_span, task,
     testing::{InMemoryExporter, tree},
+    with_current_context,
 };
 
 /// A scope is a span: it ends with the guard.
@@ -33,7 +34,7 @@ async fn checkout() {
     // The task's spans are children of this one's.
     let priced = task::spawn(async { price(2) });
     // So are those of any thread.
-    let packed = thread::spawn(carry(|| drop(span!("pack"))));
+    let packed = thread::spawn(with_current_context(|| drop(span!("pack"))));
     let _ = (priced.await, packed.join());
 
     let _call = span!(kind: SpanKind::Client, "POST /payments");

@@ -179,7 +179,7 @@ mod tests {
             .build()
             .unwrap();
         let tracer = provider.tracer("t");
-        let clock = &provider.shared().clock;
+        let clock = &provider.core().clock;
         let mut took = Vec::new();
         for stepped in steps() {
             let earliest = std::time::Instant::now();

@@ -4,14 +4,11 @@
 //! receives is therefore kept, and logged again once a subscriber is installed. The worker checks
 //! for one about once a second; each flush and shutdown checks on the thread that calls it.
 
-use std::{
-    mem,
-    sync::{Mutex, PoisonError},
-};
+use std::mem;
 
 use tracing::{dispatcher, subscriber::NoSubscriber};
 
-use crate::{foreign::isolated, fork};
+use crate::{fork::ForkMutex, panic_guard::catch_panic};
 
 /// How many messages wait for a subscriber. Further ones are dropped and counted.
 const MAX_PENDING: usize = 64;
@@ -25,8 +22,7 @@ struct Pending {
     dropped: u64,
 }
 
-/// Lock only while forks are held off, so that a child never inherits it locked.
-static PENDING: Mutex<Pending> = Mutex::new(Pending {
+static PENDING: ForkMutex<Pending> = ForkMutex::new(Pending {
     messages: Vec::new(),
     dropped: 0,
 });
@@ -49,18 +45,17 @@ static PENDING: Mutex<Pending> = Mutex::new(Pending {
 pub fn report(log: impl Fn() + Send + 'static) {
     let has_subscriber = has_subscriber();
     // Even without a subscriber: with its feature `log`, `tracing` passes the event to that crate.
-    isolated(&log);
+    catch_panic(&log);
     if has_subscriber {
         return;
     }
     let message = Box::new(log);
-    with_pending(|pending| {
-        if pending.messages.len() < MAX_PENDING {
-            pending.messages.push(message);
-        } else {
-            pending.dropped += 1;
-        }
-    });
+    let mut pending = PENDING.lock();
+    if pending.messages.len() < MAX_PENDING {
+        pending.messages.push(message);
+    } else {
+        pending.dropped += 1;
+    }
 }
 
 /// Logs the messages that wait for a subscriber, if this thread has one.
@@ -68,12 +63,12 @@ pub(crate) fn deliver_pending() {
     if !has_subscriber() {
         return;
     }
-    let Pending { messages, dropped } = with_pending(mem::take);
+    let Pending { messages, dropped } = mem::take(&mut *PENDING.lock());
     for message in &messages {
-        isolated(message);
+        catch_panic(message);
     }
     if dropped > 0 {
-        isolated(|| {
+        catch_panic(|| {
             tracing::warn!(
                 target: "tracer_core",
                 dropped,
@@ -86,10 +81,4 @@ pub(crate) fn deliver_pending() {
 /// Whether events of this thread reach a subscriber: its own or the global one.
 fn has_subscriber() -> bool {
     dispatcher::get_default(|dispatch| !dispatch.is::<NoSubscriber>())
-}
-
-fn with_pending<T>(change: impl FnOnce(&mut Pending) -> T) -> T {
-    let _held = fork::undisturbed();
-    let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
-    change(&mut pending)
 }

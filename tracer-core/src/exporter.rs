@@ -9,7 +9,7 @@ use std::{
 
 use opentelemetry_sdk::Resource;
 
-use crate::pipeline::SpanBatch;
+use crate::record::SpanBatch;
 
 /// The future of one export; see [`SpanExporter::export`].
 pub type ExportFuture<'a> = Pin<Box<dyn Future<Output = ExportResult> + Send + 'a>>;
@@ -177,38 +177,59 @@ impl fmt::Display for Status {
     }
 }
 
-impl ExportError {
-    /// All reasons under which failed spans are counted.
-    pub(crate) const REASONS: [&'static str; 7] = [
-        "already_shutdown",
-        "deadline",
-        "encode",
-        "forked",
-        "non_retryable",
-        "panicked",
-        "retries_exhausted",
+/// The reasons under which failed spans are counted: one for each [`ExportError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureReason {
+    AlreadyShutdown,
+    Deadline,
+    Encode,
+    Forked,
+    NonRetryable,
+    Panicked,
+    RetriesExhausted,
+}
+
+impl FailureReason {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::AlreadyShutdown,
+        Self::Deadline,
+        Self::Encode,
+        Self::Forked,
+        Self::NonRetryable,
+        Self::Panicked,
+        Self::RetriesExhausted,
     ];
 
-    /// The index of `deadline` among the reasons.
-    pub(crate) const DEADLINE: usize = 1;
+    /// The name in [`ExporterStats::failed`](crate::ExporterStats::failed) and in `error.type`.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::AlreadyShutdown => "already_shutdown",
+            Self::Deadline => "deadline",
+            Self::Encode => "encode",
+            Self::Forked => "forked",
+            Self::NonRetryable => "non_retryable",
+            Self::Panicked => "panicked",
+            Self::RetriesExhausted => "retries_exhausted",
+        }
+    }
+}
 
-    /// The reason under which the spans are counted: one of a fixed set, fit for an attribute.
+impl ExportError {
+    /// Returns the reason under which the spans are counted: one of a fixed set of names, suitable
+    /// as the value of an attribute.
     pub fn reason(&self) -> &'static str {
-        Self::REASONS
-            .get(self.reason_index())
-            .copied()
-            .unwrap_or_default()
+        self.failure_reason().as_str()
     }
 
-    pub(crate) fn reason_index(&self) -> usize {
+    pub(crate) fn failure_reason(&self) -> FailureReason {
         match self {
-            Self::AlreadyShutdown => 0,
-            Self::Deadline { .. } => Self::DEADLINE,
-            Self::Encode => 2,
-            Self::Forked => 3,
-            Self::NonRetryable { .. } => 4,
-            Self::Panicked => 5,
-            Self::RetriesExhausted { .. } => 6,
+            Self::AlreadyShutdown => FailureReason::AlreadyShutdown,
+            Self::Deadline { .. } => FailureReason::Deadline,
+            Self::Encode => FailureReason::Encode,
+            Self::Forked => FailureReason::Forked,
+            Self::NonRetryable { .. } => FailureReason::NonRetryable,
+            Self::Panicked => FailureReason::Panicked,
+            Self::RetriesExhausted { .. } => FailureReason::RetriesExhausted,
         }
     }
 }

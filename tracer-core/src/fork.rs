@@ -4,7 +4,7 @@
 //! stays locked for ever; exporters hold the parent's sockets. So nothing that threads shared is
 //! used there again. It is left where it is, neither locked nor dropped, and the child makes its
 //! own when its first span needs it ([`PerProcess`]). What is the same in both processes is never
-//! written, or only inside a section that no fork cuts in two ([`undisturbed`]).
+//! written, or only inside a section that no fork cuts in two ([`hold_forks`]).
 //!
 //! ```text
 //! fork():  prepare: waits for the sections    parent: lets them go on
@@ -27,6 +27,7 @@
 use std::{
     cell::Cell,
     io, mem,
+    ops::{Deref, DerefMut},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -45,11 +46,13 @@ pub(crate) fn generation() -> u64 {
     GENERATION.load(Ordering::Relaxed)
 }
 
-/// While this is held, no other thread forks. For short sections that call no foreign code and
-/// do not nest: one that forks in it waits for itself. In another's handlers of a fork, which may
-/// run between ours, there is nothing to wait for: this thread forks.
+/// Keeps other threads from forking until the guard is dropped.
+///
+/// For short sections that call no user code and do not nest: a thread that forks inside one waits
+/// for itself. Returns `None` in the fork handlers of other libraries, which may run between the
+/// handlers of this module: there, the calling thread is the one that forks.
 #[must_use = "the section ends when this is dropped"]
-pub(crate) fn undisturbed() -> Option<MutexGuard<'static, ()>> {
+fn hold_forks() -> Option<MutexGuard<'static, ()>> {
     (!FORKING.get()).then(gate)
 }
 
@@ -63,46 +66,105 @@ fn gate() -> MutexGuard<'static, ()> {
     GATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Something of which every process has its own.
+/// A lock that no fork copies while it is held, so that a forked child never inherits it locked.
+///
+/// For state that a child continues to use. The sections that hold it must be short, call no user
+/// code and not nest.
+#[derive(Debug)]
+pub(crate) struct ForkMutex<T>(Mutex<T>);
+
+impl<T> ForkMutex<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(Mutex::new(value))
+    }
+
+    /// Holds off forks, then locks. A panic in an earlier section does not poison the lock.
+    pub(crate) fn lock(&self) -> ForkMutexGuard<'_, T> {
+        // The order matters: a thread that waits for the lock has held off forks already, and a
+        // thread that forks holds no such lock.
+        let forks_held = hold_forks();
+        ForkMutexGuard {
+            value: self.0.lock().unwrap_or_else(PoisonError::into_inner),
+            _forks_held: forks_held,
+        }
+    }
+}
+
+impl<T> ForkMutex<T> {
+    /// Locks without holding off forks, for code that runs inside a section of another lock of this
+    /// kind, as the closure of [`PerProcess::get`] does.
+    pub(crate) fn lock_nested(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Default> Default for ForkMutex<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+/// The guard of a [`ForkMutex`].
+#[derive(Debug)]
+pub(crate) struct ForkMutexGuard<'a, T> {
+    // Dropped in this order: the lock is free before another thread can fork.
+    value: MutexGuard<'a, T>,
+    _forks_held: Option<MutexGuard<'static, ()>>,
+}
+
+impl<T> Deref for ForkMutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> DerefMut for ForkMutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}
+
+/// A value of which every process has its own.
 #[derive(Debug)]
 pub(crate) struct PerProcess<T> {
-    /// The process that made it, and what it has.
-    born: u64,
+    /// The generation of the process that made `first`.
+    generation: u64,
     first: Arc<T>,
-    /// In children: the youngest process that asked, and what it has. Locked when undisturbed only.
-    later: Mutex<Option<(u64, Arc<T>)>>,
+    /// In children: the generation of the youngest process that asked, and its value.
+    later: ForkMutex<Option<(u64, Arc<T>)>>,
 }
 
 impl<T> PerProcess<T> {
-    /// What this process has.
+    /// Makes a value for this process.
     pub(crate) fn new(first: T) -> Self {
         Self {
-            born: generation(),
+            generation: generation(),
             first: Arc::new(first),
-            later: Mutex::new(None),
+            later: ForkMutex::new(None),
         }
     }
 
-    /// Looks at what this process has, made as by [`get`](Self::get). In the first process without
-    /// a reference count, which threads would share.
+    /// Calls `look` with the value of this process, as [`get`](Self::get) returns it. The first
+    /// process counts no reference, because its threads would share the count.
     pub(crate) fn with<R>(&self, renew: impl FnOnce(&T) -> T, look: impl FnOnce(&T) -> R) -> R {
-        if generation() == self.born {
+        if generation() == self.generation {
             look(&self.first)
         } else {
             look(&self.get(renew))
         }
     }
 
-    /// What this process has. A child first makes it anew with `renew`, which sees the parent's;
-    /// that one is left alone for good and never dropped. Takes a lock in children only, and makes
-    /// it anew undisturbed.
+    /// Returns the value of this process. A child makes its own with `renew`, which reads the
+    /// parent's. The parent's value is never written again and never dropped. Takes a lock in
+    /// children only, and calls `renew` while it holds that lock.
     pub(crate) fn get(&self, renew: impl FnOnce(&T) -> T) -> Arc<T> {
         let here = generation();
-        if here == self.born {
+        if here == self.generation {
             return Arc::clone(&self.first);
         }
-        let _undisturbed = undisturbed();
-        let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut later = self.later.lock();
         let parents = match &*later {
             Some((at, own)) if *at == here => return Arc::clone(own),
             Some((_, parents)) => parents,
@@ -114,9 +176,10 @@ impl<T> PerProcess<T> {
     }
 }
 
-/// Makes sure that forks are noticed from now on.
-pub(crate) fn watch() -> io::Result<()> {
-    handlers::watch()
+/// Makes sure that forks are noticed from now on. A child calls `in_child` before anything else
+/// runs there. The functions of the first call are used.
+pub(crate) fn watch(in_child: [fn(); 2]) -> io::Result<()> {
+    handlers::watch(in_child)
 }
 
 #[cfg(unix)]
@@ -125,25 +188,29 @@ mod handlers {
         cell::Cell,
         io,
         sync::{
-            MutexGuard,
+            MutexGuard, OnceLock,
             atomic::{AtomicBool, Ordering},
         },
     };
 
     use super::{FORKING, GENERATION, gate};
-    use crate::{ids, local};
+
+    /// The functions that a child calls.
+    static IN_CHILD: OnceLock<[fn(); 2]> = OnceLock::new();
 
     thread_local! {
         /// The gate, while this thread forks.
         static HELD: Cell<Option<MutexGuard<'static, ()>>> = const { Cell::new(None) };
     }
 
-    pub(super) fn watch() -> io::Result<()> {
+    pub(super) fn watch(in_child_functions: [fn(); 2]) -> io::Result<()> {
         static WATCHING: AtomicBool = AtomicBool::new(false);
         // Relaxed: only who is first matters. Not a `Once`: a fork could find another thread in it.
         if WATCHING.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
+        // Fails only if an earlier registration failed after it had set the same functions.
+        let _ = IN_CHILD.set(in_child_functions);
         // SAFETY: the handlers are functions of this crate, which is not unloaded while it runs;
         // they do not unwind, and may run on any thread.
         let error = unsafe { libc::pthread_atfork(Some(prepare), Some(in_parent), Some(in_child)) };
@@ -172,8 +239,9 @@ mod handlers {
     pub(super) extern "C" fn in_child() {
         // Relaxed: there is no other thread.
         GENERATION.fetch_add(1, Ordering::Relaxed);
-        ids::forked();
-        local::forked();
+        for function in IN_CHILD.get().into_iter().flatten() {
+            function();
+        }
         in_parent();
     }
 }
@@ -181,7 +249,7 @@ mod handlers {
 /// Elsewhere there is no fork.
 #[cfg(not(unix))]
 mod handlers {
-    pub(super) fn watch() -> std::io::Result<()> {
+    pub(super) fn watch(_in_child: [fn(); 2]) -> std::io::Result<()> {
         Ok(())
     }
 }
@@ -220,7 +288,7 @@ mod tests {
             for _ in 0..2 {
                 scope.spawn(|| {
                     while !stop.load(Ordering::Relaxed) {
-                        drop(undisturbed());
+                        drop(hold_forks());
                     }
                 });
             }
@@ -236,15 +304,15 @@ mod tests {
     #[test]
     fn handlers_of_others_between_ours_do_not_wait_for_their_own_thread() {
         prepare();
-        assert!(undisturbed().is_none());
+        assert!(hold_forks().is_none());
         in_parent();
-        assert!(undisturbed().is_some());
+        assert!(hold_forks().is_some());
     }
 
     #[test]
     fn child_has_its_own_and_leaves_the_parents_alone() {
-        // Else the other test may hold the gate across the fork.
-        watch().unwrap();
+        // Otherwise the other test may hold the gate across the fork.
+        watch([crate::ids::forked, crate::thread_state::forked]).unwrap();
         let own = PerProcess::new(1);
         assert_eq!(*own.get(|_| 0), 1);
         match fork::fork().expect("fork") {

@@ -13,7 +13,7 @@ use rand::{
     rngs::{SmallRng, SysRng},
 };
 
-use crate::foreign::isolated;
+use crate::panic_guard::catch_panic;
 
 /// The W3C level 2 flag that says: the trace id is random in its last 7 bytes.
 pub(crate) const RANDOM: TraceFlags = TraceFlags::new(0x02);
@@ -83,7 +83,7 @@ impl CustomIds {
     /// Ids as [`new_ids`] gives them, and the flags of a root. Where the generator panics or gives
     /// zero, which no id may be, random ones stand in, and that is counted.
     pub(crate) fn new_ids(&self, trace_id: Option<TraceId>) -> (TraceId, SpanId, TraceFlags) {
-        let made = isolated(|| {
+        let made = catch_panic(|| {
             let trace_id = trace_id.unwrap_or_else(|| self.generator.new_trace_id());
             (trace_id, self.generator.new_span_id())
         });

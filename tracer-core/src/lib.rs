@@ -50,7 +50,7 @@
 //! ```
 //!
 //! [`span!`] and [`start_span!`] start spans, [`LocalSpan`] is the guard of one, [`Span`] one that
-//! moves between threads, [`InSpan`] is for futures, [`StreamInSpan`] for streams, [`carry`] and
+//! moves between threads, [`InSpan`] is for futures, [`StreamInSpan`] for streams, [`with_current_context`] and
 //! [`task`] for threads and tasks. Both APIs see each other's spans: whichever span was made
 //! current last is the [`current()`] one, and the parent of the next span of either API.
 //!
@@ -60,7 +60,7 @@
 //! [`TracerProvider::builder`] leaves it off. Without it, attach [`current_context()`] before you
 //! call such code.
 //!
-//! [`#[traced]`](macro@traced) puts a function into a span, [`business`] an operation that may fail.
+//! [`#[traced]`](macro@traced) puts a function into a span, [`operation`] an operation that may fail.
 //!
 //! # Guarantees
 //! - Once a thread has made its first spans, the caller's path (start, attribute, event, end) takes
@@ -128,7 +128,7 @@
 //! | `tracer.rs`, `macros.rs`, `native.rs` | starting spans by OpenTelemetry's interface, and by macros |
 //! | `start.rs`, `span/` | what both do; what a span records, and how that is laid out |
 //! | `traced/`, `macros/` | `#[traced]`: what its code calls; the crate that writes it |
-//! | [`business`] | work in a span with its error, and events with typed data |
+//! | [`operation`] | work in a span with its error, and events with typed data |
 //! | `context/` | which span is current: guards, futures, and what goes to other threads |
 //! | `local.rs`, `ids.rs`, `clock.rs` | what a thread keeps; ids; the clock |
 //! | `exporter.rs` | [`SpanExporter`]: where batches go, and how an export may end |
@@ -159,63 +159,72 @@
     allow(dead_code, reason = "the lane of the models needs less")
 )]
 
-mod provider;
-mod start;
+// In the order of the layers: a module uses only those below it. `tests/tidy` of the repository
+// checks this.
 mod tracer;
 
-mod context;
 mod macros;
 mod native;
+pub mod operation;
 mod traced;
 
-pub mod business;
+mod deferred;
+mod start;
 
-mod span;
+mod context;
+mod provider;
+
+pub mod live;
+mod metrics;
+
+mod sampling;
 
 mod processor;
+mod provider_core;
+mod span;
+mod thread_state;
 
+mod pipeline;
+#[expect(unsafe_code, reason = "two threads share a ring without a lock")]
+mod ring;
+
+mod exporter;
+mod record;
+
+pub mod resource;
+
+mod clock;
 pub mod cost;
 pub mod diagnostics;
 pub mod env;
-mod exporter;
-pub mod live;
-mod metrics;
-mod pipeline;
-pub mod resource;
-pub mod sdk;
+mod error;
+#[cfg_attr(unix, expect(unsafe_code, reason = "only the C library reports forks"))]
+mod fork;
+mod ids;
+mod panic_guard;
 mod stats;
+mod sync;
+
+pub mod sdk;
 #[cfg(feature = "testing")]
 #[expect(clippy::panic, reason = "this is how a test fails")]
 pub mod testing;
 
-mod error;
-mod foreign;
-
-mod clock;
-#[cfg_attr(
-    unix,
-    expect(unsafe_code, reason = "only the C library tells of forks")
-)]
-mod fork;
-mod ids;
-mod local;
-#[expect(unsafe_code, reason = "two threads share a ring without a lock")]
-mod ring;
-mod sync;
-
 pub use crate::{
     context::{
-        CurrentSpan, InSpan, LocalSpan, StreamInSpan, WithSpan, carry, current, current_context,
-        task,
+        CurrentSpan, DefaultProvider, InSpan, LocalSpan, StreamInSpan, WithSpan, current,
+        current_context, task, with_current_context,
     },
+    deferred::DefaultTracer,
     error::{ConfigError, FlushError, ShutdownError},
     exporter::{ExportError, ExportFuture, ExportResult, ExportSuccess, SpanExporter, Status},
     ids::TraceIdRandomness,
     native::in_span,
-    pipeline::{BatchConfig, SpanBatch, SpanRecord, SpanRecords},
+    pipeline::BatchConfig,
     processor::SpanProcessor,
-    provider::{DefaultProvider, TracerProvider, TracerProviderBuilder},
-    span::{AttributeRef, DefaultTracer, Span, SpanLimits, ValueRef},
+    provider::{TracerProvider, TracerProviderBuilder},
+    record::{AttributeRef, SpanBatch, SpanLimits, SpanRecord, SpanRecords, ValueRef},
+    span::Span,
     stats::{Dropped, ExporterStats, OverLimit, Stats},
     traced::traced,
     tracer::Tracer,
@@ -225,12 +234,13 @@ pub use crate::{
 #[doc(hidden)]
 pub mod __private {
     pub use crate::context::Moment;
-    pub use crate::native::{IntoParent, Options, Site, Starting};
+    pub use crate::native::{IntoParent, Options, Site, StartedSpan};
     pub mod traced {
         pub use crate::traced::{
-            Argument, Carried, DebuggedResult, DisplayedError, Enter, Fallible, Observed,
-            Observing, Reach, Recorded, Running, SpanKind, Typed, argument, call, debug,
-            debugged_result, display, displayed_error, enter, exit, observe, run, typed,
+            Argument, AttributeValue, DebuggedResult, DisplayedError, Enter, Fallible, FutureSpan,
+            OutcomeFuture, OutcomeRecorder, Running, SpanKind, SpanLookup, ToAttribute, argument,
+            call, debug, debugged_result, display, displayed_error, enter, exit, observe, run,
+            typed,
         };
     }
 }

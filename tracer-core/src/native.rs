@@ -1,4 +1,4 @@
-//! What the macros that start native spans expand to.
+//! The native API: the types and functions that the macros which start spans expand to.
 
 use std::{
     borrow::Cow,
@@ -14,13 +14,14 @@ use opentelemetry::{
 use crate::{
     context::{
         LocalSpan,
-        homes::Home,
-        slot::{self, Here},
+        providers::ProviderRef,
+        thread_stack::{self, EntryPoint, StartContext, Started},
     },
-    provider::Shared,
-    span::{AttributeRef, Span},
-    start::{Around as _, Request, begin, otlp_kind},
-    traced::Typed,
+    provider_core::ProviderCore,
+    record::{AttributeRef, kind::otlp_kind},
+    span::Span,
+    start::{NativeParent, ParentContext, StartOptions, start},
+    traced::ToAttribute,
 };
 
 /// Runs `work` in a span that is a child of the [current](crate::current) one, as
@@ -49,21 +50,21 @@ pub fn in_span<T>(name: impl Into<Cow<'static, str>>, work: impl FnOnce(&LocalSp
     work(&span)
 }
 
-/// The place of a macro in a program: knows its crate, and that one's place among the scopes of the
-/// provider that it used last.
+/// The call site of a macro. It knows the crate that it is in, and the position of that crate's
+/// scope in the provider that it used last.
 #[derive(Debug)]
 pub struct Site {
     name: &'static str,
     version: &'static str,
-    /// The provider's id, and in the low bits the scope's place.
+    /// The id of the provider, and in the low bits the position of the scope.
     cached: AtomicU64,
 }
 
-/// Enough for the scopes of a provider, which are some thousand.
+/// Enough for the scopes of a provider, which are about a thousand.
 const SCOPE_BITS: u32 = 16;
 
 impl Site {
-    /// A place in this crate.
+    /// A call site in this crate.
     pub const fn new(name: &'static str, version: &'static str) -> Self {
         Self {
             name,
@@ -72,20 +73,20 @@ impl Site {
         }
     }
 
-    pub(crate) fn scope(&self, shared: &Shared) -> u32 {
-        // Relaxed: a single value, which says whose it is.
+    pub(crate) fn scope(&self, provider: &ProviderCore) -> u32 {
+        // Relaxed: a single value, which names its provider.
         let cached = self.cached.load(Ordering::Relaxed);
-        if cached >> SCOPE_BITS == shared.id {
+        if cached >> SCOPE_BITS == provider.id {
             return (cached & ((1 << SCOPE_BITS) - 1)) as u32;
         }
-        self.look_up(shared)
+        self.look_up(provider)
     }
 
     #[cold]
-    fn look_up(&self, shared: &Shared) -> u32 {
+    fn look_up(&self, provider: &ProviderCore) -> u32 {
         let scope = InstrumentationScope::builder(self.name).with_version(self.version);
-        let scope = shared.scope_index(scope.build());
-        let cached = (shared.id << SCOPE_BITS) | u64::from(scope);
+        let scope = provider.scope_index(scope.build());
+        let cached = (provider.id << SCOPE_BITS) | u64::from(scope);
         // Relaxed: as above.
         self.cached.store(cached, Ordering::Relaxed);
         scope
@@ -101,7 +102,7 @@ impl Site {
     }
 
     fn enter_static(&'static self, name: &'static str) -> LocalSpan {
-        match self.enter_light(name, otlp_kind(None)) {
+        match self.enter_lazy(name, otlp_kind(None)) {
             Some(span) => span,
             None => self.enter_slowly(name),
         }
@@ -121,7 +122,7 @@ impl Site {
     ) -> LocalSpan {
         let name = name.into();
         if let (Cow::Borrowed(name), Choice::Current) = (&name, &options.parent)
-            && let Some(span) = self.enter_light(name, otlp_kind(options.kind.as_ref()))
+            && let Some(span) = self.enter_lazy(name, otlp_kind(options.kind.as_ref()))
         {
             return span;
         }
@@ -129,8 +130,8 @@ impl Site {
     }
 
     #[inline(always)]
-    fn enter_light(&self, name: &'static str, kind: u8) -> Option<LocalSpan> {
-        LocalSpan::enter_light(name, kind, |shared| self.scope(shared))
+    fn enter_lazy(&self, name: &'static str, kind: u8) -> Option<LocalSpan> {
+        LocalSpan::enter_lazy(name, kind, |provider| self.scope(provider))
     }
 
     /// Starts a span.
@@ -138,15 +139,22 @@ impl Site {
         &'static self,
         name: impl Into<Cow<'static, str>>,
         options: Options<'_>,
-    ) -> Starting {
+    ) -> StartedSpan {
         let name = name.into();
         if let (Cow::Borrowed(name), Choice::Current) = (&name, &options.parent) {
             let kind = otlp_kind(options.kind.as_ref());
-            if let Some((span, home)) = slot::start(name, kind, |shared| self.scope(shared)) {
-                return Starting {
+            let started = thread_stack::start(name, kind, |provider| self.scope(provider));
+            if let Some(Started {
+                span,
+                provider,
+                point,
+            }) = started
+            {
+                return StartedSpan {
                     span,
-                    home,
-                    told: None,
+                    provider,
+                    point: Some(point),
+                    parent_context: None,
                 };
             }
         }
@@ -154,51 +162,82 @@ impl Site {
     }
 
     #[cold]
-    fn start_slowly(&self, name: &str, options: &Options<'_>) -> Starting {
-        let Here {
+    fn start_slowly(&self, name: &str, options: &Options<'_>) -> StartedSpan {
+        let StartContext {
             is_suppressed,
             parent: current,
-            home,
-        } = slot::here();
-        let (span, context, home) = match &options.parent {
-            Choice::Current => (current, None, home),
-            Choice::Root => (SpanContext::NONE, None, slot::default_home()),
-            Choice::Span(span) => (SpanContext::clone(span), None, slot::default_home()),
+            provider,
+        } = thread_stack::start_context();
+        let (parent, context, provider) = match &options.parent {
+            Choice::Current => (current, None, provider),
+            Choice::Root => (SpanContext::NONE, None, thread_stack::default_provider()),
+            Choice::Span(span) => (
+                SpanContext::clone(span),
+                None,
+                thread_stack::default_provider(),
+            ),
             Choice::Context(context) => {
-                let span = context.span().span_context().clone();
-                (span, Some(*context), slot::default_home())
+                let parent = context.span().span_context().clone();
+                (parent, Some(*context), thread_stack::default_provider())
             }
         };
-        if is_suppressed || context.is_some_and(Context::is_telemetry_suppressed) {
-            return Starting::of(Span::non_recording(|context| *context = SpanContext::NONE));
-        }
-        let Some(home) = home else {
-            return Starting::of(Span::non_recording(|context| *context = span));
+        let parent_context = ChosenContext {
+            given: context,
+            native: NativeParent { is_suppressed },
         };
-        let request = Request {
+        let Some(provider) = provider else {
+            return StartedSpan::new(Span::non_recording(|context| {
+                *context = if parent_context.is_suppressed() {
+                    SpanContext::NONE
+                } else {
+                    parent
+                };
+            }));
+        };
+        let core = &provider.core;
+        let start_options = StartOptions {
             name,
             kind: options.kind.as_ref(),
-            ..Request::default()
+            ..StartOptions::default()
         };
-        let scope = self.scope(&home.shared);
-        let started = begin(&home.shared, scope, &request, &span, &context, false);
-        let mut starting = Starting::of(started);
-        if !home.shared.processors.is_empty() && starting.is_recording() {
-            starting.told = Some(context.with(&span, Context::clone));
+        let scope = self.scope(core);
+        let span = start(core, scope, &start_options, &parent, &parent_context, false);
+        let mut started = StartedSpan::new(span);
+        if !core.processors.is_empty() && started.is_recording() {
+            started.parent_context = Some(parent_context.with(&parent, Context::clone));
         }
-        starting.home = Some(home);
-        starting
+        started.provider = Some(provider);
+        started
     }
 }
 
-/// What a macro is given before the name.
+/// The `Context` that a macro was given as parent, or that of a native parent.
+struct ChosenContext<'a> {
+    given: Option<&'a Context>,
+    native: NativeParent,
+}
+
+impl ParentContext for ChosenContext<'_> {
+    fn is_suppressed(&self) -> bool {
+        self.native.is_suppressed || self.given.is_some_and(Context::is_telemetry_suppressed)
+    }
+
+    fn with<T>(&self, parent: &SpanContext, work: impl FnOnce(&Context) -> T) -> T {
+        match self.given {
+            Some(context) => work(context),
+            None => self.native.with(parent, work),
+        }
+    }
+}
+
+/// The options that a macro is given before the name.
 #[derive(Debug, Default)]
 pub struct Options<'a> {
     kind: Option<SpanKind>,
     parent: Choice<'a>,
 }
 
-/// A parent that was chosen.
+/// The choice of a parent.
 #[derive(Debug, Default)]
 enum Choice<'a> {
     #[default]
@@ -209,7 +248,7 @@ enum Choice<'a> {
 }
 
 impl<'a> Options<'a> {
-    /// Those of a span whose caller gives none.
+    /// The options of a span whose caller gives none.
     pub fn new() -> Self {
         Self::default()
     }
@@ -229,7 +268,7 @@ impl<'a> Options<'a> {
     }
 }
 
-/// What the macros take as `parent`: `&SpanContext`, `&Context`, `None`, or `Some(&SpanContext)`.
+/// The types that the macros take as `parent`: `&SpanContext`, `&Context`, `None`, or `Some(&SpanContext)`.
 pub trait IntoParent<'a> {
     /// The choice.
     fn into_parent(self) -> ChosenParent<'a>;
@@ -257,74 +296,87 @@ impl<'a> IntoParent<'a> for Option<&'a SpanContext> {
     }
 }
 
-/// A span that has started, and gets its first attributes before processors see it.
+/// A span that has started. It gets its first attributes before processors are called with it.
 #[derive(Debug)]
-pub struct Starting {
+pub struct StartedSpan {
     span: Span,
-    /// The provider, if the span does not record or processors are to see it.
-    home: Option<Home>,
-    /// What processors are given as its parent; `None` once they were, and where there are none.
-    told: Option<Context>,
+    /// The provider, if the span does not record, or if processors are to be called.
+    provider: Option<ProviderRef>,
+    /// Where the span can be entered without looking up the state of the thread again.
+    point: Option<EntryPoint>,
+    /// The `Context` of the parent, for processors that are to be called.
+    parent_context: Option<Context>,
 }
 
-impl Starting {
-    fn of(span: Span) -> Self {
+impl StartedSpan {
+    fn new(span: Span) -> Self {
         Self {
             span,
-            home: None,
-            told: None,
+            provider: None,
+            point: None,
+            parent_context: None,
         }
     }
 
-    /// Whether to evaluate attributes.
+    /// Returns whether to evaluate attributes.
     pub fn is_recording(&self) -> bool {
         self.span.is_recording()
     }
 
     /// Sets an attribute.
     #[inline]
-    pub fn set(&mut self, key: impl AsRef<str>, value: &(impl Typed + ?Sized)) {
+    pub fn set(&mut self, key: impl AsRef<str>, value: &(impl ToAttribute + ?Sized)) {
         let value = value.value();
         let attribute = AttributeRef::new(key.as_ref(), value.as_ref());
         self.span.set_attribute_ref(attribute);
     }
 
     /// Makes the span current.
+    ///
+    /// The provider and the `Context` were looked up when the span started. So a `Context` that the
+    /// value of an attribute attached, and left attached, is newer than the span.
     pub fn enter(mut self) -> LocalSpan {
-        self.tell();
+        self.call_processors();
         let span = mem::replace(&mut self.span, Span::gone());
-        let home = self.home.take();
+        let provider = self.provider.take();
+        let point = self.point;
         // Nothing is left in it, which its drop takes a while to find out.
         mem::forget(self);
-        LocalSpan::enter(span, home.as_ref().map(|home| &home.shared))
+        let provider = provider.as_ref().map(|provider| &provider.core);
+        match point {
+            Some(point) => LocalSpan::enter_started(span, provider, point),
+            None => LocalSpan::enter(span, provider),
+        }
     }
 
-    /// The span itself.
+    /// Returns the span.
     pub fn finish(mut self) -> Span {
-        self.tell();
+        self.call_processors();
         mem::replace(&mut self.span, Span::gone())
     }
 
     #[inline]
-    fn tell(&mut self) {
-        if self.told.is_some() {
-            self.tell_slowly();
+    fn call_processors(&mut self) {
+        if self.parent_context.is_some() {
+            self.call_processors_slowly();
         }
     }
 
     #[cold]
-    fn tell_slowly(&mut self) {
-        if let Some(context) = self.told.take()
-            && let Some(home) = &self.home
+    fn call_processors_slowly(&mut self) {
+        if let Some(context) = self.parent_context.take()
+            && let Some(provider) = &self.provider
         {
-            home.shared.processors.on_start(&mut self.span, &context);
+            let processors = &provider.core.processors;
+            processors.on_start(&mut self.span, &context);
         }
     }
 }
 
-/// An attribute that panicked: processors see the start of what they see the end of.
-impl Drop for Starting {
+/// Calls the processors if the value of an attribute panicked, so that they see the start of every
+/// span whose end they see.
+impl Drop for StartedSpan {
     fn drop(&mut self) {
-        self.tell();
+        self.call_processors();
     }
 }

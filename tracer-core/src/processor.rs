@@ -1,24 +1,25 @@
-//! Code of the application that sees every span: when it starts, when it is about to end, and when
-//! it has ended.
+//! Span processors: code of the application that is called when a span starts, when it is about to
+//! end, and when it has ended.
 
-mod passes;
+mod flusher;
 
 use std::{
     cell::Cell,
     fmt,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::Resource;
 
-pub(crate) use self::passes::Passes;
+pub(crate) use self::flusher::{ProcessorFlush, ProcessorFlusher};
 use crate::{
-    error::FlushError,
-    foreign::isolated,
-    pipeline::{SpanRecord, control::Request},
-    span::Span,
+    error::FlushError, fork::PerProcess, panic_guard::catch_panic, pipeline::control::Request,
+    record::SpanRecord, span::Span,
 };
 
 /// How deep callbacks may nest: a processor that ends a span inside a callback is called for that
@@ -119,12 +120,13 @@ pub trait SpanProcessor: fmt::Debug + Send + Sync + 'static {
 }
 
 /// The processors of a provider.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Processors {
     /// The id of the provider.
     provider: u64,
     list: Vec<Box<dyn SpanProcessor>>,
     panics: AtomicU64,
+    flusher: PerProcess<ProcessorFlusher>,
 }
 
 thread_local! {
@@ -155,6 +157,7 @@ impl Processors {
             provider,
             list,
             panics: AtomicU64::new(0),
+            flusher: PerProcess::new(ProcessorFlusher::default()),
         }
     }
 
@@ -211,10 +214,10 @@ impl Processors {
         }
     }
 
-    /// Calls foreign code; a panic is counted and gives nothing.
+    /// Calls a processor. Counts a panic and returns `None` then.
     fn call<T>(&self, callback: impl FnOnce() -> T) -> Option<T> {
         let _inside = Inside::enter(self.provider);
-        let result = isolated(callback);
+        let result = catch_panic(callback);
         if result.is_none() {
             // Relaxed: a statistic.
             self.panics.fetch_add(1, Ordering::Relaxed);
@@ -222,13 +225,19 @@ impl Processors {
         result
     }
 
-    /// What a parent process counted is not ours to tell.
-    pub(crate) fn forget_panics(&self) {
+    /// Resets the counter in a forked child, because its value belongs to the parent.
+    pub(crate) fn reset_panics(&self) {
         // Relaxed: a statistic.
         self.panics.store(0, Ordering::Relaxed);
     }
 
-    fn close_out(&self, request: Request, deadline: Instant) -> Result<(), FlushError> {
+    /// Returns the flusher of this process.
+    pub(crate) fn flusher(&self) -> Arc<ProcessorFlusher> {
+        self.flusher.get(|_| ProcessorFlusher::default())
+    }
+
+    /// Flushes or shuts down every processor, one after the other.
+    pub(crate) fn close_out(&self, request: Request, deadline: Instant) -> Result<(), FlushError> {
         let mut result = Ok(());
         for processor in &self.list {
             let left = deadline.saturating_duration_since(Instant::now());

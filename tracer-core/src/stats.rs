@@ -1,4 +1,4 @@
-//! The ledger: what became of every span.
+//! The ledger: the outcome of every span.
 
 use std::collections::BTreeMap;
 
@@ -13,24 +13,24 @@ use std::collections::BTreeMap;
 pub struct Stats {
     /// Spans that started recording.
     pub started: u64,
-    /// Recording spans that ended. `started - ended` are live.
+    /// Recording spans that ended. `started - ended` spans are open.
     pub ended: u64,
     /// Of the ended, those recorded without being sampled (`RECORD_ONLY`): not for exporters.
     pub not_sampled: u64,
     /// Of the ended, those that no exporter will see.
     pub dropped: Dropped,
-    /// Ended spans that are not handed to the exporters yet: in the threads' rings, or in the batch
+    /// Ended spans that are not in the exporters' queues yet: in the threads' rings, or in the batch
     /// being formed.
     pub waiting: u64,
-    /// Ended spans handed to the exporters' queues, each to every exporter's.
-    pub drained: u64,
+    /// Ended spans that were given to the exporters' queues, each span to every queue.
+    pub queued: u64,
     /// Spans not recorded because the sampler panicked. Not among the started.
     pub sampler_panics: u64,
     /// Callbacks of processors that panicked.
     pub processor_panics: u64,
     /// Spans whose ids are random because the application's generator panicked or gave zero.
     pub id_failures: u64,
-    /// What the limits of spans kept out. The spans themselves say what they lost.
+    /// Data that the limits of spans dropped. Each exported span also has its own counts.
     pub over_limit: OverLimit,
     /// Rings, one for each thread that has started or ended a span. A thread that ends leaves its
     /// ring to another thread. A ring that no thread needs is dropped within about three seconds,
@@ -38,7 +38,7 @@ pub struct Stats {
     pub rings: u64,
     /// Bytes of all rings, and of the memory that the provider keeps ready for them.
     pub ring_bytes: u64,
-    /// What each exporter did, in the order in which they were added.
+    /// The counts of each exporter, in the order in which they were added.
     pub exporters: Vec<ExporterStats>,
 }
 
@@ -53,8 +53,7 @@ pub struct Dropped {
     /// The span was larger than
     /// [`BatchConfig::max_ring_bytes`](crate::BatchConfig::max_ring_bytes) less 16 KiB.
     pub span_too_large: u64,
-    /// A processor, or whoever held the span, asked for it
-    /// ([`Span::discard`](crate::Span::discard)).
+    /// A processor or the owner of the span called [`Span::discard`](crate::Span::discard).
     pub discarded: u64,
     /// The span ended after the shutdown.
     pub already_shutdown: u64,
@@ -62,7 +61,7 @@ pub struct Dropped {
     pub forked: u64,
 }
 
-/// What spans could not hold, because of [`SpanLimits`](crate::SpanLimits) or for want of a key.
+/// Data that spans dropped because of [`SpanLimits`](crate::SpanLimits) or because a key was empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OverLimit {
@@ -115,7 +114,7 @@ pub struct ExporterStats {
     pub in_flight: u64,
     /// Of those failed by the `deadline`, the ones that a shutdown gave up on before the exporter
     /// was given them.
-    pub unsent: u64,
+    pub never_sent: u64,
 }
 
 impl ExporterStats {
@@ -129,10 +128,10 @@ impl Stats {
     /// Whether every ended span is accounted for, at every exporter. Always true at rest; under
     /// load a snapshot may catch a span between two counters.
     pub fn balances(&self) -> bool {
-        let taken = self.not_sampled + self.dropped.total() + self.waiting + self.drained;
+        let taken = self.not_sampled + self.dropped.total() + self.waiting + self.queued;
         self.ended == taken
             && self.exporters.iter().all(|exporter| {
-                self.drained
+                self.queued
                     == exporter.exported
                         + exporter.rejected
                         + exporter.failed_total()
@@ -140,4 +139,13 @@ impl Stats {
                         + exporter.waiting
             })
     }
+}
+
+/// The counters of [`Stats`] that the provider keeps itself, outside of its pipeline.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ProviderCounts {
+    pub(crate) sampler_panics: u64,
+    pub(crate) processor_panics: u64,
+    pub(crate) id_failures: u64,
+    pub(crate) over_limit: OverLimit,
 }

@@ -1,17 +1,18 @@
-//! Starting spans by the interface of OpenTelemetry.
+//! The tracer: starts spans by the traits of OpenTelemetry.
 
 use std::{borrow::Cow, ptr, sync::Arc};
 
 use opentelemetry::{
-    Context,
-    trace::{SpanBuilder, SpanContext, TraceContextExt},
+    Context, InstrumentationScope,
+    trace::{SpanBuilder, TraceContextExt},
 };
 
 use crate::{
-    context::slot,
-    provider::Shared,
+    context::thread_stack,
+    provider::TracerProvider,
+    provider_core::ProviderCore,
     span::Span,
-    start::{Native, Request, begin},
+    start::{NativeParent, StartOptions, start},
 };
 
 /// Starts spans of one instrumentation scope: implements [`opentelemetry::trace::Tracer`].
@@ -33,32 +34,32 @@ use crate::{
 /// panics there; `start_with_context` asks for no current context.
 #[derive(Clone, Debug)]
 pub struct Tracer {
-    shared: Arc<Shared>,
+    provider: Arc<ProviderCore>,
     scope: u32,
 }
 
 impl Tracer {
-    pub(crate) fn new(shared: Arc<Shared>, scope: u32) -> Self {
-        Self { shared, scope }
+    pub(crate) fn new(provider: Arc<ProviderCore>, scope: u32) -> Self {
+        Self { provider, scope }
     }
 
-    pub(crate) fn parts(&self) -> (&Arc<Shared>, u32) {
-        (&self.shared, self.scope)
+    pub(crate) fn parts(&self) -> (&Arc<ProviderCore>, u32) {
+        (&self.provider, self.scope)
     }
 
-    /// Whether somebody could see a span that is started now (trace/api.md "Enabled"): false where
-    /// there is neither a processor nor an exporter, after a shutdown, and inside exporters and
-    /// processors. For callers that want to spare the work of collecting attributes.
+    /// Returns whether a span that is started now could be seen (trace/api.md "Enabled"). Returns false
+    /// if there is neither a processor nor an exporter, after a shutdown, and inside exporters and
+    /// processors. Callers may skip the collection of attributes then.
     pub fn enabled(&self) -> bool {
-        self.shared.has_audience()
-            && !self.shared.is_closed()
-            && !self.shared.processors.are_running()
+        self.provider.has_consumers()
+            && !self.provider.is_closed()
+            && !self.provider.processors.are_running()
             && !Context::is_current_telemetry_suppressed()
     }
 
-    // Of its own: the trait's two ways in are generic, so they are compiled in their callers' crates.
+    // Not in the trait's methods, which are generic and so compiled in the crates of their callers.
     fn start_in(&self, name: &str, context: &Context) -> Span {
-        if slot::is_in_use()
+        if thread_stack::is_in_use()
             && let Some(span) = self.start_inside(name, context)
         {
             return span;
@@ -66,16 +67,13 @@ impl Tracer {
         self.begin(&named(name), context)
     }
 
-    // Inlined into the ways in, so that what a caller does not ask for costs nothing. For the same
-    // reason the request goes to no function that is not: it would have to be in memory.
+    // Inlined into its callers, so that options that a caller does not give cost nothing. For the same
+    // reason the options are passed to inlined functions only: they would have to be in memory.
     #[inline(always)]
-    fn begin(&self, request: &Request<'_>, context: &Context) -> Span {
-        if context.is_telemetry_suppressed() {
-            return Span::non_recording(|context| *context = SpanContext::NONE);
-        }
+    fn begin(&self, options: &StartOptions<'_>, context: &Context) -> Span {
         let active = context.span();
         let parent = active.span_context();
-        begin(&self.shared, self.scope, request, parent, &context, true)
+        start(&self.provider, self.scope, options, parent, &context, true)
     }
 
     #[cold]
@@ -93,15 +91,27 @@ impl Tracer {
     /// Starts a span where a native span is newer, if the context is the current one itself: so do
     /// this trait's `start` and `build`, and a builder's `start`, ask for the current span.
     #[inline(always)]
-    fn begin_inside(&self, request: &Request<'_>, context: &Context) -> Option<Span> {
+    fn begin_inside(&self, options: &StartOptions<'_>, context: &Context) -> Option<Span> {
         if context.is_telemetry_suppressed()
             || !Context::map_current(|current| ptr::eq(current, context))
         {
             return None;
         }
-        let parent = slot::newest()?;
-        let (shared, scope) = (&self.shared, self.scope);
-        Some(begin(shared, scope, request, &parent, &Native, true))
+        let parent = thread_stack::newest()?;
+        let native = NativeParent {
+            is_suppressed: false,
+        };
+        let (provider, scope) = (&self.provider, self.scope);
+        Some(start(provider, scope, options, &parent, &native, true))
+    }
+}
+
+impl opentelemetry::trace::TracerProvider for TracerProvider {
+    type Tracer = Tracer;
+
+    fn tracer_with_scope(&self, scope: InstrumentationScope) -> Tracer {
+        let core = self.core();
+        Tracer::new(Arc::clone(core), core.scope_index(scope))
     }
 }
 
@@ -119,7 +129,7 @@ impl opentelemetry::trace::Tracer for Tracer {
     }
 
     fn build_with_context(&self, builder: SpanBuilder, parent_cx: &Context) -> Span {
-        if slot::is_in_use()
+        if thread_stack::is_in_use()
             && let Some(span) = self.build_inside(&builder, parent_cx)
         {
             return span;
@@ -129,8 +139,8 @@ impl opentelemetry::trace::Tracer for Tracer {
 }
 
 #[inline(always)]
-fn built(builder: &SpanBuilder) -> Request<'_> {
-    Request {
+fn built(builder: &SpanBuilder) -> StartOptions<'_> {
+    StartOptions {
         name: &builder.name,
         kind: builder.span_kind.as_ref(),
         start_time: builder.start_time,
@@ -141,9 +151,9 @@ fn built(builder: &SpanBuilder) -> Request<'_> {
 }
 
 #[inline(always)]
-fn named(name: &str) -> Request<'_> {
-    Request {
+fn named(name: &str) -> StartOptions<'_> {
+    StartOptions {
         name,
-        ..Request::default()
+        ..StartOptions::default()
     }
 }

@@ -46,13 +46,13 @@ fn a_draft_is_what_a_span_started_at_once_is() {
             .with_kind(SpanKind::Server)
             .with_attributes([KeyValue::new("n", 1)])
             .start_with_context(&tracer, &parent);
-        let mut late = late.tracer("test").draft("draft");
+        let mut late = late.tracer("test").start_deferred("draft");
         late.set_attribute_ref(AttributeRef::new("n", ValueRef::I64(1)));
         late.set_kind(&SpanKind::Server);
         late.update_name("work");
         assert!(late.is_recording());
         assert_eq!(late.span_context(), &SpanContext::NONE);
-        assert!(late.adopt(&parent));
+        assert!(late.set_parent(&parent));
         for mut span in [at_once, late] {
             // Behind a tracestate that was put in front of it.
             span.set_attribute(KeyValue::new("n", 2));
@@ -87,16 +87,16 @@ fn a_draft_is_what_a_span_started_at_once_is() {
 fn a_refused_draft_keeps_what_it_recorded_for_another_parent() {
     let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOff));
     let trace = sampled_by(sampler);
-    let mut span = trace.tracer("test").draft("work");
+    let mut span = trace.tracer("test").start_deferred("work");
     span.set_attribute(KeyValue::new("n", 1));
-    assert!(span.adopt(&Context::new()));
+    assert!(span.set_parent(&Context::new()));
     assert!(!span.is_recording() && !span.span_context().is_sampled());
     assert!(span.span_context().is_valid());
-    assert!(span.adopt(&remote(TraceFlags::SAMPLED)));
+    assert!(span.set_parent(&remote(TraceFlags::SAMPLED)));
     assert!(span.is_recording());
     // And another time, and back, with a tracestate to take out again.
-    assert!(span.adopt(&Context::new()));
-    assert!(span.adopt(&remote(TraceFlags::SAMPLED)));
+    assert!(span.set_parent(&Context::new()));
+    assert!(span.set_parent(&remote(TraceFlags::SAMPLED)));
     span.end();
     assert_eq!(trace.balance().not_sampled, 1);
     assert_trace!(
@@ -112,8 +112,8 @@ fn a_refused_draft_keeps_what_it_recorded_for_another_parent() {
 #[test]
 fn a_draft_that_nobody_adopts_was_never_there() {
     let trace = TestProvider::new();
-    drop(trace.tracer("test").draft("dropped"));
-    let mut ended = trace.tracer("test").draft("ended");
+    drop(trace.tracer("test").start_deferred("dropped"));
+    let mut ended = trace.tracer("test").start_deferred("ended");
     ended.end();
     assert!(!ended.is_recording());
     assert_trace!(trace, "");
@@ -123,11 +123,11 @@ fn a_draft_that_nobody_adopts_was_never_there() {
 #[test]
 fn an_ended_span_is_not_adopted() {
     let trace = TestProvider::new();
-    let mut span = trace.tracer("test").draft("work");
-    assert!(span.adopt(&Context::new()));
+    let mut span = trace.tracer("test").start_deferred("work");
+    assert!(span.set_parent(&Context::new()));
     let before = span.span_context().clone();
     span.end();
-    assert!(!span.adopt(&remote(TraceFlags::SAMPLED)));
+    assert!(!span.set_parent(&remote(TraceFlags::SAMPLED)));
     assert_eq!(span.span_context(), &before);
     trace.balance();
 }
@@ -166,7 +166,7 @@ impl ShouldSample for ByAttribute {
 fn a_sampler_sees_all_that_a_draft_has() {
     let trace = sampled_by(ByAttribute);
     for key in ["keep", "other"] {
-        let mut span = trace.tracer("test").draft("draft");
+        let mut span = trace.tracer("test").start_deferred("draft");
         span.set_attribute(KeyValue::new(key, true));
         span.update_name("work");
         span.set_kind(&SpanKind::Client);
@@ -174,7 +174,7 @@ fn a_sampler_sees_all_that_a_draft_has() {
             remote(TraceFlags::SAMPLED).span().span_context().clone(),
             vec![],
         );
-        assert!(span.adopt(&Context::new()));
+        assert!(span.set_parent(&Context::new()));
     }
     assert_trace!(
         trace,
@@ -193,15 +193,15 @@ fn a_sampler_sees_all_that_a_draft_has() {
 fn the_last_noted_end_is_the_end_unless_one_is_given() {
     let trace = TestProvider::new();
     let second = Duration::from_secs(1);
-    let mut noted = trace.tracer("test").draft("noted");
+    let mut noted = trace.tracer("test").start_deferred("noted");
     noted.note_end();
-    assert!(noted.adopt(&Context::new()));
+    assert!(noted.set_parent(&Context::new()));
     trace.clock().advance(second);
     noted.note_end();
     trace.clock().advance(second);
     drop(noted);
-    let mut given = trace.tracer("test").draft("given");
-    assert!(given.adopt(&Context::new()));
+    let mut given = trace.tracer("test").start_deferred("given");
+    assert!(given.set_parent(&Context::new()));
     given.note_end();
     given.end_with_timestamp(trace.clock().now() + 60 * second);
     assert_eq!(trace.span("noted").duration(), second);

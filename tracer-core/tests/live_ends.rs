@@ -111,11 +111,11 @@ fn span_that_outlives_the_shutdown_is_listed_to_its_end_and_not_counted() {
 #[test]
 fn draft_is_listed_once_it_has_a_parent_and_again_under_another() {
     let (live, provider, tracer) = viewed();
-    let mut span = tracer.draft("bridged");
+    let mut span = tracer.start_deferred("bridged");
     span.set_attribute(KeyValue::new("early", true));
     assert!(live.running().is_empty());
     let mut adopt = |parent: SpanContext| {
-        assert!(span.adopt(&Context::new().with_remote_span_context(parent.clone())));
+        assert!(span.set_parent(&Context::new().with_remote_span_context(parent.clone())));
         let shown = only(&live);
         assert_eq!(shown.record().trace_id(), parent.trace_id());
         assert_eq!(shown.record().attribute("early"), Some(true.into()));
@@ -130,7 +130,7 @@ fn draft_is_listed_once_it_has_a_parent_and_again_under_another() {
     );
     adopt(second);
     // A parent that is not sampled: it is no span any more.
-    assert!(span.adopt(&Context::new().with_remote_span_context(remote(0))));
+    assert!(span.set_parent(&Context::new().with_remote_span_context(remote(0))));
     assert!(live.running().is_empty());
     drop(span);
     provider.shutdown(TIMEOUT).expect("shutdown");

@@ -296,7 +296,7 @@ fn queue_and_losses_are_told_as_the_statistics_have_them() {
     assert_eq!((lane.in_flight, lane.waiting, stats.waiting), (0, 0, 0));
     let queue_full = (stats.dropped.queue_full + lane.queue_full).cast_signed();
     assert!(queue_full >= full.cast_signed());
-    let unsent = lane.unsent.cast_signed();
+    let unsent = lane.never_sent.cast_signed();
     assert_eq!(lane.failed["deadline"].cast_signed(), unsent + 10);
     let values = meters.collect();
     check(

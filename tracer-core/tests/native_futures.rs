@@ -24,9 +24,9 @@ use opentelemetry::{
 };
 use support::{balanced, quiet_panic};
 use tracer_core::{
-    InSpan as _, StreamInSpan as _, WithSpan, carry, current, span, start_span,
-    task as tracer_task,
+    InSpan as _, StreamInSpan as _, WithSpan, current, span, start_span, task as tracer_task,
     testing::{TestProvider, assert_trace},
+    with_current_context,
 };
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -266,7 +266,7 @@ fn tasks_and_threads_carry_the_current_span_and_baggage() {
             .expect("thread");
     });
     let there = check.clone();
-    std::thread::spawn(carry(move || there("thread")))
+    std::thread::spawn(with_current_context(move || there("thread")))
         .join()
         .expect("thread");
     assert!(outer.is_recording());
@@ -289,7 +289,7 @@ fn span_of_a_context_is_carried_whole() {
     let trace = TestProvider::new();
     let tracer = trace.tracer("t");
     let attached = Context::current_with_span(tracer.start("active")).attach();
-    let there = std::thread::spawn(carry(|| {
+    let there = std::thread::spawn(with_current_context(|| {
         current().set_attribute(KeyValue::new("there", true));
     }));
     there.join().expect("thread");

@@ -117,7 +117,7 @@ fn shutdown_overtakes_a_flush_that_waits_for_a_hung_exporter() {
         }
         thread::scope(|scope| {
             let flush = scope.spawn(|| provider.force_flush(TIMEOUT * 10));
-            eventually("the flush", || provider.stats().drained > 0);
+            eventually("the flush", || provider.stats().queued > 0);
             let before = Instant::now();
             let answer = provider.shutdown(Duration::from_millis(200));
             assert_eq!(answer, Err(ShutdownError::Flush(FlushError::Deadline)));

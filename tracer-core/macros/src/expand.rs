@@ -109,7 +109,7 @@ impl<'a> Expansion<'a> {
                 #block
             });
             if let ::core::option::Option::Some(span) = &span {
-                let (observed, output) = (#krate::__private::traced::Observed(span), &result);
+                let (observed, output) = (#krate::__private::traced::OutcomeRecorder(span), &result);
                 #observe
             }
             result

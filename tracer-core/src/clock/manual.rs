@@ -7,7 +7,6 @@ use std::{
 };
 
 use super::{Clock, system_time, unix_nanos};
-use crate::TracerProviderBuilder;
 
 /// 2000-01-01T00:00:00Z, in seconds since the epoch.
 const START: u64 = 946_684_800;
@@ -70,8 +69,8 @@ impl ManualClock {
         self.start.saturating_add(self.mock.value())
     }
 
-    /// The clock of a provider.
-    fn clock(&self) -> Clock {
+    /// Returns the clock of a provider.
+    pub(crate) fn clock(&self) -> Clock {
         Clock {
             start: self.mock.value(),
             counter: self.counter.clone(),
@@ -90,15 +89,6 @@ impl Default for ManualClock {
 impl fmt::Debug for ManualClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ManualClock").field(&self.now()).finish()
-    }
-}
-
-impl TracerProviderBuilder {
-    /// Gives spans the times of this clock (feature `testing`). Default: the time of day.
-    #[must_use]
-    pub fn clock(mut self, clock: &ManualClock) -> Self {
-        self.clock = Some(clock.clock());
-        self
     }
 }
 

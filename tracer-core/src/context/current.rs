@@ -7,7 +7,7 @@ use opentelemetry::{
     trace::{Span as _, SpanContext, Status, TraceContextExt as _},
 };
 
-use super::{frame::Place, slot};
+use super::{entry::EntryKey, thread_stack};
 use crate::span::exception;
 
 /// A handle on the span that is current now: the innermost native one, or the active span of
@@ -34,9 +34,9 @@ use crate::span::exception;
 /// # Ok::<(), tracer_core::ConfigError>(())
 /// ```
 pub fn current() -> CurrentSpan {
-    let found = match slot::newest_place() {
-        Some(place) => Found::Native(place),
-        None => Found::Context(slot::context()),
+    let found = match thread_stack::newest_key() {
+        Some(key) => Found::Native(key),
+        None => Found::Context(thread_stack::context()),
     };
     CurrentSpan {
         found,
@@ -70,7 +70,7 @@ pub fn current() -> CurrentSpan {
 /// # Ok::<(), tracer_core::ConfigError>(())
 /// ```
 pub fn current_context() -> Context {
-    let (current, native) = slot::context_and_newest();
+    let (current, native) = thread_stack::context_and_newest();
     match native {
         Some(native) => current.with_remote_span_context(native),
         None => current,
@@ -86,7 +86,7 @@ pub struct CurrentSpan {
 }
 
 pub(super) enum Found {
-    Native(Place),
+    Native(EntryKey),
     Context(Context),
 }
 
@@ -98,9 +98,9 @@ impl CurrentSpan {
         }
     }
 
-    pub(super) fn at(place: Place) -> Self {
+    pub(super) fn at(key: EntryKey) -> Self {
         Self {
-            found: Found::Native(place),
+            found: Found::Native(key),
             _not_send: PhantomData,
         }
     }
@@ -108,7 +108,7 @@ impl CurrentSpan {
     /// What identifies the span to others; invalid if there is none.
     pub fn span_context(&self) -> SpanContext {
         match &self.found {
-            Found::Native(place) => slot::span_context(*place).unwrap_or(SpanContext::NONE),
+            Found::Native(key) => thread_stack::span_context(*key).unwrap_or(SpanContext::NONE),
             Found::Context(context) => context.span().span_context().clone(),
         }
     }
@@ -116,7 +116,7 @@ impl CurrentSpan {
     /// Whether the span takes what is set.
     pub fn is_recording(&self) -> bool {
         match &self.found {
-            Found::Native(place) => slot::is_recording(*place),
+            Found::Native(key) => thread_stack::is_recording(*key),
             Found::Context(context) => context.span().is_recording(),
         }
     }
@@ -124,8 +124,8 @@ impl CurrentSpan {
     /// Sets an attribute; a key that was set before gets the new value.
     pub fn set_attribute(&self, attribute: KeyValue) {
         match &self.found {
-            Found::Native(place) => {
-                slot::change(*place, |span| span.set_attribute(attribute));
+            Found::Native(key) => {
+                thread_stack::change(*key, |span| span.set_attribute(attribute));
             }
             Found::Context(context) => context.span().set_attribute(attribute),
         }
@@ -144,8 +144,8 @@ impl CurrentSpan {
     pub fn add_event(&self, name: impl Into<Cow<'static, str>>, attributes: Vec<KeyValue>) {
         let name = name.into();
         match &self.found {
-            Found::Native(place) => {
-                slot::change(*place, |span| span.add_event(name, attributes));
+            Found::Native(key) => {
+                thread_stack::change(*key, |span| span.add_event(name, attributes));
             }
             Found::Context(context) => context.span().add_event(name, attributes),
         }
@@ -162,8 +162,8 @@ impl CurrentSpan {
     /// Sets the status: the last error wins, `Ok` is final.
     pub fn set_status(&self, status: Status) {
         match &self.found {
-            Found::Native(place) => {
-                slot::change(*place, |span| span.set_status(status));
+            Found::Native(key) => {
+                thread_stack::change(*key, |span| span.set_status(status));
             }
             Found::Context(context) => context.span().set_status(status),
         }
@@ -173,8 +173,8 @@ impl CurrentSpan {
     pub fn update_name(&self, name: impl Into<Cow<'static, str>>) {
         let name = name.into();
         match &self.found {
-            Found::Native(place) => {
-                slot::change(*place, |span| span.update_name(name));
+            Found::Native(key) => {
+                thread_stack::change(*key, |span| span.update_name(name));
             }
             Found::Context(context) => context.span().update_name(name),
         }

@@ -12,7 +12,7 @@ const OTHER: &str = "_OTHER";
 /// Marks a span whose work has panicked.
 ///
 /// A panic is an exception that escapes, so the span has the status `Error` and an `exception` event
-/// (trace/exceptions.md). A destructor sees neither its payload nor its place, and the message may
+/// (trace/exceptions.md). A destructor sees neither its payload nor its key, and the message may
 /// hold anything, so the event has the type `panic` alone.
 #[cold]
 #[inline(never)]

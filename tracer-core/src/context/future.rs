@@ -13,10 +13,10 @@ use futures_sink::Sink;
 use opentelemetry::trace::TraceContextExt as _;
 use pin_project_lite::pin_project;
 
-use super::{carry::Carried, current::CurrentSpan, failure};
+use super::{captured::CapturedContext, current::CurrentSpan, failure};
 use crate::{
     clock::{Anchor, system_time},
-    provider::Shared,
+    provider_core::ProviderCore,
     span::Span,
 };
 
@@ -94,19 +94,19 @@ impl<T: Stream> StreamInSpan for T {}
 
 /// How a span ends that is the `Context`'s: with a time, because the API would read the wall clock.
 struct End {
-    shared: Arc<Shared>,
+    provider: Arc<ProviderCore>,
     anchor: Anchor,
 }
 
 impl End {
     /// `None` for a span that does not record.
     fn of(span: &Span) -> Option<Self> {
-        let (shared, anchor) = span.clock()?;
-        Some(Self { shared, anchor })
+        let (provider, anchor) = span.clock()?;
+        Some(Self { provider, anchor })
     }
 
-    fn end(self, carried: &Carried) {
-        let now = self.anchor.wall(self.shared.clock.monotonic_nanos());
+    fn end(self, carried: &CapturedContext) {
+        let now = self.anchor.wall(self.provider.clock.monotonic_nanos());
         carried
             .context()
             .span()
@@ -122,7 +122,7 @@ pin_project! {
         #[pin]
         inner: Option<T>,
         // `None` until it gets its span.
-        carried: Option<Carried>,
+        carried: Option<CapturedContext>,
         // `None` once the span has ended, and where it is not ours to end.
         end: Option<End>,
     }
@@ -155,7 +155,7 @@ impl<T> fmt::Debug for WithSpan<T> {
 /// Ends the span when it is dropped, if there is a reason.
 struct EndAtDrop<'a> {
     end: &'a mut Option<End>,
-    carried: &'a Carried,
+    carried: &'a CapturedContext,
     why: Option<Why>,
 }
 
@@ -189,7 +189,7 @@ impl<T> WithSpan<T> {
         let end = End::of(&span);
         Self {
             inner: Some(inner),
-            carried: Some(Carried::of(span)),
+            carried: Some(CapturedContext::of(span)),
             end,
         }
     }
@@ -211,7 +211,7 @@ impl<T> WithSpan<T> {
     pub(crate) fn set_span(self: Pin<&mut Self>, span: Span) {
         let this = self.project();
         *this.end = End::of(&span);
-        *this.carried = Some(Carried::of(span));
+        *this.carried = Some(CapturedContext::of(span));
     }
 
     pub(crate) fn inner(self: Pin<&mut Self>) -> Option<Pin<&mut T>> {
@@ -224,7 +224,7 @@ impl<T> WithSpan<T> {
     pub fn current(inner: T) -> Self {
         Self {
             inner: Some(inner),
-            carried: Some(Carried::current()),
+            carried: Some(CapturedContext::current()),
             end: None,
         }
     }

@@ -12,12 +12,12 @@ use opentelemetry::{
 
 use super::{
     current::CurrentSpan,
+    entry::{EntryKey, EntryKind},
     failure,
-    frame::{Held, Place},
-    slot,
+    thread_stack::{self, EntryPoint},
 };
 use crate::{
-    provider::Shared,
+    provider_core::ProviderCore,
     span::{Span, exception},
 };
 
@@ -62,7 +62,7 @@ use crate::{
 /// ```
 #[must_use = "the span ends when this is dropped"]
 pub struct LocalSpan {
-    at: At,
+    owner: Owner,
     /// Stays on its thread.
     _not_send: PhantomData<*const NotAcrossAwaitUseInSpan>,
 }
@@ -71,37 +71,50 @@ pub struct LocalSpan {
 /// an `.await`. Use [`InSpan`](super::InSpan) there: `.in_span(start_span!(..))`.
 struct NotAcrossAwaitUseInSpan;
 
-enum At {
-    Slot(Place),
-    /// A thread that is torn down has no slot: the span is not current.
-    Here(Box<RefCell<Span>>),
+/// The owner of the span.
+enum Owner {
+    Stack(EntryKey),
+    /// A thread that is torn down has no stack: the span is not current.
+    Guard(Box<RefCell<Span>>),
 }
 
 impl LocalSpan {
-    pub(crate) fn enter(span: Span, provider: Option<&Arc<Shared>>) -> Self {
-        let at = match slot::enter(span, provider) {
-            // A destructor enters it: the panic under way is not that of its work.
-            Ok(place) if thread::panicking() => At::Slot(slot::enter_in_panic(place)),
-            Ok(place) => At::Slot(place),
-            Err(span) => At::Here(Box::new(RefCell::new(span))),
+    pub(crate) fn enter(span: Span, provider: Option<&Arc<ProviderCore>>) -> Self {
+        Self::of(thread_stack::enter(span, provider))
+    }
+
+    /// Makes a span current that has just started at this point.
+    pub(crate) fn enter_started(
+        span: Span,
+        provider: Option<&Arc<ProviderCore>>,
+        point: EntryPoint,
+    ) -> Self {
+        Self::of(thread_stack::enter_started(span, provider, point))
+    }
+
+    #[inline(always)]
+    fn of(entered: Result<EntryKey, Span>) -> Self {
+        let owner = match entered {
+            // A destructor enters the span: the current panic is not one of the span's work.
+            Ok(key) if thread::panicking() => Owner::Stack(thread_stack::enter_in_panic(key)),
+            Ok(key) => Owner::Stack(key),
+            Err(span) => Owner::Guard(Box::new(RefCell::new(span))),
         };
         Self {
-            at,
+            owner,
             _not_send: PhantomData,
         }
     }
 
-    /// Starts a span on which nothing is set, as a child of what is current. `None` where it has to
-    /// be started in the usual way.
     #[inline]
-    pub(crate) fn enter_light(
+    pub(crate) fn enter_lazy(
         name: &'static str,
         kind: u8,
-        scope: impl FnOnce(&Shared) -> u32,
+        scope: impl FnOnce(&ProviderCore) -> u32,
     ) -> Option<Self> {
-        let place = slot::enter_light(name, kind, scope)?;
+        let key = thread_stack::enter_lazy(name, kind, scope)?;
         Some(Self {
-            at: At::Slot(place),
+            owner: Owner::Stack(key),
             _not_send: PhantomData,
         })
     }
@@ -112,38 +125,38 @@ impl LocalSpan {
     }
 
     fn take(&mut self) -> Span {
-        match &mut self.at {
-            At::Slot(place) => match slot::leave(*place) {
-                Held::Span(span) => span,
-                Held::Context(context) => Span::non_recording(|space| *space = *context),
+        match &mut self.owner {
+            Owner::Stack(key) => match thread_stack::leave(*key) {
+                EntryKind::Span(span) => span,
+                EntryKind::ParentContext(context) => Span::non_recording(|space| *space = *context),
                 _ => Span::gone(),
             },
-            At::Here(span) => mem::replace(span.get_mut(), Span::gone()),
+            Owner::Guard(span) => mem::replace(span.get_mut(), Span::gone()),
         }
     }
 
     /// The span as code without the guard sees it; nothing on a thread that is torn down.
     pub(crate) fn handle(&self) -> Option<CurrentSpan> {
-        match &self.at {
-            At::Slot(place) => Some(CurrentSpan::at(*place)),
-            At::Here(_) => None,
+        match &self.owner {
+            Owner::Stack(key) => Some(CurrentSpan::at(*key)),
+            Owner::Guard(_) => None,
         }
     }
 
     /// Works on the span. `work` must call no foreign code.
     #[inline]
     fn change<T>(&self, work: impl FnOnce(&mut Span) -> T) -> Option<T> {
-        match &self.at {
-            At::Slot(place) => slot::change(*place, work),
-            At::Here(span) => Some(work(&mut *span.try_borrow_mut().ok()?)),
+        match &self.owner {
+            Owner::Stack(key) => thread_stack::change(*key, work),
+            Owner::Guard(span) => Some(work(&mut *span.try_borrow_mut().ok()?)),
         }
     }
 
     /// The same where processors are called, who may look at what is current.
     fn lend(&self, work: impl FnOnce(&mut Span)) {
-        match &self.at {
-            At::Slot(place) => slot::lend(*place, work),
-            At::Here(span) => {
+        match &self.owner {
+            Owner::Stack(key) => thread_stack::lend(*key, work),
+            Owner::Guard(span) => {
                 if let Ok(mut span) = span.try_borrow_mut() {
                     work(&mut span);
                 }
@@ -153,17 +166,17 @@ impl LocalSpan {
 
     /// What identifies the span to others.
     pub fn span_context(&self) -> SpanContext {
-        match &self.at {
-            At::Slot(place) => slot::span_context(*place).unwrap_or(SpanContext::NONE),
-            At::Here(span) => span.borrow().span_context().clone(),
+        match &self.owner {
+            Owner::Stack(key) => thread_stack::span_context(*key).unwrap_or(SpanContext::NONE),
+            Owner::Guard(span) => span.borrow().span_context().clone(),
         }
     }
 
     /// Whether the span takes what is set: false once it has ended, and where the sampler refused it.
     pub fn is_recording(&self) -> bool {
-        match &self.at {
-            At::Slot(place) => slot::is_recording(*place),
-            At::Here(span) => span.borrow().is_recording(),
+        match &self.owner {
+            Owner::Stack(key) => thread_stack::is_recording(*key),
+            Owner::Guard(span) => span.borrow().is_recording(),
         }
     }
 
@@ -253,22 +266,22 @@ impl LocalSpan {
 impl Drop for LocalSpan {
     #[inline]
     fn drop(&mut self) {
-        match self.at {
-            At::Slot(place) if thread::panicking() => close_in_panic(place),
-            At::Slot(place) => slot::close(place),
+        match self.owner {
+            Owner::Stack(key) if thread::panicking() => close_in_panic(key),
+            Owner::Stack(key) => thread_stack::close(key),
             // It ends with its own drop.
-            At::Here(_) => {}
+            Owner::Guard(_) => {}
         }
     }
 }
 
 #[cold]
 #[inline(never)]
-fn close_in_panic(place: Place) {
-    if !place.was_entered_in_panic() {
-        failure::record_panic(&CurrentSpan::at(place));
+fn close_in_panic(key: EntryKey) {
+    if !key.was_entered_in_panic() {
+        failure::record_panic(&CurrentSpan::at(key));
     }
-    slot::close_slowly(place);
+    thread_stack::close_slowly(key);
 }
 
 impl fmt::Debug for LocalSpan {

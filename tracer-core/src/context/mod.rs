@@ -1,7 +1,7 @@
-//! Which span is current: a slot of the thread beside `opentelemetry::Context`.
+//! Which span is current: a stack of the thread beside `opentelemetry::Context`.
 //!
 //! Putting a span into a `Context` takes 48 ns and two allocations, whatever implements the span.
-//! So a native span is put into a slot of the thread instead, and both are looked at:
+//! So a native span is put into a stack of the thread instead, and both are looked at:
 //!
 //! > The active span of the current `Context` is the newer one if it is another one than was active
 //! > there when the innermost native span was entered. Else the native span is.
@@ -12,45 +12,47 @@
 //! native spans are open that were entered under it does not hide them.
 //!
 //! A provider may [activate contexts](crate::TracerProviderBuilder::context_activation): then a guard
-//! attaches a `Context` with its span, in the order in which it enters the slot, and shares the span
+//! attaches a `Context` with its span, in the order in which it enters the stack, and shares the span
 //! with it. The active span of the current `Context` is then the current span without exception, so
 //! a `Context` without an active span hides such a span.
 //!
-//! The slot owns what is in it, so that [`current`] can reach the span without its guard. It is a
+//! The stack owns what is in it, so that [`current`] can reach the span without its guard. It is a
 //! stack that is addressed by position, as that of `Context` is: a guard that is dropped out of
 //! order takes its own span out of the middle, and those entered later stay current.
 //!
 //! ```text
-//! Slot: | frame | frame | frame |  kept for later, written in place
-//!          |       |       `- a Light: ids, name, start       the newest, so the parent of the next
+//! Slot: | entry | entry | entry |  kept for later, written in key
+//!          |       |       `- a LazySpan: ids, name, start       the newest, so the parent of the next
 //!          |       `- a Span with its recording               something was set on it
 //!          `- Attached: the span is that of a `Context`       a future's, or shared with a guard
 //! ```
 //!
-//! No foreign code runs while the slot is borrowed, but for what is dropped with the last of a
-//! provider: for that code there is no slot, and it finds nothing current. What else is taken out is
+//! No foreign code runs while the stack is borrowed, but for what is dropped with the last of a
+//! provider: for that code there is no stack, and it finds nothing current. What else is taken out is
 //! dropped after.
 
 mod activation;
-mod carry;
+mod captured;
 mod current;
+mod entry;
 pub(crate) mod failure;
-mod frame;
 mod future;
 mod guard;
-pub(crate) mod homes;
-mod light;
+mod lazy;
 mod newest;
+pub(crate) mod providers;
 mod shared_span;
-pub(crate) mod slot;
-mod stack;
+mod span_stack;
+mod thread_default;
+pub(crate) mod thread_stack;
 
 pub mod task;
 
 pub use self::{
-    carry::carry,
+    captured::with_current_context,
     current::{CurrentSpan, current, current_context},
     future::{InSpan, StreamInSpan, WithSpan},
     guard::LocalSpan,
     newest::Moment,
+    thread_default::DefaultProvider,
 };

@@ -15,14 +15,11 @@ use opentelemetry::{
 
 use super::{
     current::{CurrentSpan, Found},
-    frame::Held,
-    slot,
-    stack::is_in_use,
+    entry::EntryKind,
+    span_stack::{self, is_in_use},
+    thread_stack,
 };
-use crate::{
-    processor,
-    span::{AttributeRef, Span},
-};
+use crate::{processor, record::AttributeRef, span::Span};
 
 /// A point in the order in which spans are entered on a thread.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +40,11 @@ impl Moment {
     /// Returns the present moment, given the active span of the current `Context`.
     #[inline]
     pub fn with_active(active: SpanId) -> Self {
-        let serial = if is_in_use() { slot::serial() } else { 0 };
+        let serial = if is_in_use() {
+            thread_stack::serial()
+        } else {
+            0
+        };
         Self { serial, active }
     }
 
@@ -68,17 +69,17 @@ impl Moment {
 
     /// The current span, if it was entered after this moment. It may be one that does not record.
     pub fn newest_since(self) -> Option<CurrentSpan> {
-        slot::with(|slot| {
+        span_stack::with(|stack| {
             Context::map_current(|context| {
-                if let Some(frame) = slot.newest_frame(context)
-                    && let Some(place) = frame.place
-                    && place.serial() > self.serial
+                if let Some(entry) = stack.newest_entry(context)
+                    && let Some(key) = entry.key
+                    && key.serial() > self.serial
                     // One that passes its parent on is no span, nor is one that the `Context` has.
-                    && (frame.is_recording()
-                        || !(matches!(frame.held, Held::Attached)
-                            || frame.is(context.span().span_context().span_id())))
+                    && (entry.is_recording()
+                        || !(matches!(entry.kind, EntryKind::InContext)
+                            || entry.is(context.span().span_context().span_id())))
                 {
-                    return Some(CurrentSpan::at(place));
+                    return Some(CurrentSpan::at(key));
                 }
                 self.is_before(context)
                     .then(|| CurrentSpan::of(context.clone()))
@@ -98,7 +99,7 @@ impl CurrentSpan {
     #[doc(hidden)]
     pub fn takes_events(&self) -> bool {
         match &self.found {
-            Found::Native(place) => slot::is_recording(*place),
+            Found::Native(key) => thread_stack::is_recording(*key),
             Found::Context(context) => {
                 let mut is_recording = false;
                 with_free(context, |span| is_recording = span.is_recording());
@@ -117,8 +118,8 @@ impl CurrentSpan {
         attributes: &[AttributeRef<'_>],
     ) {
         match &self.found {
-            Found::Native(place) => {
-                slot::change(*place, |span| {
+            Found::Native(key) => {
+                thread_stack::change(*key, |span| {
                     if let Some(status) = status {
                         span.set_event_status(status);
                     }
@@ -138,8 +139,8 @@ impl CurrentSpan {
     #[doc(hidden)]
     pub fn set_attribute_refs<'a>(&self, attributes: impl Iterator<Item = AttributeRef<'a>>) {
         match &self.found {
-            Found::Native(place) => {
-                slot::change(*place, |span| {
+            Found::Native(key) => {
+                thread_stack::change(*key, |span| {
                     attributes.for_each(|attribute| Span::set_attribute_ref(span, attribute));
                 });
             }

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use tokio::task::JoinHandle;
 
-use super::{InSpan as _, carry};
+use super::{InSpan as _, with_current_context};
 
 /// Spawns a task in which the current span is the parent, as
 /// [`with_current_span`](crate::InSpan::with_current_span) says.
@@ -39,7 +39,7 @@ where
 }
 
 /// Runs a closure where it may block, with the current span as the parent, as
-/// [`carry`](crate::carry) says.
+/// [`with_current_context`](crate::carry) says.
 ///
 /// # Panics
 /// Outside of a tokio runtime, as [`tokio::task::spawn_blocking`] does.
@@ -48,5 +48,5 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    tokio::task::spawn_blocking(carry(work))
+    tokio::task::spawn_blocking(with_current_context(work))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::pipeline::SpanRecord;
+use crate::record::SpanRecord;
 
 /// Where an ended span is counted: by its latency, or as failed. A latency bucket begins at its
 /// name and ends before the next one.
@@ -88,6 +88,10 @@ pub(super) fn latency(record: &SpanRecord<'_>) -> Duration {
         .saturating_sub(record.start_unix_nanos());
     Duration::from_nanos(nanos)
 }
+
+/// Ended spans by bucket, in the order of [`Bucket::ALL`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts(pub(super) [u64; Bucket::ALL.len()]);
 
 #[cfg(test)]
 mod tests {

@@ -4,11 +4,8 @@ use std::{fmt, time::Duration};
 
 use opentelemetry::InstrumentationScope;
 
-use super::{ThreadTag, bucket::latency};
-use crate::{
-    pipeline::SpanRecord,
-    span::{record::Head, wire::next_field},
-};
+use super::{bucket::latency, thread::ThreadTag};
+use crate::record::{SpanRecord, head::Head, wire::next_field};
 
 /// Names and status descriptions are cut to so many bytes.
 pub(super) const MAX_TEXT_BYTES: usize = 256;

@@ -4,8 +4,12 @@ use std::collections::{HashMap, VecDeque};
 
 use opentelemetry::InstrumentationScope;
 
-use super::{Bucket, Counts, EndedSpan, LiveLimits, RecordCopy, copy::cut};
-use crate::{pipeline::SpanRecord, sync::Mutex};
+use super::{
+    bucket::{Bucket, Counts},
+    copy::{EndedSpan, RecordCopy, cut},
+    limits::LiveLimits,
+};
+use crate::{record::SpanRecord, sync::Mutex};
 
 #[derive(Default)]
 pub(super) struct Ended {

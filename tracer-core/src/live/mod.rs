@@ -3,89 +3,34 @@
 mod bucket;
 mod copy;
 mod ended;
+mod limits;
+mod processor;
 mod running;
 mod thread;
-mod watcher;
 
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Weak},
     time::Duration,
 };
 
 use opentelemetry::InstrumentationScope;
 
+pub(crate) use self::processor::LiveProcessor;
 pub use self::{
     bucket::Bucket,
     copy::{EndedSpan, RunningSpan},
+    limits::LiveLimits,
 };
-use self::{copy::RecordCopy, ended::Ended, running::Running, thread::ThreadTag};
-pub(crate) use self::{running::Watch, watcher::Watcher};
+use self::{bucket::Counts, ended::Ended, running::Running};
 use crate::{
-    fork::{self, PerProcess},
-    pipeline::SpanRecord,
-    provider::Shared,
-    span::recording::Recording,
+    clock::Anchor,
+    fork::{ForkMutex, PerProcess},
+    provider_core::ProviderCore,
+    record::SpanRecord,
+    span::live_observer::{LiveKey, LiveObserver},
 };
-
-/// How much a [`LiveView`] holds. What goes beyond is counted, and left out.
-///
-/// A view holds at most `max_running + 10 * max_names * max_samples` spans: 6144 with the defaults,
-/// each with at most `max_field_bytes` and 512 bytes of name and status, in buffers up to twice that.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LiveLimits {
-    pub(crate) max_running: usize,
-    pub(crate) max_names: usize,
-    pub(crate) max_samples: usize,
-    pub(crate) max_field_bytes: usize,
-}
-
-impl Default for LiveLimits {
-    fn default() -> Self {
-        Self {
-            max_running: 1024,
-            max_names: 128,
-            max_samples: 4,
-            max_field_bytes: 1024,
-        }
-    }
-}
-
-impl LiveLimits {
-    /// Running spans that are listed (default 1024). One that starts while there are as many is
-    /// never listed, and counts as [`Summary::unlisted`].
-    #[must_use]
-    pub fn max_running(mut self, count: usize) -> Self {
-        self.max_running = count;
-        self
-    }
-
-    /// Names with counts and samples of their own (default 128), the first ones that end. The spans
-    /// of all others are counted together, as [`Summary::other`], and none is kept.
-    #[must_use]
-    pub fn max_names(mut self, count: usize) -> Self {
-        self.max_names = count;
-        self
-    }
-
-    /// Ended spans that are kept for each [`Bucket`] of each name (default 4), the last ones.
-    #[must_use]
-    pub fn max_samples(mut self, count: usize) -> Self {
-        self.max_samples = count;
-        self
-    }
-
-    /// Bytes of the attributes, events and links of one span (default 1024), as OTLP encodes them.
-    /// The first ones that fit are kept; a span that holds more says so
-    /// ([`RunningSpan::is_truncated`]).
-    #[must_use]
-    pub fn max_field_bytes(mut self, bytes: usize) -> Self {
-        self.max_field_bytes = bytes;
-        self
-    }
-}
 
 /// Lists the running spans of a provider, and the last ended ones by name and latency, as the
 /// `tracez` page of OpenCensus and the OpenTelemetry Collector does. A clone is the same view.
@@ -126,12 +71,12 @@ pub struct LiveView {
 
 struct Inner {
     limits: LiveLimits,
-    /// Locked when undisturbed only: a child goes on with the same providers.
-    providers: Mutex<Vec<Weak<Shared>>>,
+    /// A forked child continues with the same providers.
+    providers: ForkMutex<Vec<Weak<ProviderCore>>>,
     board: PerProcess<Board>,
 }
 
-/// What every process has anew.
+/// The spans of one process. A forked child has its own.
 struct Board {
     running: Running,
     ended: Ended,
@@ -158,7 +103,7 @@ impl LiveView {
         Self {
             inner: Arc::new(Inner {
                 limits,
-                providers: Mutex::default(),
+                providers: ForkMutex::default(),
                 board: PerProcess::new(Board::new()),
             }),
         }
@@ -170,14 +115,14 @@ impl LiveView {
     /// Copies each span. Holds no lock for longer than copying 64 spans takes.
     pub fn running(&self) -> Vec<RunningSpan> {
         // One reading for all, so that ages compare as starts do.
-        let read = |shared: Arc<Shared>| (shared.clock.monotonic_nanos(), shared);
+        let read = |core: Arc<ProviderCore>| (core.clock.monotonic_nanos(), core);
         let providers: Vec<_> = self.providers().into_iter().map(read).collect();
         let mut spans = Vec::new();
         self.with_board(|board| {
             board.running.each(|entry| {
                 let mut providers = providers.iter();
-                let provider = providers.find(|(_, shared)| shared.id == entry.provider);
-                let scope = provider.and_then(|(_, shared)| shared.scope(entry.copy.scope_index()));
+                let provider = providers.find(|(_, core)| core.id == entry.provider);
+                let scope = provider.and_then(|(_, core)| core.scope(entry.copy.scope_index()));
                 let age = provider.map_or(0, |(now, _)| {
                     let start = entry.copy.record().start_unix_nanos();
                     entry.anchor.wall(*now).saturating_sub(start)
@@ -227,28 +172,15 @@ impl LiveView {
     }
 
     /// Shows the spans of one more provider.
-    pub(crate) fn follow(&self, shared: &Arc<Shared>) {
-        let _undisturbed = fork::undisturbed();
-        let mut providers = self.lock_providers();
-        providers.retain(|shared| shared.strong_count() > 0);
-        providers.push(Arc::downgrade(shared));
+    pub(crate) fn follow(&self, provider: &Arc<ProviderCore>) {
+        let mut providers = self.inner.providers.lock();
+        providers.retain(|provider| provider.strong_count() > 0);
+        providers.push(Arc::downgrade(provider));
     }
 
-    /// Lists a span that has started, unless the list is full.
-    pub(crate) fn start(&self, recording: &Recording) -> Option<Watch> {
-        let limits = &self.inner.limits;
-        self.with_board(|board| board.running.start(recording, limits))
-    }
-
-    /// Shows what a span holds now.
-    pub(crate) fn refresh(&self, watch: Watch, record: &SpanRecord<'_>) {
-        let max_bytes = self.inner.limits.max_field_bytes;
-        self.with_board(|board| board.running.refresh(watch, record, max_bytes));
-    }
-
-    /// Takes a span from the list.
-    pub(crate) fn stop(&self, watch: Watch) {
-        self.with_board(|board| board.running.stop(watch));
+    /// Returns the view as the recordings of its providers see it.
+    pub(crate) fn observer(&self) -> Arc<dyn LiveObserver> {
+        Arc::clone(&self.inner) as Arc<dyn LiveObserver>
     }
 
     /// Counts a span that has ended.
@@ -258,35 +190,50 @@ impl LiveView {
     }
 
     fn with_board<T>(&self, look: impl FnOnce(&Board) -> T) -> T {
-        self.inner.board.with(|_| Board::new(), look)
+        self.inner.with_board(look)
     }
 
-    fn providers(&self) -> Vec<Arc<Shared>> {
-        let _undisturbed = fork::undisturbed();
-        self.lock_providers()
-            .iter()
-            .filter_map(Weak::upgrade)
-            .collect()
+    fn providers(&self) -> Vec<Arc<ProviderCore>> {
+        let providers = self.inner.providers.lock();
+        providers.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+impl Inner {
+    fn with_board<T>(&self, look: impl FnOnce(&Board) -> T) -> T {
+        self.board.with(|_| Board::new(), look)
+    }
+}
+
+impl LiveObserver for Inner {
+    fn start(&self, provider: u64, anchor: Anchor, record: &SpanRecord<'_>) -> Option<LiveKey> {
+        self.with_board(|board| board.running.start(provider, anchor, record, &self.limits))
     }
 
-    fn lock_providers(&self) -> std::sync::MutexGuard<'_, Vec<Weak<Shared>>> {
-        let providers = &self.inner.providers;
-        providers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn refresh(&self, key: LiveKey, record: &SpanRecord<'_>) {
+        let max_bytes = self.limits.max_field_bytes;
+        self.with_board(|board| board.running.refresh(key, record, max_bytes));
+    }
+
+    fn stop(&self, key: LiveKey) {
+        self.with_board(|board| board.running.stop(key));
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Limits only: spans may hold secrets.
+        f.debug_struct("LiveView")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for LiveView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Limits only: spans may hold secrets.
-        f.debug_struct("LiveView")
-            .field("limits", &self.inner.limits)
-            .finish_non_exhaustive()
+        self.inner.fmt(f)
     }
 }
-
-/// Ended spans by bucket, in the order of [`Bucket::ALL`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Counts([u64; Bucket::ALL.len()]);
 
 /// What a [`LiveView`] has seen.
 #[derive(Clone, Debug)]

@@ -10,8 +10,12 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use super::{LiveLimits, RecordCopy, ThreadTag, thread::here};
-use crate::{clock::Anchor, pipeline::SpanRecord, span::recording::Recording, sync::Mutex};
+use super::{
+    copy::RecordCopy,
+    limits::LiveLimits,
+    thread::{ThreadTag, here},
+};
+use crate::{clock::Anchor, record::SpanRecord, span::live_observer::LiveKey, sync::Mutex};
 
 /// How many parts there are.
 const PARTS: usize = 32;
@@ -21,13 +25,6 @@ const SPARE: usize = 8;
 
 /// How many entries a reader looks at before it lets others go on.
 const STEP: usize = 64;
-
-/// Where a running span is listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Watch {
-    part: u32,
-    number: u64,
-}
 
 pub(super) struct Running {
     parts: [Mutex<Part>; PARTS],
@@ -69,8 +66,14 @@ impl Running {
         self.unlisted.load(Ordering::Relaxed)
     }
 
-    pub(super) fn start(&self, recording: &Recording, limits: &LiveLimits) -> Option<Watch> {
-        let record = recording.record()?;
+    /// Lists a span of a provider. `None` if the list is full.
+    pub(super) fn start(
+        &self,
+        provider: u64,
+        anchor: Anchor,
+        record: &SpanRecord<'_>,
+        limits: &LiveLimits,
+    ) -> Option<LiveKey> {
         // Relaxed: only the number matters. One above the bound takes itself back.
         if self.listed.fetch_add(1, Ordering::Relaxed) >= limits.max_running as u64 {
             self.listed.fetch_sub(1, Ordering::Relaxed);
@@ -81,34 +84,34 @@ impl Running {
         let index = number % PARTS;
         let mut part = self.parts.get(index)?.lock();
         let mut entry = part.spare.pop().unwrap_or_default();
-        entry.provider = recording.shared.id;
-        entry.anchor = recording.anchor;
+        entry.provider = provider;
+        entry.anchor = anchor;
         entry.thread = thread;
-        entry.copy.fill(&record, limits.max_field_bytes);
+        entry.copy.fill(record, limits.max_field_bytes);
         let number = part.next;
         part.next += 1;
         part.spans.insert(number, entry);
-        Some(Watch {
+        Some(LiveKey {
             part: index as u32,
             number,
         })
     }
 
-    pub(super) fn refresh(&self, watch: Watch, record: &SpanRecord<'_>, max_field_bytes: usize) {
-        let Some(part) = self.parts.get(watch.part as usize) else {
+    pub(super) fn refresh(&self, key: LiveKey, record: &SpanRecord<'_>, max_field_bytes: usize) {
+        let Some(part) = self.parts.get(key.part as usize) else {
             return;
         };
-        if let Some(entry) = part.lock().spans.get_mut(&watch.number) {
+        if let Some(entry) = part.lock().spans.get_mut(&key.number) {
             entry.copy.fill(record, max_field_bytes);
         }
     }
 
-    pub(super) fn stop(&self, watch: Watch) {
-        let Some(part) = self.parts.get(watch.part as usize) else {
+    pub(super) fn stop(&self, key: LiveKey) {
+        let Some(part) = self.parts.get(key.part as usize) else {
             return;
         };
         let mut part = part.lock();
-        let Some(mut entry) = part.spans.remove(&watch.number) else {
+        let Some(mut entry) = part.spans.remove(&key.number) else {
             return;
         };
         // Relaxed: as in `start`.

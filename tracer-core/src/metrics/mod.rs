@@ -1,15 +1,10 @@
-//! What a provider tells of itself as metrics: `otel.sdk.*` of the semantic conventions
-//! (otel/sdk-metrics.md), for spans, the batching processor and the exporters.
+//! The metrics `otel.sdk.*` of the semantic conventions (otel/sdk-metrics.md), for spans, the
+//! batching processor and the exporters.
 //!
-//! All but one are read from the counts that exist anyway when somebody collects them, so they
-//! cost the caller nothing. The exceptions: the duration of an export is recorded when it ends, and
-//! the outcome of sampling is counted where a span starts, on the thread's own counters.
+//! Most are read from the counters of the pipeline when the metrics are collected, so they cost the
+//! caller nothing. There are two exceptions: the duration of an export is recorded when it ends, and
+//! the outcome of sampling is counted where a span starts, in the counters of the thread.
 
-#[cfg_attr(
-    any(tracer_loom, tracer_shuttle),
-    allow(dead_code, reason = "the lanes of models export nothing")
-)]
-mod lane;
 mod values;
 
 use std::sync::{Arc, Weak};
@@ -17,35 +12,13 @@ use std::sync::{Arc, Weak};
 use opentelemetry::{
     InstrumentationScope, KeyValue,
     metrics::{AsyncInstrument, Meter, MeterProvider},
-    trace::SpanContext,
 };
-use opentelemetry_sdk::trace::SamplingDecision;
 
-pub(crate) use self::lane::LaneMetrics;
 use self::values::Snapshot;
 use crate::{
-    error::ConfigError, exporter::SpanExporter, foreign::isolated, provider::Shared,
-    ring::counters::BIRTHS,
+    error::ConfigError, exporter::SpanExporter, panic_guard::catch_panic,
+    pipeline::export_metrics::ExportMetrics, provider_core::ProviderCore,
 };
-
-const ORIGINS: [&str; 3] = ["none", "local", "remote"];
-const RESULTS: [&str; 3] = ["DROP", "RECORD_ONLY", "RECORD_AND_SAMPLE"];
-const _: () = assert!(BIRTHS == ORIGINS.len() * RESULTS.len());
-
-/// The index of one kind of start.
-pub(crate) fn birth(parent: Option<&SpanContext>, decision: &SamplingDecision) -> usize {
-    let origin = match parent {
-        None => 0,
-        Some(parent) if !parent.is_remote() => 1,
-        Some(_) => 2,
-    };
-    let result = match decision {
-        SamplingDecision::Drop => 0,
-        SamplingDecision::RecordOnly => 1,
-        SamplingDecision::RecordAndSample => 2,
-    };
-    origin * RESULTS.len() + result
-}
 
 /// The meter of this crate.
 pub(crate) fn meter(provider: &impl MeterProvider) -> Meter {
@@ -59,16 +32,17 @@ pub(crate) fn meter(provider: &impl MeterProvider) -> Meter {
 /// nothing once this one is gone.
 pub(crate) fn watch(
     meter: &Meter,
-    shared: &Arc<Shared>,
+    provider: &Arc<ProviderCore>,
     exporters: &[(&'static str, Arc<dyn SpanExporter>)],
 ) -> Result<(), ConfigError> {
-    for (lane, (component_type, exporter)) in shared.engine().lanes.iter().zip(exporters) {
-        let server = isolated(|| exporter.server()).ok_or(ConfigError::ExporterPanicked)?;
-        lane.set_metrics(LaneMetrics::new(meter, component_type, server));
+    let state = provider.pipeline_state();
+    for (queue, (component_type, exporter)) in state.export_queues.iter().zip(exporters) {
+        let server = catch_panic(|| exporter.server()).ok_or(ConfigError::ExporterPanicked)?;
+        queue.set_metrics(ExportMetrics::new(meter, component_type, server));
     }
     let instruments = Instruments {
         meter,
-        shared: Arc::downgrade(shared),
+        provider: Arc::downgrade(provider),
     };
     instruments.counter(
         "otel.sdk.span.started",
@@ -78,7 +52,7 @@ pub(crate) fn watch(
     instruments.up_down_counter(
         "otel.sdk.span.live",
         "The number of created spans with `recording=true` for which the end operation has not been called yet.",
-        values::live,
+        values::span_live,
     );
     instruments.up_down_counter(
         "otel.sdk.processor.span.queue.size",
@@ -110,31 +84,31 @@ pub(crate) fn watch(
 
 struct Instruments<'a> {
     meter: &'a Meter,
-    shared: Weak<Shared>,
+    provider: Weak<ProviderCore>,
 }
 
-/// Tells the values of one instrument, with their attributes.
-type Tell = fn(&Snapshot, &mut dyn FnMut(u64, &[KeyValue]));
+/// Reports the values of one instrument, with their attributes.
+type Report = fn(&Snapshot, &mut dyn FnMut(u64, &[KeyValue]));
 
 impl Instruments<'_> {
-    fn counter(&self, name: &'static str, description: &'static str, tell: Tell) {
-        let shared = Weak::clone(&self.shared);
+    fn counter(&self, name: &'static str, description: &'static str, report: Report) {
+        let provider = Weak::clone(&self.provider);
         self.meter
             .u64_observable_counter(name)
             .with_unit("{span}")
             .with_description(description)
-            .with_callback(move |observer| observe(&shared, tell, observer, |value| value))
+            .with_callback(move |observer| observe(&provider, report, observer, |value| value))
             .build();
     }
 
-    fn up_down_counter(&self, name: &'static str, description: &'static str, tell: Tell) {
-        let shared = Weak::clone(&self.shared);
+    fn up_down_counter(&self, name: &'static str, description: &'static str, report: Report) {
+        let provider = Weak::clone(&self.provider);
         self.meter
             .i64_observable_up_down_counter(name)
             .with_unit("{span}")
             .with_description(description)
             .with_callback(move |observer| {
-                observe(&shared, tell, observer, |value| {
+                observe(&provider, report, observer, |value| {
                     i64::try_from(value).unwrap_or(i64::MAX)
                 });
             })
@@ -143,16 +117,19 @@ impl Instruments<'_> {
 }
 
 fn observe<T>(
-    shared: &Weak<Shared>,
-    tell: Tell,
+    provider: &Weak<ProviderCore>,
+    report: Report,
     observer: &dyn AsyncInstrument<T>,
     number: fn(u64) -> T,
 ) {
-    let Some(shared) = shared.upgrade().filter(|shared| !shared.is_abandoned()) else {
+    let Some(provider) = provider
+        .upgrade()
+        .filter(|provider| !provider.is_abandoned())
+    else {
         return;
     };
-    let snapshot = Snapshot::take(&shared);
-    tell(&snapshot, &mut |value, attributes| {
+    let snapshot = Snapshot::take(&provider);
+    report(&snapshot, &mut |value, attributes| {
         observer.observe(number(value), attributes);
     });
 }

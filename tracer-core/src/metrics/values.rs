@@ -1,142 +1,147 @@
-//! The values of the instruments, computed from the counts of the provider.
+//! The values of the instruments, computed from the counters of the provider.
 
 use std::sync::Arc;
 
 use opentelemetry::KeyValue;
 
-use super::{LaneMetrics, ORIGINS, RESULTS};
 use crate::{
-    exporter::ExportError,
-    pipeline::lane_stats::LaneStats,
-    provider::Shared,
-    ring::counters::BIRTHS,
+    exporter::FailureReason,
+    pipeline::{
+        PipelineOwner as _,
+        export_metrics::ExportMetrics,
+        export_queue_stats::ExportQueueStats,
+        span_counters::{SamplingOutcome, StartsByClass},
+    },
+    provider_core::ProviderCore,
     stats::{ExporterStats, Stats},
 };
 
-/// All counts at one moment.
+/// All counters at one moment.
 pub(super) struct Snapshot {
     stats: Stats,
-    births: [u64; BIRTHS],
-    lanes: Vec<Arc<LaneStats>>,
+    starts: StartsByClass,
+    export_queues: Vec<Arc<ExportQueueStats>>,
     queue_capacity: u64,
 }
 
 impl Snapshot {
-    pub(super) fn take(shared: &Arc<Shared>) -> Self {
-        let engine = shared.engine();
+    pub(super) fn take(provider: &ProviderCore) -> Self {
+        let state = provider.pipeline_state();
         Self {
             // Before the starts, so that no span is seen to end before it started.
-            stats: shared.stats(),
-            births: engine.registry.totals().births,
-            lanes: engine.lanes.clone(),
-            queue_capacity: shared.batch.queue().spans,
+            stats: provider.stats(),
+            starts: state.registry.totals().started_by_class,
+            export_queues: state.export_queues.clone(),
+            queue_capacity: provider.pipeline().config().queue().spans,
         }
     }
 
-    /// The starts by origin of the parent and result of sampling.
-    fn births(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
-        let kinds = ORIGINS
-            .into_iter()
-            .flat_map(|origin| RESULTS.into_iter().map(move |result| (origin, result)));
-        kinds
-            .zip(self.births)
-            .map(|((origin, result), spans)| (origin, result, spans))
-    }
-
-    fn lanes(&self) -> impl Iterator<Item = (&LaneMetrics, &ExporterStats)> {
-        let lanes = self.lanes.iter().zip(&self.stats.exporters);
-        lanes.filter_map(|(lane, stats)| Some((lane.metrics()?, stats)))
+    fn exporters(&self) -> impl Iterator<Item = (&ExportMetrics, &ExporterStats)> {
+        let queues = self.export_queues.iter().zip(&self.stats.exporters);
+        queues.filter_map(|(queue, stats)| Some((queue.metrics()?, stats)))
     }
 }
 
-pub(super) fn started(snapshot: &Snapshot, tell: &mut dyn FnMut(u64, &[KeyValue])) {
-    for (origin, result, spans) in snapshot.births() {
+/// The values of `otel.sdk.span.started`.
+pub(super) fn started(snapshot: &Snapshot, report: &mut dyn FnMut(u64, &[KeyValue])) {
+    for (class, spans) in snapshot.starts.iter() {
         if spans > 0 {
-            let origin = KeyValue::new("otel.span.parent.origin", origin);
-            tell(spans, &[origin, sampling_result(result)]);
+            let origin = KeyValue::new("otel.span.parent.origin", class.origin.as_str());
+            report(spans, &[origin, sampling_result(class.outcome)]);
         }
     }
 }
 
-pub(super) fn live(snapshot: &Snapshot, tell: &mut dyn FnMut(u64, &[KeyValue])) {
+/// The values of `otel.sdk.span.live`.
+pub(super) fn span_live(snapshot: &Snapshot, report: &mut dyn FnMut(u64, &[KeyValue])) {
     let stats = &snapshot.stats;
     let record_only = snapshot
-        .births()
-        .filter(|(_, result, _)| *result == RESULTS[1])
-        .map(|(_, _, spans)| spans)
+        .starts
+        .iter()
+        .filter(|(class, _)| class.outcome == SamplingOutcome::RecordOnly)
+        .map(|(_, spans)| spans)
         .sum::<u64>()
         .saturating_sub(stats.not_sampled);
-    let live = stats.started.saturating_sub(stats.ended);
-    tell(record_only, &[sampling_result(RESULTS[1])]);
-    let sampled = live.saturating_sub(record_only);
-    tell(sampled, &[sampling_result(RESULTS[2])]);
+    let open = stats.started.saturating_sub(stats.ended);
+    let sampled = open.saturating_sub(record_only);
+    report(record_only, &[sampling_result(SamplingOutcome::RecordOnly)]);
+    report(
+        sampled,
+        &[sampling_result(SamplingOutcome::RecordAndSample)],
+    );
 }
 
-fn sampling_result(result: &'static str) -> KeyValue {
-    KeyValue::new("otel.span.sampling_result", result)
+fn sampling_result(outcome: SamplingOutcome) -> KeyValue {
+    KeyValue::new("otel.span.sampling_result", outcome.as_str())
 }
 
-pub(super) fn queue_size(snapshot: &Snapshot, tell: &mut dyn FnMut(u64, &[KeyValue])) {
-    for (lane, stats) in snapshot.lanes() {
+/// The values of `otel.sdk.processor.span.queue.size`.
+pub(super) fn queue_size(snapshot: &Snapshot, report: &mut dyn FnMut(u64, &[KeyValue])) {
+    for (metrics, stats) in snapshot.exporters() {
         let queued = stats.waiting - stats.in_flight;
-        tell(snapshot.stats.waiting + queued, &lane.processor);
+        report(snapshot.stats.waiting + queued, &metrics.processor);
     }
 }
 
-pub(super) fn queue_capacity(snapshot: &Snapshot, tell: &mut dyn FnMut(u64, &[KeyValue])) {
-    for (lane, _) in snapshot.lanes() {
-        tell(snapshot.queue_capacity, &lane.processor);
+/// The values of `otel.sdk.processor.span.queue.capacity`.
+pub(super) fn queue_capacity(snapshot: &Snapshot, report: &mut dyn FnMut(u64, &[KeyValue])) {
+    for (metrics, _) in snapshot.exporters() {
+        report(snapshot.queue_capacity, &metrics.processor);
     }
 }
 
-pub(super) fn processed(snapshot: &Snapshot, tell: &mut dyn FnMut(u64, &[KeyValue])) {
+/// The values of `otel.sdk.processor.span.processed`.
+pub(super) fn processed(snapshot: &Snapshot, report: &mut dyn FnMut(u64, &[KeyValue])) {
     let dropped = &snapshot.stats.dropped;
-    for (lane, stats) in snapshot.lanes() {
+    for (metrics, stats) in snapshot.exporters() {
         let passed_on = stats.in_flight + finished(stats);
-        tell(passed_on, &lane.processor);
+        report(passed_on, &metrics.processor);
+        let deadline = FailureReason::Deadline.as_str();
         for (reason, spans) in [
             ("queue_full", dropped.queue_full + stats.queue_full),
             ("span_too_large", dropped.span_too_large),
             ("already_shutdown", dropped.already_shutdown),
-            ("deadline", stats.unsent),
+            (deadline, stats.never_sent),
         ] {
-            tell_failed(spans, reason, &lane.processor, tell);
+            report_lost(spans, reason, &metrics.processor, report);
         }
     }
 }
 
-/// The spans that the exporter was given and has answered for.
+/// Returns how many spans the exporter was given and has answered for.
 fn finished(stats: &ExporterStats) -> u64 {
-    stats.exported + stats.rejected + stats.failed_total() - stats.unsent
+    stats.exported + stats.rejected + stats.failed_total() - stats.never_sent
 }
 
-pub(super) fn in_flight(snapshot: &Snapshot, tell: &mut dyn FnMut(u64, &[KeyValue])) {
-    for (lane, stats) in snapshot.lanes() {
-        tell(stats.in_flight, &lane.exporter);
+/// The values of `otel.sdk.exporter.span.inflight`.
+pub(super) fn in_flight(snapshot: &Snapshot, report: &mut dyn FnMut(u64, &[KeyValue])) {
+    for (metrics, stats) in snapshot.exporters() {
+        report(stats.in_flight, &metrics.exporter);
     }
 }
 
-pub(super) fn exported(snapshot: &Snapshot, tell: &mut dyn FnMut(u64, &[KeyValue])) {
-    for (lane, stats) in snapshot.lanes() {
-        tell(stats.exported, &lane.exporter);
-        tell_failed(stats.rejected, "rejected", &lane.exporter, tell);
+/// The values of `otel.sdk.exporter.span.exported`.
+pub(super) fn exported(snapshot: &Snapshot, report: &mut dyn FnMut(u64, &[KeyValue])) {
+    for (metrics, stats) in snapshot.exporters() {
+        report(stats.exported, &metrics.exporter);
+        report_lost(stats.rejected, "rejected", &metrics.exporter, report);
         for (reason, spans) in &stats.failed {
-            let is_deadline = *reason == ExportError::REASONS[ExportError::DEADLINE];
-            let spans = spans - if is_deadline { stats.unsent } else { 0 };
-            tell_failed(spans, reason, &lane.exporter, tell);
+            let is_deadline = *reason == FailureReason::Deadline.as_str();
+            let spans = spans - if is_deadline { stats.never_sent } else { 0 };
+            report_lost(spans, reason, &metrics.exporter, report);
         }
     }
 }
 
-fn tell_failed(
+fn report_lost(
     spans: u64,
     reason: &'static str,
     component: &[KeyValue],
-    tell: &mut dyn FnMut(u64, &[KeyValue]),
+    report: &mut dyn FnMut(u64, &[KeyValue]),
 ) {
     if spans > 0 {
         let mut attributes = component.to_vec();
         attributes.push(KeyValue::new("error.type", reason));
-        tell(spans, &attributes);
+        report(spans, &attributes);
     }
 }

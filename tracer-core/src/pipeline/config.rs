@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::batch::Size;
-use crate::{env::Env, error::ConfigError};
+use crate::{env::Env, error::ConfigError, record::BatchSize};
 
 /// How many spans may wait for one exporter by default.
 const QUEUE_SPANS: usize = 2048;
@@ -194,8 +193,8 @@ impl BatchConfig {
     }
 
     /// How much may wait for one exporter.
-    pub(crate) fn queue(&self) -> Size {
-        Size {
+    pub(crate) fn queue(&self) -> BatchSize {
+        BatchSize {
             spans: self.queue_spans() as u64,
             bytes: self.max_queue_bytes.unwrap_or(self.budget_bytes()) as u64,
         }

@@ -1,19 +1,23 @@
-//! Exhaustive models of what the callers, the worker and the callers of flush and shutdown do to
-//! each other. All of it is the real code; only the lanes are left out.
+//! Exhaustive models of the pipeline: threads that end spans, the worker, and the callers of flush
+//! and shutdown. All of it is the real code, except that there are no exporters.
 
 use std::{sync::Arc, time::Duration};
 
 use loom::thread;
-use opentelemetry::{Context, trace::Tracer as _};
-use opentelemetry_sdk::Resource;
 
-use super::{bell::Bell, config::BatchConfig, worker::Worker};
+use super::{
+    PipelineState,
+    config::BatchConfig,
+    ring_registry::{Consumer, RingRegistry},
+    span_counters::SpanCounters,
+    test_host::TestHost,
+    wakeup::Wakeup,
+    worker::Worker,
+};
 use crate::{
-    provider::{Shared, TracerProvider},
-    ring::counters::Counters,
+    ring::segment::SegmentPool,
     stats::Stats,
     sync::{AtomicBool, Ordering, model::explore},
-    tracer::Tracer,
 };
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -22,44 +26,45 @@ const LONG: Duration = Duration::from_secs(3600);
 const ONE_SPAN: usize = 128;
 
 /// A pipeline without exporters that sends each span by itself, and its worker.
-fn pipeline(max_ring_bytes: usize) -> (Arc<Shared>, Worker) {
+fn pipeline(max_ring_bytes: usize) -> (Arc<TestHost>, Worker) {
     let config = BatchConfig::default()
         .max_export_batch_size(1)
         .max_ring_bytes(max_ring_bytes);
-    let builder = TracerProvider::builder()
-        .resource(Resource::builder_empty().build())
-        .batch_config(config);
-    builder.idle().expect("pipeline")
+    TestHost::start(config, Vec::new())
 }
 
-/// The same with the worker on a thread of its own. Loom waits for it at the end of the model.
-fn running_pipeline(max_ring_bytes: usize) -> Arc<Shared> {
-    let (shared, worker) = pipeline(max_ring_bytes);
+/// A pipeline whose worker has a thread of its own. Loom waits for it at the end of the model.
+fn running_pipeline(max_ring_bytes: usize) -> Arc<TestHost> {
+    let (host, worker) = pipeline(max_ring_bytes);
     thread::spawn(|| worker.run());
-    shared
+    host
 }
 
-fn end_span(shared: &Arc<Shared>) {
-    let tracer = Tracer::new(Arc::clone(shared), 0);
-    drop(tracer.start_with_context("s", &Context::new()));
+/// Ends spans on the calling thread, which then leaves its ring to others.
+fn end_spans(host: &Arc<TestHost>, spans: usize) {
+    let mut writer = host.writer();
+    for _ in 0..spans {
+        host.end_span(&mut writer);
+    }
+    writer.give_back();
 }
 
-/// What was done before the bell rang is seen after the pause, however often and early it rings.
+/// What a thread did before it woke the worker is seen after the pause, however early it woke it.
 #[test]
-fn bell_loses_no_ring() {
+fn no_wakeup_is_lost() {
     explore(None, || {
-        let bell = Arc::new(Bell::default());
+        let wakeup = Arc::new(Wakeup::default());
         let done = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
-        let (other_bell, other_done) = (Arc::clone(&bell), Arc::clone(&done));
+        let (worker_wakeup, worker_done) = (Arc::clone(&wakeup), Arc::clone(&done));
         let sleeping = thread::spawn(move || {
-            // Relaxed: the bell is to order it.
-            while !other_done.iter().all(|done| done.load(Ordering::Relaxed)) {
-                other_bell.pause(LONG);
+            // Relaxed: the wakeup is to order it.
+            while !worker_done.iter().all(|done| done.load(Ordering::Relaxed)) {
+                worker_wakeup.pause(LONG);
             }
         });
         for done in done.iter() {
             done.store(true, Ordering::Relaxed);
-            bell.ring();
+            wakeup.wake();
         }
         sleeping.join().expect("sleeper");
     });
@@ -68,33 +73,31 @@ fn bell_loses_no_ring() {
 /// A ring that grows wakes the worker, which then drains the ring. If the ring does not grow, the
 /// worker took the first span before the second one ended.
 #[test]
-fn ring_that_grows_is_drained_without_a_timer() {
+fn ring_that_grows_is_queued_without_a_timer() {
     explore(Some(2), || {
-        let shared = running_pipeline(2 * ONE_SPAN);
-        end_span(&shared);
-        end_span(&shared);
-        while shared.stats().drained < 1 {
+        let host = running_pipeline(2 * ONE_SPAN);
+        end_spans(&host, 2);
+        while host.stats().queued < 1 {
             thread::yield_now();
         }
-        assert!(shared.shutdown(LONG).is_ok());
-        assert_eq!(at_rest(&shared).drained, 2);
+        assert_eq!(host.shutdown(LONG), Some(Ok(())));
+        assert_eq!(at_rest(&host).queued, 2);
     });
 }
 
 /// A ring that cannot grow and drops a span wakes the worker too.
 #[test]
-fn ring_that_is_full_is_drained_without_a_timer() {
+fn ring_that_is_full_is_queued_without_a_timer() {
     explore(Some(2), || {
-        let shared = running_pipeline(ONE_SPAN);
-        end_span(&shared);
-        end_span(&shared);
-        while shared.stats().drained < 1 {
+        let host = running_pipeline(ONE_SPAN);
+        end_spans(&host, 2);
+        while host.stats().queued < 1 {
             thread::yield_now();
         }
         // The result depends on whether the second span was lost.
-        let _ = shared.shutdown(LONG);
-        let stats = at_rest(&shared);
-        assert_eq!(stats.drained + stats.dropped.queue_full, 2);
+        let _ = host.shutdown(LONG);
+        let stats = at_rest(&host);
+        assert_eq!(stats.queued + stats.dropped.queue_full, 2);
     });
 }
 
@@ -103,20 +106,20 @@ fn ring_that_is_full_is_drained_without_a_timer() {
 #[test]
 fn flush_answers_for_every_span_that_ended_before_it() {
     explore(Some(2), || {
-        let shared = running_pipeline(2 * ONE_SPAN);
+        let host = running_pipeline(2 * ONE_SPAN);
         let told = Arc::new(AtomicBool::new(false));
-        let (there, telling) = (Arc::clone(&shared), Arc::clone(&told));
+        let (there, telling) = (Arc::clone(&host), Arc::clone(&told));
         let ending = thread::spawn(move || {
-            end_span(&there);
+            end_spans(&there, 1);
             // Release: pairs with the Acquire load below, as whatever one thread tells another by.
             telling.store(true, Ordering::Release);
         });
-        end_span(&shared);
+        end_spans(&host, 1);
         let before = 1 + u64::from(told.load(Ordering::Acquire));
-        assert_eq!(shared.flush(LONG), Ok(()));
-        let drained = shared.engine().counts.drained.load(Ordering::Acquire);
-        assert!(drained >= before, "{drained} of {before}");
-        assert!(shared.shutdown(LONG).is_ok());
+        assert_eq!(host.flush(LONG), Ok(()));
+        let queued = host.stats().queued;
+        assert!(queued >= before, "{queued} of {before}");
+        assert_eq!(host.shutdown(LONG), Some(Ok(())));
         ending.join().expect("other thread");
     });
 }
@@ -126,34 +129,17 @@ fn flush_answers_for_every_span_that_ended_before_it() {
 #[test]
 fn one_shutdown_happens_and_every_span_is_counted() {
     explore(Some(2), || {
-        let shared = running_pipeline(2 * ONE_SPAN);
-        let there = Arc::clone(&shared);
+        let host = running_pipeline(2 * ONE_SPAN);
+        let there = Arc::clone(&host);
         let ending = thread::spawn(move || {
-            end_span(&there);
-            there.shutdown(LONG).is_ok()
+            end_spans(&there, 1);
+            there.shutdown(LONG).is_some()
         });
-        end_span(&shared);
-        let first_here = shared.shutdown(LONG).is_ok();
+        end_spans(&host, 1);
+        let first_here = host.shutdown(LONG).is_some();
         let first_there = ending.join().expect("other thread");
         assert!(first_here != first_there, "{first_here} {first_there}");
-        assert!(at_rest(&shared).drained >= 1);
-    });
-}
-
-/// The last clone of a provider shuts it down, whichever thread drops it, and not before.
-#[test]
-fn last_clone_to_go_shuts_down() {
-    explore(Some(2), || {
-        let shared = running_pipeline(2 * ONE_SPAN);
-        let provider = TracerProvider::new(Arc::clone(&shared));
-        let (there, clone) = (Arc::clone(&shared), provider.clone());
-        let dropping = thread::spawn(move || {
-            end_span(&there);
-            drop(clone);
-        });
-        drop(provider);
-        dropping.join().expect("other thread");
-        assert_eq!(at_rest(&shared).drained, 1);
+        assert!(at_rest(&host).queued >= 1);
     });
 }
 
@@ -161,20 +147,19 @@ fn last_clone_to_go_shuts_down() {
 #[test]
 fn snapshot_under_load_exceeds_nothing() {
     explore(None, || {
-        let (shared, mut worker) = pipeline(ONE_SPAN);
-        let watched = Arc::clone(&shared);
+        let (host, mut worker) = pipeline(ONE_SPAN);
+        let watched = Arc::clone(&host);
         let watching = thread::spawn(move || {
             let stats = watched.stats();
             assert!(stats.ended <= stats.started, "{stats:?}");
             // `waiting` is what the others leave, so this fails where they exceed the ended.
             assert!(stats.balances(), "{stats:?}");
         });
-        end_span(&shared);
-        end_span(&shared);
+        end_spans(&host, 2);
         worker.round();
         watching.join().expect("watcher");
-        let stats = at_rest(&shared);
-        assert_eq!((stats.drained, stats.dropped.queue_full), (1, 1));
+        let stats = at_rest(&host);
+        assert_eq!((stats.queued, stats.dropped.queue_full), (1, 1));
     });
 }
 
@@ -182,23 +167,23 @@ fn snapshot_under_load_exceeds_nothing() {
 #[test]
 fn snapshot_shows_no_span_taken_that_has_not_ended() {
     explore(Some(3), || {
-        let (shared, mut worker) = pipeline(ONE_SPAN);
-        end_span(&shared);
+        let (host, mut worker) = pipeline(ONE_SPAN);
+        end_spans(&host, 1);
         worker.round();
         let working = thread::spawn(move || {
             worker.round();
             worker
         });
-        let watched = Arc::clone(&shared);
+        let watched = Arc::clone(&host);
         let watching = thread::spawn(move || {
             let stats = watched.stats();
             assert!(stats.balances(), "{stats:?}");
         });
-        end_span(&shared);
+        end_spans(&host, 1);
         watching.join().expect("watcher");
         let mut worker = working.join().expect("worker");
         worker.round();
-        assert_eq!(at_rest(&shared).drained, 2);
+        assert_eq!(at_rest(&host).queued, 2);
     });
 }
 
@@ -206,29 +191,29 @@ fn snapshot_shows_no_span_taken_that_has_not_ended() {
 #[test]
 fn snapshot_during_shutdown_takes_no_sent_span_for_late() {
     explore(Some(2), || {
-        let shared = running_pipeline(2 * ONE_SPAN);
-        let watched = Arc::clone(&shared);
+        let host = running_pipeline(2 * ONE_SPAN);
+        let watched = Arc::clone(&host);
         let watching = thread::spawn(move || {
             let stats = watched.stats();
             assert_eq!(stats.dropped.total(), 0, "{stats:?}");
             assert!(stats.balances(), "{stats:?}");
         });
-        end_span(&shared);
-        assert!(shared.shutdown(LONG).is_ok());
+        end_spans(&host, 1);
+        assert_eq!(host.shutdown(LONG), Some(Ok(())));
         watching.join().expect("watcher");
-        assert_eq!(at_rest(&shared).drained, 1);
+        assert_eq!(at_rest(&host).queued, 1);
     });
 }
 
-/// The ring of each thread that comes and goes is drained once and given back once, with its
+/// The ring of each thread that comes and goes is queued once and given back once, with its
 /// counts.
 #[test]
-fn rings_of_threads_that_are_gone_are_drained_and_given_back() {
+fn rings_of_threads_that_are_gone_are_queued_and_given_back() {
     explore(Some(3), || {
-        let (shared, mut worker) = pipeline(2 * ONE_SPAN);
+        let (host, mut worker) = pipeline(2 * ONE_SPAN);
         let threads = [(); 2].map(|()| {
-            let shared = Arc::clone(&shared);
-            thread::spawn(move || end_span(&shared))
+            let host = Arc::clone(&host);
+            thread::spawn(move || end_spans(&host, 1))
         });
         worker.round();
         worker.round();
@@ -236,45 +221,94 @@ fn rings_of_threads_that_are_gone_are_drained_and_given_back() {
             thread.join().expect("a thread");
         }
         // Loom drops a thread's locals, which give its ring back, only after the join.
-        while shared.engine().registry.len() > 0 {
+        while host.state().registry.len() > 0 {
             thread::yield_now();
-            shared.engine().registry.trim();
+            host.state().registry.trim();
             worker.round();
         }
-        let stats = at_rest(&shared);
-        assert_eq!((stats.ended, stats.drained), (2, 2));
+        let stats = at_rest(&host);
+        assert_eq!((stats.ended, stats.queued), (2, 2));
     });
 }
 
-/// If a thread ends just after the worker has looked at its ring, its last span is drained before
+/// If a thread ends just after the worker has looked at its ring, its last span is queued before
 /// the ring is dropped.
 #[test]
-fn ring_that_is_abandoned_while_it_is_drained_loses_nothing() {
+fn ring_that_is_abandoned_while_it_is_queued_loses_nothing() {
     explore(None, || {
-        let (shared, mut worker) = pipeline(ONE_SPAN);
-        let mut producer = shared.engine().registry.producer().expect("a ring");
+        let (host, mut worker) = pipeline(ONE_SPAN);
+        let mut producer = host.state().registry.producer().expect("a ring");
         worker.round();
         let working = thread::spawn(move || {
             worker.round();
             worker
         });
-        let counters = producer.counters();
-        Counters::bump(&counters.started);
-        Counters::bump(&counters.ended);
+        let counters = producer.shared();
+        SpanCounters::add_one(&counters.started);
+        SpanCounters::add_one(&counters.ended);
         let record = [u64::from(8_u32)];
         assert!(producer.push_words(record, &[]).is_ok());
         drop(producer);
         let mut worker = working.join().expect("worker");
         worker.round();
-        assert_eq!(at_rest(&shared).drained, 1);
-        assert_eq!(shared.engine().registry.len(), 0);
+        assert_eq!(at_rest(&host).queued, 1);
+        assert_eq!(host.state().registry.len(), 0);
+    });
+}
+
+/// Two threads use one ring one after the other, or a ring each. The records of both come out, and
+/// their counts add up.
+#[test]
+fn ring_is_handed_on_with_its_records_and_counts() {
+    explore(Some(3), || {
+        let segments = SegmentPool::with_sizes(4 * 16, 16, 16);
+        let registry = Arc::new(RingRegistry::new(segments));
+        let threads = [1, 2].map(|value| {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || {
+                let mut producer = registry.producer().expect("a ring");
+                SpanCounters::add_one(&producer.shared().ended);
+                // A record of two words: its length, then a value.
+                assert!(producer.push_words([16, value], &[]).is_ok());
+                registry.give_back(producer);
+            })
+        });
+        let mut consumers = Vec::new();
+        let mut seen = Vec::new();
+        let mut round = || {
+            registry.take_new(&mut consumers);
+            for consumer in &mut consumers {
+                let until = consumer.available();
+                let mut record = Vec::new();
+                while consumer.pop(until, &mut record) {
+                    seen.push(record[8]);
+                    record.clear();
+                }
+                consumer.release();
+            }
+        };
+        round();
+        for thread in threads {
+            thread.join().expect("a thread");
+        }
+        round();
+        seen.sort_unstable();
+        assert_eq!(seen, [1, 2]);
+        assert!(registry.len() <= 2);
+        assert_eq!(registry.totals().ended, 2);
+        // No ring is needed now, so the producers are dropped and the rings retired.
+        registry.trim();
+        registry.trim();
+        assert!(consumers.iter().all(Consumer::is_abandoned));
+        registry.retire(consumers);
+        assert_eq!((registry.len(), registry.totals().ended), (0, 2));
     });
 }
 
 /// The ledger when nothing moves any more.
 #[track_caller]
-fn at_rest(shared: &Shared) -> Stats {
-    let stats = shared.stats();
+fn at_rest(host: &TestHost) -> Stats {
+    let stats = host.stats();
     assert_eq!(
         (stats.started, stats.waiting),
         (stats.ended, 0),

@@ -6,8 +6,11 @@
 
 use std::time::Duration;
 
-use super::outage::{Loss, Outage};
-use crate::{provider::Engine, ring::registry::DroppedInRings};
+use super::{
+    outage::{Loss, Outage},
+    ring_registry::DroppedInRings,
+    state::PipelineState,
+};
 
 /// The losses at one place, read from a counter that only grows.
 #[derive(Debug)]
@@ -22,13 +25,13 @@ struct Watched {
 #[derive(Debug)]
 pub(super) struct Losses {
     rings: Watched,
-    too_large: Watched,
-    /// One for each exporter, in the order of [`Engine::lanes`].
+    span_too_large: Watched,
+    /// One for each exporter, in the order of [`PipelineState::export_queues`].
     queues: Vec<Watched>,
 }
 
 impl Losses {
-    pub(super) fn new(engine: &Engine, max_ring_bytes: usize) -> Self {
+    pub(super) fn new(state: &PipelineState, max_ring_bytes: usize) -> Self {
         let queue = |component_type| Loss {
             place: component_type,
             reason: "queue_full",
@@ -36,7 +39,7 @@ impl Losses {
                    OTEL_BSP_MAX_QUEUE_SIZE to more spans than a burst has"
                 .to_owned(),
         };
-        let lanes = engine.lanes.iter();
+        let export_queues = state.export_queues.iter();
         Self {
             rings: Watched::new(Loss {
                 place: "rings",
@@ -47,7 +50,7 @@ impl Losses {
                      TRACER_MAX_RING_BYTES"
                 ),
             }),
-            too_large: Watched::new(Loss {
+            span_too_large: Watched::new(Loss {
                 place: "rings",
                 reason: "span_too_large",
                 hint: format!(
@@ -55,19 +58,19 @@ impl Losses {
                      lower the span limits, or raise TRACER_MAX_RING_BYTES"
                 ),
             }),
-            queues: lanes
-                .map(|lane| Watched::new(queue(lane.component_type)))
+            queues: export_queues
+                .map(|stats| Watched::new(queue(stats.component_type)))
                 .collect(),
         }
     }
 
     /// Logs each loss that has begun, has lasted for another minute, or has ended since the last
     /// call.
-    pub(super) fn report(&mut self, dropped: DroppedInRings, engine: &Engine, now: Duration) {
+    pub(super) fn report(&mut self, dropped: DroppedInRings, state: &PipelineState, now: Duration) {
         self.rings.look(dropped.queue_full, now);
-        self.too_large.look(dropped.too_large, now);
-        for (queue, lane) in self.queues.iter_mut().zip(&engine.lanes) {
-            queue.look(lane.queue_full(), now);
+        self.span_too_large.look(dropped.span_too_large, now);
+        for (queue, stats) in self.queues.iter_mut().zip(&state.export_queues) {
+            queue.look(stats.queue_full(), now);
         }
     }
 }

@@ -1,27 +1,53 @@
-//! From the threads' rings to the exporters.
+//! The way of ended spans from the threads' rings to the exporters.
 //!
-//! One worker thread drains all rings and forms batches. Each exporter has a lane: a bounded queue
-//! and a thread with a runtime of its own, so that no exporter can stop the draining or delay
-//! another one.
+//! ```text
+//! thread: RingWriter -> ring \                   / ExportQueue -> export thread -> SpanExporter
+//! thread: RingWriter -> ring --> Worker: batches --> ExportQueue -> export thread -> SpanExporter
+//! ```
+//!
+//! One [`worker`] thread drains the rings of all threads and forms batches. Each exporter has a
+//! bounded [`export_queue`] and a thread with a tokio runtime, so that no exporter can stop the
+//! draining or delay another one. [`lifecycle`] starts, flushes and shuts down, `state` holds what a
+//! forked child makes anew.
+//!
+//! The pipeline takes spans as records and knows no span and no provider. What it needs of the
+//! provider is in [`host`].
 
-mod batch;
-mod bell;
 mod config;
 pub(crate) mod control;
+pub(crate) mod export_metrics;
 #[cfg(not(any(tracer_loom, tracer_shuttle)))]
-pub(crate) mod lane;
+pub(crate) mod export_queue;
 #[cfg(any(tracer_loom, tracer_shuttle))]
-#[path = "lane_model.rs"]
-pub(crate) mod lane;
-pub(crate) mod lane_stats;
-#[cfg(all(test, tracer_loom))]
-mod loom_models;
+#[path = "export_queue_model.rs"]
+pub(crate) mod export_queue;
+pub(crate) mod export_queue_stats;
+#[cfg(not(any(tracer_loom, tracer_shuttle)))]
+mod export_thread;
+mod flush_barrier;
+pub(crate) mod host;
+pub(crate) mod lifecycle;
 mod losses;
 mod outage;
-mod state;
+pub(crate) mod ring_registry;
+pub(crate) mod ring_writer;
+mod schedule;
+pub(crate) mod span_counters;
+pub(crate) mod state;
+pub(crate) mod thread;
+mod wakeup;
 pub(crate) mod worker;
 
-pub use self::{
-    batch::{SpanBatch, SpanRecord, SpanRecords},
-    config::BatchConfig,
+#[cfg(all(test, tracer_loom))]
+mod loom_models;
+#[cfg(all(test, tracer_shuttle))]
+pub(crate) mod shuttle_models;
+#[cfg(test)]
+mod test_host;
+
+pub use self::config::BatchConfig;
+pub(crate) use self::{
+    host::Host,
+    lifecycle::{Pipeline, PipelineOwner},
+    state::PipelineState,
 };

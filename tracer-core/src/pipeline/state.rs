@@ -1,158 +1,278 @@
-//! The worker's decisions, without threads or clocks: time is an argument.
+//! The state of the pipeline in one process: rings, requests, export queues and counters.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-/// How long the worker pauses between two rounds.
-///
-/// Waking the worker is what makes the slowest thousandth of span ends slow, so the caller's path
-/// does it only when a ring grows or is full. Otherwise the worker looks again on its own: when it
-/// expects the ring that fills fastest to be three eighths full, and rarely while no spans end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pace {
-    pause: Duration,
-    longest: Duration,
-    /// When the last round began.
-    last: Duration,
+use super::{
+    config::BatchConfig, control::Control, export_queue_stats::ExportQueueStats,
+    ring_registry::RingRegistry, ring_writer::RingWriter,
+};
+use crate::{
+    ring::segment::SegmentPool,
+    stats::{Dropped, ProviderCounts, Stats},
+    sync::{AtomicBool, AtomicU64, Mutex, Ordering},
+};
+
+/// The state that a forked child makes anew. Its counters start at zero there.
+#[derive(Debug)]
+pub(crate) struct PipelineState {
+    pub(crate) registry: Arc<RingRegistry>,
+    pub(crate) control: Control,
+    /// One for each exporter, in the order in which they were added.
+    pub(crate) export_queues: Vec<Arc<ExportQueueStats>>,
+    pub(super) counts: Counts,
+    /// The ring that threads without a ring of their own share.
+    shared_writer: Mutex<Option<RingWriter>>,
+    worker: AtomicU64,
 }
 
-/// How full the fullest ring should be at the next round.
-const TARGET_PERMILLE: u32 = 375;
+/// The values of `PipelineState::worker`. A child that makes no span starts no thread.
+const IDLE: u64 = 0;
+const STARTED: u64 = 1;
+const CLOSED: u64 = 2;
 
-const SHORTEST: Duration = Duration::from_micros(100);
-const FIRST: Duration = Duration::from_millis(10);
+/// The counters that belong to no ring and to no exporter.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// Spans that the worker took out of rings.
+    queued: AtomicU64,
+    /// Set at the end of a shutdown: spans that are in a ring then are dropped.
+    sealed: AtomicBool,
+    without_ring: WithoutRing,
+}
 
-/// The longest pause. The worker of an idle process wakes every 500 ms, or once per batch delay if
-/// that is shorter, but at most every 50 ms.
-const LONGEST: Duration = Duration::from_millis(500);
-const LONGEST_WITHOUT_DELAY: Duration = Duration::from_millis(50);
+/// The counters of spans on threads without a ring.
+#[derive(Debug, Default)]
+struct WithoutRing {
+    /// Because the provider was closed.
+    already_shutdown: StartedAndEnded,
+    /// Because there was no memory for the shared ring either.
+    queue_full: StartedAndEnded,
+    /// Because the span started in the parent process. It counts as started where it ends.
+    forked: AtomicU64,
+}
 
-impl Pace {
-    /// The pace of a worker whose batches wait at most `delay` for more spans.
-    pub(crate) fn new(delay: Duration) -> Self {
+#[derive(Debug, Default)]
+struct StartedAndEnded {
+    started: AtomicU64,
+    ended: AtomicU64,
+}
+
+impl PipelineState {
+    /// The state for the process that builds the provider.
+    pub(super) fn new(
+        component_types: impl Iterator<Item = &'static str>,
+        config: &BatchConfig,
+    ) -> Self {
+        let control = Control::default();
+        let limits = config.queue();
+        let export_queue = |component_type| {
+            let wakeup = Arc::clone(control.wakeup());
+            Arc::new(ExportQueueStats::new(component_type, limits, wakeup))
+        };
         Self {
-            pause: FIRST,
-            longest: delay.clamp(LONGEST_WITHOUT_DELAY, LONGEST),
-            last: Duration::ZERO,
+            registry: Arc::new(RingRegistry::new(SegmentPool::new(config.ring_bytes()))),
+            export_queues: component_types.map(export_queue).collect(),
+            control,
+            counts: Counts::default(),
+            shared_writer: Mutex::new(None),
+            worker: AtomicU64::new(IDLE),
         }
     }
 
-    /// When the last round began. Spans that a later round finds ended after that.
-    pub(crate) fn last_round(&self) -> Duration {
-        self.last
+    /// The state for a process that was forked from the one with this state.
+    pub(super) fn renewed(&self, config: &BatchConfig) -> Self {
+        let queues = self.export_queues.iter();
+        Self::new(queues.map(|queue| queue.component_type), config)
     }
 
-    /// Returns the pause after a round that began at `now`. `filled_permille` says how full the
-    /// fullest ring was, in thousandths of the segment being read; it exceeds 1000 in a ring that
-    /// has grown.
-    pub(crate) fn after_round(&mut self, now: Duration, filled_permille: u64) -> Duration {
-        let since = now.saturating_sub(self.last);
-        self.last = now;
-        let longest = self.longest.min(self.pause * 2);
-        let filled = u32::try_from(filled_permille).unwrap_or(u32::MAX);
-        let expected = (since * TARGET_PERMILLE).checked_div(filled);
-        self.pause = expected.unwrap_or(longest).min(longest).max(SHORTEST);
-        self.pause
+    /// Notes that a worker is being started. Returns false if one was started before, or if the
+    /// pipeline is closed.
+    pub(super) fn start(&self) -> bool {
+        self.leave_idle(STARTED)
+    }
+
+    /// Closes a pipeline whose worker was never started; returns false if one was.
+    pub(super) fn close_idle(&self) -> bool {
+        let was_idle = self.leave_idle(CLOSED);
+        if was_idle {
+            self.close();
+        }
+        was_idle
+    }
+
+    fn leave_idle(&self, next: u64) -> bool {
+        // AcqRel, Acquire: of the threads that start and close, the first one decides.
+        self.worker
+            .compare_exchange(IDLE, next, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// Returns whether a worker was started.
+    pub(super) fn is_started(&self) -> bool {
+        // Acquire: pairs with the exchange in `leave_idle`. A thread that ended a span sees it
+        // started.
+        self.worker.load(Ordering::Acquire) == STARTED
+    }
+
+    /// Counts every span without an outcome as failed by the deadline. A worker that is late may
+    /// still take spans from rings, and counts them in the same way.
+    pub(super) fn seal(&self) {
+        for queue in &self.export_queues {
+            queue.seal();
+        }
+        // Release: as in `close`.
+        self.counts.sealed.store(true, Ordering::Release);
+    }
+
+    /// Ends the pipeline: spans in rings stay there, and requests are refused.
+    pub(super) fn close(&self) {
+        // Release: pairs with the Acquire load in `stats`; nothing is queued later.
+        self.counts.sealed.store(true, Ordering::Release);
+        self.control.close();
+        self.registry.clear();
+    }
+
+    /// Takes a ring for the calling thread. `None` if no ring is left.
+    pub(super) fn writer(&self) -> Option<RingWriter> {
+        RingWriter::new(&self.registry, self.control.wakeup())
+    }
+
+    /// Counts spans that the worker takes out of rings.
+    pub(super) fn count_queued(&self, spans: u64) {
+        // Release: pairs with the Acquire load in `stats`, so that a snapshot that counts the spans
+        // here counts their ends too.
+        self.counts.queued.fetch_add(spans, Ordering::Release);
+    }
+
+    /// Counts the start of a span on a thread without a ring while the provider is closed.
+    pub(crate) fn count_start_after_shutdown(&self) {
+        let counts = &self.counts.without_ring;
+        // Relaxed: a statistic.
+        counts
+            .already_shutdown
+            .started
+            .fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts the end of a span on a thread without a ring while the provider is closed.
+    pub(crate) fn count_end_after_shutdown(&self) {
+        let counts = &self.counts.without_ring;
+        // Release: pairs with the Acquire load in `stats`, so that a snapshot that counts the end of
+        // a span counts its start too.
+        counts
+            .already_shutdown
+            .ended
+            .fetch_add(1, Ordering::Release);
+    }
+
+    /// Counts a span that started in the parent process and ended in this one.
+    pub(crate) fn count_forked(&self) {
+        // Release: as above.
+        self.counts
+            .without_ring
+            .forked
+            .fetch_add(1, Ordering::Release);
+    }
+
+    /// Counts the start of a span on a thread without a ring.
+    pub(crate) fn count_start_without_ring(&self) {
+        if self.with_shared_writer(RingWriter::count_start).is_none() {
+            let counts = &self.counts.without_ring;
+            // Relaxed: a statistic.
+            counts.queue_full.started.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Ends a span on a thread without a ring: `end` gives it to the shared ring. Returns whether
+    /// there is one; if not, the span is counted as dropped.
+    pub(crate) fn end_without_ring(&self, end: impl FnOnce(&mut RingWriter)) -> bool {
+        let ended = self.with_shared_writer(end).is_some();
+        if !ended {
+            let counts = &self.counts.without_ring;
+            // Release: as in `count_end_after_shutdown`.
+            counts.queue_full.ended.fetch_add(1, Ordering::Release);
+        }
+        ended
+    }
+
+    /// Calls `write` with the ring that threads without a ring of their own share. `None` if there
+    /// is no memory for it.
+    pub(crate) fn with_shared_writer<T>(
+        &self,
+        write: impl FnOnce(&mut RingWriter) -> T,
+    ) -> Option<T> {
+        let mut shared = self.shared_writer.lock();
+        if shared.is_none() {
+            *shared = RingWriter::beyond_budget(&self.registry, self.control.wakeup());
+        }
+        Some(write(shared.as_mut()?))
+    }
+
+    /// Takes a snapshot of all counters. The provider adds its own.
+    ///
+    /// Later stages are read first, so that a snapshot under load counts no span at a later stage
+    /// that it does not count at the earlier ones.
+    pub(crate) fn stats(&self, provider: ProviderCounts) -> Stats {
+        // Each load of a counter is an Acquire that pairs with the Release of its updates. Only the
+        // earliest stage, the starts, needs none.
+        let exporters: Vec<_> = self.export_queues.iter().map(|q| q.snapshot()).collect();
+        let Counts {
+            queued,
+            sealed,
+            without_ring,
+        } = &self.counts;
+        // Acquire: pairs with the Release store in `close`, after the last update of `queued`.
+        let sealed = sealed.load(Ordering::Acquire);
+        let queued = queued.load(Ordering::Acquire);
+        let ended_after_shutdown = without_ring.already_shutdown.ended.load(Ordering::Acquire);
+        let forked = without_ring.forked.load(Ordering::Acquire);
+        let ended_without_memory = without_ring.queue_full.ended.load(Ordering::Acquire);
+        let totals = self.registry.totals();
+        let started_after_shutdown = without_ring
+            .already_shutdown
+            .started
+            .load(Ordering::Relaxed);
+        let started_without_memory = without_ring.queue_full.started.load(Ordering::Relaxed);
+        let in_rings = totals.ended.saturating_sub(totals.not_in_ring() + queued);
+        let sealed_in_rings = if sealed { in_rings } else { 0 };
+        Stats {
+            started: totals.started + started_after_shutdown + forked + started_without_memory,
+            ended: totals.ended + ended_after_shutdown + forked + ended_without_memory,
+            not_sampled: totals.not_sampled,
+            dropped: Dropped {
+                queue_full: totals.queue_full + ended_without_memory,
+                span_too_large: totals.span_too_large,
+                discarded: totals.discarded,
+                already_shutdown: totals.already_shutdown + ended_after_shutdown + sealed_in_rings,
+                forked,
+            },
+            waiting: in_rings - sealed_in_rings,
+            queued,
+            sampler_panics: provider.sampler_panics,
+            processor_panics: provider.processor_panics,
+            id_failures: provider.id_failures,
+            over_limit: provider.over_limit,
+            rings: self.registry.len() as u64,
+            ring_bytes: self.registry.segments.bytes(),
+            exporters,
+        }
     }
 }
 
-/// What is known of the batch that is being formed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Forming {
-    pub(crate) spans: usize,
-    pub(crate) bytes: usize,
-    /// The earliest time at which the batch's first span can have ended, on the worker's clock.
-    pub(crate) since: Option<Duration>,
-}
-
-/// When a batch is complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BatchLimits {
-    pub(crate) spans: usize,
-    pub(crate) bytes: usize,
-    pub(crate) delay: Duration,
-}
-
-impl Forming {
-    /// Counts one more span, which ended no earlier than `since`.
-    pub(crate) fn add(&mut self, bytes: usize, since: Duration) {
-        self.spans += 1;
-        self.bytes += bytes;
-        self.since.get_or_insert(since);
-    }
-
-    /// Whether the batch can take no more.
-    pub(crate) fn is_full(&self, limits: &BatchLimits) -> bool {
-        self.spans >= limits.spans || self.bytes >= limits.bytes
-    }
-
-    /// How long until the batch is due; zero when it is, `None` while it is empty.
-    pub(crate) fn due_in(&self, limits: &BatchLimits, now: Duration) -> Option<Duration> {
-        let due = self.since?.saturating_add(limits.delay);
-        Some(due.saturating_sub(now))
-    }
-}
-
-#[cfg(test)]
+#[cfg(all(test, not(any(tracer_loom, tracer_shuttle))))]
 mod tests {
     use super::*;
+    use crate::pipeline::test_host::TestHost;
 
-    const LIMITS: BatchLimits = BatchLimits {
-        spans: 3,
-        bytes: 1000,
-        delay: Duration::from_secs(5),
-    };
-
-    const MILLI: Duration = Duration::from_millis(1);
-
+    /// The writer of the shared ring once referred to the state that holds it.
     #[test]
-    fn pause_follows_the_ring_that_fills_fastest() {
-        let mut pace = Pace::new(5000 * MILLI);
-        // A quarter in 20 ms makes three eighths in 30 ms, but a pause at most doubles.
-        assert_eq!(pace.after_round(20 * MILLI, 250), 20 * MILLI);
-        assert_eq!(pace.after_round(40 * MILLI, 250), 30 * MILLI);
-        // The ring fills eight times as fast: one step adapts to that.
-        assert_eq!(pace.after_round(70 * MILLI, 3000), MILLI * 15 / 4);
-        assert_eq!(pace.after_round(71 * MILLI, u64::MAX), SHORTEST);
-    }
-
-    #[track_caller]
-    fn check_longest(delay: Duration, expected: Duration) {
-        let mut pace = Pace::new(delay);
-        for round in 0..20 {
-            pace.after_round(round * MILLI, 0);
-        }
-        assert_eq!(pace.after_round(1000 * MILLI, 0), expected);
-    }
-
-    #[test]
-    fn idle_worker_looks_twice_a_second_or_once_per_delay() {
-        check_longest(5000 * MILLI, LONGEST);
-        check_longest(200 * MILLI, 200 * MILLI);
-        check_longest(Duration::ZERO, LONGEST_WITHOUT_DELAY);
-    }
-
-    #[test]
-    fn batch_is_full_by_count_or_by_bytes() {
-        let mut forming = Forming::default();
-        forming.add(10, Duration::ZERO);
-        forming.add(10, Duration::ZERO);
-        assert!(!forming.is_full(&LIMITS));
-        forming.add(10, Duration::ZERO);
-        assert!(forming.is_full(&LIMITS));
-        let mut forming = Forming::default();
-        forming.add(1000, Duration::ZERO);
-        assert!(forming.is_full(&LIMITS));
-    }
-
-    #[test]
-    fn delay_counts_from_the_first_span() {
-        let mut forming = Forming::default();
-        assert_eq!(forming.due_in(&LIMITS, Duration::from_secs(9)), None);
-        forming.add(1, Duration::from_secs(10));
-        forming.add(1, Duration::from_secs(14));
-        let at = |seconds| forming.due_in(&LIMITS, Duration::from_secs(seconds));
-        assert_eq!(at(12), Some(Duration::from_secs(3)));
-        assert_eq!(at(15), Some(Duration::ZERO));
-        assert_eq!(at(99), Some(Duration::ZERO));
+    fn state_is_freed_with_its_provider_after_use_of_the_shared_ring() {
+        let (host, worker) = TestHost::start(BatchConfig::default(), Vec::new());
+        host.state().count_start_without_ring();
+        assert_eq!(host.stats().started, 1);
+        let state = Arc::downgrade(&host.state());
+        assert!(state.upgrade().is_some());
+        drop((host, worker));
+        assert!(state.upgrade().is_none());
     }
 }

@@ -1,30 +1,29 @@
-//! The worker: drains all rings, forms batches, hands them to the lanes, answers requests.
+//! The batch worker: drains all rings, forms batches, queues them for the exporters, and serves
+//! flushes and shutdowns.
 
 use std::{
     collections::HashSet,
+    mem,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
-
-use opentelemetry::Context;
 
 use super::{
-    batch::SpanBatch,
-    control::{Answer, Gather, Request, Ticket, work_for},
-    lane::{Lane, Order},
-    lane_stats::Bound,
+    config::BatchConfig,
+    control::{Request, Ticket},
+    export_queue::ExportQueue,
+    export_queue_stats::Bound,
+    flush_barrier::{Answer, FlushBarrier, Order},
+    host::Host,
     losses::Losses,
-    state::{BatchLimits, Forming, Pace},
+    ring_registry::Consumer,
+    schedule::{BatchLimits, FormingBatch, Pace},
+    state::PipelineState,
 };
-use crate::{
-    diagnostics,
-    provider::{Engine, Shared},
-    ring::byte_ring::Consumer,
-    sync::Ordering,
-};
+use crate::{diagnostics, error::ConfigError, exporter::SpanExporter, record::SpanBatch};
 
-/// How long the worker pauses while every exporter's queue is full. A lane wakes it as soon as it
-/// has room.
+/// How long the worker pauses while every exporter's queue is full. An export thread wakes it as
+/// soon as there is room.
 const BACK_PRESSURE_PAUSE: Duration = Duration::from_millis(50);
 
 /// How often the worker adjusts the clock to wall time, reports losses, delivers pending messages
@@ -32,89 +31,109 @@ const BACK_PRESSURE_PAUSE: Duration = Duration::from_millis(50);
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) struct Worker {
-    shared: Arc<Shared>,
-    engine: Arc<Engine>,
-    lanes: Vec<Lane>,
+    /// The id of the provider.
+    provider: u64,
+    host: Arc<dyn Host>,
+    state: Arc<PipelineState>,
+    export_queues: Vec<ExportQueue>,
     limits: BatchLimits,
+    /// Whether spans may stay in the rings while every export queue is full.
+    may_wait_in_rings: bool,
     consumers: Vec<Consumer>,
-    /// Where the next round begins, so that every ring has its turn when there is little room.
+    /// The ring that the next round begins with, so that every ring has its turn when there is
+    /// little room.
     next: usize,
-    /// What bounds the exporters' queues at the moment.
+    /// The limits of the export queues at the moment.
     bound: Bound,
-    /// The batch being formed: what is known of it, and its records.
-    forming: Forming,
+    /// The batch being formed: its counts and its records.
+    forming: FormingBatch,
     records: Vec<u8>,
     /// A complete batch that no exporter has room for.
     held: Option<SpanBatch>,
     pace: Pace,
     started: Instant,
-    /// When the upkeep was last done.
+    /// The time of the last upkeep.
     upkeep: Duration,
     losses: Losses,
 }
 
 impl Worker {
-    pub(crate) fn new(shared: Arc<Shared>, engine: Arc<Engine>, lanes: Vec<Lane>) -> Self {
+    /// Starts the export threads, and makes a worker that does not run yet.
+    pub(super) fn start(
+        provider: u64,
+        config: &BatchConfig,
+        host: Arc<dyn Host>,
+        state: Arc<PipelineState>,
+        exporters: impl Iterator<Item = Arc<dyn SpanExporter>>,
+    ) -> Result<Self, ConfigError> {
         let limits = BatchLimits {
-            spans: shared.batch.max_export_batch_size,
-            bytes: shared.batch.max_export_batch_bytes,
-            delay: shared.batch.scheduled_delay,
+            spans: config.max_export_batch_size,
+            bytes: config.max_export_batch_bytes,
+            delay: config.scheduled_delay,
         };
-        let pace = Pace::new(limits.delay);
-        let losses = Losses::new(&engine, shared.batch.ring_bytes());
-        Self {
-            shared,
-            engine,
-            lanes,
+        let stats = state.export_queues.iter().cloned();
+        let export_queues = exporters
+            .zip(stats)
+            .map(|(exporter, stats)| ExportQueue::start(exporter, stats, provider, config))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            provider,
+            losses: Losses::new(&state, config.ring_bytes()),
+            host,
+            state,
+            export_queues,
             limits,
+            may_wait_in_rings: config.may_wait_in_rings(),
             consumers: Vec::new(),
             next: 0,
             bound: Bound::SpansAndBytes,
-            forming: Forming::default(),
+            forming: FormingBatch::default(),
             records: Vec::new(),
             held: None,
-            pace,
+            pace: Pace::new(limits.delay),
             started: Instant::now(),
             upkeep: Duration::ZERO,
-            losses,
-        }
+        })
     }
 
-    /// Runs until a shutdown is asked for.
+    /// Returns the id of the provider.
+    pub(super) fn provider(&self) -> u64 {
+        self.provider
+    }
+
+    /// Runs until a shutdown is requested.
     pub(crate) fn run(mut self) {
-        // Whatever ends this thread, nobody waits for it in vain.
-        let _closing = Closing(Arc::clone(&self.engine));
-        work_for(self.shared.id);
-        // What is told from here must not make spans that are told of in turn.
-        let _suppressed = Context::enter_telemetry_suppressed_scope();
+        // However this thread ends, no caller waits for it in vain.
+        let _closing = CloseOnDrop(Arc::clone(&self.state));
+        let wakeup = Arc::clone(self.state.control.wakeup());
         loop {
-            let tickets = self.engine.control.take();
+            let tickets = self.state.control.take();
             if !tickets.is_empty() {
                 if self.serve(tickets) {
                     return;
                 }
-                // A pause in there may have been ended by a request that came meanwhile: look
-                // again before the next one.
-                self.engine.control.wake();
+                // A request that came meanwhile may have ended a pause in there, so the next pause
+                // is skipped.
+                wakeup.wake();
             }
             let pause = self.round();
-            self.engine.control.pause(pause);
+            wakeup.pause(pause);
         }
     }
 
-    /// Takes what is in the rings, and returns how long to pause.
+    /// Drains the rings once, and returns how long to pause.
     pub(super) fn round(&mut self) -> Duration {
         let now = self.started.elapsed();
         if now.saturating_sub(self.upkeep) >= UPKEEP_INTERVAL {
             self.upkeep = now;
-            self.shared.clock.follow(SystemTime::now);
-            let dropped = self.engine.registry.dropped();
-            self.losses.report(dropped, &self.engine, now);
-            self.shared.limits.tell(false);
+            self.host.adjust_clock();
+            let dropped = self.state.registry.dropped();
+            self.losses.report(dropped, &self.state, now);
+            self.host.report_limits(false);
             diagnostics::deliver_pending();
-            self.engine.registry.trim();
+            self.state.registry.trim();
         }
-        self.engine.registry.take_new(&mut self.consumers);
+        self.state.registry.take_new(&mut self.consumers);
         let consumers = self.consumers.iter_mut();
         let fullest = consumers.map(Consumer::filled_permille).max();
         self.drain(None);
@@ -122,7 +141,10 @@ impl Worker {
             self.complete();
         }
         let pause = self.pace.after_round(now, fullest.unwrap_or(0));
-        self.engine.control.set_waits_for_room(self.held.is_some());
+        self.state
+            .control
+            .wakeup()
+            .set_waits_for_room(self.held.is_some());
         if self.held.is_some() {
             return BACK_PRESSURE_PAUSE;
         }
@@ -135,7 +157,7 @@ impl Worker {
     /// Moves records from the rings to batches until the rings are empty or, where positions are
     /// given, drained up to them. Returns false if the exporters' queues fill up before that.
     fn drain(&mut self, until: Option<&[u64]>) -> bool {
-        let mut consumers = std::mem::take(&mut self.consumers);
+        let mut consumers = mem::take(&mut self.consumers);
         let mut retired = HashSet::new();
         let first = self.next.min(consumers.len());
         let (before, from) = consumers.split_at_mut(first);
@@ -164,7 +186,7 @@ impl Worker {
             let mut at = 0..;
             let is_retired = |_: &mut Consumer| at.next().is_some_and(|at| retired.contains(&at));
             let gone = consumers.extract_if(.., is_retired).collect();
-            self.engine.registry.retire(gone);
+            self.state.registry.retire(gone);
         }
         if self.next >= consumers.len() {
             self.next = 0;
@@ -196,49 +218,41 @@ impl Worker {
         if !self.dispatch_held() || self.forming.spans == 0 {
             return;
         }
-        let forming = std::mem::take(&mut self.forming);
+        let forming = mem::take(&mut self.forming);
+        // The batch takes the buffer over. The next batch is likely to be about as large.
+        let next = Vec::with_capacity(self.records.len());
         self.held = Some(SpanBatch::new(
-            &self.records,
+            mem::replace(&mut self.records, next),
             forming.spans,
-            self.shared.resource(),
-            self.shared.scopes(),
+            self.host.resource(),
+            self.host.scopes(),
         ));
-        self.records.clear();
         self.dispatch_held();
     }
 
-    /// Hands the held batch to the lanes, unless none of them has room: one that is full alone
-    /// loses it. Returns whether no batch is held any more.
+    /// Queues the held batch for every exporter, unless no queue has room. If some queues have room,
+    /// the others lose the batch. Returns whether no batch is held any more.
     ///
-    /// If the number of waiting spans was set, spans do not wait in the rings: lanes without room
-    /// lose the batch. A flush waits for room nevertheless.
+    /// If the number of waiting spans was configured, spans do not wait in the rings: queues without
+    /// room lose the batch. A flush waits for room nevertheless.
     fn dispatch_held(&mut self) -> bool {
         let Some(batch) = self.held.take() else {
             return true;
         };
-        let mut lanes = self.lanes.iter();
-        let drops = self.bound == Bound::SpansAndBytes && !self.shared.batch.may_wait_in_rings();
-        let room = self.lanes.is_empty()
+        let mut queues = self.export_queues.iter();
+        let drops = self.bound == Bound::SpansAndBytes && !self.may_wait_in_rings;
+        let room = self.export_queues.is_empty()
             || drops
-            || lanes.any(|lane| lane.stats().has_room(batch.size(), self.bound));
+            || queues.any(|queue| queue.stats().has_room(batch.size(), self.bound));
         if !room {
             self.held = Some(batch);
             return false;
         }
-        self.count_drained(batch.len() as u64);
-        for lane in &self.lanes {
-            lane.send(batch.clone(), self.bound);
+        self.state.count_queued(batch.len() as u64);
+        for queue in &self.export_queues {
+            queue.send(batch.clone(), self.bound);
         }
         true
-    }
-
-    fn count_drained(&self, spans: u64) {
-        // Release: pairs with the Acquire load in `Engine::stats`, so that who sees the spans here
-        // sees them ended.
-        self.engine
-            .counts
-            .drained
-            .fetch_add(spans, Ordering::Release);
     }
 
     /// Serves flushes and shutdowns. Returns true when the worker is to end.
@@ -256,22 +270,19 @@ impl Worker {
         // A shutdown keeps its own deadline, whatever flushes came with it.
         let latest = tickets.iter().map(|ticket| ticket.deadline).max();
         let deadline = shutdown.or(latest).unwrap_or_else(Instant::now);
-        let failed_before: Vec<_> = self
-            .lanes
-            .iter()
-            .map(|lane| lane.stats().not_delivered())
-            .collect();
+        let queues = self.export_queues.iter();
+        let lost_before: Vec<_> = queues.map(|queue| queue.stats().lost()).collect();
         if request == Request::Shutdown {
             // Before the wait for room in the queues: an exporter that stops retrying makes room.
-            for lane in &self.lanes {
-                lane.begin_shutdown(deadline);
+            for queue in &self.export_queues {
+                queue.begin_shutdown(deadline);
             }
         }
-        let gather = Gather::new(tickets, self.lanes.len(), deadline);
-        // A flush reports on the spans that ended before it; a shutdown also on those that are lost
-        // while it runs.
+        let barrier = FlushBarrier::new(tickets, self.export_queues.len(), deadline);
+        // A flush reports the losses among spans that ended before it. A shutdown also reports spans
+        // that are lost while it runs.
         let is_last = request == Request::Shutdown;
-        let dropped_before = is_last.then(|| self.engine.registry.dropped().total());
+        let dropped_before = is_last.then(|| self.state.registry.dropped().total());
         self.bound = Bound::Bytes;
         let in_time = self.drain_all(request, deadline);
         self.bound = Bound::SpansAndBytes;
@@ -279,21 +290,21 @@ impl Worker {
             if !in_time {
                 self.give_up_rest();
             }
-            self.engine.close();
+            self.state.close();
         }
-        for (lane, failed_before) in self.lanes.iter().zip(failed_before) {
-            lane.order(Order {
+        for (queue, lost_before) in self.export_queues.iter().zip(lost_before) {
+            queue.order(Order {
                 request,
-                gather: Arc::clone(&gather),
-                failed_before,
+                barrier: Arc::clone(&barrier),
+                lost_before,
             });
         }
-        let dropped = self.engine.registry.dropped();
+        let dropped = self.state.registry.dropped();
         let now = self.started.elapsed();
-        self.losses.report(dropped, &self.engine, now);
-        self.shared.limits.tell(is_last);
-        gather.answer(Answer {
-            failed: dropped_before.map_or(0, |before| dropped.total() - before),
+        self.losses.report(dropped, &self.state, now);
+        self.host.report_limits(is_last);
+        barrier.answer(Answer {
+            lost: dropped_before.map_or(0, |before| dropped.total() - before),
             in_time,
             ..Answer::default()
         });
@@ -303,7 +314,7 @@ impl Worker {
     /// Drains what the rings hold at this moment, and hands it all on; false when the deadline
     /// comes, or a shutdown overtakes a flush, before the exporters have room for it.
     fn drain_all(&mut self, request: Request, deadline: Instant) -> bool {
-        self.engine.registry.take_new(&mut self.consumers);
+        self.state.registry.take_new(&mut self.consumers);
         let until: Vec<_> = self.consumers.iter_mut().map(Consumer::available).collect();
         loop {
             let drained = self.drain(Some(&until));
@@ -313,20 +324,23 @@ impl Worker {
                     return true;
                 }
             }
-            let overtaken = request == Request::Flush && self.engine.control.has_shutdown();
+            let overtaken = request == Request::Flush && self.state.control.has_shutdown();
             if overtaken || Instant::now() >= deadline {
                 return false;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            self.engine.control.set_waits_for_room(true);
-            self.engine.control.pause(left.min(BACK_PRESSURE_PAUSE));
+            self.state.control.wakeup().set_waits_for_room(true);
+            self.state
+                .control
+                .wakeup()
+                .pause(left.min(BACK_PRESSURE_PAUSE));
         }
     }
 
     /// At the end of a shutdown, counts what could not be handed on as failed by the deadline.
     fn give_up_rest(&mut self) {
         let held = self.held.take().map_or(0, |batch| batch.len());
-        let mut spans = (held + std::mem::take(&mut self.forming).spans) as u64;
+        let mut spans = (held + mem::take(&mut self.forming).spans) as u64;
         for consumer in &mut self.consumers {
             let until = consumer.available();
             self.records.clear();
@@ -339,17 +353,17 @@ impl Worker {
         if spans == 0 {
             return;
         }
-        self.count_drained(spans);
-        for lane in &self.lanes {
-            lane.refuse(spans);
+        self.state.count_queued(spans);
+        for queue in &self.export_queues {
+            queue.refuse(spans);
         }
     }
 }
 
-/// Answers everybody when the worker ends, in whatever way.
-struct Closing(Arc<Engine>);
+/// Refuses all requests when the worker ends, even by a panic.
+struct CloseOnDrop(Arc<PipelineState>);
 
-impl Drop for Closing {
+impl Drop for CloseOnDrop {
     fn drop(&mut self) {
         self.0.close();
     }

@@ -8,21 +8,22 @@ use opentelemetry_sdk::{
     trace::{IdGenerator, ShouldSample},
 };
 
-use super::{Sampler, Shared, TracerProvider, engine};
+use super::TracerProvider;
 use crate::{
     clock::Clock,
     env::Env,
     error::ConfigError,
     exporter::SpanExporter,
-    foreign::isolated,
     fork,
-    ids::{CustomIds, TraceIdRandomness},
-    live::{LiveView, Watcher},
+    ids::{self, CustomIds, TraceIdRandomness},
+    live::{LiveProcessor, LiveView},
     metrics,
-    pipeline::{BatchConfig, worker::Worker},
+    panic_guard::catch_panic,
+    pipeline::{BatchConfig, Pipeline, lifecycle::start_worker, worker::Worker},
     processor::SpanProcessor,
-    resource,
-    span::SpanLimits,
+    provider_core::{ProviderCore, ProviderParts, Sampler},
+    record::SpanLimits,
+    resource, thread_state,
 };
 
 /// Builds a [`TracerProvider`].
@@ -39,7 +40,7 @@ pub struct TracerProviderBuilder {
     live: Option<LiveView>,
     context_activation: bool,
     disabled: bool,
-    /// Set by tests only. `None` for the time of the day.
+    /// Set by tests only. `None` for the time of day.
     pub(crate) clock: Option<Clock>,
 }
 
@@ -55,8 +56,15 @@ impl fmt::Debug for TracerProviderBuilder {
     }
 }
 
+impl TracerProvider {
+    /// Returns a builder with the specification's defaults and no exporter.
+    pub fn builder() -> TracerProviderBuilder {
+        TracerProviderBuilder::default()
+    }
+}
+
 impl TracerProviderBuilder {
-    /// What the spans describe. Default: [`resource::from_env`] of the process environment.
+    /// The resource of the spans. Default: [`resource::from_env`] of the process environment.
     #[must_use]
     pub fn resource(mut self, resource: Resource) -> Self {
         self.resource = Some(resource);
@@ -247,56 +255,56 @@ impl TracerProviderBuilder {
     pub fn build(self) -> Result<TracerProvider, ConfigError> {
         self.batch.check()?;
         if self.disabled {
-            return Ok(TracerProvider::new(Arc::new(Shared::disabled())));
+            return Ok(TracerProvider::new(Arc::new(ProviderCore::disabled())));
         }
-        let (shared, worker) = self.idle()?;
-        engine::spawn(|| worker.run())?;
-        Ok(TracerProvider::new(shared))
+        let (core, worker) = self.idle()?;
+        start_worker(worker)?;
+        Ok(TracerProvider::new(core))
     }
 
-    /// All parts, with a worker that does not run yet.
-    pub(crate) fn idle(mut self) -> Result<(Arc<Shared>, Worker), ConfigError> {
-        fork::watch().map_err(ConfigError::Fork)?;
+    /// Builds all parts, with a worker that does not run yet.
+    pub(crate) fn idle(mut self) -> Result<(Arc<ProviderCore>, Worker), ConfigError> {
+        fork::watch([ids::forked, thread_state::forked]).map_err(ConfigError::Fork)?;
         let resource = self
             .resource
             .unwrap_or_else(|| resource::from_env(&mut Env::of_this_process()));
         for processor in &mut self.processors {
-            isolated(|| processor.set_resource(&resource)).ok_or(ConfigError::ProcessorPanicked)?;
+            catch_panic(|| processor.set_resource(&resource))
+                .ok_or(ConfigError::ProcessorPanicked)?;
         }
         if let Some(live) = &self.live {
-            self.processors.push(Box::new(Watcher(live.clone())));
+            self.processors.push(Box::new(LiveProcessor(live.clone())));
         }
         let exporters: Vec<_> = self
             .exporters
             .into_iter()
             .map(|exporter| set_up(exporter, &resource))
             .collect::<Result<_, _>>()?;
-        let mut shared = Shared::new(
-            self.limits,
-            self.sampler
-                .map_or(Sampler::ParentOrAlways, Sampler::Custom),
-            self.custom_ids,
-            self.processors,
+        let live = self.live.as_ref().map(LiveView::observer);
+        let core = Arc::new(ProviderCore::new(ProviderParts {
+            batch: self.batch,
+            clock: self.clock,
+            context_activation: self.context_activation,
+            custom_ids: self.custom_ids,
+            exporters: &exporters,
+            is_metered: self.meter.is_some(),
+            limits: self.limits,
+            live,
+            processors: self.processors,
             resource,
-            self.batch,
-            &exporters,
-        );
-        shared.is_metered = self.meter.is_some();
-        shared.context_activation = self.context_activation;
-        if let Some(clock) = self.clock {
-            shared.clock = clock;
-        }
-        shared.live.clone_from(&self.live);
-        let shared = Arc::new(shared);
+            sampler: self
+                .sampler
+                .map_or(Sampler::ParentBasedAlwaysOn, Sampler::Custom),
+        }));
         if let Some(live) = &self.live {
-            live.follow(&shared);
+            live.follow(&core);
         }
         if let Some(meter) = &self.meter {
-            metrics::watch(meter, &shared, &exporters)?;
+            metrics::watch(meter, &core, &exporters)?;
         }
         let exporters = exporters.into_iter().map(|(_, exporter)| exporter);
-        let worker = shared.engine().worker(&shared, exporters.collect())?;
-        Ok((shared, worker))
+        let worker = Pipeline::start(&core, exporters)?;
+        Ok((core, worker))
     }
 }
 
@@ -305,7 +313,7 @@ fn set_up(
     mut exporter: Box<dyn SpanExporter>,
     resource: &Resource,
 ) -> Result<(&'static str, Arc<dyn SpanExporter>), ConfigError> {
-    let component_type = isolated(|| {
+    let component_type = catch_panic(|| {
         exporter.set_resource(resource);
         exporter.component_type()
     })

@@ -1,37 +1,33 @@
 //! The provider that native spans of a process belong to.
 
-use std::{
-    marker::PhantomData,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
-use super::{Shared, TracerProvider};
-use crate::{context::slot, fork};
+use super::TracerProvider;
+use crate::{fork::ForkMutex, provider_core::ProviderCore};
 
-/// Locked when undisturbed only: a forked child goes on with the same provider.
-static GLOBAL: Mutex<Option<TracerProvider>> = Mutex::new(None);
+/// A forked child continues with the same provider.
+static GLOBAL: ForkMutex<Option<TracerProvider>> = ForkMutex::new(None);
 
-/// Goes up with every change, so that threads keep what they have read.
+/// Incremented with every change, so that threads may cache the provider.
 static VERSION: AtomicU64 = AtomicU64::new(0);
 
+/// Returns a number that changes whenever another provider is set; zero before the first one.
 pub(crate) fn version() -> u64 {
     // Acquire: pairs with the Release in `set_global`.
     VERSION.load(Ordering::Acquire)
 }
 
-/// The global provider. Takes a lock, so it is for those who saw a new version.
+/// Returns the global provider. Takes a lock, so callers first compare the [`version`].
 #[cold]
-pub(crate) fn provider() -> Option<Arc<Shared>> {
-    let _undisturbed = fork::undisturbed();
-    let global = GLOBAL.lock().unwrap_or_else(PoisonError::into_inner);
-    Some(Arc::clone(global.as_ref()?.shared()))
+pub(crate) fn provider() -> Option<Arc<ProviderCore>> {
+    Some(Arc::clone(GLOBAL.lock().as_ref()?.core()))
 }
 
 impl TracerProvider {
-    /// Makes this the provider that [`span!`](crate::span) uses in this process, in place of the one
+    /// Makes this the provider that [`span!`](crate::span) uses in this process, in key of the one
     /// before it. `tracer_export::init()` does this.
     ///
     /// As with [`opentelemetry::global::set_tracer_provider`], what is set is never dropped, so keep
@@ -51,8 +47,7 @@ impl TracerProvider {
     /// ```
     pub fn set_global(&self) {
         let before = {
-            let _undisturbed = fork::undisturbed();
-            let mut global = GLOBAL.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut global = GLOBAL.lock();
             let before = global.replace(self.clone());
             // Release: pairs with the Acquire in `version`.
             VERSION.fetch_add(1, Ordering::Release);
@@ -82,49 +77,5 @@ impl TracerProvider {
             return None;
         }
         Some(provider()?.service_name())
-    }
-
-    /// Makes this the provider that [`span!`](crate::span) uses on this thread until the guard is
-    /// dropped; it wins over the [global](Self::set_global) one. For tests that run beside each
-    /// other. A child of a native span belongs to its parent's provider all the same.
-    ///
-    /// # Examples
-    /// ```
-    /// use tracer_core::{TracerProvider, span};
-    ///
-    /// let provider = TracerProvider::builder().build()?;
-    /// {
-    ///     let _default = provider.set_thread_default();
-    ///     drop(span!("recorded"));
-    /// }
-    /// drop(span!("not recorded"));
-    /// assert_eq!(provider.stats().ended, 1);
-    /// # Ok::<(), tracer_core::ConfigError>(())
-    /// ```
-    pub fn set_thread_default(&self) -> DefaultProvider {
-        DefaultProvider {
-            at: slot::push_default(self.shared()),
-            _provider: self.clone(),
-            _not_send: PhantomData,
-        }
-    }
-}
-
-/// A provider that is the default of its thread until this is dropped.
-#[derive(Debug)]
-#[must_use = "the provider is the thread's default only until this is dropped"]
-pub struct DefaultProvider {
-    /// `None` on a thread that is torn down.
-    at: Option<usize>,
-    _provider: TracerProvider,
-    /// Stays on its thread.
-    _not_send: PhantomData<*const ()>,
-}
-
-impl Drop for DefaultProvider {
-    fn drop(&mut self) {
-        if let Some(at) = self.at {
-            slot::remove_default(at);
-        }
     }
 }

@@ -1,27 +1,19 @@
 //! The provider: owns the worker and the exporters, and hands out tracers.
 
 mod builder;
-mod engine;
 pub(crate) mod global;
-mod scope_table;
-mod scopes;
-mod shared;
-mod shutdown_report;
-mod without_ring;
+#[cfg(all(test, tracer_loom))]
+mod loom_models;
+#[cfg(all(test, tracer_shuttle))]
+mod shuttle_models;
 
 use std::{sync::Arc, time::Duration};
 
-use opentelemetry::InstrumentationScope;
-
-pub use self::{builder::TracerProviderBuilder, global::DefaultProvider};
-pub(crate) use self::{
-    engine::Engine,
-    shared::{Sampler, Shared},
-};
+pub use self::builder::TracerProviderBuilder;
 use crate::{
     error::{FlushError, ShutdownError},
+    provider_core::ProviderCore,
     stats::Stats,
-    tracer::Tracer,
 };
 
 /// How long dropping the last clone of a provider waits for its spans to be sent.
@@ -48,26 +40,21 @@ pub struct TracerProvider {
     inner: Arc<Inner>,
 }
 
-/// What ends with the last clone; tracers and spans hold only `shared`.
+/// The part that is dropped with the last clone. Tracers and spans hold only the core.
 #[derive(Debug)]
 struct Inner {
-    shared: Arc<Shared>,
+    core: Arc<ProviderCore>,
 }
 
 impl TracerProvider {
-    /// A builder with the specification's defaults and no exporter.
-    pub fn builder() -> TracerProviderBuilder {
-        TracerProviderBuilder::default()
-    }
-
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(core: Arc<ProviderCore>) -> Self {
         Self {
-            inner: Arc::new(Inner { shared }),
+            inner: Arc::new(Inner { core }),
         }
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.inner.shared
+    pub(crate) fn core(&self) -> &Arc<ProviderCore> {
+        &self.inner.core
     }
 
     /// Sends every span that ended before the call, and waits until the exporters have answered,
@@ -77,7 +64,7 @@ impl TracerProvider {
     /// # Errors
     /// [`FlushError`] says whether time ran out, the provider was shut down, or spans failed.
     pub fn force_flush(&self, timeout: Duration) -> Result<(), FlushError> {
-        self.inner.shared.flush(timeout)
+        self.inner.core.flush(timeout)
     }
 
     /// Flushes, closes processors and exporters and ends the worker, within `timeout` and 25 ms.
@@ -93,11 +80,10 @@ impl TracerProvider {
     /// found no room in the rings. Spans that were lost before the call are in
     /// [`stats`](Self::stats) and in the log, not in the result.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), ShutdownError> {
-        self.inner.shared.shutdown(timeout)
+        self.inner.core.shutdown(timeout)
     }
 
-    /// `service.name` of the resource: what logs have to say so that they and the spans are of one
-    /// service.
+    /// Returns `service.name` of the resource, which logs need to be of the same service as the spans.
     ///
     /// # Examples
     /// ```
@@ -110,28 +96,19 @@ impl TracerProvider {
     /// # Ok::<(), tracer_core::ConfigError>(())
     /// ```
     pub fn service_name(&self) -> String {
-        self.inner.shared.service_name()
+        self.inner.core.service_name()
     }
 
-    /// What became of every span so far.
+    /// Returns the outcome of every span so far.
     pub fn stats(&self) -> Stats {
-        self.inner.shared.stats()
-    }
-}
-
-impl opentelemetry::trace::TracerProvider for TracerProvider {
-    type Tracer = Tracer;
-
-    fn tracer_with_scope(&self, scope: InstrumentationScope) -> Tracer {
-        let shared = &self.inner.shared;
-        Tracer::new(Arc::clone(shared), shared.scope_index(scope))
+        self.inner.core.stats()
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // A failure is counted in the statistics; nobody is left to tell.
-        let _ = self.shared.shutdown(DROP_TIMEOUT);
-        self.shared.abandon();
+        // A failure is logged and counted; there is no caller to return it to.
+        let _ = self.core.shutdown(DROP_TIMEOUT);
+        self.core.abandon();
     }
 }

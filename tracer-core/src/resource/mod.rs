@@ -160,7 +160,7 @@ pub fn merge(old: &Resource, updating: &Resource) -> Resource {
 }
 
 /// The resource of a forked child: `process.pid`, and a `service.instance.id` that was detected,
-/// are its own. Called undisturbed by forks.
+/// are its own. Called while forks are held off.
 pub(crate) fn in_child(parents: &Resource) -> Resource {
     let own = parents.iter().filter_map(|(key, value)| {
         let attribute = KeyValue::new(key.clone(), value.clone());

@@ -1,28 +1,25 @@
 //! `service.instance.id`. The name comes from the environment or from code.
 
-use std::sync::{Mutex, PoisonError};
-
 use opentelemetry::KeyValue;
 
-use crate::{fork, ids::new_ids};
+use crate::{fork::ForkMutex, ids::new_ids};
 
 const KEY: &str = "service.instance.id";
 
-/// The random ids of this process and of those it was forked from, the youngest last, with the
-/// number of the process. Locked when undisturbed only.
-static INSTANCES: Mutex<Vec<(u32, String)>> = Mutex::new(Vec::new());
+/// The random ids of this process and of the processes it was forked from, each with the number of
+/// its process, the youngest last.
+static INSTANCES: ForkMutex<Vec<(u32, String)>> = ForkMutex::new(Vec::new());
 
 /// A random id for this process, the same for every provider in it. A forked child gets its own.
 pub(super) fn attributes() -> Vec<KeyValue> {
-    let _undisturbed = fork::undisturbed();
-    let mut instances = INSTANCES.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut instances = INSTANCES.lock();
     vec![KeyValue::new(KEY, own_id(&mut instances))]
 }
 
-/// What replaces the attribute in a forked child, if it is one that a parent was given here.
-/// Called undisturbed.
+/// Returns the attribute that replaces this one in a forked child, if [`attributes`] made it in a
+/// parent. Called while forks are held off.
 pub(super) fn in_child(attribute: &KeyValue) -> Option<KeyValue> {
-    let mut instances = INSTANCES.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut instances = INSTANCES.lock_nested();
     let id = attribute.value.as_str();
     let given = attribute.key.as_str() == KEY && instances.iter().any(|(_, known)| *known == id);
     given.then(|| KeyValue::new(KEY, own_id(&mut instances)))

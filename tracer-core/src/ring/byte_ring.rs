@@ -19,10 +19,7 @@
 
 use std::sync::Arc as StdArc;
 
-use super::{
-    counters::Counters,
-    segment::{PushError, Segment, SegmentPool},
-};
+use super::segment::{PushError, Segment, SegmentPool};
 use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering};
 
 /// Keeps what two threads write on cache lines of their own. 128 bytes: x86 fetches lines in
@@ -31,19 +28,20 @@ use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering};
 #[repr(align(128))]
 struct Padded<T>(T);
 
-/// What the two ends share.
+/// The state that the two ends share.
 #[derive(Debug)]
-pub(crate) struct Ring {
+pub(crate) struct Ring<S> {
     /// Where the producer writes next. Invariant: the segments hold `tail - head` bytes of records.
     tail: Padded<AtomicU64>,
     /// Where the consumer reads next.
     head: Padded<AtomicU64>,
     /// Set when the producer is gone: nothing more will come.
     abandoned: AtomicBool,
-    pub(crate) counters: Counters,
+    /// A value of the ring's user that both ends can read.
+    pub(crate) shared: S,
 }
 
-/// What a push did to the ring.
+/// The effect of a push on the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pushed {
     /// The record is in.
@@ -54,12 +52,15 @@ pub(crate) enum Pushed {
 }
 
 /// Creates the two ends of a ring whose first segment is `segment`.
-pub(super) fn ring(pool: &Arc<SegmentPool>, segment: StdArc<Segment>) -> (Producer, Consumer) {
+pub(crate) fn ring<S: Default>(
+    pool: &Arc<SegmentPool>,
+    segment: StdArc<Segment>,
+) -> (Producer<S>, Consumer<S>) {
     let ring = Arc::new(Ring {
         tail: Padded::default(),
         head: Padded::default(),
         abandoned: AtomicBool::new(false),
-        counters: Counters::default(),
+        shared: S::default(),
     });
     let producer = Producer {
         ring: Arc::clone(&ring),
@@ -81,8 +82,8 @@ pub(super) fn ring(pool: &Arc<SegmentPool>, segment: StdArc<Segment>) -> (Produc
 
 /// The writing end; belongs to one thread at a time.
 #[derive(Debug)]
-pub(crate) struct Producer {
-    ring: Arc<Ring>,
+pub(crate) struct Producer<S = ()> {
+    ring: Arc<Ring<S>>,
     /// The segment that holds `tail`.
     segment: StdArc<Segment>,
     /// The own position; `ring.tail` is its published copy.
@@ -96,7 +97,7 @@ pub(crate) struct Producer {
     pool: Arc<SegmentPool>,
 }
 
-impl Producer {
+impl<S> Producer<S> {
     /// Appends one record, given in pieces that are written one after the other. The first piece
     /// starts with the length of all pieces together, as the module says.
     ///
@@ -204,13 +205,14 @@ impl Producer {
         self.ring.tail.0.store(self.tail, Ordering::Release);
     }
 
-    /// What this thread counts.
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.ring.counters
+    /// Returns the value that both ends can read.
+    #[inline(always)]
+    pub(crate) fn shared(&self) -> &S {
+        &self.ring.shared
     }
 }
 
-impl Drop for Producer {
+impl<S> Drop for Producer<S> {
     fn drop(&mut self) {
         // Release: pairs with the Acquire load in `Consumer::is_abandoned`; whoever sees the flag
         // sees every push and every count before it.
@@ -220,8 +222,8 @@ impl Drop for Producer {
 
 /// The reading end; belongs to the worker.
 #[derive(Debug)]
-pub(crate) struct Consumer {
-    ring: Arc<Ring>,
+pub(crate) struct Consumer<S = ()> {
+    ring: Arc<Ring<S>>,
     /// The segment that holds `head`, or that ends there.
     segment: StdArc<Segment>,
     head: u64,
@@ -230,7 +232,7 @@ pub(crate) struct Consumer {
     pool: Arc<SegmentPool>,
 }
 
-impl Consumer {
+impl<S> Consumer<S> {
     /// The position up to which records can be popped now.
     pub(crate) fn available(&mut self) -> u64 {
         // Acquire: pairs with the Release store in `Producer::publish`.
@@ -297,8 +299,8 @@ impl Consumer {
         pool.give(segment);
     }
 
-    /// The shared part, for reading the counters.
-    pub(crate) fn ring(&self) -> &Arc<Ring> {
+    /// Returns the state that both ends share.
+    pub(crate) fn ring(&self) -> &Arc<Ring<S>> {
         &self.ring
     }
 }

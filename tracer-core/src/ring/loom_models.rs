@@ -5,11 +5,9 @@ use loom::thread;
 
 use super::{
     byte_ring::{Consumer, Producer, ring},
-    counters::Counters,
-    registry::Registry,
     segment::{PushError, SegmentPool},
 };
-use crate::sync::{Arc, Ordering, model::explore};
+use crate::sync::{Arc, AtomicU64, Ordering, model::explore};
 
 /// The size of a record.
 const RECORD: usize = 16;
@@ -31,7 +29,7 @@ fn new_ring(pool: &Arc<SegmentPool>) -> (Producer, Consumer) {
     ring(pool, pool.take_first().expect("a segment"))
 }
 
-fn drain(consumer: &mut Consumer, seen: &mut Vec<u8>) {
+fn drain<S>(consumer: &mut Consumer<S>, seen: &mut Vec<u8>) {
     let until = consumer.available();
     let mut out = Vec::new();
     while consumer.pop(until, &mut out) {}
@@ -127,26 +125,28 @@ fn recycled_segment_forgets_where_it_ended() {
 }
 
 /// A consumer that sees that the producer is gone also sees the producer's last record, in
-/// whichever segment it is, and its counts. All segments go back to the pool.
+/// whichever segment it is, and what it wrote to the shared value. All segments go back to the pool.
 #[test]
 fn abandoned_ring_shows_its_last_record_and_gives_its_segments_back() {
     explore(None, || {
         let pool = pool(2, 1);
-        let (mut producer, mut consumer) = new_ring(&pool);
+        let (mut producer, mut consumer) =
+            ring::<AtomicU64>(&pool, pool.take_first().expect("a segment"));
         let popping = thread::spawn(move || {
             let mut seen = Vec::new();
             if consumer.is_abandoned() {
                 drain(&mut consumer, &mut seen);
                 assert_eq!(seen, [1, 2]);
                 // Relaxed: the flag is to order it.
-                let ended = consumer.ring().counters.ended.load(Ordering::Relaxed);
-                assert_eq!(ended, 2);
+                let pushed = consumer.ring().shared.load(Ordering::Relaxed);
+                assert_eq!(pushed, 2);
             }
             (consumer, seen)
         });
         for value in 1..=2 {
             assert!(producer.push([&record(value), &[]]).is_ok());
-            Counters::bump(&producer.counters().ended);
+            // Relaxed: the flag is to order it.
+            producer.shared().fetch_add(1, Ordering::Relaxed);
         }
         drop(producer);
         let (mut consumer, mut seen) = popping.join().expect("consumer");
@@ -175,50 +175,5 @@ fn producer_outlives_its_consumer() {
             accepted += 1;
         }
         assert_eq!(accepted, seen + 2, "what was popped, and a full ring");
-    });
-}
-
-/// Two threads use one ring one after the other, or a ring each. The records of both come out, and
-/// their counts add up.
-#[test]
-fn ring_is_handed_on_with_its_records_and_counts() {
-    explore(Some(3), || {
-        let registry = Arc::new(Registry::new(SegmentPool::with_sizes(
-            4 * RECORD,
-            RECORD,
-            RECORD,
-        )));
-        let threads = [1, 2].map(|value| {
-            let registry = Arc::clone(&registry);
-            thread::spawn(move || {
-                let mut producer = registry.producer().expect("a ring");
-                Counters::bump(&producer.counters().ended);
-                assert!(producer.push([&record(value), &[]]).is_ok());
-                registry.give_back(producer);
-            })
-        });
-        let mut consumers = Vec::new();
-        let mut seen = Vec::new();
-        let mut round = || {
-            registry.take_new(&mut consumers);
-            for consumer in &mut consumers {
-                drain(consumer, &mut seen);
-            }
-        };
-        round();
-        for thread in threads {
-            thread.join().expect("a thread");
-        }
-        round();
-        seen.sort_unstable();
-        assert_eq!(seen, [1, 2]);
-        assert!(registry.len() <= 2);
-        assert_eq!(registry.totals().ended, 2);
-        // No ring is needed now, so the producers are dropped and the rings retired.
-        registry.trim();
-        registry.trim();
-        assert!(consumers.iter().all(Consumer::is_abandoned));
-        registry.retire(consumers);
-        assert_eq!((registry.len(), registry.totals().ended), (0, 2));
     });
 }

@@ -1,13 +1,10 @@
-//! Per-thread rings: how ended spans leave the thread that ended them.
+//! Growing byte rings: queues of records between two threads.
 //!
-//! Each thread has one [`byte_ring`] per provider and is its only producer; the provider's worker
-//! is the only consumer of all of them. A ring grows by [`segment`]s from a pool, within one budget
-//! for all rings. The [`registry`] gives each thread its ring, and passes the ring on to another
-//! thread when that thread has ended.
+//! A [`byte_ring`] has one producer and one consumer. It grows by [`segment`]s from a pool, within
+//! one budget for all rings of the pool. Nothing here knows what the records are; `pipeline` gives
+//! each thread a ring and reads them all.
 
 pub(crate) mod byte_ring;
-pub(crate) mod counters;
-pub(crate) mod registry;
 pub(crate) mod segment;
 mod storage;
 

@@ -141,7 +141,7 @@ impl SegmentPool {
 
     /// Like [`new`](Self::new), with other sizes of segments, for tests and models, where every ring
     /// that grows asks for its consumer. Sizes are powers of two, at least 8.
-    pub(super) fn with_sizes(max_bytes: usize, first: usize, segment: usize) -> Self {
+    pub(crate) fn with_sizes(max_bytes: usize, first: usize, segment: usize) -> Self {
         let budget = Budget {
             max_bytes: max_bytes as u64,
             bytes: AtomicU64::new(0),
@@ -160,12 +160,12 @@ impl SegmentPool {
     }
 
     /// Returns a segment for a new ring; `None` if the budget is used up.
-    pub(super) fn take_first(&self) -> Option<Arc<Segment>> {
+    pub(crate) fn take_first(&self) -> Option<Arc<Segment>> {
         self.take_small()
     }
 
     /// Returns a segment for a new ring that is not charged to the budget.
-    pub(super) fn take_uncounted(&self) -> Option<Arc<Segment>> {
+    pub(crate) fn take_uncounted(&self) -> Option<Arc<Segment>> {
         Segment::new(self.first_bytes, Budget::charge(&self.budget, 0)?)
     }
 

@@ -20,7 +20,7 @@ use tokio::{sync::Mutex, task::spawn_blocking};
 
 use crate::{
     exporter::{self, ExportError, ExportFuture, ExportResult, ExportSuccess, SpanExporter},
-    pipeline::SpanBatch,
+    record::SpanBatch,
 };
 
 /// How long a wrapped exporter may take to shut down: the SDK's own default.

@@ -18,8 +18,7 @@ use opentelemetry_sdk::{
 
 use super::{from_sdk, span_data::span_data};
 use crate::{
-    clock::system_time, error::FlushError, pipeline::SpanRecord, processor::SpanProcessor,
-    span::Span,
+    clock::system_time, error::FlushError, processor::SpanProcessor, record::SpanRecord, span::Span,
 };
 
 /// Any [`opentelemetry_sdk::trace::SpanProcessor`] as a processor of ours.

@@ -26,13 +26,14 @@ use crate::{
     diagnostics::report,
     error::{ConfigError, FlushError, ShutdownError},
     exporter::SpanExporter,
-    local,
     pipeline::BatchConfig,
-    provider::{Shared, TracerProvider, TracerProviderBuilder},
-    span::{SpanLimits, recording::Birth, recording::Recording},
-    start::otlp_kind,
+    provider::{TracerProvider, TracerProviderBuilder},
+    provider_core::ProviderCore,
+    record::{SpanLimits, kind::otlp_kind},
+    span::recording::{Recording, SpanStart},
     stats::Stats,
     sync::Mutex,
+    thread_state,
 };
 
 /// How long a flush may take: the SDK's call says nothing of it.
@@ -41,14 +42,14 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many scopes a thread remembers. Equal to what most processes have.
 const REMEMBERED_SCOPES: usize = 16;
 
-/// For those who keep the stock SDK: a processor that takes the place of its `BatchSpanProcessor`
-/// and sends spans through the rings and exporters of this crate.
+/// A span processor for the stock SDK. It replaces `BatchSpanProcessor`, and exports spans through
+/// the rings and exporters of this crate.
 ///
-/// The thread that ends a span takes no lock and wakes nobody; a full ring is counted by reason in
-/// [`stats`](Self::stats); exporters have their own queues, retries and timeouts; `force_flush`
-/// reaches them; spans that are not sampled are not sent. Attributes that were set twice, which
-/// the SDK keeps twice, arrive once, with the last value, as the specification demands of every
-/// exporter.
+/// The thread that ends a span takes no lock and wakes no other thread. Lost spans are counted by
+/// reason in [`stats`](Self::stats). Exporters have their own queues, retries and timeouts, and
+/// `force_flush` reaches them. Spans that are not sampled are not exported. The SDK keeps both values
+/// of an attribute that was set twice; it is exported once, with the last value, as the specification
+/// demands of every exporter.
 ///
 /// A clone is the same processor, to be kept for its statistics. The exporters start when the
 /// provider is built, which gives them its resource; a second provider that is given a clone sends
@@ -167,18 +168,18 @@ impl SdkSpanProcessor for RingProcessor {
             self.inner.lost.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        let shared = provider.shared();
-        let mut recording = local::start(shared);
+        let core = provider.core();
+        let mut recording = thread_state::start(core);
         recording.context_mut().clone_from(&span.span_context);
         if span.span_context.is_sampled() {
             encode(
                 &span,
-                scope_index(shared, &span.instrumentation_scope),
+                scope_index(core, &span.instrumentation_scope),
                 &mut recording,
             );
         }
-        local::end(&mut recording);
-        local::forget(recording);
+        thread_state::end(&mut recording);
+        thread_state::keep_spare(recording);
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -235,7 +236,7 @@ fn encode(span: &SpanData, scope: u32, recording: &mut Recording) {
         span.parent_span_is_remote,
         TraceState::NONE,
     );
-    recording.begin(&Birth {
+    recording.begin(&SpanStart {
         parent: (span.parent_span_id != SpanId::INVALID).then_some(&parent),
         scope,
         kind: otlp_kind(Some(&span.span_kind)),
@@ -266,28 +267,28 @@ fn encode(span: &SpanData, scope: u32, recording: &mut Recording) {
 }
 
 thread_local! {
-    /// The scopes that this thread met last, with the provider they belong to and their place.
+    /// The scopes that this thread used last, with the id of their provider and their position.
     static SCOPES: RefCell<Vec<(u64, InstrumentationScope, u32)>> =
         const { RefCell::new(Vec::new()) };
 }
 
-/// The place of a scope, from the thread's own memory if it is there: the provider's is locked.
-fn scope_index(shared: &Shared, scope: &InstrumentationScope) -> u32 {
+/// Returns the position of a scope. The thread remembers it, because the provider takes a lock.
+fn scope_index(provider: &ProviderCore, scope: &InstrumentationScope) -> u32 {
     let known = SCOPES.try_with(|scopes| {
         let scopes = scopes.borrow();
         let mut known = scopes.iter();
-        let (_, _, place) = known.find(|(id, known, _)| *id == shared.id && known == scope)?;
-        Some(*place)
+        let (_, _, index) = known.find(|(id, known, _)| *id == provider.id && known == scope)?;
+        Some(*index)
     });
-    if let Ok(Some(place)) = known {
-        return place;
+    if let Ok(Some(index)) = known {
+        return index;
     }
-    let place = shared.scope_index(scope.clone());
+    let index = provider.scope_index(scope.clone());
     // Without the thread's locals there is nothing to remember it in.
     let _ = SCOPES.try_with(|scopes| {
         let mut scopes = scopes.borrow_mut();
         scopes.truncate(REMEMBERED_SCOPES - 1);
-        scopes.insert(0, (shared.id, scope.clone(), place));
+        scopes.insert(0, (provider.id, scope.clone(), index));
     });
-    place
+    index
 }

@@ -5,7 +5,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use crate::{
     clock::system_time,
-    pipeline::{SpanBatch, SpanRecord},
+    record::{SpanBatch, SpanRecord},
 };
 
 impl SpanBatch {

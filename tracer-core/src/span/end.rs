@@ -2,67 +2,57 @@
 
 use std::{mem, sync::Arc, time::SystemTime};
 
-use super::{Inner, Span, recording::Recording};
-use crate::{clock::unix_nanos, local};
-
-/// How far a span has come.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, PartialOrd)]
-pub(crate) enum State {
-    /// It records, but has no ids yet.
-    Draft,
-    Live,
-    /// Its end is set, and processors look at it. It can still be changed.
-    Ending,
-    /// The sampler does not want it; what a draft has recorded is kept for another parent.
-    Refused,
-    /// Its bytes are on their way.
-    Ended,
-}
+use super::{
+    Inner, Span,
+    recording::{Recording, SpanState},
+};
+use crate::{clock::unix_nanos, thread_state};
 
 impl Span {
     #[inline]
     pub(super) fn finish(&mut self, end: Option<SystemTime>) {
-        let Some(recording) = self.live() else {
+        let Some(recording) = self.open_recording() else {
             return;
         };
-        if recording.state != State::Live || !recording.shared.processors.is_empty() {
+        if recording.state != SpanState::Open || !recording.provider.processors.is_empty() {
             return self.finish_slowly(end);
         }
         set_end(recording, end);
-        local::end(recording);
+        thread_state::end(recording);
     }
 
-    /// The same for drafts, and with processors, which see the span first.
+    /// Ends a deferred span, or a span of a provider with processors, which are called first.
     #[cold]
     fn finish_slowly(&mut self, end: Option<SystemTime>) {
-        let Some(recording) = self.live() else {
+        let Some(recording) = self.open_recording() else {
             return;
         };
-        if recording.state == State::Draft {
-            // It was never there.
-            recording.state = State::Refused;
+        if recording.state == SpanState::Deferred {
+            // It never started.
+            recording.state = SpanState::Dropped;
             return;
         }
-        if recording.state == State::Ending {
+        if recording.state == SpanState::Ending {
             // A processor ends the span that is ending.
             return;
         }
         set_end(recording, end);
-        let shared = Arc::clone(&recording.shared);
-        let processors = &shared.processors;
-        // After the shutdown of the processors nobody is there to look at it, and unseen it must
-        // not go further than its count as late. Nor must it where no callback can be made. A span
-        // of the parent process is shown there.
-        let unseen = shared.is_closed() || processors.are_too_deep() || recording.is_the_parents();
+        let provider = Arc::clone(&recording.provider);
+        let processors = &provider.processors;
+        // The processors are not called after their shutdown, if callbacks are nested too deep, or
+        // with a span of the parent process. Such a span is not exported either, because a processor
+        // may discard spans or remove secrets from them.
+        let unseen =
+            provider.is_closed() || processors.are_too_deep() || recording.is_from_parent_process();
         if !unseen {
-            recording.state = State::Ending;
+            recording.state = SpanState::Ending;
             processors.on_ending(self);
         }
-        let Some(recording) = self.live() else {
+        let Some(recording) = self.open_recording() else {
             return;
         };
-        if !unseen && mem::replace(&mut recording.state, State::Live) == State::Live {
-            // A processor put another span into the handle, which lives on there.
+        if !unseen && mem::replace(&mut recording.state, SpanState::Open) == SpanState::Open {
+            // A processor put another span into the handle. That span continues there.
             return;
         }
         if processors.are_too_deep() {
@@ -72,11 +62,11 @@ impl Span {
         recording.put_counts();
         if !unseen
             && let Some(record) = recording.record()
-            && let Some(scope) = shared.scope(record.scope_index())
+            && let Some(scope) = provider.scope(record.scope_index())
         {
             processors.on_end(&record, scope);
         }
-        local::end(recording);
+        thread_state::end(recording);
     }
 }
 
@@ -98,16 +88,16 @@ impl Drop for Span {
     fn drop(&mut self) {
         self.finish(None);
         match mem::replace(&mut self.inner, Inner::Gone) {
-            Inner::Context(context) => local::forget_context(context),
+            Inner::Context(context) => thread_state::keep_context(context),
             Inner::Recording(mut recording) => {
-                if recording.state < State::Refused {
-                    // A span that is ending, which a processor took out of its handle: not every
-                    // processor has seen it.
+                if recording.state < SpanState::Dropped {
+                    // A processor took this span out of its handle while it was ending, so the
+                    // other processors were not called with it.
                     recording.discarded = recording.is_sampled();
                     recording.hide();
-                    local::end(&mut recording);
+                    thread_state::end(&mut recording);
                 }
-                local::forget(recording);
+                thread_state::keep_spare(recording);
             }
             Inner::Gone => {}
         }

@@ -39,11 +39,11 @@ impl Span {
     /// # Ok::<(), tracer_core::ConfigError>(())
     /// ```
     pub fn record_exception<E: Error + ?Sized>(&mut self, error: &E, attributes: &[KeyValue]) {
-        if self.live().is_none() {
+        if self.open_recording().is_none() {
             return;
         }
         let attributes = self::attributes(error, attributes);
-        if let Some(recording) = self.live() {
+        if let Some(recording) = self.open_recording() {
             let now = Self::wall_now(recording);
             recording.add_event(EVENT, now, &attributes, 0);
         }

@@ -1,23 +1,11 @@
-//! One span: the handle, and what it records.
+//! Spans: the handle, and what it records.
 
-mod attribute_index;
-mod attribute_ref;
-mod attributes;
-mod buffer;
-mod change;
-mod decode;
-mod draft;
 mod end;
-mod event;
 pub(crate) mod exception;
-mod limits;
-mod link;
-pub(crate) mod over_limit;
-pub(crate) mod record;
+mod live_hook;
+pub(crate) mod live_observer;
 pub(crate) mod recording;
-mod shown;
-mod trace_state;
-pub(crate) mod wire;
+mod setters;
 
 use std::{borrow::Cow, error::Error, sync::Arc, time::SystemTime};
 
@@ -26,19 +14,12 @@ use opentelemetry::{
     trace::{SpanContext, SpanKind, Status},
 };
 
-use self::recording::Recording;
-pub use self::{
-    attribute_ref::{AttributeRef, ValueRef},
-    draft::DefaultTracer,
-    limits::SpanLimits,
-};
+use self::{live_observer::LiveObserver, recording::Recording};
 use crate::{
     clock::{Anchor, unix_nanos},
-    live::LiveView,
-    local,
-    pipeline::SpanRecord,
-    provider::Shared,
-    start::otlp_kind,
+    provider_core::ProviderCore,
+    record::{AttributeRef, SpanRecord, kind::otlp_kind},
+    thread_state,
 };
 
 /// A span of [`Tracer`](crate::Tracer): implements [`opentelemetry::trace::Span`].
@@ -69,7 +50,7 @@ impl Span {
     /// A span that only carries a context.
     #[inline(always)]
     pub(crate) fn non_recording(write_context: impl FnOnce(&mut SpanContext)) -> Self {
-        let mut context = local::context();
+        let mut context = thread_state::take_context();
         write_context(&mut context);
         Self::of_context(context)
     }
@@ -88,26 +69,26 @@ impl Span {
         }
     }
 
-    /// What is left in the place of a span that was taken out.
+    /// The handle that is left in the place of a span that was taken out.
     #[inline]
     pub(crate) fn gone() -> Self {
         Self { inner: Inner::Gone }
     }
 
-    /// The provider of a span that records, or did before it ended.
+    /// Returns the provider of a span that records, or recorded before it ended.
     #[inline]
-    pub(crate) fn shared(&self) -> Option<&Arc<Shared>> {
+    pub(crate) fn provider(&self) -> Option<&Arc<ProviderCore>> {
         match &self.inner {
-            Inner::Recording(recording) => Some(&recording.shared),
+            Inner::Recording(recording) => Some(&recording.provider),
             _ => None,
         }
     }
 
-    /// What the time of a span that records is read from.
-    pub(crate) fn clock(&self) -> Option<(Arc<Shared>, Anchor)> {
+    /// Returns the provider's clock and the anchor of a span that records.
+    pub(crate) fn clock(&self) -> Option<(Arc<ProviderCore>, Anchor)> {
         match &self.inner {
             Inner::Recording(recording) if recording.is_open() => {
-                Some((Arc::clone(&recording.shared), recording.anchor))
+                Some((Arc::clone(&recording.provider), recording.anchor))
             }
             _ => None,
         }
@@ -144,20 +125,20 @@ impl Span {
         let Inner::Recording(recording) = &self.inner else {
             return None;
         };
-        recording.shared.scope(self.record()?.scope_index())
+        recording.provider.scope(self.record()?.scope_index())
     }
 
     /// Sets an attribute whose parts are borrowed.
     #[inline]
     pub fn set_attribute_ref(&mut self, attribute: AttributeRef<'_>) {
-        if let Some(recording) = self.live() {
+        if let Some(recording) = self.open_recording() {
             recording.set_attribute_ref(attribute);
         }
     }
 
     /// Adds an event, at this moment, whose parts are borrowed.
     pub fn add_event_ref(&mut self, name: &str, attributes: &[AttributeRef<'_>]) {
-        if let Some(recording) = self.live() {
+        if let Some(recording) = self.open_recording() {
             let now = Self::wall_now(recording);
             recording.add_event(name, now, attributes, 0);
         }
@@ -165,21 +146,21 @@ impl Span {
 
     /// Sets the status of an error event: one without a text leaves a status that is there.
     pub(crate) fn set_event_status(&mut self, status: Status) {
-        if let Some(recording) = self.live() {
+        if let Some(recording) = self.open_recording() {
             recording.set_event_status(status);
         }
     }
 
     /// Changes the kind, which the API only lets a builder set: a sampler has seen the one before.
     pub fn set_kind(&mut self, kind: &SpanKind) {
-        if let Some(recording) = self.live() {
+        if let Some(recording) = self.open_recording() {
             recording.set_kind(otlp_kind(Some(kind)));
         }
     }
 
     /// Takes an attribute away, and returns whether it was there.
     pub fn remove_attribute(&mut self, key: &str) -> bool {
-        self.live()
+        self.open_recording()
             .is_some_and(|recording| recording.remove_attribute(key))
     }
 
@@ -188,31 +169,39 @@ impl Span {
     /// have it already, so children of a span that is discarded have no parent where they arrive.
     /// No effect on a span that is recorded without being sampled: no exporter sees it anyway.
     pub fn discard(&mut self) {
-        if let Some(recording) = self.live() {
+        if let Some(recording) = self.open_recording() {
             recording.discarded = recording.is_sampled();
         }
     }
 
-    /// Lists the span in a live view until it ends.
-    pub(crate) fn show_in(&mut self, view: &LiveView) {
-        if let Some(recording) = self.live() {
+    /// Lists the span in the live view until it ends.
+    pub(crate) fn show_in(&mut self, view: &dyn LiveObserver) {
+        if let Some(recording) = self.open_recording() {
             recording.show_in(view);
         }
     }
 
-    /// What records this span, until it has ended.
+    /// Returns the recording until the span has ended.
     #[inline]
-    fn live(&mut self) -> Option<&mut Recording> {
+    pub(crate) fn open_recording(&mut self) -> Option<&mut Recording> {
         match &mut self.inner {
             Inner::Recording(recording) if recording.is_open() => Some(recording),
             _ => None,
         }
     }
 
-    fn wall_now(recording: &Recording) -> u64 {
+    /// Returns the recording, whatever its state.
+    pub(crate) fn recording_mut(&mut self) -> Option<&mut Recording> {
+        match &mut self.inner {
+            Inner::Recording(recording) => Some(recording),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn wall_now(recording: &Recording) -> u64 {
         recording
             .anchor
-            .wall(recording.shared.clock.monotonic_nanos())
+            .wall(recording.provider.clock.monotonic_nanos())
     }
 }
 
@@ -221,7 +210,7 @@ impl opentelemetry::trace::Span for Span {
     where
         T: Into<Cow<'static, str>>,
     {
-        if let Some(recording) = self.live() {
+        if let Some(recording) = self.open_recording() {
             let now = Self::wall_now(recording);
             recording.add_event(&name.into(), now, &attributes, 0);
         }
@@ -241,7 +230,7 @@ impl opentelemetry::trace::Span for Span {
     ) where
         T: Into<Cow<'static, str>>,
     {
-        if let Some(recording) = self.live() {
+        if let Some(recording) = self.open_recording() {
             recording.add_event(&name.into(), unix_nanos(timestamp), &attributes, 0);
         }
     }
@@ -260,13 +249,13 @@ impl opentelemetry::trace::Span for Span {
     }
 
     fn set_attribute(&mut self, attribute: KeyValue) {
-        if let Some(recording) = self.live() {
+        if let Some(recording) = self.open_recording() {
             recording.set_attribute(&attribute);
         }
     }
 
     fn set_attributes(&mut self, attributes: impl IntoIterator<Item = KeyValue>) {
-        if let Some(recording) = self.live() {
+        if let Some(recording) = self.open_recording() {
             for attribute in attributes {
                 recording.set_attribute(&attribute);
             }
@@ -274,7 +263,7 @@ impl opentelemetry::trace::Span for Span {
     }
 
     fn set_status(&mut self, status: Status) {
-        if let Some(recording) = self.live() {
+        if let Some(recording) = self.open_recording() {
             recording.set_status(status);
         }
     }
@@ -283,13 +272,13 @@ impl opentelemetry::trace::Span for Span {
     where
         T: Into<Cow<'static, str>>,
     {
-        if let Some(recording) = self.live() {
+        if let Some(recording) = self.open_recording() {
             recording.update_name(&new_name.into());
         }
     }
 
     fn add_link(&mut self, span_context: SpanContext, attributes: Vec<KeyValue>) {
-        if let Some(recording) = self.live() {
+        if let Some(recording) = self.open_recording() {
             recording.add_link(&span_context, &attributes, 0);
         }
     }

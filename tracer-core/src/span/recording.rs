@@ -1,4 +1,4 @@
-//! A span while it records: a pooled buffer that holds the record as it will cross the ring.
+//! The contents of a span while it records: a pooled buffer with the record as it will be queued.
 //!
 //! ```text
 //! buffer: | head | name | tracestate | OTLP fields, in the order of the calls |
@@ -9,70 +9,85 @@
 use std::{fmt, mem, sync::Arc};
 
 use opentelemetry::{
-    KeyValue, SpanId,
+    SpanId,
     trace::{SpanContext, Status, TraceFlags, TraceState},
 };
 
-use super::{
-    attribute_index::{AttributeIndex, Mark},
-    attribute_ref::Attribute,
-    attributes::put_attribute,
-    buffer::{Buffer, copy_short},
-    end::State,
-    event::put_event,
-    link::{is_empty, put_link},
-    over_limit::{Kind, Limits},
-    record::{End, HEAD_BYTES, Head, len_u32, otlp_status},
-    trace_state::put_trace_state,
-    wire::{BYTES, VARINT, tag},
+use super::live_observer::LiveKey;
+use crate::{
+    clock::Anchor,
+    fork,
+    provider_core::ProviderCore,
+    record::{
+        SpanRecord,
+        attribute_index::AttributeIndex,
+        buffer::{Buffer, copy_short},
+        head::{End, HEAD_BYTES, Head, len_u32, otlp_status},
+        limit_counters::Limit,
+        trace_state::put_trace_state,
+        wire::{VARINT, tag},
+    },
 };
-use crate::{clock::Anchor, fork, live::Watch, pipeline::SpanRecord, provider::Shared};
 
-// Fields of opentelemetry.proto.trace.v1.Span (trace.proto, 1.11).
-const ATTRIBUTES: u8 = tag(9, BYTES);
-const DROPPED: [(Kind, u8); 3] = [
-    (Kind::Attributes, tag(10, VARINT)),
-    (Kind::Events, tag(12, VARINT)),
-    (Kind::Links, tag(14, VARINT)),
+// Counts of opentelemetry.proto.trace.v1.Span (trace.proto, 1.11).
+const DROPPED: [(Limit, u8); 3] = [
+    (Limit::Attributes, tag(10, VARINT)),
+    (Limit::Events, tag(12, VARINT)),
+    (Limit::Links, tag(14, VARINT)),
 ];
 
-/// What a recording span holds. Kept in a pool of the thread, so a span allocates only while the
-/// pool is empty or its buffer grows.
+/// How far a span has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, PartialOrd)]
+pub(crate) enum SpanState {
+    /// It records, but has no ids yet.
+    Deferred,
+    Open,
+    /// Its end is set, and processors are called with it. It can still be changed.
+    Ending,
+    /// The sampler dropped it. The contents of a deferred span are kept for another parent.
+    Dropped,
+    /// Its record is queued, or counted.
+    Ended,
+}
+
+/// The contents of a span that records. Recordings are pooled by thread, so a span allocates only
+/// while the pool is empty or its buffer grows.
 pub(crate) struct Recording {
-    /// The provider's part; here, so that a span costs no reference count of its own.
-    pub(crate) shared: Arc<Shared>,
-    /// The process it was made in: a forked child takes none over.
-    born: u64,
+    /// The provider. It stays in a spare recording, so that a span counts no reference.
+    pub(crate) provider: Arc<ProviderCore>,
+    /// The generation of the process that made this. A forked child uses none of its parent's.
+    generation: u64,
     /// Invariant: starts with a head, the name and the tracestate.
     pub(super) buffer: Buffer,
     pub(super) index: AttributeIndex,
     pub(super) context: SpanContext,
-    pub(crate) state: State,
+    pub(crate) state: SpanState,
     pub(super) status: Status,
-    /// What makes monotonic readings wall time, for this span.
+    /// Turns monotonic readings into wall time, for this span.
     pub(crate) anchor: Anchor,
     start_unix_nanos: u64,
     end_unix_nanos: u64,
     pub(super) name_len: u32,
-    counts: Counts,
-    /// Not for exporters, although it is sampled. Invariant: false in spare recordings.
+    pub(super) counts: Counts,
+    /// Whether the span is not exported although it is sampled. Invariant: false in spare
+    /// recordings.
     pub(crate) discarded: bool,
-    /// Where a live view lists it. Invariant: nowhere, in spare recordings.
-    pub(super) watch: Option<Watch>,
+    /// Its place in the live view. Invariant: `None` in spare recordings.
+    pub(super) live_key: Option<LiveKey>,
 }
 
-/// What was added, and what was left out.
+/// How many events and links a span has, and how much its limits dropped.
 #[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    events: u32,
-    links: u32,
-    dropped_attributes: u32,
-    dropped_events: u32,
-    dropped_links: u32,
+pub(super) struct Counts {
+    pub(super) events: u32,
+    pub(super) links: u32,
+    pub(super) dropped_attributes: u32,
+    pub(super) dropped_events: u32,
+    pub(super) dropped_links: u32,
 }
 
-/// What a span is born with.
-pub(crate) struct Birth<'a> {
+/// The contents that a span starts with.
+pub(crate) struct SpanStart<'a> {
     pub(crate) parent: Option<&'a SpanContext>,
     pub(crate) scope: u32,
     pub(crate) kind: u8,
@@ -82,14 +97,14 @@ pub(crate) struct Birth<'a> {
 }
 
 impl Recording {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(provider: Arc<ProviderCore>) -> Self {
         Self {
-            shared,
-            born: fork::generation(),
+            provider,
+            generation: fork::generation(),
             buffer: Buffer::new(),
             index: AttributeIndex::default(),
             context: SpanContext::NONE,
-            state: State::Live,
+            state: SpanState::Open,
             status: Status::Unset,
             anchor: Anchor::default(),
             start_unix_nanos: 0,
@@ -97,40 +112,40 @@ impl Recording {
             name_len: 0,
             counts: Counts::default(),
             discarded: false,
-            watch: None,
+            live_key: None,
         }
     }
 
-    /// Whether the span started before a fork, in a parent of this process.
+    /// Returns whether the span started before a fork, in a parent of this process.
     #[inline]
-    pub(crate) fn is_the_parents(&self) -> bool {
-        self.born != fork::generation()
+    pub(crate) fn is_from_parent_process(&self) -> bool {
+        self.generation != fork::generation()
     }
 
-    /// Makes a used recording ready for a new span. Its context is set before.
+    /// Begins a new span in a used recording, whose context is set already.
     #[inline(always)]
-    pub(crate) fn begin(&mut self, birth: &Birth<'_>) {
+    pub(crate) fn begin(&mut self, start: &SpanStart<'_>) {
         let context = &self.context;
         let (parent_span_id, parent_is_remote) =
-            birth.parent.map_or((SpanId::INVALID, false), |parent| {
+            start.parent.map_or((SpanId::INVALID, false), |parent| {
                 (parent.span_id(), parent.is_remote())
             });
         let mut head = Head {
-            scope: birth.scope,
+            scope: start.scope,
             flags: context.trace_flags().to_u8(),
-            kind: birth.kind,
+            kind: start.kind,
             trace_id: context.trace_id(),
             span_id: context.span_id(),
             parent_span_id,
-            start_unix_nanos: birth.start_unix_nanos,
+            start_unix_nanos: start.start_unix_nanos,
             ..Head::default()
         };
         head.set_parent_is_remote(parent_is_remote);
-        self.begin_with(head, birth.name, birth.anchor);
+        self.begin_with(head, start.name, start.anchor);
     }
 
-    /// The same with a head that is complete but for the lengths. Its ids are those of the context,
-    /// which is set before.
+    /// Begins a new span with a head that is complete except for the lengths. Its ids are those of
+    /// the context, which is set already.
     #[inline(always)]
     pub(crate) fn begin_with(&mut self, mut head: Head, name: &str, anchor: Anchor) {
         let context = &self.context;
@@ -152,93 +167,9 @@ impl Recording {
         self.anchor = anchor;
         self.start_unix_nanos = head.start_unix_nanos;
         self.end_unix_nanos = 0;
-        self.state = State::Live;
+        self.state = SpanState::Open;
         self.index.clear();
         self.counts = Counts::default();
-    }
-
-    /// Sets an attribute; a key set before gets the new value (common/README.md "Attribute
-    /// Collections": keys are unique, the last value wins).
-    #[inline]
-    pub(crate) fn set_attribute<A: Attribute>(&mut self, attribute: &A) {
-        self.put(attribute);
-    }
-
-    #[inline(always)]
-    pub(super) fn put<A: Attribute>(&mut self, attribute: &A) {
-        let key = attribute.key();
-        // common/README.md "Attribute": the key must be a non-empty string.
-        let Some(mark) = Mark::of(key) else {
-            return self.drop_attribute();
-        };
-        let replaced = self.index.remove(key, mark, &mut self.buffer);
-        if !replaced && self.index.len() >= self.limits().max_attributes as usize {
-            return self.drop_attribute();
-        }
-        self.index.push(mark, self.buffer.len());
-        let limits = &self.shared.limits;
-        let value = attribute.value();
-        put_attribute(&mut self.buffer, ATTRIBUTES, key, value, limits);
-        self.changed();
-    }
-
-    #[cold]
-    fn drop_attribute(&mut self) {
-        let dropped = &mut self.counts.dropped_attributes;
-        *dropped = dropped.saturating_add(1);
-    }
-
-    pub(crate) fn add_event<A: Attribute>(
-        &mut self,
-        name: &str,
-        unix_nanos: u64,
-        attributes: &[A],
-        dropped: u32,
-    ) {
-        let limits = &self.shared.limits;
-        if self.counts.events >= limits.max_events {
-            let dropped = &mut self.counts.dropped_events;
-            *dropped = dropped.saturating_add(1);
-            return;
-        }
-        self.counts.events += 1;
-        put_event(
-            &mut self.buffer,
-            name,
-            unix_nanos,
-            attributes,
-            dropped,
-            limits,
-        );
-        self.changed();
-    }
-
-    pub(crate) fn add_link(
-        &mut self,
-        context: &SpanContext,
-        attributes: &[KeyValue],
-        dropped: u32,
-    ) {
-        if is_empty(context, attributes) {
-            return;
-        }
-        let limits = &self.shared.limits;
-        if self.counts.links >= limits.max_links {
-            let dropped = &mut self.counts.dropped_links;
-            *dropped = dropped.saturating_add(1);
-            return;
-        }
-        self.counts.links += 1;
-        put_link(&mut self.buffer, context, attributes, dropped, limits);
-        self.changed();
-    }
-
-    /// The last error wins, `Ok` is final, and `Unset` is ignored (trace/api.md "Set Status").
-    pub(crate) fn set_status(&mut self, status: Status) {
-        if status != Status::Unset && self.status != Status::Ok {
-            self.status = status;
-            self.changed();
-        }
     }
 
     /// Completes the record. Its bytes are the buffer, then the status message.
@@ -255,7 +186,7 @@ impl Recording {
         ]
     }
 
-    /// Writes what was left out, which then counts no more: a second call writes nothing.
+    /// Writes the counts of dropped data, and resets them: a second call writes nothing.
     #[inline]
     pub(crate) fn put_counts(&mut self) {
         let counts = mem::take(&mut self.counts);
@@ -268,9 +199,9 @@ impl Recording {
     fn put_dropped(&mut self, counts: Counts) {
         let (attributes, events) = (counts.dropped_attributes, counts.dropped_events);
         let counts = [attributes, events, counts.dropped_links];
-        for ((kind, field), count) in DROPPED.into_iter().zip(counts) {
-            put_count(&mut self.buffer, field, count);
-            self.shared.limits.kept_out(kind, count);
+        for ((limit, field), count) in DROPPED.into_iter().zip(counts) {
+            self.buffer.put_count(field, count);
+            self.provider.limits.count_dropped(limit, count);
         }
     }
 
@@ -286,7 +217,7 @@ impl Recording {
         }
     }
 
-    /// What is recorded so far. A span that is discarded counts as not sampled here.
+    /// Returns the record so far. A discarded span appears as not sampled in it.
     pub(crate) fn record(&self) -> Option<SpanRecord<'_>> {
         let (head, body) = self.buffer.as_slice().split_first_chunk::<HEAD_BYTES>()?;
         let mut head = *head;
@@ -298,29 +229,10 @@ impl Recording {
         SpanRecord::of(head, body, otlp_status(&self.status).1.as_bytes())
     }
 
-    /// Counts what somebody else left out.
-    pub(crate) fn add_dropped(&mut self, attributes: u32, events: u32, links: u32) {
-        let counts = &mut self.counts;
-        for (dropped, more) in [
-            (&mut counts.dropped_attributes, attributes),
-            (&mut counts.dropped_events, events),
-            (&mut counts.dropped_links, links),
-        ] {
-            *dropped = dropped.saturating_add(more);
-        }
-    }
-
-    pub(crate) fn remove_attribute(&mut self, key: &str) -> bool {
-        let removed =
-            Mark::of(key).is_some_and(|mark| self.index.remove(key, mark, &mut self.buffer));
-        self.changed();
-        removed
-    }
-
-    /// Drops what the next span does not need, so that spare recordings hold no more than
+    /// Drops values that the next span does not need, so that spare recordings hold no more than
     /// [`bytes`](Self::bytes).
     #[inline]
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.status = Status::Unset;
         if *self.context.trace_state() != TraceState::NONE {
             self.context = SpanContext::NONE;
@@ -339,16 +251,16 @@ impl Recording {
         self.context.is_sampled()
     }
 
-    /// Whether it records: it has not ended, and is not refused.
+    /// Returns whether the span records: it has neither ended nor been dropped by the sampler.
     pub(crate) fn is_open(&self) -> bool {
-        self.state < State::Refused
+        self.state < SpanState::Dropped
     }
 
     pub(crate) fn set_ended(&mut self) {
-        self.state = State::Ended;
+        self.state = SpanState::Ended;
     }
 
-    /// The memory this takes, near enough.
+    /// Returns about how much memory this takes.
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>() + self.buffer.capacity() + self.index.bytes()
     }
@@ -360,14 +272,10 @@ impl Recording {
         self.end_unix_nanos = unix_nanos.max(self.start_unix_nanos);
     }
 
-    /// The end that is set already; 0 if none is.
+    /// Returns the end that was set before, or 0.
     #[inline]
     pub(crate) fn noted_end(&self) -> u64 {
         self.end_unix_nanos
-    }
-
-    fn limits(&self) -> &Limits {
-        &self.shared.limits
     }
 }
 
@@ -380,14 +288,5 @@ impl fmt::Debug for Recording {
             .field("events", &self.counts.events)
             .field("links", &self.counts.links)
             .finish_non_exhaustive()
-    }
-}
-
-/// Zero is protobuf's default and is left out.
-#[inline]
-pub(super) fn put_count(out: &mut Buffer, tag: u8, count: u32) {
-    if count != 0 {
-        out.push(tag);
-        out.put_varint(u64::from(count));
     }
 }

@@ -9,8 +9,8 @@ use super::{DEADLINE, FinishedSpan};
 use crate::{
     error::FlushError,
     exporter::{ExportFuture, ExportSuccess, SpanExporter},
-    pipeline::SpanBatch,
     provider::TracerProvider,
+    record::SpanBatch,
 };
 
 /// Keeps finished spans in memory. A clone is the same exporter.

@@ -8,7 +8,7 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::Resource;
 
-use crate::{clock::system_time, pipeline::SpanBatch};
+use crate::{clock::system_time, record::SpanBatch};
 
 /// A span that has ended, as an exporter gets it, to be compared and read.
 ///

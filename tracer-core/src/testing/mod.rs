@@ -114,7 +114,7 @@
 //!   provider is not the default. A span there has the provider of its parent, so what spawns must
 //!   run in a span and use [`task::spawn`](crate::task::spawn), or
 //!   [`with_current_span`](crate::InSpan::with_current_span), [`in_span`](crate::InSpan::in_span)
-//!   and [`carry`](crate::carry), which it must do anyway to keep its traces whole. Spans of a task
+//!   and [`with_current_context`](crate::carry), which it must do anyway to keep its traces whole. Spans of a task
 //!   that was spawned without are not recorded, and the test says that they are missing.
 //!
 //! ```
@@ -141,6 +141,7 @@
 //! ```
 
 mod assert;
+mod clock;
 mod exporter;
 mod finished;
 mod ids;

@@ -4,8 +4,9 @@ use std::{borrow::Cow, future::poll_fn, task::Poll, time::Instant};
 
 use super::{DEADLINE, FinishedSpan, InMemoryExporter, ManualClock, SequentialIds, tree};
 use crate::{
+    context::DefaultProvider,
     ids::TraceIdRandomness,
-    provider::{DefaultProvider, TracerProvider, TracerProviderBuilder},
+    provider::{TracerProvider, TracerProviderBuilder},
     stats::Stats,
     tracer::Tracer,
 };

@@ -1,6 +1,6 @@
 //! `#[traced]`, and what the code calls that it writes.
 
-mod observed;
+mod outcome;
 mod run;
 mod value;
 
@@ -107,10 +107,10 @@ pub use opentelemetry::trace::SpanKind;
 pub use tracer_core_macros::traced;
 
 pub use self::{
-    observed::{Carried, Fallible, Observed, Observing, Reach, observe},
+    outcome::{Fallible, FutureSpan, OutcomeFuture, OutcomeRecorder, SpanLookup, observe},
     run::{Enter, Running, enter, exit, run},
     value::{
-        Argument, DebuggedResult, DisplayedError, Recorded, Typed, argument, debug,
+        Argument, AttributeValue, DebuggedResult, DisplayedError, ToAttribute, argument, debug,
         debugged_result, display, displayed_error, typed,
     },
 };

@@ -22,7 +22,7 @@ use std::{
 
 use pin_project_lite::pin_project;
 
-use super::observed::{Carried, Observed, Observing};
+use super::outcome::{FutureSpan, OutcomeFuture, OutcomeRecorder};
 use crate::{
     context::{LocalSpan, WithSpan, current},
     span::Span,
@@ -37,9 +37,9 @@ thread_local! {
 pub fn run<F, L>(future: F, look: L) -> Running<F, L>
 where
     F: Future,
-    L: FnOnce(&Observed<Carried>, &F::Output),
+    L: FnOnce(&OutcomeRecorder<FutureSpan>, &F::Output),
 {
-    let future = Observing::new(future, Carried::NONE, look);
+    let future = OutcomeFuture::new(future, FutureSpan::NONE, look);
     Running {
         future: WithSpan::without_span(future),
     }
@@ -49,14 +49,14 @@ pin_project! {
     /// A future that gets its span from inside.
     pub struct Running<F, L> {
         #[pin]
-        future: WithSpan<Observing<F, L>>,
+        future: WithSpan<OutcomeFuture<F, L>>,
     }
 }
 
 impl<F, L> Future for Running<F, L>
 where
     F: Future,
-    L: FnOnce(&Observed<Carried>, &F::Output),
+    L: FnOnce(&OutcomeRecorder<FutureSpan>, &F::Output),
 {
     type Output = F::Output;
 

@@ -4,8 +4,8 @@ use std::{borrow::Cow, fmt, rc::Rc, sync::Arc};
 
 use opentelemetry::{Array, StringValue, Value};
 
-use self::Recorded::{Borrowed, Made};
-use crate::span::ValueRef;
+use self::AttributeValue::{Borrowed, Made};
+use crate::record::ValueRef;
 
 /// Text that is formatted ends here, in bytes: a character more than the 4096 that a span keeps by
 /// default, four bytes each. So a large argument is neither written nor copied in full to be cut,
@@ -14,14 +14,14 @@ const MAX_TEXT_BYTES: usize = 4 * 4097;
 
 /// The value of an attribute as the macros record it: a span copies what it keeps, so that what is
 /// there already need not be owned.
-pub enum Recorded<'a> {
+pub enum AttributeValue<'a> {
     /// As it is.
     Borrowed(ValueRef<'a>),
     /// Made for it.
     Made(Value),
 }
 
-impl Recorded<'_> {
+impl AttributeValue<'_> {
     /// To be given to a span.
     #[inline]
     pub(crate) fn as_ref(&self) -> ValueRef<'_> {
@@ -32,15 +32,17 @@ impl Recorded<'_> {
     }
 }
 
-impl From<Recorded<'_>> for Value {
-    fn from(value: Recorded<'_>) -> Self {
+impl From<AttributeValue<'_>> for Value {
+    fn from(value: AttributeValue<'_>) -> Self {
         match value {
-            Recorded::Borrowed(ValueRef::Bool(bool)) => Self::Bool(bool),
-            Recorded::Borrowed(ValueRef::F64(double)) => Self::F64(double),
-            Recorded::Borrowed(ValueRef::I64(int)) => Self::I64(int),
-            Recorded::Borrowed(ValueRef::Other(other)) => other.clone(),
-            Recorded::Borrowed(ValueRef::Str(text)) => cut(text, MAX_TEXT_BYTES).to_owned().into(),
-            Recorded::Made(value) => value,
+            AttributeValue::Borrowed(ValueRef::Bool(bool)) => Self::Bool(bool),
+            AttributeValue::Borrowed(ValueRef::F64(double)) => Self::F64(double),
+            AttributeValue::Borrowed(ValueRef::I64(int)) => Self::I64(int),
+            AttributeValue::Borrowed(ValueRef::Other(other)) => other.clone(),
+            AttributeValue::Borrowed(ValueRef::Str(text)) => {
+                cut(text, MAX_TEXT_BYTES).to_owned().into()
+            }
+            AttributeValue::Made(value) => value,
         }
     }
 }
@@ -52,9 +54,9 @@ impl From<Recorded<'_>> for Value {
     note = "in `span!`, turn it into one: `format!(\"{{value:?}}\")`, `value.to_string()`, of a `Duration` `value.as_secs_f64()`",
     note = "in `fields(..)` of `#[traced]`, `?value` records it by `Debug`, `%value` by `Display`"
 )]
-pub trait Typed {
+pub trait ToAttribute {
     /// The value.
-    fn value(&self) -> Recorded<'_>;
+    fn value(&self) -> AttributeValue<'_>;
 }
 
 /// An argument that is recorded by `Debug`. `Name` is a type with the name of the argument, for the
@@ -66,18 +68,18 @@ pub trait Typed {
 )]
 pub trait Argument<Name> {
     /// The value.
-    fn recorded(&self) -> Recorded<'_>;
+    fn recorded(&self) -> AttributeValue<'_>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<Name, T: fmt::Debug + ?Sized> Argument<Name> for T {
-    fn recorded(&self) -> Recorded<'_> {
+    fn recorded(&self) -> AttributeValue<'_> {
         debug(self)
     }
 }
 
 /// An argument, by `Debug`.
-pub fn argument<Name, T: Argument<Name> + ?Sized>(value: &T) -> Recorded<'_> {
+pub fn argument<Name, T: Argument<Name> + ?Sized>(value: &T) -> AttributeValue<'_> {
     value.recorded()
 }
 
@@ -88,18 +90,18 @@ pub fn argument<Name, T: Argument<Name> + ?Sized>(value: &T) -> Recorded<'_> {
 )]
 pub trait DisplayedError {
     /// The value.
-    fn recorded(&self) -> Recorded<'_>;
+    fn recorded(&self) -> AttributeValue<'_>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: fmt::Display + ?Sized> DisplayedError for T {
-    fn recorded(&self) -> Recorded<'_> {
+    fn recorded(&self) -> AttributeValue<'_> {
         display(self)
     }
 }
 
 /// An error, by `Display`.
-pub fn displayed_error<T: DisplayedError + ?Sized>(value: &T) -> Recorded<'_> {
+pub fn displayed_error<T: DisplayedError + ?Sized>(value: &T) -> AttributeValue<'_> {
     value.recorded()
 }
 
@@ -110,48 +112,48 @@ pub fn displayed_error<T: DisplayedError + ?Sized>(value: &T) -> Recorded<'_> {
 )]
 pub trait DebuggedResult {
     /// The value.
-    fn recorded(&self) -> Recorded<'_>;
+    fn recorded(&self) -> AttributeValue<'_>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: fmt::Debug + ?Sized> DebuggedResult for T {
-    fn recorded(&self) -> Recorded<'_> {
+    fn recorded(&self) -> AttributeValue<'_> {
         debug(self)
     }
 }
 
 /// A result, by `Debug`.
-pub fn debugged_result<T: DebuggedResult + ?Sized>(value: &T) -> Recorded<'_> {
+pub fn debugged_result<T: DebuggedResult + ?Sized>(value: &T) -> AttributeValue<'_> {
     value.recorded()
 }
 
 /// By its own type.
-pub fn typed<T: Typed + ?Sized>(value: &T) -> Recorded<'_> {
+pub fn typed<T: ToAttribute + ?Sized>(value: &T) -> AttributeValue<'_> {
     value.value()
 }
 
 /// By `Debug`.
-pub fn debug<T: fmt::Debug + ?Sized>(value: &T) -> Recorded<'_> {
-    Recorded::Made(text(format_args!("{value:?}")).into())
+pub fn debug<T: fmt::Debug + ?Sized>(value: &T) -> AttributeValue<'_> {
+    AttributeValue::Made(text(format_args!("{value:?}")).into())
 }
 
 /// By `Display`.
-pub fn display<T: fmt::Display + ?Sized>(value: &T) -> Recorded<'_> {
-    Recorded::Made(text(format_args!("{value}")).into())
+pub fn display<T: fmt::Display + ?Sized>(value: &T) -> AttributeValue<'_> {
+    AttributeValue::Made(text(format_args!("{value}")).into())
 }
 
-impl Typed for Recorded<'_> {
-    fn value(&self) -> Recorded<'_> {
-        Recorded::Borrowed(self.as_ref())
+impl ToAttribute for AttributeValue<'_> {
+    fn value(&self) -> AttributeValue<'_> {
+        AttributeValue::Borrowed(self.as_ref())
     }
 }
 
 macro_rules! typed {
     ($($type:ty: $value:expr;)*) => {
-        $(impl Typed for $type {
+        $(impl ToAttribute for $type {
             #[inline]
-            fn value(&self) -> Recorded<'_> {
-                let value: fn(&$type) -> Recorded<'_> = $value;
+            fn value(&self) -> AttributeValue<'_> {
+                let value: fn(&$type) -> AttributeValue<'_> = $value;
                 value(self)
             }
         })*
@@ -188,24 +190,24 @@ typed! {
 
 /// What does not fit 64 bits with a sign is written in decimals (common/README.md "Mapping to
 /// AnyValue": "Integer values").
-fn integer<N: TryInto<i64> + Copy + fmt::Display>(value: N) -> Recorded<'static> {
+fn integer<N: TryInto<i64> + Copy + fmt::Display>(value: N) -> AttributeValue<'static> {
     match value.try_into() {
         Ok(value) => Borrowed(ValueRef::I64(value)),
         Err(_) => Made(value.to_string().into()),
     }
 }
 
-impl<T: Typed + ToOwned + ?Sized> Typed for Cow<'_, T> {
-    fn value(&self) -> Recorded<'_> {
+impl<T: ToAttribute + ToOwned + ?Sized> ToAttribute for Cow<'_, T> {
+    fn value(&self) -> AttributeValue<'_> {
         T::value(self)
     }
 }
 
 macro_rules! typed_behind {
     ($($pointer:ty),*) => {
-        $(impl<T: Typed + ?Sized> Typed for $pointer {
+        $(impl<T: ToAttribute + ?Sized> ToAttribute for $pointer {
             #[inline]
-            fn value(&self) -> Recorded<'_> {
+            fn value(&self) -> AttributeValue<'_> {
                 T::value(self)
             }
         })*

@@ -21,9 +21,9 @@ use opentelemetry::{
 use opentelemetry_sdk::trace::Sampler;
 use support::remote;
 use tracer_core::{
-    LocalSpan, carry, current, current_context, in_span, span, start_span,
+    LocalSpan, current, current_context, in_span, span, start_span,
     testing::{TestProvider, assert_trace},
-    traced,
+    traced, with_current_context,
 };
 
 fn activating() -> TestProvider {
@@ -224,7 +224,7 @@ fn span_is_reached_from_other_threads_until_its_guard_is_dropped() {
         current().set_attribute(KeyValue::new("native there", 2));
     });
     thread.join().expect("thread");
-    thread::spawn(carry(|| {
+    thread::spawn(with_current_context(|| {
         current().set_attribute(KeyValue::new("carried", 3))
     }))
     .join()

@@ -40,8 +40,8 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use steps::{Step, Way, steps, take};
 use support::quiet_panic;
 use tracer_core::{
-    LocalSpan, Span, TracerProvider, WithSpan, carry, current, current_context, in_span, span,
-    start_span, testing::InMemoryExporter,
+    LocalSpan, Span, TracerProvider, WithSpan, current, current_context, in_span, span, start_span,
+    testing::InMemoryExporter, with_current_context,
 };
 
 struct Run<'a> {
@@ -286,7 +286,7 @@ impl Run<'_> {
                 self.model.leave(context);
             }
             Way::Thread => {
-                let there = carry(|| {
+                let there = with_current_context(|| {
                     let before = current().span_context().span_id();
                     (before, span!("there").span_context().span_id())
                 });

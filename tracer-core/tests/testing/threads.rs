@@ -4,8 +4,9 @@ use std::thread;
 
 use opentelemetry::{KeyValue, trace::Tracer as _};
 use tracer_core::{
-    InSpan as _, SpanLimits, carry, current, span, start_span, task,
+    InSpan as _, SpanLimits, current, span, start_span, task,
     testing::{TestProvider, assert_trace},
+    with_current_context,
 };
 
 /// What the two runtimes' tests have in common: spans before and after awaiting, and in a task.
@@ -115,7 +116,7 @@ fn native_spans_and_those_of_tracers_are_one_trace() {
     trace.tracer("library").in_span("middle", |_context| {
         drop(span!("inner"));
     });
-    thread::spawn(carry(|| drop(span!("on a thread"))))
+    thread::spawn(with_current_context(|| drop(span!("on a thread"))))
         .join()
         .expect("thread");
     drop(outer);

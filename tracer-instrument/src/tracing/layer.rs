@@ -119,8 +119,8 @@ impl TracingLayer {
 
     fn draft(&self, name: &str) -> Option<Span> {
         match &self.tracer {
-            Some(tracer) => Some(tracer.draft(name)),
-            None => DEFAULT.draft(name),
+            Some(tracer) => Some(tracer.start_deferred(name)),
+            None => DEFAULT.start_deferred(name),
         }
     }
 

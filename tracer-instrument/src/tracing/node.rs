@@ -263,7 +263,7 @@ impl Node {
             if state.entered > usize::from(is_entered_here) {
                 return Err(SetParentError::EnteredElsewhere);
             }
-            if !asking(|| span.adopt(&parent)) {
+            if !asking(|| span.set_parent(&parent)) {
                 return Err(SetParentError::AlreadySeen);
             }
             self.note(span);
@@ -298,7 +298,7 @@ impl Node {
         drop(guard);
         let Some(span) = &mut span else { return };
         if !is_started {
-            asking(|| span.adopt(&parent));
+            asking(|| span.set_parent(&parent));
         }
         if let Some(timings) = timings {
             for (key, nanos) in [
@@ -319,7 +319,7 @@ impl State {
             && let Some(span) = &mut self.span
         {
             self.is_started = true;
-            asking(|| span.adopt(&self.parent));
+            asking(|| span.set_parent(&self.parent));
             node.note(span);
         }
     }

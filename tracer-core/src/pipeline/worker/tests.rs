@@ -1,10 +1,8 @@
-use opentelemetry::trace::Tracer as _;
-
 use super::*;
 use crate::{
-    BatchConfig, TracerProvider,
-    exporter::{ExportFuture, SpanExporter},
-    tracer::Tracer,
+    exporter::ExportFuture,
+    pipeline::{ring_writer::RingWriter, test_host::TestHost},
+    record::SpanBatch,
 };
 
 #[derive(Debug)]
@@ -25,47 +23,43 @@ impl SpanExporter for Hangs {
 fn full_ring_wakes_the_worker_only_while_an_exporter_has_room() {
     let config = BatchConfig::default().max_ring_bytes(1 << 10);
     let config = config.max_queue_bytes(1).max_export_batch_size(1);
-    let builder = TracerProvider::builder()
-        .exporter(Hangs)
-        .batch_config(config);
-    let (shared, mut worker) = builder.idle().expect("provider");
-    let engine = shared.engine();
-    let tracer = Tracer::new(Arc::clone(&shared), 0);
-    let lose_one = || {
-        let before = engine.stats().dropped.queue_full;
-        while engine.stats().dropped.queue_full == before {
-            drop(tracer.start("x"));
+    let (host, mut worker) = TestHost::start(config, vec![Arc::new(Hangs)]);
+    let mut writer = host.writer();
+    let lose_one = |writer: &mut RingWriter| {
+        let before = host.stats().dropped.queue_full;
+        while host.stats().dropped.queue_full == before {
+            host.end_span(writer);
         }
-        engine.control.bell().is_rung()
+        host.state().control.wakeup().is_set()
     };
-    assert!(lose_one(), "the worker is behind");
-    while engine
+    assert!(lose_one(&mut writer), "the worker is behind");
+    while host
         .stats()
         .exporters
         .iter()
-        .all(|lane| lane.in_flight == 0)
+        .all(|exporter| exporter.in_flight == 0)
     {
         worker.round();
     }
     while worker.held.is_none() {
-        drop(tracer.start("x"));
+        host.end_span(&mut writer);
         worker.round();
     }
-    engine.control.pause(Duration::ZERO);
-    assert!(!lose_one(), "the worker waits for the exporter");
+    host.state().control.wakeup().pause(Duration::ZERO);
+    assert!(!lose_one(&mut writer), "the worker waits for the exporter");
 }
 
 /// The rings may hold gigabytes, which must not be copied into one buffer.
 #[test]
-fn what_is_given_up_is_not_collected() {
-    let (shared, mut worker) = TracerProvider::builder().idle().expect("provider");
-    let tracer = Tracer::new(Arc::clone(&shared), 0);
+fn spans_that_are_given_up_are_not_collected() {
+    let (host, mut worker) = TestHost::start(BatchConfig::default(), Vec::new());
+    let mut writer = host.writer();
     for _ in 0..10_000 {
-        drop(tracer.start("x"));
+        host.end_span(&mut writer);
     }
-    shared.engine().registry.take_new(&mut worker.consumers);
+    host.state().registry.take_new(&mut worker.consumers);
     worker.give_up_rest();
-    assert_eq!(shared.engine().stats().drained, 10_000);
+    assert_eq!(host.stats().queued, 10_000);
     let bytes = worker.records.capacity();
     assert!(bytes < 10_000, "{bytes}");
 }

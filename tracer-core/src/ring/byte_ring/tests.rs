@@ -108,7 +108,7 @@ fn consumer_is_asked_for_when_a_ring_is_far_ahead_or_the_budget_is_half_used() {
     fn check(budget: usize, others: usize, expected: usize) {
         let pool = Arc::new(SegmentPool::new(budget));
         let first = pool.take_first().expect("memory");
-        let (mut producer, _consumer) = ring(&pool, first);
+        let (mut producer, _consumer) = ring::<()>(&pool, first);
         let others: Vec<_> = (0..others).map(|_| pool.take(20 << 10)).collect();
         assert!(others.iter().all(Result::is_ok));
         let mut bytes = 0;
@@ -232,7 +232,7 @@ fn abandoned_ring_still_holds_its_records() {
 fn record_that_never_fits_is_refused_as_too_large() {
     let pool = Arc::new(SegmentPool::with_sizes(10_000, 1024, 1024));
     let first = pool.take_first().expect("memory");
-    let (mut producer, _consumer) = ring(&pool, first);
+    let (mut producer, _consumer) = ring::<()>(&pool, first);
     let pushed = producer.push([&record(8500, 1), &[]]);
     assert_eq!(pushed, Err(PushError::TooLarge));
     assert_eq!(producer.push([&record(8192, 1), &[]]), Ok(Pushed::Behind));

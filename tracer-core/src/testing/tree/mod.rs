@@ -72,9 +72,9 @@ pub(super) struct Node {
     name: Pattern,
     /// Of a link: `trace/span` in hexadecimal digits.
     ids: Option<String>,
-    /// `None` where nothing is said. Recorded spans say all but `internal`.
+    /// `None` where nothing is said. AttributeValue spans say all but `internal`.
     kind: Option<&'static str>,
-    /// Code, and description if one is said. Recorded spans say all but `unset` and empty ones.
+    /// Code, and description if one is said. AttributeValue spans say all but `unset` and empty ones.
     status: Option<(&'static str, Option<Pattern>)>,
     /// `remote` or `orphan`.
     parent: Option<&'static str>,

@@ -1,0 +1,242 @@
+//! A lazy span: a native span without a recording, because nothing was set on it yet.
+//!
+//! Most spans of a deep tree end as they began, with a name and two times. Such a span is kept in the
+//! stack as the head of its record, and its end writes head and name into the thread's ring. It needs
+//! no `SpanContext`, no recording and no copy of its name. It materializes, which means that it gets
+//! a recording, when something is set on it, when it is taken out of the stack, or when it is ended
+//! before its guard is dropped.
+//!
+//! A provider has lazy spans only if no user code and no counter sees a span at its start, see
+//! [`ProviderCore::is_plain`]. Their parents have no `tracestate`.
+//!
+//! Measured on a tree of ten: 1258 instructions and 117 ns a span with recordings, 559 and 43 ns like
+//! this, of which two readings of the clock take 19.
+
+use std::sync::Arc;
+
+use opentelemetry::{
+    SpanId, TraceId,
+    trace::{SpanContext, TraceFlags, TraceState},
+};
+
+use crate::{
+    clock::Anchor,
+    fork,
+    ids::{RANDOM, new_ids, new_span_id},
+    provider_core::ProviderCore,
+    record::head::Head,
+    sampling::parent_based_flags,
+    span::{Span, recording::Recording},
+    thread_state,
+};
+
+/// The ids and flags that a child takes over from its parent.
+#[derive(Clone, Copy)]
+pub(super) struct Ids {
+    trace_id: TraceId,
+    /// Invalid if there is no parent.
+    span_id: SpanId,
+    flags: TraceFlags,
+    is_remote: bool,
+}
+
+impl Ids {
+    /// The ids of a parent. `None` if it has a `tracestate`, of which a child keeps a copy.
+    #[inline]
+    pub(super) fn of(parent: &SpanContext) -> Option<Self> {
+        (*parent.trace_state() == TraceState::NONE).then(|| Self {
+            trace_id: parent.trace_id(),
+            span_id: if parent.is_valid() {
+                parent.span_id()
+            } else {
+                SpanId::INVALID
+            },
+            flags: parent.trace_flags(),
+            is_remote: parent.is_remote(),
+        })
+    }
+
+    pub(super) fn span_context(&self) -> SpanContext {
+        let Self {
+            trace_id,
+            span_id,
+            flags,
+            is_remote,
+        } = *self;
+        SpanContext::new(trace_id, span_id, flags, is_remote, TraceState::NONE)
+    }
+}
+
+/// A span without a recording.
+#[derive(Default)]
+pub(super) struct LazySpan {
+    /// Complete except for the lengths and the end.
+    head: Head,
+    name: &'static str,
+    anchor: Anchor,
+    /// The generation of the process that made it.
+    generation: u64,
+}
+
+impl LazySpan {
+    /// Starts a span, which is counted if it is sampled. Writes it in place over an earlier one.
+    #[inline(always)]
+    pub(super) fn start(
+        &mut self,
+        provider: &Arc<ProviderCore>,
+        parent: Ids,
+        name: &'static str,
+        kind: u8,
+        scope: impl FnOnce(&ProviderCore) -> u32,
+    ) {
+        self.begin(provider, parent, name, kind, scope);
+        if self.is_sampled() {
+            thread_state::count_start(provider);
+        }
+    }
+
+    /// Starts a span that gets a recording at once.
+    #[inline(always)]
+    pub(super) fn start_span(
+        provider: &Arc<ProviderCore>,
+        parent: Ids,
+        name: &'static str,
+        kind: u8,
+        scope: impl FnOnce(&ProviderCore) -> u32,
+    ) -> Span {
+        let mut lazy = Self::default();
+        lazy.begin(provider, parent, name, kind, scope);
+        if lazy.is_sampled() {
+            lazy.recorded(thread_state::start(provider))
+        } else {
+            Span::non_recording(|context| *context = lazy.span_context())
+        }
+    }
+
+    /// Starts a span without counting it.
+    #[inline(always)]
+    fn begin(
+        &mut self,
+        provider: &Arc<ProviderCore>,
+        parent: Ids,
+        name: &'static str,
+        kind: u8,
+        scope: impl FnOnce(&ProviderCore) -> u32,
+    ) {
+        let head = &mut self.head;
+        if parent.span_id == SpanId::INVALID {
+            (head.trace_id, head.span_id) = new_ids(None);
+            head.flags = parent_based_flags(None, RANDOM).to_u8();
+        } else {
+            head.trace_id = parent.trace_id;
+            head.span_id = new_span_id();
+            head.flags = parent_based_flags(Some(parent.flags), RANDOM).to_u8();
+        }
+        if !self.is_sampled() {
+            return;
+        }
+        let head = &mut self.head;
+        head.kind = kind;
+        head.scope = scope(provider);
+        head.parent_span_id = parent.span_id;
+        head.set_parent_is_remote(parent.is_remote);
+        self.name = name;
+        self.anchor = provider.clock.anchor();
+        self.generation = fork::generation();
+        head.start_unix_nanos = self.anchor.wall(provider.clock.monotonic_nanos());
+    }
+
+    /// Starts nothing, and keeps the ids of the parent, which [`parent`](Self::parent) returns.
+    #[inline]
+    pub(super) fn pass_on(&mut self, parent: Ids) {
+        let head = &mut self.head;
+        head.trace_id = parent.trace_id;
+        head.parent_span_id = parent.span_id;
+        head.flags = parent.flags.to_u8();
+        head.set_parent_is_remote(parent.is_remote);
+    }
+
+    #[inline]
+    pub(super) fn parent_id(&self) -> SpanId {
+        self.head.parent_span_id
+    }
+
+    /// Returns the ids of the parent.
+    #[inline]
+    pub(super) fn parent(&self) -> Ids {
+        Ids {
+            span_id: self.head.parent_span_id,
+            is_remote: self.head.parent_is_remote(),
+            ..self.ids()
+        }
+    }
+
+    /// Ends the span: queues its record if it is sampled.
+    #[inline(always)]
+    pub(super) fn end(&mut self, provider: &Arc<ProviderCore>) {
+        if !self.is_sampled() {
+            return;
+        }
+        if self.is_from_parent_process() {
+            return provider.count_forked();
+        }
+        let end = self.anchor.wall(provider.clock.monotonic_nanos());
+        self.head.end_unix_nanos = end.max(self.head.start_unix_nanos);
+        if !thread_state::end_bare(provider, &mut self.head, self.name) {
+            // The thread has no ring: the span ends as an ordinary one.
+            drop(self.recording(provider));
+        }
+    }
+
+    /// Returns the same span with a recording. `None` if the span is not sampled, or if it started in
+    /// the parent process; that span is counted as ended.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn recording(&self, provider: &Arc<ProviderCore>) -> Option<Span> {
+        if !self.is_sampled() {
+            return None;
+        }
+        if self.is_from_parent_process() {
+            provider.count_forked();
+            return None;
+        }
+        Some(self.recorded(thread_state::take_spare(provider)))
+    }
+
+    #[inline(always)]
+    fn recorded(&self, mut recording: Box<Recording>) -> Span {
+        *recording.context_mut() = self.span_context();
+        recording.begin_with(self.head, self.name, self.anchor);
+        Span::recording(recording)
+    }
+
+    pub(super) fn span_context(&self) -> SpanContext {
+        self.ids().span_context()
+    }
+
+    #[inline]
+    pub(super) fn span_id(&self) -> SpanId {
+        self.head.span_id
+    }
+
+    /// Returns the ids that its children take over.
+    #[inline]
+    pub(super) fn ids(&self) -> Ids {
+        Ids {
+            trace_id: self.head.trace_id,
+            span_id: self.head.span_id,
+            flags: TraceFlags::new(self.head.flags),
+            is_remote: false,
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_sampled(&self) -> bool {
+        self.head.flags & TraceFlags::SAMPLED.to_u8() != 0
+    }
+
+    #[inline]
+    fn is_from_parent_process(&self) -> bool {
+        self.generation != fork::generation()
+    }
+}

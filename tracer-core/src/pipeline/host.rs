@@ -1,0 +1,24 @@
+//! The provider as its pipeline sees it.
+
+use std::sync::Arc;
+
+use opentelemetry::InstrumentationScope;
+use opentelemetry_sdk::Resource;
+
+/// The services that the provider offers to its pipeline.
+pub(crate) trait Host: Send + Sync + 'static {
+    /// Returns the resource of this process's spans.
+    fn resource(&self) -> Arc<Resource>;
+
+    /// Returns all instrumentation scopes; records refer to them by position.
+    fn scopes(&self) -> Arc<[InstrumentationScope]>;
+
+    /// Adjusts the clock to wall time. Called by the worker about once a second.
+    fn adjust_clock(&self);
+
+    /// Logs what span limits have dropped; the totals too if `is_last`. Called by the worker.
+    fn report_limits(&self, is_last: bool);
+
+    /// Resets the counters that belong to the parent process. Called in a forked child.
+    fn reset_counters(&self);
+}
