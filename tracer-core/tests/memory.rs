@@ -23,7 +23,9 @@ use opentelemetry::{
     KeyValue,
     trace::{Span as _, Tracer as _, TracerProvider as _},
 };
-use support::{Mood, Recorder, TIMEOUT, balanced, configured, eventually, provider, rounds};
+use support::{
+    Mood, Recorder, TIMEOUT, balanced, configured, eventually, process, provider, rounds,
+};
 use tokio::sync::Semaphore;
 use tracer_core::{
     BatchConfig, ExportFuture, ExportSuccess, FlushError, ShutdownError, SpanBatch, SpanExporter,
@@ -48,10 +50,10 @@ fn resident() -> u64 {
 
 /// The threads of pipelines, and all descriptors.
 fn threads_and_descriptors() -> (usize, usize) {
-    let entries = |folder| fs::read_dir(folder).expect("folder").flatten();
-    let names = entries("/proc/self/task").map(|task| fs::read_to_string(task.path().join("comm")));
-    let ours = names.flatten().filter(|name| name.starts_with("tracer-"));
-    (ours.count(), entries("/proc/self/fd").count())
+    let mut threads = process::threads();
+    threads.retain(|name| name.starts_with("tracer-"));
+    let descriptors = fs::read_dir("/proc/self/fd").expect("descriptors");
+    (threads.len(), descriptors.count())
 }
 
 /// Takes one batch for each permit, and all once the permits are closed.

@@ -8,8 +8,6 @@
     reason = "a test may fail"
 )]
 
-#[path = "support/meters.rs"]
-mod meters;
 mod support;
 
 use std::{
@@ -19,7 +17,6 @@ use std::{
     time::Duration,
 };
 
-use meters::{Meters, check};
 use opentelemetry::{
     Context, KeyValue, TraceId,
     trace::{
@@ -31,7 +28,10 @@ use opentelemetry_sdk::{
     metrics::data::{AggregatedMetrics, MetricData},
     trace::{SamplingDecision, SamplingResult, ShouldSample},
 };
-use support::{Mood, Recorder, TIMEOUT, balanced, eventually};
+use support::{
+    Mood, Recorder, TIMEOUT, balanced, eventually,
+    meters::{Meters, check},
+};
 use tracer_core::{
     BatchConfig, ExportError, ExportFuture, ExportResult, ExportSuccess, SpanBatch, SpanExporter,
     Status,

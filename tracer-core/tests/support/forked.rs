@@ -1,6 +1,6 @@
-//! Children of a fork, and an exporter whose spans all processes can read.
-#![allow(dead_code, reason = "each test file uses a part")]
-#![allow(clippy::expect_used, clippy::panic, reason = "a test may fail")]
+//! Forked children, and an exporter that writes spans to files that all processes can read. The
+//! workspace's `tests/lifecycle` uses this file too.
+#![allow(dead_code, reason = "each test program uses a part")]
 
 use std::{
     collections::HashSet,
@@ -26,7 +26,8 @@ pub struct Forked {
     errors: PathBuf,
 }
 
-/// Forks. The child does what it is told and ends; what it panics with is written to `folder`.
+/// Forks this process. The child runs `child` and ends. If `child` panics, its message is written
+/// to `folder`.
 pub fn forked(folder: &Path, child: impl FnOnce()) -> Forked {
     match fork::fork().expect("fork") {
         Fork::Parent(pid) => Forked::new(pid, folder),
@@ -34,7 +35,7 @@ pub fn forked(folder: &Path, child: impl FnOnce()) -> Forked {
     }
 }
 
-/// Does what a child is to do, and ends the process.
+/// Runs `child` in a child process, and ends the process.
 pub fn end(folder: &Path, child: impl FnOnce()) -> ! {
     let Err(payload) = catch_unwind(AssertUnwindSafe(child)) else {
         process::exit(0)
@@ -50,7 +51,7 @@ fn errors(folder: &Path, pid: u32) -> PathBuf {
 }
 
 impl Forked {
-    /// A child that was forked in another way.
+    /// Wraps a child that a test forked by itself.
     pub fn new(pid: i32, folder: &Path) -> Self {
         Self {
             pid,
@@ -59,7 +60,7 @@ impl Forked {
         }
     }
 
-    /// Waits for the child's end, which must be a good one and come in time.
+    /// Waits until the child ends. Fails if it failed, or runs longer than [`TIMEOUT`].
     #[track_caller]
     pub fn join(mut self) {
         let deadline = Instant::now() + TIMEOUT;
@@ -87,7 +88,7 @@ impl Drop for Forked {
     }
 }
 
-/// Appends a line for each span, its ids and its name, to a file of the process.
+/// An exporter that appends a line with the ids and the name of each span to a file of the process.
 #[derive(Clone, Debug)]
 pub struct ToFile {
     folder: PathBuf,
@@ -130,7 +131,8 @@ impl SpanExporter for ToFile {
     }
 }
 
-/// What all processes exported, after checking that no id came twice: the names.
+/// Returns the names of the spans that all processes exported, after checking that no id came
+/// twice.
 #[track_caller]
 pub fn exported(folder: &Path) -> Vec<String> {
     let (mut names, mut traces, mut spans) = (Vec::new(), HashSet::new(), HashSet::new());

@@ -1,4 +1,4 @@
-//! A provider with a live view, and what the view lists.
+//! A provider with a live view, and the spans that the view lists.
 
 use opentelemetry::trace::TracerProvider as _;
 use tracer_core::{
@@ -8,6 +8,7 @@ use tracer_core::{
 
 use crate::support::Recorder;
 
+/// Builds a provider with a live view, and a tracer.
 pub fn viewed() -> (LiveView, TracerProvider, Tracer) {
     let live = LiveView::default();
     let provider = TracerProvider::builder()
@@ -19,6 +20,7 @@ pub fn viewed() -> (LiveView, TracerProvider, Tracer) {
     (live, provider, tracer)
 }
 
+/// Returns the only running span.
 #[track_caller]
 pub fn only(live: &LiveView) -> RunningSpan {
     let mut running = live.running();
@@ -26,6 +28,7 @@ pub fn only(live: &LiveView) -> RunningSpan {
     running.remove(0)
 }
 
+/// Returns the names of the running spans.
 pub fn names(live: &LiveView) -> Vec<String> {
     let running = live.running();
     let names = running.iter().map(|span| span.record().name().to_owned());

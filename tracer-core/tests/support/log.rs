@@ -1,5 +1,4 @@
 //! A subscriber that keeps the log messages of the crates under test.
-#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +8,7 @@ use std::{
 
 use tracing::{Event, Level, Metadata, Subscriber, field, span};
 
-/// One message.
+/// A log message.
 #[derive(Clone, Debug)]
 pub struct Line {
     pub level: Level,
@@ -18,20 +17,30 @@ pub struct Line {
     pub fields: BTreeMap<&'static str, String>,
 }
 
-/// The messages so far. A clone is the same log.
+/// A subscriber that keeps the messages. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Log(Arc<Mutex<Vec<Line>>>);
 
 impl Log {
+    /// Returns an empty log that is the subscriber of this process. The test runs in a process of
+    /// its own, because a process has one subscriber.
+    pub fn install() -> Self {
+        let log = Self::default();
+        tracing::subscriber::set_global_default(log.clone()).expect("no subscriber before");
+        log
+    }
+
+    /// Returns the messages so far.
     pub fn lines(&self) -> Vec<Line> {
         self.0.lock().unwrap().clone()
     }
 
+    /// Forgets the messages so far.
     pub fn clear(&self) {
         self.0.lock().unwrap().clear();
     }
 
-    /// The lines whose message contains `text`.
+    /// Returns the lines whose message contains `text`.
     pub fn containing(&self, text: &str) -> Vec<Line> {
         let mut lines = self.lines();
         lines.retain(|line| line.message.contains(text));

@@ -1,4 +1,4 @@
-//! Metrics read through the SDK's own pipeline.
+//! Metrics, read through the metrics pipeline of the stock SDK.
 
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
@@ -17,10 +17,11 @@ pub struct Meters {
     pub collected: InMemoryMetricExporter,
 }
 
-/// Values by `name{key=value,..}`; of a histogram the number of observations.
+/// Values by `name{key=value,..}`. The value of a histogram is its number of observations.
 pub type Values = BTreeMap<String, i64>;
 
 impl Meters {
+    /// Builds a pipeline that keeps what it collects in memory.
     pub fn new() -> Self {
         let collected = InMemoryMetricExporter::default();
         // By hand only: the interval is longer than any test.
@@ -33,10 +34,12 @@ impl Meters {
         }
     }
 
+    /// Returns a builder of a provider that reports to this pipeline.
     pub fn builder(&self) -> TracerProviderBuilder {
         TracerProvider::builder().meter_provider(&self.provider)
     }
 
+    /// Collects all metrics, and checks their scope, units and kinds.
     pub fn collect(&self) -> Values {
         self.collected.reset();
         self.provider.force_flush().expect("collected");
@@ -112,6 +115,7 @@ fn key<'a>(name: &str, attributes: impl Iterator<Item = &'a KeyValue>) -> String
     )
 }
 
+/// Checks the values of the metric `prefix`, given by their attributes.
 #[track_caller]
 pub fn check(values: &Values, prefix: &str, expected: &[(&str, i64)]) {
     let seen: Vec<_> = values

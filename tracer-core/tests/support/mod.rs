@@ -1,5 +1,5 @@
-//! Exporters that do as a test wants.
-#![allow(dead_code, reason = "each test file uses a part")]
+//! Exporters, providers and checks that the test programs share.
+#![allow(dead_code, reason = "each test program uses a part")]
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -7,10 +7,17 @@
     reason = "a test may fail"
 )]
 
+#[cfg(unix)]
+pub mod forked;
+pub mod live;
 pub mod log;
+pub mod meters;
+pub mod process;
+pub mod random;
 
 use std::{
     collections::HashSet,
+    future::Future,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -22,15 +29,16 @@ use opentelemetry::{
     SpanId, TraceId,
     trace::{SpanContext, TraceFlags, TraceState},
 };
-use opentelemetry_sdk::trace::SpanData;
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, SpanData};
 use tracer_core::{
     BatchConfig, ExportError, ExportFuture, ExportSuccess, SpanBatch, SpanExporter, Stats, Status,
     TracerProvider,
 };
 
+/// The time after which a test fails that waits for something.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What the exporter does with a batch.
+/// How the recorder treats a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mood {
     #[default]
@@ -41,7 +49,7 @@ pub enum Mood {
     Hang,
 }
 
-/// Keeps what it is given. A clone is the same exporter.
+/// An exporter that keeps the spans that it is given. Clones share one state.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
     inner: Arc<Inner>,
@@ -83,7 +91,7 @@ impl Recorder {
         self.inner.closed.load(Ordering::SeqCst)
     }
 
-    /// The number of spans, after checking that none came twice.
+    /// Returns the number of spans, after checking that none came twice.
     #[track_caller]
     pub fn distinct(&self) -> u64 {
         let spans = self.spans();
@@ -137,7 +145,7 @@ impl SpanExporter for Recorder {
     }
 }
 
-/// A provider with the recorder as its exporter.
+/// Builds a provider with the recorder as its exporter.
 pub fn provider(recorder: &Recorder) -> TracerProvider {
     TracerProvider::builder()
         .exporter(recorder.clone())
@@ -145,7 +153,7 @@ pub fn provider(recorder: &Recorder) -> TracerProvider {
         .expect("provider")
 }
 
-/// The same with a configuration of the pipeline.
+/// Builds the same provider with a configuration of the pipeline.
 pub fn configured(recorder: &Recorder, config: BatchConfig) -> TracerProvider {
     TracerProvider::builder()
         .exporter(recorder.clone())
@@ -154,7 +162,7 @@ pub fn configured(recorder: &Recorder, config: BatchConfig) -> TracerProvider {
         .expect("provider")
 }
 
-/// The statistics, after checking that every span is accounted for.
+/// Returns the statistics, after checking that every span is accounted for.
 #[track_caller]
 pub fn balanced(provider: &TracerProvider) -> Stats {
     let stats = provider.stats();
@@ -162,7 +170,8 @@ pub fn balanced(provider: &TracerProvider) -> Stats {
     stats
 }
 
-/// How often a test repeats what it does: more with `TRACER_FULL` in the environment.
+/// Returns how often a test repeats its work: `full` with `TRACER_FULL` in the environment, else
+/// `usual`.
 pub fn rounds(usual: usize, full: usize) -> usize {
     if std::env::var_os("TRACER_FULL").is_some() {
         full
@@ -171,12 +180,12 @@ pub fn rounds(usual: usize, full: usize) -> usize {
     }
 }
 
-/// Panics without a word: the hook, which prints, is not called.
+/// Panics without calling the panic hook, which would print.
 pub fn quiet_panic() -> ! {
     std::panic::resume_unwind(Box::new("asked to"))
 }
 
-/// The context of a parent elsewhere.
+/// Returns the context of a span in another process.
 pub fn remote(flags: u8) -> SpanContext {
     SpanContext::new(
         TraceId::from(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736),
@@ -187,7 +196,24 @@ pub fn remote(flags: u8) -> SpanContext {
     )
 }
 
-/// Waits for a condition, with a deadline.
+/// Returns a sampling result with this decision, without attributes or tracestate.
+pub fn decided(decision: SamplingDecision) -> SamplingResult {
+    SamplingResult {
+        decision,
+        attributes: Vec::new(),
+        trace_state: TraceState::NONE,
+    }
+}
+
+/// Runs a future on a runtime of this thread.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("runtime")
+        .block_on(future)
+}
+
+/// Waits until a condition holds. Fails if it does not hold within [`TIMEOUT`].
 #[track_caller]
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + TIMEOUT;

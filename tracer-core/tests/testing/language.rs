@@ -1,4 +1,4 @@
-//! Trees that say less than was recorded, and trees that cannot be read.
+//! Expected trees with fewer details than the trace, and trees that cannot be parsed.
 
 use opentelemetry::{
     Context,

@@ -1,4 +1,4 @@
-//! What `assert_trace!` says of each way in which a trace may differ.
+//! The message of `assert_trace!` for each way in which a trace may differ.
 
 use opentelemetry::{
     Context, KeyValue,

@@ -1,24 +1,16 @@
 //! A printed tree can be read and is what it was printed from, whatever was recorded, and nothing
 //! else is. `TRACER_SEED` repeats a run.
 
-use std::{
-    env,
-    hash::{BuildHasher, RandomState},
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use opentelemetry::{
     Array, Context, KeyValue, Value,
     trace::{Span as _, SpanContext, SpanKind, Status, TraceContextExt as _, Tracer as _},
 };
-use proptest::{
-    collection::vec,
-    prelude::*,
-    test_runner::{RngSeed, TestRunner},
-};
+use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use tracer_core::testing::{FinishedSpan, TestProvider, assert_trace};
 
-use crate::support;
+use crate::support::random;
 
 /// A span as it is to be recorded.
 #[derive(Clone, Debug, PartialEq)]
@@ -161,18 +153,7 @@ fn is_matched(spans: &[FinishedSpan], tree: &str) -> bool {
 
 #[test]
 fn printed_tree_matches_itself_and_exactly_nothing_else() {
-    let seed = match env::var("TRACER_SEED") {
-        Ok(seed) => seed.parse().expect("TRACER_SEED is a number"),
-        Err(_) => RandomState::new().hash_one(0),
-    };
-    println!("TRACER_SEED={seed}");
-    let config = ProptestConfig {
-        cases: u32::try_from(support::rounds(256, 10_000)).expect("few"),
-        rng_seed: RngSeed::Fixed(seed),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
-    let ran = TestRunner::new(config).run(&programs(), |(plans, changed)| {
+    let ran = TestRunner::new(random::config()).run(&programs(), |(plans, changed)| {
         let (spans, tree) = recorded(&plans);
         for options in ["", "exactly\n", "unordered\n", "unordered exactly\n"] {
             prop_assert!(is_matched(&spans, &format!("{options}{tree}")), "{tree}");

@@ -1,4 +1,4 @@
-//! Providers of tests: what they show, and what they keep apart.
+//! The spans that a test's provider shows, and the isolation of providers from each other.
 
 use std::{
     thread,

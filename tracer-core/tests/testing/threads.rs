@@ -1,4 +1,4 @@
-//! Whose spans a test sees, on which threads.
+//! The spans that a test sees, on the threads of the test and on others.
 
 use std::thread;
 

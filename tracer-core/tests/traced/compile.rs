@@ -1,4 +1,4 @@
-//! What compiles without a warning, and what is refused with which words.
+//! Programs that compile without a warning, and programs that are refused, with their messages.
 
 #[test]
 fn good_code_compiles_and_mistakes_are_explained() {

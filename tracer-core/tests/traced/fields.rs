@@ -1,4 +1,4 @@
-//! Arguments and fields: what is recorded, as which type, and when it is evaluated.
+//! Parameters and fields as attributes: their types, and the time of their evaluation.
 
 use std::{borrow::Cow, cell::Cell, fmt};
 

@@ -1,4 +1,4 @@
-//! Functions that run when they are called: their form stays, and a span is around them.
+//! Functions that run when they are called keep their form, and run in a span.
 
 use std::fmt::Debug;
 

@@ -15,18 +15,11 @@ use opentelemetry::{
 use opentelemetry_sdk::trace::SpanData;
 use tracer_core::{InSpan as _, current, span, start_span, traced};
 
-use crate::{attributes, recorded};
+use crate::{attributes, recorded, support::block_on};
 
 /// Goes on in a later poll.
 async fn later() {
     tokio::task::yield_now().await;
-}
-
-fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("runtime")
-        .block_on(future)
 }
 
 fn assert_send<F: Send>(future: F) -> F {

@@ -1,27 +1,53 @@
-//! `#[traced]`: what it records, and what it leaves as it was.
-#![allow(clippy::expect_used, clippy::panic, reason = "a test may fail")]
+//! `#[traced]` records a span, and leaves the function as it was.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may fail"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
-mod compile;
-mod cost;
+/// Functions that run when they are called.
+mod functions;
+
+/// Parameters are dropped as those of a plain function.
+mod parameters;
+
+/// Fields are evaluated in the body.
+mod parameter_fields;
+
+/// Parameters and fields as attributes.
 mod fields;
+
+/// Errors, results and panics.
+mod outcome;
+
+/// Functions whose work is a future.
+mod futures;
+
+/// Allocations of a call.
+mod cost;
+
+/// Programs that compile, and programs that do not.
+mod compile;
+
+/// Unusual names, macros and generic methods.
 #[path = "pass/forms.rs"]
 mod forms;
-mod functions;
-mod futures;
+
+/// The generated code causes no lint.
 #[path = "pass/lints.rs"]
 mod lints;
-mod outcome;
-mod parameter_fields;
-mod parameters;
 
 use opentelemetry::Value;
 use opentelemetry_sdk::trace::SpanData;
-use support::{Recorder, TIMEOUT, balanced, provider};
 
-/// The spans that a program makes on this thread, in the order of their ends.
+use crate::support::{Recorder, TIMEOUT, balanced, provider};
+
+/// Returns the spans that a program ends on this thread, in the order of their ends.
 fn recorded(program: impl FnOnce()) -> Vec<SpanData> {
     let recorder = Recorder::default();
     let provider = provider(&recorder);
@@ -33,7 +59,7 @@ fn recorded(program: impl FnOnce()) -> Vec<SpanData> {
     recorder.spans()
 }
 
-/// The one span that a program makes.
+/// Returns the one span that a program ends.
 #[track_caller]
 fn one(program: impl FnOnce()) -> SpanData {
     let mut spans = recorded(program);
@@ -41,7 +67,7 @@ fn one(program: impl FnOnce()) -> SpanData {
     spans.remove(0)
 }
 
-/// The attributes of a span, as text with types.
+/// Returns the attributes of a span, with keys as text.
 fn attributes(span: &SpanData) -> Vec<(&str, Value)> {
     let attributes = span.attributes.iter();
     attributes

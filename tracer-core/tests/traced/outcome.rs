@@ -14,7 +14,7 @@ use tracer_core::{current, span, traced};
 
 use crate::{
     attributes, one, recorded,
-    support::{Recorder, TIMEOUT, provider, quiet_panic},
+    support::{Recorder, TIMEOUT, block_on, provider, quiet_panic},
 };
 
 #[derive(Debug)]
@@ -246,11 +246,4 @@ fn a_function_runs_on_after_the_provider_was_shut_down() {
     let _default = provider.set_thread_default();
     provider.shutdown(TIMEOUT).expect("shutdown");
     assert_eq!(returned(1), 2);
-}
-
-fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("runtime")
-        .block_on(future)
 }

@@ -1,4 +1,4 @@
-//! Fields are evaluated where the parameters are: in the body.
+//! Fields are evaluated in the body, where the parameters are.
 
 use std::task::Poll;
 

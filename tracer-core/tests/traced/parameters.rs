@@ -1,6 +1,6 @@
 //! Parameters are dropped as those of a plain function: Rust Reference, "Destructors", "Scopes of
-//! function parameters". Each function is written once, and runs plain, which says what the compiler
-//! makes of it, and with the options that move its body.
+//! function parameters". Each function is written once. It runs plain, which gives the order that
+//! the compiler has, and with the options that move its body.
 
 use std::{
     cell::RefCell,

@@ -1,4 +1,5 @@
-//! Names of ours beside the author's, code of other macros, no prelude, generic methods.
+//! Functions with names like those of the generated code, code of other macros, functions without
+//! a prelude, and generic methods.
 #![deny(warnings)]
 #![deny(clippy::all, clippy::pedantic)]
 

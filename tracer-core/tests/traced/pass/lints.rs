@@ -1,4 +1,4 @@
-//! Nothing that the attribute writes is reported as its user's.
+//! The generated code causes no lint in the code of the user.
 #![deny(warnings, unused, unused_qualifications, single_use_lifetimes)]
 #![deny(clippy::all, clippy::pedantic)]
 
