@@ -6,6 +6,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use opentelemetry::{
@@ -49,7 +50,8 @@ impl Gate {
     fn provider(&self, config: BatchConfig) -> TracerProvider {
         TracerProvider::builder()
             .exporter(self.clone())
-            .batch_config(config)
+            // No export fails, however long the gate is closed.
+            .batch_config(config.export_timeout(Duration::from_secs(3600)))
             .build()
             .expect("provider")
     }

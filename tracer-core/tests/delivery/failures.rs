@@ -35,6 +35,10 @@ fn overload_drops_the_newest_and_counts_them() {
     for _ in 0..10_000 {
         tracer.start("x");
     }
+    // On a busy machine, the worker may not run before the deadlines below.
+    eventually("a batch for the exporter", || {
+        provider.stats().exporters[0].waiting > 0
+    });
     let refused = provider.force_flush(Duration::from_millis(50));
     assert_eq!(refused, Err(FlushError::Deadline));
     let stats = balanced(&provider);
