@@ -5,10 +5,10 @@
 //! in the buffer of an ordinary span. It gets its ids and its place in a trace when the parent is
 //! set. So no data is kept twice, and the sampler sees all that is recorded.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use opentelemetry::{
-    Context,
+    Context, KeyValue,
     trace::{SpanContext, TraceContextExt},
 };
 use opentelemetry_sdk::trace::SamplingDecision;
@@ -18,9 +18,9 @@ use crate::{
     context::thread_stack,
     native::Site,
     pipeline::span_counters::StartClass,
-    provider_core::ProviderCore,
+    provider_core::{ProviderCore, Sampler},
     record::kind::otlp_kind,
-    sampling::{Decision, Identity, may_record},
+    sampling::{Identity, is_recording, is_sampled_by_parent, may_record},
     span::{
         Span,
         recording::{Recording, SpanStart, SpanState},
@@ -141,11 +141,11 @@ impl Span {
         let parent_span = parent.span();
         let parent_context = parent_span.span_context();
         let known = Some(parent_context).filter(|parent| parent.is_valid());
-        let decision = recording.decide(parent, parent_context, known);
+        let recorded = recording.decide(parent, parent_context, known);
         if before == SpanState::Deferred && recording.provider.is_metered {
-            count_start_class(recording, known, decision.as_ref());
+            count_start_class(recording, known, recorded.is_some());
         }
-        let Some(mut decision) = decision.filter(Decision::is_recording) else {
+        let Some(attributes) = recorded else {
             if before == SpanState::Open {
                 // It was counted as started, and its context is not sampled now.
                 recording.hide();
@@ -160,8 +160,8 @@ impl Span {
         }
         recording.state = SpanState::Open;
         recording.write_parent(known);
-        for attribute in decision.take_attributes() {
-            recording.set_attribute(&attribute);
+        for attribute in &attributes {
+            recording.set_attribute(attribute);
         }
         if !recording.provider.processors.is_empty() {
             let provider = Arc::clone(&recording.provider);
@@ -172,26 +172,27 @@ impl Span {
 }
 
 #[cold]
-fn count_start_class(
-    recording: &Recording,
-    parent: Option<&SpanContext>,
-    decision: Option<&Decision>,
-) {
-    let decision = decision.map_or(SamplingDecision::Drop, Decision::sampling_decision);
+fn count_start_class(recording: &Recording, parent: Option<&SpanContext>, is_recorded: bool) {
+    let decision = match (is_recorded, recording.is_sampled()) {
+        (false, _) => SamplingDecision::Drop,
+        (true, false) => SamplingDecision::RecordOnly,
+        (true, true) => SamplingDecision::RecordAndSample,
+    };
     let class = StartClass::of(parent, &decision);
     thread_state::count_start_class(&recording.provider, class);
 }
 
 impl Recording {
     /// Writes the context that a child of this parent has, as [`start`](crate::start) does for a
-    /// span with a known parent. `None` if no span may be recorded here.
+    /// span with a known parent. Returns the attributes of the sampler if the span is to record.
+    /// `parent` is the `active` span of `parent_context` if that is valid.
     #[inline]
     fn decide(
         &mut self,
         parent_context: &Context,
         active: &SpanContext,
         parent: Option<&SpanContext>,
-    ) -> Option<Decision> {
+    ) -> Option<Vec<KeyValue>> {
         if parent_context.is_telemetry_suppressed() {
             *self.context_mut() = SpanContext::NONE;
             return None;
@@ -200,12 +201,16 @@ impl Recording {
             self.context_mut().clone_from(active);
             return None;
         }
-        let provider = &self.provider;
-        let identity = Identity::new(provider, parent);
+        let identity = Identity::new(&self.provider, parent);
+        let Sampler::Custom(sampler) = &self.provider.sampler else {
+            let is_sampled = is_sampled_by_parent(parent);
+            identity.write_with_parents_state(self.context_mut(), is_sampled, parent);
+            return is_sampled.then(Vec::new);
+        };
         let record = self.record()?;
-        let mut decision = Decision::make(provider, identity, parent, |sampler| {
-            let attributes: Vec<_> = record.attributes().collect();
-            let links: Vec<_> = record.links().collect();
+        let attributes: Vec<_> = record.attributes().collect();
+        let links: Vec<_> = record.links().collect();
+        let mut sampling = self.provider.sample(parent, || {
             sampler.should_sample(
                 Some(parent_context),
                 identity.trace_id,
@@ -215,7 +220,8 @@ impl Recording {
                 &links,
             )
         });
-        decision.write_context(identity, self.context_mut(), parent);
-        Some(decision)
+        let attributes = is_recording(&sampling).then(|| mem::take(&mut sampling.attributes));
+        identity.write_sampled(self.context_mut(), sampling);
+        attributes
     }
 }

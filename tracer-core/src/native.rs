@@ -153,7 +153,7 @@ impl Site {
                 return StartedSpan {
                     span,
                     provider,
-                    point: Some(point),
+                    point,
                     parent_context: None,
                 };
             }

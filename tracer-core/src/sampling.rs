@@ -1,16 +1,14 @@
 //! The decision about a new span: its ids, and whether it is recorded and sampled.
 
-use std::mem;
-
 use opentelemetry::{
-    KeyValue, SpanId, TraceId,
+    SpanId, TraceId,
     trace::{SpanContext, TraceFlags, TraceState},
 };
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult};
 
 use crate::{
     ids::{RANDOM, new_ids},
-    provider_core::{ProviderCore, Sampler},
+    provider_core::ProviderCore,
 };
 
 /// Returns whether a provider may record a new span here. It may not after its shutdown, of which
@@ -33,97 +31,16 @@ pub(crate) fn parent_based_flags(parent: Option<TraceFlags>, root: TraceFlags) -
     parent.unwrap_or(root | TraceFlags::SAMPLED)
 }
 
-/// The decision about one span.
-pub(crate) enum Decision {
-    /// By `parentbased_always_on`: the span is recorded if it is sampled. It has the parent's
-    /// `tracestate`.
-    ParentBased {
-        is_sampled: bool,
-    },
-    Custom(SamplingResult),
+/// Returns whether `parentbased_always_on` samples, and so records, a child of this parent, or a root.
+#[inline(always)]
+pub(crate) fn is_sampled_by_parent(parent: Option<&SpanContext>) -> bool {
+    parent_based_flags(parent.map(SpanContext::trace_flags), TraceFlags::default()).is_sampled()
 }
 
-impl Decision {
-    /// Makes the decision. `ask` calls a sampler of the application.
-    #[inline(always)]
-    pub(crate) fn make(
-        provider: &ProviderCore,
-        identity: Identity,
-        parent: Option<&SpanContext>,
-        ask: impl FnOnce(&dyn ShouldSample) -> SamplingResult,
-    ) -> Self {
-        match &provider.sampler {
-            Sampler::ParentBasedAlwaysOn => Self::ParentBased {
-                is_sampled: identity.parent_based_flags(parent).is_sampled(),
-            },
-            Sampler::Custom(sampler) => {
-                Self::Custom(provider.sample(parent, || ask(sampler.as_ref())))
-            }
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn is_sampled(&self) -> bool {
-        match self {
-            Self::ParentBased { is_sampled } => *is_sampled,
-            Self::Custom(result) => result.decision == SamplingDecision::RecordAndSample,
-        }
-    }
-
-    /// Returns whether the span records.
-    #[inline(always)]
-    pub(crate) fn is_recording(&self) -> bool {
-        match self {
-            Self::ParentBased { is_sampled } => *is_sampled,
-            Self::Custom(result) => result.decision != SamplingDecision::Drop,
-        }
-    }
-
-    /// Returns the decision by the specification's names.
-    #[inline]
-    pub(crate) fn sampling_decision(&self) -> SamplingDecision {
-        match (self.is_recording(), self.is_sampled()) {
-            (false, _) => SamplingDecision::Drop,
-            (true, false) => SamplingDecision::RecordOnly,
-            (true, true) => SamplingDecision::RecordAndSample,
-        }
-    }
-
-    /// Writes the span's context in its place.
-    #[inline(always)]
-    pub(crate) fn write_context(
-        &mut self,
-        identity: Identity,
-        context: &mut SpanContext,
-        parent: Option<&SpanContext>,
-    ) {
-        let is_sampled = self.is_sampled();
-        match self {
-            Self::ParentBased { .. } => {
-                let state = parent.map(SpanContext::trace_state);
-                let state = state.filter(|state| **state != TraceState::NONE);
-                identity.write(context, is_sampled, state.map(|state| || state.clone()));
-            }
-            Self::Custom(result) => {
-                let state = &mut result.trace_state;
-                let has_state = *state != TraceState::NONE;
-                identity.write(
-                    context,
-                    is_sampled,
-                    has_state.then_some(|| mem::take(state)),
-                );
-            }
-        }
-    }
-
-    /// Takes the attributes that the sampler adds.
-    #[inline(always)]
-    pub(crate) fn take_attributes(&mut self) -> Vec<KeyValue> {
-        match self {
-            Self::ParentBased { .. } => Vec::new(),
-            Self::Custom(result) => mem::take(&mut result.attributes),
-        }
-    }
+/// Returns whether a span records by the decision of a sampler.
+#[inline(always)]
+pub(crate) fn is_recording(sampling: &SamplingResult) -> bool {
+    sampling.decision != SamplingDecision::Drop
 }
 
 /// The ids and flags of a span: a context without its `tracestate`, which is written without
@@ -155,9 +72,26 @@ impl Identity {
         }
     }
 
+    /// Writes the context of a span by the decision of the default sampler, with the parent's
+    /// `tracestate`.
     #[inline(always)]
-    fn parent_based_flags(self, parent: Option<&SpanContext>) -> TraceFlags {
-        parent_based_flags(parent.map(SpanContext::trace_flags), self.flags)
+    pub(crate) fn write_with_parents_state(
+        self,
+        context: &mut SpanContext,
+        is_sampled: bool,
+        parent: Option<&SpanContext>,
+    ) {
+        let state = parent.map(SpanContext::trace_state);
+        let state = state.filter(|state| **state != TraceState::NONE);
+        self.write(context, is_sampled, state.map(|state| || state.clone()));
+    }
+
+    /// Writes the context of a span by the decision of a sampler.
+    #[inline(always)]
+    pub(crate) fn write_sampled(self, context: &mut SpanContext, sampling: SamplingResult) {
+        let is_sampled = sampling.decision == SamplingDecision::RecordAndSample;
+        let state = Some(sampling.trace_state).filter(|state| *state != TraceState::NONE);
+        self.write(context, is_sampled, state.map(|state| || state));
     }
 
     /// Writes a whole span context in its place. Most contexts have no `tracestate`, and moving one

@@ -129,10 +129,11 @@ pub(crate) fn enter_started(
         let known = span.as_ref()?.provider().or(provider)?;
         // The provider may have moved in the list while the attributes were evaluated.
         let listed = stack.providers.get(point.provider?)?;
-        if known.context_activation || !Arc::ptr_eq(&listed.core, known) {
-            return None;
+        if Arc::ptr_eq(&listed.core, known) {
+            push_span(stack, point, &mut span)
+        } else {
+            None
         }
-        push_span(stack, point, &mut span)
     });
     match (key, span) {
         (Some(key), _) => Ok(key),
@@ -214,8 +215,8 @@ pub(crate) struct Started {
     pub(crate) span: Span,
     /// The provider of a span that does not record. A span that records knows its provider.
     pub(crate) provider: Option<ProviderRef>,
-    /// Where the span can be entered.
-    pub(crate) point: EntryPoint,
+    /// Where the span can be entered; `None` if it is to be active in `Context`.
+    pub(crate) point: Option<EntryPoint>,
 }
 
 /// Starts a span as a child of the current span without making it current. `None` in the cases of
@@ -233,11 +234,12 @@ pub(crate) fn start(
             return None;
         }
         let span = LazySpan::start_span(&provider.core, parent, name, kind, scope);
+        let is_active = provider.core.context_activation;
         let provider = (!span.is_recording()).then(|| ProviderRef::clone(provider));
         Some(Started {
             span,
             provider,
-            point,
+            point: (!is_active).then_some(point),
         })
     })
 }

@@ -219,10 +219,13 @@ impl Worker {
             return;
         }
         let forming = mem::take(&mut self.forming);
-        // The batch takes the buffer over. The next batch is likely to be about as large.
+        // The batch takes the buffer over, without memory that it does not use. The next batch is
+        // likely to be about as large.
         let next = Vec::with_capacity(self.records.len());
+        let mut records = mem::replace(&mut self.records, next);
+        records.shrink_to_fit();
         self.held = Some(SpanBatch::new(
-            mem::replace(&mut self.records, next),
+            records,
             forming.spans,
             self.host.resource(),
             self.host.scopes(),

@@ -65,8 +65,7 @@ impl SpanBatch {
     pub(crate) fn size(&self) -> BatchSize {
         BatchSize {
             spans: self.len as u64,
-            // The memory that it takes, which may exceed the records.
-            bytes: self.records.capacity() as u64,
+            bytes: self.records.len() as u64,
         }
     }
 

@@ -131,9 +131,11 @@ impl TestProvider {
     async fn wait_until(&self, count: usize, deadline: Instant) -> Vec<FinishedSpan> {
         let mut ended = None;
         loop {
-            // A flush is worth its time only if there is something new.
-            let ended_before = ended.replace(self.provider.stats().ended);
-            if ended != ended_before {
+            // A flush is worth its time only if a span has ended since. A span is counted as ended just
+            // before it is in its ring, so a flush may miss it; it is then still waiting.
+            let stats = self.provider.stats();
+            let ended_before = ended.replace(stats.ended);
+            if ended != ended_before || stats.waiting > 0 {
                 let spans = self.spans();
                 if spans.len() >= count {
                     return spans;

@@ -12,7 +12,7 @@ use opentelemetry::{
     trace::{SpanKind, TraceContextExt as _, Tracer as _, TracerProvider as _},
 };
 use tracer_core::{
-    InSpan as _, operation, current, start_span,
+    InSpan as _, current, operation, start_span,
     testing::{TestProvider, assert_trace},
 };
 
@@ -131,7 +131,10 @@ fn a_panic_is_an_error_and_goes_on_and_a_dropped_future_is_none() {
         })
     })
     .expect_err("the panic");
-    let mut dropped = Box::pin(operation::run_async(start_span!("dropped"), charge_later(1)));
+    let mut dropped = Box::pin(operation::run_async(
+        start_span!("dropped"),
+        charge_later(1),
+    ));
     let mut context = Context::from_waker(Waker::noop());
     assert!(dropped.as_mut().poll(&mut context).is_pending());
     drop(dropped);
@@ -165,7 +168,10 @@ fn without_a_provider_the_work_is_all_there_is() {
         charge(3)
     });
     assert_eq!(result, Err(Declined(3)));
-    let result = block_on(operation::run_async(start_span!("nothing"), charge_later(0)));
+    let result = block_on(operation::run_async(
+        start_span!("nothing"),
+        charge_later(0),
+    ));
     assert_eq!(result, Ok(0));
     operation::emit(&Never);
 }
