@@ -8,5 +8,6 @@
 mod crates;
 mod features;
 mod files;
+mod modules;
 mod unsafe_code;
 mod workspace;
