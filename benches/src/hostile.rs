@@ -9,7 +9,7 @@ use opentelemetry::{
 };
 use tracer_propagation::{
     B3Propagator, BaggagePropagator, GcpPropagator, GrpcTraceBinPropagator, JaegerPropagator,
-    OtTracePropagator, PlainPropagator, Propagator, TraceContextPropagator, XrayPropagator,
+    OtTracePropagator, Propagator, TraceContextPropagator, XTraceIdPropagator, XrayPropagator,
 };
 
 use crate::{
@@ -61,7 +61,7 @@ fn propagators() -> [(&'static str, Box<dyn Propagator>); PARSERS] {
         ("ottrace", Box::new(OtTracePropagator::new())),
         ("gcp", Box::new(GcpPropagator::new())),
         ("grpc_bin", Box::new(GrpcTraceBinPropagator::new())),
-        ("plain", Box::new(PlainPropagator::new())),
+        ("x_trace_id", Box::new(XTraceIdPropagator::new())),
     ]
 }
 

@@ -9,7 +9,7 @@ use opentelemetry::baggage::{Baggage, BaggageExt};
 use opentelemetry::trace::TraceContextExt;
 use tracer_propagation::{
     B3Propagator, BaggagePropagator, GcpPropagator, GrpcTraceBinPropagator, JaegerPropagator,
-    OtTracePropagator, PlainPropagator, Propagator, SamplingState, TraceContextPropagator,
+    OtTracePropagator, XTraceIdPropagator, Propagator, SamplingState, TraceContextPropagator,
     XrayPropagator, limits,
 };
 
@@ -67,7 +67,7 @@ pub fn propagators() -> [(&'static str, Box<dyn Propagator>); 11] {
         ("gcp", Box::new(GcpPropagator::new())),
         ("grpc_bin", Box::new(GrpcTraceBinPropagator::new())),
         ("ottrace", Box::new(OtTracePropagator::new())),
-        ("plain", Box::new(PlainPropagator::new())),
+        ("x_trace_id", Box::new(XTraceIdPropagator::new())),
     ]
 }
 

@@ -6,7 +6,7 @@ mod single;
 use std::sync::LazyLock;
 
 use crate::carrier::{Carrier, CarrierMut};
-use crate::parent::{self, Parent, parent_format};
+use crate::remote_parent::{self, RemoteParent, remote_parent_propagator};
 use crate::sampling_state::SamplingState;
 
 /// Carries the span context in the headers of B3 (openzipkin `b3-propagation`; OpenTelemetry,
@@ -101,11 +101,11 @@ impl B3Propagator {
         Self { inject }
     }
 
-    fn read(&self, carrier: &dyn Carrier) -> Option<Parent> {
-        parent::either(single::read(carrier), || multi::read(carrier))
+    fn read(&self, carrier: &dyn Carrier) -> Option<RemoteParent> {
+        remote_parent::either(single::read(carrier), || multi::read(carrier))
     }
 
-    fn write(&self, parent: &Parent, carrier: &mut dyn CarrierMut) {
+    fn write(&self, parent: &RemoteParent, carrier: &mut dyn CarrierMut) {
         if matches!(self.inject, Encoding::Single | Encoding::Both) {
             single::write(parent, carrier);
         }
@@ -122,7 +122,7 @@ impl Default for B3Propagator {
     }
 }
 
-parent_format!(B3Propagator, None, |this| match this.inject {
+remote_parent_propagator!(B3Propagator, None, |this| match this.inject {
     Encoding::Both => FIELDS.as_slice(),
     Encoding::Multi => FIELDS.get(1..).unwrap_or_default(),
     Encoding::Single => FIELDS.get(..1).unwrap_or_default(),

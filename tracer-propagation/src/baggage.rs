@@ -2,7 +2,7 @@
 
 mod decode;
 mod encode;
-mod prefixed;
+mod prefixed_headers;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ use opentelemetry::baggage::{Baggage, BaggageExt};
 use opentelemetry::trace::SpanContext;
 
 pub(crate) use self::decode::Values;
-pub(crate) use self::prefixed::Prefixed;
+pub(crate) use self::prefixed_headers::PrefixedHeaders;
 use crate::baggage::decode::Reader;
 use crate::carrier::{Carrier, CarrierMut};
 use crate::error::Error;

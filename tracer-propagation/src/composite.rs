@@ -10,10 +10,10 @@ use opentelemetry::trace::{SpanContext, TraceContextExt};
 
 use crate::baggage::{self, BaggagePropagator};
 use crate::carrier::{Carrier, CarrierMut};
-use crate::parent::Parent;
 use crate::propagator::Propagator;
+use crate::remote_parent::RemoteParent;
 use crate::trace_context::TraceContextPropagator;
-use crate::tracestate::Kept;
+use crate::tracestate::Level2Members;
 
 /// Asks several propagators in the order given.
 ///
@@ -99,13 +99,14 @@ impl CompositePropagator {
                     let first = current.span().span_context().clone();
                     next = next.with_remote_span_context(first);
                 }
-                next = Kept::settle(Parent::settle(next, &current), &current);
+                next =
+                    Level2Members::restore(RemoteParent::restore_state(next, &current), &current);
             } else {
                 found = changed && next.span().span_context().is_valid();
                 if found_state && !found {
-                    next = Parent::settle(next, &current);
+                    next = RemoteParent::restore_state(next, &current);
                 }
-                found_state = found_state || !found && !Parent::is_same(&next, &current);
+                found_state = found_state || !found && !RemoteParent::is_same(&next, &current);
             }
             // Contexts share baggage as they share spans.
             if !std::ptr::eq(next.baggage(), current.baggage()) {

@@ -7,10 +7,10 @@ use crate::error::Error;
 use crate::gcp::GcpPropagator;
 use crate::grpc_bin::GrpcTraceBinPropagator;
 use crate::jaeger::JaegerPropagator;
-use crate::ot::OtTracePropagator;
-use crate::plain::PlainPropagator;
+use crate::ot_trace::OtTracePropagator;
 use crate::propagator::Propagator;
 use crate::trace_context::TraceContextPropagator;
+use crate::x_trace_id::XTraceIdPropagator;
 use crate::xray::XrayPropagator;
 
 /// What a value of `OTEL_PROPAGATORS` means, and what in it was not understood.
@@ -39,7 +39,7 @@ pub struct Configured {
 /// | `xray` | [`XrayPropagator::new`] |
 /// | `xray-lambda` | [`XrayPropagator::lambda`] (semantic conventions, *Instrumenting AWS Lambda*) |
 /// | `none` | none at all, if it stands alone |
-/// | `tracer_gcp`, `tracer_grpc_bin`, `tracer_plain` | [`GcpPropagator`], [`GrpcTraceBinPropagator`], [`PlainPropagator`]: names of our own |
+/// | `tracer_gcp`, `tracer_grpc_bin`, `tracer_x_trace_id` | [`GcpPropagator`], [`GrpcTraceBinPropagator`], [`XTraceIdPropagator`]: names of our own |
 ///
 /// A name given twice counts once. One that is not known is ignored with an error; if that leaves
 /// nothing, or the variable is unset or empty, the default `tracecontext,baggage` applies.
@@ -100,7 +100,7 @@ enum Name {
     Jaeger,
     None,
     OtTrace,
-    Plain,
+    XTraceId,
     TraceContext,
     Xray,
     XrayLambda,
@@ -134,7 +134,7 @@ fn build(names: &[Name]) -> Vec<Box<dyn Propagator>> {
             Name::Jaeger => built.push(Box::new(JaegerPropagator::new())),
             Name::None => {}
             Name::OtTrace => built.push(Box::new(OtTracePropagator::new())),
-            Name::Plain => built.push(Box::new(PlainPropagator::new())),
+            Name::XTraceId => built.push(Box::new(XTraceIdPropagator::new())),
             Name::TraceContext => built.push(Box::new(TraceContextPropagator::new())),
             Name::Xray => built.push(Box::new(XrayPropagator::new())),
             Name::XrayLambda => built.push(Box::new(XrayPropagator::lambda())),
@@ -162,7 +162,7 @@ const KNOWN: &[(&str, Name)] = &[
     ("xray-lambda", Name::XrayLambda),
     ("tracer_gcp", Name::Gcp),
     ("tracer_grpc_bin", Name::GrpcTraceBin),
-    ("tracer_plain", Name::Plain),
+    ("tracer_x_trace_id", Name::XTraceId),
 ];
 
 #[cfg(test)]
@@ -234,7 +234,7 @@ mod tests {
             ("xray-lambda", "x-amzn-trace-id"),
             ("tracer_gcp", "x-cloud-trace-context"),
             ("tracer_grpc_bin", "grpc-trace-bin"),
-            ("tracer_plain", "x-trace-id"),
+            ("tracer_x_trace_id", "x-trace-id"),
         ] {
             let configured = propagators(Some(name));
             assert_eq!(configured.propagator.fields().next(), Some(first));

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use crate::carrier::{Carrier, CarrierMut};
-use crate::header::{Line, decimal};
+use crate::header::decimal;
 use crate::hex;
-use crate::parent::{self, Parent, parent_format};
+use crate::remote_parent::{self, RemoteParent, remote_parent_propagator};
 use crate::sampling_state::SamplingState;
+use crate::stack_string::StackString;
 
 /// Carries the span context in `x-cloud-trace-context` (Google Cloud, *Trace context*, legacy
 /// header).
@@ -61,29 +62,29 @@ impl GcpPropagator {
         Self
     }
 
-    fn read(&self, carrier: &dyn Carrier) -> Option<Parent> {
-        parent::read(carrier, X_CLOUD_TRACE_CONTEXT, parse)
+    fn read(&self, carrier: &dyn Carrier) -> Option<RemoteParent> {
+        remote_parent::read(carrier, X_CLOUD_TRACE_CONTEXT, parse)
     }
 
-    fn write(&self, parent: &Parent, carrier: &mut dyn CarrierMut) {
+    fn write(&self, parent: &RemoteParent, carrier: &mut dyn CarrierMut) {
         if !parent.has_ids() {
             return;
         }
-        let mut line = Line::new();
-        line.hex(&parent.trace_id.to_bytes()).text("/");
-        line.decimal(u64::from_be_bytes(parent.span_id.to_bytes()));
-        line.text(match parent.state {
+        let mut header_value = StackString::new();
+        header_value.hex(&parent.trace_id.to_bytes()).text("/");
+        header_value.decimal(u64::from_be_bytes(parent.span_id.to_bytes()));
+        header_value.text(match parent.state {
             SamplingState::Accept | SamplingState::Debug => ";o=1",
             SamplingState::Defer => "",
             SamplingState::Deny => ";o=0",
         });
-        carrier.set(X_CLOUD_TRACE_CONTEXT, Cow::Borrowed(line.as_str()));
+        carrier.set(X_CLOUD_TRACE_CONTEXT, Cow::Borrowed(header_value.as_str()));
     }
 }
 
-parent_format!(GcpPropagator, None, |_this| FIELDS.as_slice());
+remote_parent_propagator!(GcpPropagator, None, |_this| FIELDS.as_slice());
 
-fn parse(value: &[u8]) -> Option<Parent> {
+fn parse(value: &[u8]) -> Option<RemoteParent> {
     let (ids, options) = halves(value, b';');
     let (trace_id, span_id) = halves(ids, b'/');
     let state = match options {
@@ -97,9 +98,9 @@ fn parse(value: &[u8]) -> Option<Parent> {
     };
     let trace_id = hex::decode_wide(trace_id).filter(|&id| id != 0 && trace_id.len() == 32)?;
     if span_id == 0 {
-        Some(Parent::state_alone(state))
+        Some(RemoteParent::state_alone(state))
     } else {
-        Parent::new(trace_id, span_id, state)
+        RemoteParent::new(trace_id, span_id, state)
     }
 }
 

@@ -8,7 +8,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::carrier::{Carrier, CarrierMut};
-use crate::parent::{self, Parent, parent_format};
+use crate::remote_parent::{self, RemoteParent, remote_parent_propagator};
 use crate::sampling_state::SamplingState;
 
 /// Carries the span context in `grpc-trace-bin` (OpenCensus, *Binary Encoding*, Trace Context),
@@ -66,11 +66,11 @@ impl GrpcTraceBinPropagator {
         Self
     }
 
-    fn read(&self, carrier: &dyn Carrier) -> Option<Parent> {
-        parent::read(carrier, GRPC_TRACE_BIN, parse)
+    fn read(&self, carrier: &dyn Carrier) -> Option<RemoteParent> {
+        remote_parent::read(carrier, GRPC_TRACE_BIN, parse)
     }
 
-    fn write(&self, parent: &Parent, carrier: &mut dyn CarrierMut) {
+    fn write(&self, parent: &RemoteParent, carrier: &mut dyn CarrierMut) {
         if !parent.has_ids() {
             return;
         }
@@ -99,9 +99,9 @@ impl GrpcTraceBinPropagator {
     }
 }
 
-parent_format!(GrpcTraceBinPropagator, None, |_this| FIELDS.as_slice());
+remote_parent_propagator!(GrpcTraceBinPropagator, None, |_this| FIELDS.as_slice());
 
-fn parse(value: &[u8]) -> Option<Parent> {
+fn parse(value: &[u8]) -> Option<RemoteParent> {
     // No base64 starts with the version byte.
     if value.first() == Some(&VERSION) {
         return fields(value);
@@ -111,7 +111,7 @@ fn parse(value: &[u8]) -> Option<Parent> {
     fields(bytes.get(..len)?)
 }
 
-fn fields(bytes: &[u8]) -> Option<Parent> {
+fn fields(bytes: &[u8]) -> Option<RemoteParent> {
     let mut rest = bytes.strip_prefix(&[VERSION])?;
     let (mut trace_id, mut span_id, mut options) = (None, None, None);
     while let [number, field @ ..] = rest {
@@ -130,7 +130,7 @@ fn fields(bytes: &[u8]) -> Option<Parent> {
         Some([options]) if options & 1 == 1 => SamplingState::Accept,
         Some([_]) => SamplingState::Deny,
     };
-    Parent::new(
+    RemoteParent::new(
         u128::from_be_bytes(trace_id?),
         u64::from_be_bytes(span_id?),
         state,

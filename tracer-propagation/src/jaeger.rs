@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use crate::baggage::{Prefixed, Values};
+use crate::baggage::{PrefixedHeaders, Values};
 use crate::carrier::{Carrier, CarrierMut};
-use crate::header::Line;
 use crate::hex;
-use crate::parent::{self, Parent, parent_format};
+use crate::remote_parent::{self, RemoteParent, remote_parent_propagator};
 use crate::sampling_state::SamplingState;
+use crate::stack_string::StackString;
 
 /// Carries the span context in `uber-trace-id` and baggage in `uberctx-*` (Jaeger, *Propagation
 /// Format*). OpenTelemetry calls the format deprecated, in favour of the W3C's.
@@ -69,29 +69,29 @@ impl JaegerPropagator {
         Self
     }
 
-    fn read(&self, carrier: &dyn Carrier) -> Option<Parent> {
-        parent::read(carrier, UBER_TRACE_ID, parse)
+    fn read(&self, carrier: &dyn Carrier) -> Option<RemoteParent> {
+        remote_parent::read(carrier, UBER_TRACE_ID, parse)
     }
 
-    fn write(&self, parent: &Parent, carrier: &mut dyn CarrierMut) {
+    fn write(&self, parent: &RemoteParent, carrier: &mut dyn CarrierMut) {
         if !parent.has_ids() {
             return;
         }
-        let mut line = Line::new();
-        line.hex(&parent.trace_id.to_bytes()).text(":");
-        line.hex(&parent.span_id.to_bytes()).text(":0:");
-        line.text(match parent.state {
+        let mut header_value = StackString::new();
+        header_value.hex(&parent.trace_id.to_bytes()).text(":");
+        header_value.hex(&parent.span_id.to_bytes()).text(":0:");
+        header_value.text(match parent.state {
             SamplingState::Accept => "1",
             SamplingState::Debug => "3",
             SamplingState::Defer | SamplingState::Deny => "0",
         });
-        carrier.set(UBER_TRACE_ID, Cow::Borrowed(line.as_str()));
+        carrier.set(UBER_TRACE_ID, Cow::Borrowed(header_value.as_str()));
     }
 }
 
-parent_format!(JaegerPropagator, Some(BAGGAGE), |_this| FIELDS.as_slice());
+remote_parent_propagator!(JaegerPropagator, Some(BAGGAGE), |_this| FIELDS.as_slice());
 
-fn parse(value: &[u8]) -> Option<Parent> {
+fn parse(value: &[u8]) -> Option<RemoteParent> {
     let (trace_id, rest) = split(value)?;
     let (span_id, rest) = split(rest)?;
     let (_parents_parent, flags) = split(rest)?;
@@ -103,7 +103,7 @@ fn parse(value: &[u8]) -> Option<Parent> {
         0b11 => SamplingState::Debug,
         _ => SamplingState::Deny,
     };
-    Parent::new(hex::decode_wide(trace_id)?, hex::decode(span_id)?, state)
+    RemoteParent::new(hex::decode_wide(trace_id)?, hex::decode(span_id)?, state)
 }
 
 /// Splits at the first colon, which is the one byte of the format that percent-encoding changes.
@@ -116,7 +116,7 @@ fn split(value: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-const BAGGAGE: Prefixed = Prefixed {
+const BAGGAGE: PrefixedHeaders = PrefixedHeaders {
     prefix: "uberctx-",
     list: Some("jaeger-baggage"),
     values: Values::UrlEncoded,

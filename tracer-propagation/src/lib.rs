@@ -47,7 +47,7 @@
 //! | [`OtTracePropagator`] | `ot-tracer-*`, `ot-baggage-*` | `ottrace` |
 //! | [`GcpPropagator`] | `x-cloud-trace-context` | `tracer_gcp` |
 //! | [`GrpcTraceBinPropagator`] | `grpc-trace-bin` | `tracer_grpc_bin` |
-//! | [`PlainPropagator`] | `x-trace-id`, `x-span-id`, `x-baggage-*` | `tracer_plain` |
+//! | [`XTraceIdPropagator`] | `x-trace-id`, `x-span-id`, `x-baggage-*` | `tracer_x_trace_id` |
 //!
 //! [`CompositePropagator`] puts several together, and `examples/formats.rs` chooses some; `none` is
 //! none of them, and [`mod@env`] tells what becomes of other names. A format of your own needs no more
@@ -133,19 +133,20 @@ mod header;
 mod hex;
 mod jaeger;
 pub mod limits;
-mod ot;
+mod ot_trace;
 mod ows;
-mod parent;
-mod plain;
 mod policy;
 mod propagator;
+mod remote_parent;
 mod sampling_state;
+mod stack_string;
 mod stats;
 #[cfg(test)]
 mod testing;
 mod trace_context;
 mod traceparent;
 pub mod tracestate;
+mod x_trace_id;
 mod xray;
 
 pub use self::b3::B3Propagator;
@@ -155,12 +156,12 @@ pub use self::error::Error;
 pub use self::gcp::GcpPropagator;
 pub use self::grpc_bin::GrpcTraceBinPropagator;
 pub use self::jaeger::JaegerPropagator;
-pub use self::ot::OtTracePropagator;
-pub use self::plain::PlainPropagator;
+pub use self::ot_trace::OtTracePropagator;
 pub use self::policy::PropagationPolicy;
 pub use self::propagator::{Propagator, TextMap};
 pub use self::sampling_state::SamplingState;
 pub use self::stats::{Stats, stats};
 pub use self::trace_context::TraceContextPropagator;
 pub use self::traceparent::Traceparent;
+pub use self::x_trace_id::XTraceIdPropagator;
 pub use self::xray::XrayPropagator;

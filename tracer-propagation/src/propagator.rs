@@ -92,7 +92,7 @@ pub trait Propagator: TextMapPropagator + Send + Sync {
     /// # A carrier that is used again
     ///
     /// What `cx` has nothing to say about is left as it is: with no valid span in it (and for
-    /// [`PlainPropagator`](crate::PlainPropagator) with one that is not sampled) the ids of an
+    /// [`XTraceIdPropagator`](crate::XTraceIdPropagator) with one that is not sampled) the ids of an
     /// earlier message would go out once more, and with no baggage that of an earlier one. So a
     /// carrier that is used again, or starts as a copy of the headers that came in, is first to be
     /// emptied of

@@ -1,9 +1,7 @@
-//! What a caller said about sampling, beyond what the sampled flag can hold.
+//! The sampling decision of a caller, which can say more than the sampled flag holds.
 
+#[cfg(doc)]
 use opentelemetry::Context;
-use opentelemetry::trace::TraceContextExt;
-
-use crate::parent::Parent;
 
 /// What a context says about sampling: the four states of B3, which cover those of every format.
 ///
@@ -116,37 +114,7 @@ pub enum SamplingState {
 }
 
 impl SamplingState {
-    /// The state of a context.
-    ///
-    /// Without a span that is what came alone (`b3: 0`), or [`SamplingState::Defer`].
-    ///
-    /// # Cost
-    ///
-    /// One look-up in the context; no allocation.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::collections::HashMap;
-    /// use opentelemetry::Context;
-    /// use opentelemetry::propagation::TextMapPropagator as _;
-    /// use tracer_propagation::{B3Propagator, SamplingState};
-    ///
-    /// assert_eq!(SamplingState::of(&Context::new()), SamplingState::Defer);
-    /// let health_check = HashMap::from([("b3".to_owned(), "0".to_owned())]);
-    /// let cx = B3Propagator::single().extract_with_context(&Context::new(), &health_check);
-    /// assert_eq!(SamplingState::of(&cx), SamplingState::Deny);
-    /// ```
-    pub fn of(cx: &Context) -> Self {
-        let span = cx.span();
-        let span = span.span_context();
-        let kept = cx.get::<Parent>();
-        kept.and_then(|parent| parent.state_for(span))
-            .or_else(|| Parent::of(span).map(|parent| parent.state))
-            .unwrap_or(Self::Defer)
-    }
-
-    /// What of it the sampled flag holds.
+    /// Returns the sampled flag that this state stands for.
     pub(crate) fn is_sampled(self) -> bool {
         matches!(self, Self::Accept | Self::Debug)
     }

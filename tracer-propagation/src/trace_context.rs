@@ -13,7 +13,7 @@ use crate::limits::TRACESTATE_BYTES;
 use crate::propagator::{Propagator, text_map};
 use crate::stats;
 use crate::traceparent::Traceparent;
-use crate::tracestate::{self, Kept, List};
+use crate::tracestate::{self, Level2Members, MemberList};
 
 /// Carries the span context in `traceparent` and `tracestate`, by W3C Trace Context Level 2.
 ///
@@ -93,21 +93,21 @@ text_map!(TraceContextPropagator, |_this| FIELDS.as_slice());
 fn extract(cx: &Context, carrier: &dyn Carrier) -> Context {
     match read(carrier) {
         None => cx.clone(),
-        Some((span_context, None)) if cx.get::<Kept>().is_none() => {
+        Some((span_context, None)) if cx.get::<Level2Members>().is_none() => {
             cx.with_remote_span_context(span_context)
         }
         // Also in place of what another message of the trace left in the context.
-        Some((span_context, kept)) => cx
-            .with_value(kept.unwrap_or_else(Kept::nothing))
+        Some((span_context, level2)) => cx
+            .with_value(level2.unwrap_or_else(Level2Members::empty))
             .with_remote_span_context(span_context),
     }
 }
 
 fn inject(cx: &Context, carrier: &mut dyn CarrierMut) {
-    write(cx.span().span_context(), cx.get::<Kept>(), carrier);
+    write(cx.span().span_context(), cx.get::<Level2Members>(), carrier);
 }
 
-fn read(carrier: &dyn Carrier) -> Option<(SpanContext, Option<Kept>)> {
+fn read(carrier: &dyn Carrier) -> Option<(SpanContext, Option<Level2Members>)> {
     let traceparent = match read_traceparent(carrier)? {
         Ok(traceparent) => traceparent,
         Err(_) => {
@@ -115,7 +115,7 @@ fn read(carrier: &dyn Carrier) -> Option<(SpanContext, Option<Kept>)> {
             return None;
         }
     };
-    let (trace_state, kept) = read_tracestate(carrier, &traceparent);
+    let (trace_state, level2) = read_tracestate(carrier, &traceparent);
     let span_context = SpanContext::new(
         traceparent.trace_id(),
         traceparent.span_id(),
@@ -123,7 +123,7 @@ fn read(carrier: &dyn Carrier) -> Option<(SpanContext, Option<Kept>)> {
         true,
         trace_state,
     );
-    Some((span_context, kept))
+    Some((span_context, level2))
 }
 
 /// `None` if the carrier has no such header.
@@ -141,8 +141,11 @@ fn read_traceparent(carrier: &dyn Carrier) -> Option<Result<Traceparent, Error>>
     found.map(|value| value.and_then(Traceparent::parse))
 }
 
-fn read_tracestate(carrier: &dyn Carrier, traceparent: &Traceparent) -> (TraceState, Option<Kept>) {
-    let mut list = List::default();
+fn read_tracestate(
+    carrier: &dyn Carrier,
+    traceparent: &Traceparent,
+) -> (TraceState, Option<Level2Members>) {
+    let mut list = MemberList::default();
     let mut refused = false;
     carrier.each_value(TRACESTATE, &mut |value| match list.extend(value) {
         Ok(()) => ControlFlow::Continue(()),
@@ -160,11 +163,11 @@ fn read_tracestate(carrier: &dyn Carrier, traceparent: &Traceparent) -> (TraceSt
     }
     list.fit(TRACESTATE_BYTES);
     let (trace_state, complete) = tracestate::to_trace_state(&list);
-    let kept = (!complete).then(|| Kept::new(traceparent.trace_id(), &list));
-    (trace_state, kept)
+    let level2 = (!complete).then(|| Level2Members::new(traceparent.trace_id(), &list));
+    (trace_state, level2)
 }
 
-fn write(span_context: &SpanContext, kept: Option<&Kept>, carrier: &mut dyn CarrierMut) {
+fn write(span_context: &SpanContext, level2: Option<&Level2Members>, carrier: &mut dyn CarrierMut) {
     let Ok(traceparent) = Traceparent::new(span_context) else {
         return;
     };
@@ -175,11 +178,11 @@ fn write(span_context: &SpanContext, kept: Option<&Kept>, carrier: &mut dyn Carr
     };
     carrier.set(TRACEPARENT, Cow::Borrowed(text));
 
-    let kept = kept.filter(|kept| kept.trace_id == span_context.trace_id());
-    let header = if kept.is_none() && *span_context.trace_state() == TraceState::NONE {
+    let level2 = level2.filter(|level2| level2.trace_id == span_context.trace_id());
+    let header = if level2.is_none() && *span_context.trace_state() == TraceState::NONE {
         None
     } else {
-        tracestate::to_header(span_context.trace_state(), kept)
+        tracestate::to_header(span_context.trace_state(), level2)
     };
     match header {
         Some(header) => carrier.set(TRACESTATE, Cow::Owned(header)),

@@ -1,12 +1,12 @@
 //! The `tracestate` header: W3C Trace Context Level 2 §3.3.
 
-mod kept;
-mod list;
+mod level2_members;
+mod member_list;
 
 use opentelemetry::trace::TraceState;
 
-pub(crate) use self::kept::Kept;
-pub(crate) use self::list::List;
+pub(crate) use self::level2_members::Level2Members;
+pub(crate) use self::member_list::MemberList;
 use crate::error::Error;
 use crate::limits::TRACESTATE_BYTES;
 use crate::stats;
@@ -46,7 +46,7 @@ use crate::stats;
 /// [`extract_from`]: crate::Propagator::extract_from
 /// [`inject_into`]: crate::Propagator::inject_into
 pub fn parse<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<TraceState, Error> {
-    let mut list = List::default();
+    let mut list = MemberList::default();
     for value in values {
         list.extend(value)?;
     }
@@ -74,10 +74,10 @@ pub fn header(state: &TraceState) -> Option<String> {
     to_header(state, None)
 }
 
-/// The same with the members that `state` could not hold at their places.
-pub(crate) fn to_header(state: &TraceState, kept: Option<&Kept>) -> Option<String> {
-    let whole = if kept.is_none() { whole(state) } else { None };
-    whole.or_else(|| to_list(state, kept).to_header())
+/// Does the same, and also writes the members that `state` could not hold, at their places.
+pub(crate) fn to_header(state: &TraceState, level2: Option<&Level2Members>) -> Option<String> {
+    let whole = if level2.is_none() { whole(state) } else { None };
+    whole.or_else(|| to_list(state, level2).to_header())
 }
 
 /// The header of a state that may go out as it is, as nearly all may: `None` of any other.
@@ -111,14 +111,14 @@ fn whole(state: &TraceState) -> Option<String> {
     is_printable.then_some(header)
 }
 
-/// The members that may go out: those of `state`, and between them those it could not hold.
-fn to_list<'a>(state: &'a TraceState, kept: Option<&'a Kept>) -> List<'a> {
-    let mut list = List::default();
+/// Returns the members to send: those of `state`, and between them those that it could not hold.
+fn to_list<'a>(state: &'a TraceState, level2: Option<&'a Level2Members>) -> MemberList<'a> {
+    let mut list = MemberList::default();
     let mut invalid = 0;
     for (key, value) in state {
         // A trailing space is white space around the member, not part of it.
         let value = value.trim_end_matches(' ');
-        if list::is_key(key) && list::is_value(value) {
+        if member_list::is_key(key) && member_list::is_value(value) {
             list.push(key, value);
         } else {
             invalid += 1;
@@ -127,15 +127,15 @@ fn to_list<'a>(state: &'a TraceState, kept: Option<&'a Kept>) -> List<'a> {
     if invalid > 0 {
         stats::add(&stats::TRACESTATE_MEMBERS_DROPPED, invalid);
     }
-    if let Some(kept) = kept {
-        list = kept.merge(&list);
+    if let Some(level2) = level2 {
+        list = level2.merge(&list);
     }
     list.fit(TRACESTATE_BYTES);
     list
 }
 
-/// The list as the type of `opentelemetry`, and whether that type took all of it.
-pub(crate) fn to_trace_state(list: &List<'_>) -> (TraceState, bool) {
+/// Converts the list to the type of `opentelemetry`. Also returns whether that type holds all of it.
+pub(crate) fn to_trace_state(list: &MemberList<'_>) -> (TraceState, bool) {
     match TraceState::from_key_value(list.members().iter().copied()) {
         Ok(state) => (state, true),
         Err(_) => {
@@ -143,7 +143,7 @@ pub(crate) fn to_trace_state(list: &List<'_>) -> (TraceState, bool) {
                 .members()
                 .iter()
                 .copied()
-                .filter(|(key, _)| kept::is_taken(key));
+                .filter(|(key, _)| level2_members::fits_trace_state(key));
             (TraceState::from_key_value(taken).unwrap_or_default(), false)
         }
     }

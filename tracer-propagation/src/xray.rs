@@ -10,12 +10,12 @@ use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 
 use crate::carrier::{Carrier, CarrierMut};
-use crate::header::Line;
 use crate::hex;
 use crate::ows::trim;
-use crate::parent::{self, Parent, counted};
 use crate::propagator::{Propagator, text_map};
+use crate::remote_parent::{self, RemoteParent, count_refused};
 use crate::sampling_state::SamplingState;
+use crate::stack_string::StackString;
 use crate::xray::lineage::Lineage;
 
 /// Carries the span context in `x-amzn-trace-id` (AWS X-Ray, *Tracing header*).
@@ -112,7 +112,7 @@ impl Propagator for XrayPropagator {
         };
         let cx = parent.add_to(cx);
         if parent.has_ids() {
-            Lineage::keep(lineage, parent.trace_id, cx)
+            Lineage::add_to_context(lineage, parent.trace_id, cx)
         } else {
             cx
         }
@@ -123,13 +123,13 @@ impl Propagator for XrayPropagator {
     }
 
     fn inject_into(&self, cx: &Context, carrier: &mut dyn CarrierMut) {
-        if let Some(parent) = Parent::current(cx) {
+        if let Some(parent) = RemoteParent::current(cx) {
             write(&parent, Lineage::of(cx, parent.trace_id), carrier);
         }
     }
 
     fn inject_span_context(&self, span_context: &SpanContext, carrier: &mut dyn CarrierMut) {
-        if let Some(parent) = Parent::of(span_context) {
+        if let Some(parent) = RemoteParent::of(span_context) {
             write(&parent, None, carrier);
         }
     }
@@ -139,12 +139,12 @@ text_map!(XrayPropagator, |_this| FIELDS.as_slice());
 
 /// What the header or the variable says.
 struct Message {
-    parent: Parent,
+    parent: RemoteParent,
     lineage: Option<Lineage>,
 }
 
-impl AsRef<Parent> for Message {
-    fn as_ref(&self) -> &Parent {
+impl AsRef<RemoteParent> for Message {
+    fn as_ref(&self) -> &RemoteParent {
         &self.parent
     }
 }
@@ -152,28 +152,32 @@ impl AsRef<Parent> for Message {
 /// The variable, if it is asked, or the header; a state alone only where neither names a span.
 fn read(environment: Option<Variables>, carrier: &dyn Carrier) -> Option<Message> {
     let value = environment.and_then(|environment| environment(VARIABLE));
-    let variable = value.and_then(|value| counted(parse(value.as_encoded_bytes())));
-    parent::either(variable, || parent::read(carrier, X_AMZN_TRACE_ID, parse))
+    let variable = value.and_then(|value| count_refused(parse(value.as_encoded_bytes())));
+    remote_parent::either(variable, || {
+        remote_parent::read(carrier, X_AMZN_TRACE_ID, parse)
+    })
 }
 
-fn write(parent: &Parent, lineage: Option<Lineage>, carrier: &mut dyn CarrierMut) {
+fn write(parent: &RemoteParent, lineage: Option<Lineage>, carrier: &mut dyn CarrierMut) {
     if !parent.has_ids() {
         return;
     }
     let trace_id = parent.trace_id.to_bytes();
     let (time, rest) = trace_id.split_at(4);
-    let mut line = Line::new();
-    line.text("Root=1-").hex(time).text("-").hex(rest);
-    line.text(";Parent=").hex(&parent.span_id.to_bytes());
-    line.text(match parent.state {
+    let mut header_value = StackString::new();
+    header_value.text("Root=1-").hex(time).text("-").hex(rest);
+    header_value
+        .text(";Parent=")
+        .hex(&parent.span_id.to_bytes());
+    header_value.text(match parent.state {
         SamplingState::Accept | SamplingState::Debug => ";Sampled=1",
         SamplingState::Defer => "",
         SamplingState::Deny => ";Sampled=0",
     });
     if let Some(lineage) = lineage {
-        lineage.write(&mut line);
+        lineage.write(&mut header_value);
     }
-    carrier.set(X_AMZN_TRACE_ID, Cow::Borrowed(line.as_str()));
+    carrier.set(X_AMZN_TRACE_ID, Cow::Borrowed(header_value.as_str()));
 }
 
 fn parse(value: &[u8]) -> Option<Message> {
@@ -208,8 +212,8 @@ fn parse(value: &[u8]) -> Option<Message> {
     };
     let trace_id = trace_id(root?)?;
     let parent = match parent {
-        Some(parent) => Parent::new(trace_id, hex::span_id(parent)?, state)?,
-        None => Parent::state_alone(state),
+        Some(parent) => RemoteParent::new(trace_id, hex::span_id(parent)?, state)?,
+        None => RemoteParent::state_alone(state),
     };
     Some(Message {
         parent,

@@ -124,7 +124,7 @@ fn a_span_context_is_read_and_written_without_any_allocation() {
                 "ot-tracer-spanid",
                 "ot-tracer-sampled",
             ])],
-            "plain" => vec![of(&plain)],
+            "x_trace_id" => vec![of(&plain)],
             "tracecontext" => vec![of(&["traceparent"])],
             "xray" => vec![of(&["x-amzn-trace-id"])],
             other => panic!("no headers for {other}"),

@@ -80,7 +80,7 @@ const SENT: [Sent; 13] = [
     ("tracer_gcp", &[&["x-cloud-trace-context"]], None),
     ("tracer_grpc_bin", &[&["grpc-trace-bin"]], None),
     (
-        "tracer_plain",
+        "tracer_x_trace_id",
         &[&["x-trace-id", "x-span-id"]],
         Some("x-baggage-tenant"),
     ),

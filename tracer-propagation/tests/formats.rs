@@ -82,7 +82,7 @@ fn sayable(format: &str, trace_id: u128, state: SamplingState) -> Option<(u128, 
             let half = trace_id & u128::from(u64::MAX);
             (half != 0).then_some((half, without_debug))
         }
-        "plain" => (without_debug == Accept).then_some((trace_id, Accept)),
+        "x_trace_id" => (without_debug == Accept).then_some((trace_id, Accept)),
         _ => Some((trace_id, without_debug)),
     }
 }

@@ -11,7 +11,7 @@ use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceState};
 use tracer_propagation::carrier::CarrierExtractor;
 use tracer_propagation::{
-    CompositePropagator, PlainPropagator, Propagator, baggage, env, stats, tracestate,
+    CompositePropagator, Propagator, XTraceIdPropagator, baggage, env, stats, tracestate,
 };
 
 fn extract(headers: &[(&str, &str)]) {
@@ -86,7 +86,7 @@ fn everything_refused_or_left_out_is_counted_once() {
     every.propagator.extract_from(&Context::new(), &twice);
     expected.trace_headers_refused += 1;
     assert_eq!(stats(), expected);
-    let plain = PlainPropagator::new();
+    let plain = XTraceIdPropagator::new();
     plain.extract_with_context(
         &Context::new(),
         &map(&[("x-trace-id", "of something else")]),

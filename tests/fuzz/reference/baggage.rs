@@ -16,7 +16,7 @@ pub fn baggage(format: &str, headers: &Received<'_>) -> Members {
         "baggage" => list(all(headers, "baggage")),
         "jaeger" => prefixed(headers, "uberctx-", all(headers, "jaeger-baggage"), true),
         "ottrace" => prefixed(headers, "ot-baggage-", std::iter::empty(), false),
-        "plain" => prefixed(headers, "x-baggage-", std::iter::empty(), false),
+        "x_trace_id" => prefixed(headers, "x-baggage-", std::iter::empty(), false),
         _ => Members::new(),
     }
 }

@@ -16,7 +16,7 @@ pub fn caller(format: &str, headers: &Received<'_>) -> Option<Caller> {
         "grpc_bin" => grpc_bin(only(headers, "grpc-trace-bin")?),
         "jaeger" => jaeger(&text(only(headers, "uber-trace-id")?)),
         "ottrace" => ottrace(headers),
-        "plain" => {
+        "x_trace_id" => {
             let id = |name| only(headers, name).map(text);
             let (trace_id, span_id) = (id("x-trace-id")?, id("x-span-id")?);
             named(hex(&trace_id, &[16, 32])?, hex(&span_id, &[16])?, Accept)

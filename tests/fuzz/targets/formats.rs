@@ -22,7 +22,7 @@ fn check(choice: u8, input: &[u8]) {
         "b3" | "b3multi" | "b3both" => name.starts_with("x-b3") || **name == "b3",
         "jaeger" => name.starts_with("uberctx") || **name == "jaeger-baggage",
         "ottrace" => name.starts_with("ot-"),
-        "plain" => name.starts_with("x-baggage"),
+        "x_trace_id" => name.starts_with("x-baggage"),
         _ => false,
     };
     fields.extend(NAMES.iter().filter(more));

@@ -6,10 +6,10 @@ use crate::b3::{FLAGS, PARENT_SPAN_ID, SAMPLED, SPAN_ID, TRACE_ID, letter};
 use crate::carrier::{Carrier, CarrierMut};
 use crate::header;
 use crate::hex;
-use crate::parent::{Parent, counted};
+use crate::remote_parent::{RemoteParent, count_refused};
 use crate::sampling_state::SamplingState;
 
-pub(crate) fn read(carrier: &dyn Carrier) -> Option<Parent> {
+pub(crate) fn read(carrier: &dyn Carrier) -> Option<RemoteParent> {
     let trace_id = header::first(carrier, TRACE_ID);
     let span_id = header::first(carrier, SPAN_ID);
     // Debug implies the decision, so nothing that the other header says matters beside it.
@@ -20,12 +20,12 @@ pub(crate) fn read(carrier: &dyn Carrier) -> Option<Parent> {
     };
     match (trace_id, span_id, state) {
         (None, None, Some(SamplingState::Defer)) => None,
-        (None, None, state) => counted(state.map(Parent::state_alone)),
-        (trace_id, span_id, state) => counted(parse(trace_id, span_id, state)),
+        (None, None, state) => count_refused(state.map(RemoteParent::state_alone)),
+        (trace_id, span_id, state) => count_refused(parse(trace_id, span_id, state)),
     }
 }
 
-pub(crate) fn write(parent: &Parent, carrier: &mut dyn CarrierMut) {
+pub(crate) fn write(parent: &RemoteParent, carrier: &mut dyn CarrierMut) {
     if parent.has_ids() {
         header::set_hex(carrier, TRACE_ID, &parent.trace_id.to_bytes());
         header::set_hex(carrier, SPAN_ID, &parent.span_id.to_bytes());
@@ -55,8 +55,8 @@ fn parse(
     trace_id: Option<&[u8]>,
     span_id: Option<&[u8]>,
     state: Option<SamplingState>,
-) -> Option<Parent> {
-    Parent::new(hex::trace_id(trace_id?)?, hex::span_id(span_id?)?, state?)
+) -> Option<RemoteParent> {
+    RemoteParent::new(hex::trace_id(trace_id?)?, hex::span_id(span_id?)?, state?)
 }
 
 /// `true` and `false` are what tracers wrote before the specification; it lets readers take them.

@@ -4,33 +4,35 @@ use std::borrow::Cow;
 
 use crate::b3::{B3, letter};
 use crate::carrier::{Carrier, CarrierMut};
-use crate::header::{self, Line};
+use crate::header;
 use crate::hex;
-use crate::parent::{Parent, counted};
+use crate::remote_parent::{RemoteParent, count_refused};
 use crate::sampling_state::SamplingState;
+use crate::stack_string::StackString;
 
-pub(crate) fn read(carrier: &dyn Carrier) -> Option<Parent> {
-    counted(parse(header::first(carrier, B3)?))
+pub(crate) fn read(carrier: &dyn Carrier) -> Option<RemoteParent> {
+    count_refused(parse(header::first(carrier, B3)?))
 }
 
-pub(crate) fn write(parent: &Parent, carrier: &mut dyn CarrierMut) {
-    let mut line = Line::new();
+pub(crate) fn write(parent: &RemoteParent, carrier: &mut dyn CarrierMut) {
+    let mut header_value = StackString::new();
     if parent.has_ids() {
-        line.hex(&parent.trace_id.to_bytes());
-        line.text("-").hex(&parent.span_id.to_bytes());
+        header_value.hex(&parent.trace_id.to_bytes());
+        header_value.text("-").hex(&parent.span_id.to_bytes());
     }
     if let Some(letter) = letter(parent.state) {
-        line.text(if parent.has_ids() { "-" } else { "" })
+        header_value
+            .text(if parent.has_ids() { "-" } else { "" })
             .text(letter);
     }
-    carrier.set(B3, Cow::Borrowed(line.as_str()));
+    carrier.set(B3, Cow::Borrowed(header_value.as_str()));
 }
 
-fn parse(value: &[u8]) -> Option<Parent> {
+fn parse(value: &[u8]) -> Option<RemoteParent> {
     let mut parts = value.split(|&byte| byte == b'-');
     let first = parts.next()?;
     let Some(span_id) = parts.next() else {
-        return state(first).map(Parent::state_alone);
+        return state(first).map(RemoteParent::state_alone);
     };
     let state = parts.next().map_or(Some(SamplingState::Defer), state)?;
     if let Some(parents_parent) = parts.next() {
@@ -39,7 +41,7 @@ fn parse(value: &[u8]) -> Option<Parent> {
     if parts.next().is_some() {
         return None;
     }
-    Parent::new(hex::trace_id(first)?, hex::span_id(span_id)?, state)
+    RemoteParent::new(hex::trace_id(first)?, hex::span_id(span_id)?, state)
 }
 
 fn state(text: &[u8]) -> Option<SamplingState> {

@@ -200,7 +200,7 @@ mod tests {
             keys.sort();
             (environment.variables.len(), keys)
         };
-        for names in ["jaeger", "ottrace", "tracer_plain"] {
+        for names in ["jaeger", "ottrace", "tracer_x_trace_id"] {
             // The two keys that differ in one sign have one variable.
             assert_eq!(after(names), (3, Vec::<String>::new()), "{names}");
             let (_, found) = after(&format!("{names},baggage"));

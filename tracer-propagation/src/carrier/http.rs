@@ -9,7 +9,7 @@ use crate::carrier::{Carrier, CarrierMut};
 
 impl Carrier for HeaderMap {
     fn each_value<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8]) -> ControlFlow<()>) {
-        let values = match own(name) {
+        let values = match known_name(name) {
             Some(name) => self.get_all(name),
             None => self.get_all(name),
         };
@@ -40,7 +40,7 @@ impl CarrierMut for HeaderMap {
         };
         let Ok(value) = value else { return };
         // `insert` panics where there is no more room.
-        if let Some(name) = own(name) {
+        if let Some(name) = known_name(name) {
             // By reference: a name that is given away is copied and looked at first.
             let _ = self.try_insert(name, value);
         } else if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
@@ -49,7 +49,7 @@ impl CarrierMut for HeaderMap {
     }
 
     fn remove(&mut self, name: &str) {
-        match own(name) {
+        match known_name(name) {
             Some(name) => HeaderMap::remove(self, name),
             None => HeaderMap::remove(self, name),
         };
@@ -60,9 +60,9 @@ macro_rules! names {
     ($($constant:ident = $name:literal,)*) => {
         $(static $constant: HeaderName = HeaderName::from_static($name);)*
 
-        /// The names of this crate ready made: parsing and checking one costs more than
+        /// Returns the parsed form of a name that this crate uses. Parsing a name costs more than
         /// comparing it, and setting one would allocate.
-        fn own(name: &str) -> Option<&'static HeaderName> {
+        fn known_name(name: &str) -> Option<&'static HeaderName> {
             match name {
                 $($name => Some(&$constant),)*
                 _ => None,

@@ -9,7 +9,7 @@ use crate::b3::B3Propagator;
 use crate::carrier::ExtractorCarrier;
 use crate::gcp::GcpPropagator;
 use crate::jaeger::JaegerPropagator;
-use crate::ot::OtTracePropagator;
+use crate::ot_trace::OtTracePropagator;
 use crate::sampling_state::SamplingState;
 
 /// Finds a span context with the id in the header `x-id`, and marks the context it returns.

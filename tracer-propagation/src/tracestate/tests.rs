@@ -140,8 +140,8 @@ fn a_list_that_just_fits_is_read_and_sent_whole() {
     check(&[&list], Ok(&list));
     let state = parse([list.as_bytes()]).unwrap();
     assert_eq!(header(&state).as_deref(), Some(list.as_str()));
-    let kept = Kept::nothing();
-    assert_eq!(to_header(&state, Some(&kept)), Some(list));
+    let level2 = Level2Members::empty();
+    assert_eq!(to_header(&state, Some(&level2)), Some(list));
 }
 
 /// One fault at a time, for each is looked for by itself.
@@ -174,12 +174,12 @@ fn a_key_the_type_refuses_costs_only_its_member() {
 
 #[test]
 fn kept_members_go_back_to_their_places() {
-    let mut list = List::default();
+    let mut list = MemberList::default();
     list.extend(b"a@@1=1,b=2,c@@3=3,d=4,e@@5=5").unwrap();
     let (state, complete) = to_trace_state(&list);
     assert!(!complete);
-    let kept = Kept::new(TraceId::from(1), &list);
-    let header = |state| to_list(state, Some(&kept)).to_header().unwrap();
+    let level2 = Level2Members::new(TraceId::from(1), &list);
+    let header = |state| to_list(state, Some(&level2)).to_header().unwrap();
 
     assert_eq!(header(&state), "a@@1=1,b=2,c@@3=3,d=4,e@@5=5");
     let updated = state.insert("d", "new").unwrap();
@@ -201,7 +201,7 @@ fn the_type_takes_no_key_and_no_separator_that_would_have_to_be_looked_for() {
     for byte in (0..=u8::MAX).map(char::from) {
         for key in [format!("{byte}"), format!("a{byte}"), format!("a{byte}b")] {
             let taken = TraceState::from_key_value([(&key, "1")]).is_ok();
-            assert!(!taken || list::is_key(&key), "{key:?}");
+            assert!(!taken || member_list::is_key(&key), "{key:?}");
         }
     }
     for separator in [',', '='] {
@@ -222,14 +222,14 @@ fn a_value_ends_at_the_first_byte_that_it_may_not_have() {
                 text[place] = byte;
                 let expected = if may_have(byte) { place + 1 } else { place };
                 assert_eq!(
-                    list::value_len(&text),
+                    member_list::value_len(&text),
                     expected,
                     "{byte} at {place} of {len}"
                 );
             }
         }
     }
-    assert_eq!(list::value_len(&[b' '; 100]), 100);
+    assert_eq!(member_list::value_len(&[b' '; 100]), 100);
 }
 
 use opentelemetry::trace::TraceId;

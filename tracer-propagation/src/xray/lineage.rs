@@ -3,8 +3,9 @@
 use opentelemetry::Context;
 use opentelemetry::trace::TraceId;
 
-use crate::header::{Line, decimal};
+use crate::header::decimal;
 use crate::hex;
+use crate::stack_string::StackString;
 
 /// `{0 to 32767}:{8 digits of hex}:{0 to 255}`, as numbers: what is sent on is written anew.
 ///
@@ -34,33 +35,38 @@ impl Lineage {
         })
     }
 
-    /// Adds the field, which is to be the last.
-    pub(super) fn write(self, line: &mut Line) {
-        line.text(";Lineage=").decimal(u64::from(self.first));
-        line.text(":").hex(&self.hash.to_be_bytes());
-        line.text(":").decimal(u64::from(self.last));
+    /// Appends the field, which must be the last one.
+    pub(super) fn write(self, header_value: &mut StackString) {
+        header_value
+            .text(";Lineage=")
+            .decimal(u64::from(self.first));
+        header_value.text(":").hex(&self.hash.to_be_bytes());
+        header_value.text(":").decimal(u64::from(self.last));
     }
 
-    /// What a context keeps for a span of this trace.
+    /// Returns the lineage that a context stores for a span of this trace.
     pub(super) fn of(cx: &Context, trace_id: TraceId) -> Option<Self> {
-        let kept = cx.get::<Kept>().filter(|kept| kept.trace_id == trace_id);
-        kept?.lineage
+        let stored = cx
+            .get::<TraceLineage>()
+            .filter(|stored| stored.trace_id == trace_id);
+        stored?.lineage
     }
 
-    /// The context with what a message of this trace says, also in place of what an earlier message
-    /// left there.
-    pub(super) fn keep(lineage: Option<Self>, trace_id: TraceId, cx: Context) -> Context {
-        if lineage.is_none() && cx.get::<Kept>().is_none() {
+    /// Returns the context with the lineage of a message of this trace, which replaces that of an
+    /// earlier message.
+    pub(super) fn add_to_context(lineage: Option<Self>, trace_id: TraceId, cx: Context) -> Context {
+        if lineage.is_none() && cx.get::<TraceLineage>().is_none() {
             return cx;
         }
-        cx.with_value(Kept { trace_id, lineage })
+        cx.with_value(TraceLineage { trace_id, lineage })
     }
 }
 
-/// In a context, beside the span: neither `tracestate` nor baggage, which go to strangers.
+/// The value that a context stores beside the span. It is neither `tracestate` nor baggage, because
+/// those are also sent to receivers outside AWS.
 #[derive(Clone, Copy)]
-struct Kept {
-    /// The trace it came with; below a span of another trace it means nothing.
+struct TraceLineage {
+    /// The trace that the lineage came with. It is not sent with a span of another trace.
     trace_id: TraceId,
     lineage: Option<Lineage>,
 }

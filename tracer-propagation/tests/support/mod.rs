@@ -2,7 +2,7 @@
 
 use tracer_propagation::{
     B3Propagator, GcpPropagator, GrpcTraceBinPropagator, JaegerPropagator, OtTracePropagator,
-    PlainPropagator, Propagator, TraceContextPropagator, XrayPropagator,
+    Propagator, TraceContextPropagator, XTraceIdPropagator, XrayPropagator,
 };
 
 /// Headers in order, any of them more than once.
@@ -24,6 +24,6 @@ pub fn propagators() -> Vec<(&'static str, Box<dyn Propagator>, bool)> {
         ("xray", Box::new(XrayPropagator::new()), false),
         ("jaeger", Box::new(JaegerPropagator::new()), true),
         ("ottrace", Box::new(OtTracePropagator::new()), true),
-        ("plain", Box::new(PlainPropagator::new()), true),
+        ("x_trace_id", Box::new(XTraceIdPropagator::new()), true),
     ]
 }

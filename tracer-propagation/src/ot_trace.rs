@@ -3,31 +3,30 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use crate::baggage::{Prefixed, Values};
+use crate::baggage::{PrefixedHeaders, Values};
 use crate::carrier::{Carrier, CarrierMut};
 use crate::header::{self, Repeated};
 use crate::hex;
-use crate::parent::{Parent, counted, parent_format};
+use crate::remote_parent::{RemoteParent, count_refused, remote_parent_propagator};
 use crate::sampling_state::SamplingState;
 
 /// Carries the span context in `ot-tracer-traceid`, `-spanid` and `-sampled`, and baggage in
 /// `ot-baggage-*`: the format of the OpenTracing basic tracers, which OpenTelemetry calls OT Trace
 /// and deprecated (`opentracing/basictracer-python`, `text_propagator.py`).
 ///
-/// - Trace ids of 64 bits may lack leading zeros; such of 128 bits have 32 digits. What is sent is
-///   the lower half of a trace id, 64 bits, because receivers of this format know no more.
+/// - A trace id of 64 bits may lack leading zeros; one of 128 bits has 32 digits. The lower 64 bits of
+///   a trace id are sent, because receivers of this format read no more.
 /// - Without `ot-tracer-sampled` the caller defers the decision ([`SamplingState::Defer`]).
 /// - A header that comes twice gives no parent.
 /// - Baggage values are sent as they are (README of `opentelemetry-propagator-ot-trace`, *OTTrace
-///   Format*). What a header cannot hold, for which the format has no rule, is percent-encoded:
-///   control bytes, bytes beyond ASCII, a space at either end, and a `%` before two hex digits,
-///   because escapes are decoded when read. Other receivers do not decode and see those escapes;
-///   from this propagator to itself any text arrives equal.
-/// - Keys become lowercase and properties are not sent. All baggage of a message comes under one
-///   budget of 64 members and 8,192 bytes.
-/// - Baggage is not sent where its header would end in `-bin`: gRPC takes that for base64 and ends
-///   the call if it is none.
-/// - `fields()` names no baggage header; which are sent depends on the baggage.
+///   Format*). The format has no rule for bytes that a header cannot hold. They are percent-encoded:
+///   control bytes, bytes beyond ASCII, a space at either end, and a `%` before two hex digits. This
+///   propagator decodes those escapes, so it reads any text that it wrote. Other receivers see them.
+/// - Keys become lowercase and properties are not sent. One budget of 64 members and 8,192 bytes
+///   covers all baggage of a message.
+/// - A member is not sent if the name of its header would end in `-bin`, because gRPC expects base64
+///   there and ends the call otherwise.
+/// - `fields()` names no baggage header, because the names depend on the baggage.
 ///
 /// # Examples
 ///
@@ -68,7 +67,7 @@ impl OtTracePropagator {
         Self
     }
 
-    fn read(&self, carrier: &dyn Carrier) -> Option<Parent> {
+    fn read(&self, carrier: &dyn Carrier) -> Option<RemoteParent> {
         let ids = (
             header::only(carrier, TRACE_ID),
             header::only(carrier, SPAN_ID),
@@ -76,12 +75,12 @@ impl OtTracePropagator {
         match ids {
             (Ok(None), Ok(None)) => None,
             (trace_id, span_id) => {
-                counted(parse(trace_id, span_id, header::only(carrier, SAMPLED)))
+                count_refused(parse(trace_id, span_id, header::only(carrier, SAMPLED)))
             }
         }
     }
 
-    fn write(&self, parent: &Parent, carrier: &mut dyn CarrierMut) {
+    fn write(&self, parent: &RemoteParent, carrier: &mut dyn CarrierMut) {
         let [.., a, b, c, d, e, f, g, h] = parent.trace_id.to_bytes();
         let half = [a, b, c, d, e, f, g, h];
         if half == [0; 8] {
@@ -99,11 +98,11 @@ impl OtTracePropagator {
     }
 }
 
-parent_format!(OtTracePropagator, Some(BAGGAGE), |_this| FIELDS.as_slice());
+remote_parent_propagator!(OtTracePropagator, Some(BAGGAGE), |_this| FIELDS.as_slice());
 
 type Value<'a> = Result<Option<&'a [u8]>, Repeated>;
 
-fn parse(trace_id: Value<'_>, span_id: Value<'_>, sampled: Value<'_>) -> Option<Parent> {
+fn parse(trace_id: Value<'_>, span_id: Value<'_>, sampled: Value<'_>) -> Option<RemoteParent> {
     let state = match sampled.ok()? {
         None => SamplingState::Defer,
         Some(text) if text == b"1" || text.eq_ignore_ascii_case(b"true") => SamplingState::Accept,
@@ -115,10 +114,10 @@ fn parse(trace_id: Value<'_>, span_id: Value<'_>, sampled: Value<'_>) -> Option<
         1..=16 | 32 => hex::decode_wide(trace_id)?,
         _ => return None,
     };
-    Parent::new(trace_id, hex::decode(span_id)?, state)
+    RemoteParent::new(trace_id, hex::decode(span_id)?, state)
 }
 
-const BAGGAGE: Prefixed = Prefixed {
+const BAGGAGE: PrefixedHeaders = PrefixedHeaders {
     prefix: "ot-baggage-",
     list: None,
     values: Values::Raw,

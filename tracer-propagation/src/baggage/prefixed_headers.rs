@@ -1,4 +1,4 @@
-//! Baggage in headers of its own, one a member: `uberctx-*`, `ot-baggage-*`, `x-baggage-*`.
+//! Baggage with one header for each member: `uberctx-*`, `ot-baggage-*`, `x-baggage-*`.
 
 use std::borrow::Cow;
 
@@ -11,17 +11,18 @@ use crate::limits::BAGGAGE_BYTES;
 use crate::ows::trim;
 use crate::stats;
 
-/// How a format carries baggage.
-pub(crate) struct Prefixed {
-    /// What the name of each header starts with, in lowercase.
+/// The headers in which a format carries baggage.
+pub(crate) struct PrefixedHeaders {
+    /// The start of each header's name, in lowercase.
     pub(crate) prefix: &'static str,
-    /// A header with a list of members, which is read and never sent.
+    /// The name of a header with a list of members, which is read but never sent.
     pub(crate) list: Option<&'static str>,
+    /// How values are encoded.
     pub(crate) values: Values,
 }
 
-impl Prefixed {
-    /// Reads the baggage of a message; `None` if there is no valid member.
+impl PrefixedHeaders {
+    /// Reads the baggage of a message, or returns `None` if there is no valid member.
     ///
     /// Keys become lowercase, and values are percent-decoded.
     pub(crate) fn read(&self, carrier: &dyn Carrier) -> Option<Baggage> {
@@ -44,12 +45,12 @@ impl Prefixed {
 
     /// Writes each member as a header. These formats have no place for the properties of a member.
     ///
-    /// Of keys that differ in case only the first stays: the header would be the same. `Baggage`
-    /// itself takes no more than 64 members.
+    /// Of keys that differ only in case, the first one is sent, because their headers have the same
+    /// name. `Baggage` itself holds at most 64 members.
     ///
-    /// Names that end in `-bin` are left out: gRPC takes their values for base64 (*gRPC over HTTP2*,
-    /// Custom-Metadata), and its servers for C++ and Go end the call where it is none. Whoever sends
-    /// this process baggage could end its calls.
+    /// Names that end in `-bin` are left out. gRPC expects base64 in their values (*gRPC over HTTP2*,
+    /// Custom-Metadata), and its servers for C++ and Go end the call if a value is not base64. So a
+    /// caller that sends such baggage could end the calls of this process.
     pub(crate) fn write(&self, baggage: &Baggage, carrier: &mut dyn CarrierMut) {
         if baggage.is_empty() {
             return;
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
     use crate::carrier::InjectorCarrier;
 
-    const FORM: Prefixed = Prefixed {
+    const FORM: PrefixedHeaders = PrefixedHeaders {
         prefix: "uberctx-",
         list: Some("jaeger-baggage"),
         values: Values::UrlEncoded,

@@ -1,30 +1,30 @@
-//! The plain headers `x-trace-id`, `x-span-id` and `x-baggage-*`, of no standard.
+//! The headers `x-trace-id`, `x-span-id` and `x-baggage-*`, which no standard defines.
 
 use std::sync::LazyLock;
 
-use crate::baggage::{Prefixed, Values};
+use crate::baggage::{PrefixedHeaders, Values};
 use crate::carrier::{Carrier, CarrierMut};
 use crate::header::{self, Repeated};
 use crate::hex;
-use crate::parent::{Parent, counted, parent_format};
+use crate::remote_parent::{RemoteParent, count_refused, remote_parent_propagator};
 use crate::sampling_state::SamplingState;
 
-/// Carries the ids in `x-trace-id` and `x-span-id` and baggage in `x-baggage-*`, for systems built
-/// before the standards that have nothing else.
+/// Carries ids in `x-trace-id` and `x-span-id` and baggage in `x-baggage-*`, for systems that were
+/// built before the standards.
 ///
-/// No standard describes these headers and other software uses the names for other things, so no
-/// name of the specification stands for this propagator: choose it in code, or by `tracer_plain`
-/// in `OTEL_PROPAGATORS`. Put it last in a [`CompositePropagator`](crate::CompositePropagator).
+/// No standard describes these headers, and other software uses the same names for other purposes.
+/// So the specification has no name for this propagator: choose it in code, or with
+/// `tracer_x_trace_id` in `OTEL_PROPAGATORS`. Put it last in a [`CompositePropagator`](crate::CompositePropagator).
 ///
 /// - `x-trace-id` has 32 or 16 lowercase hex digits, `x-span-id` 16. With only one of the two,
 ///   or with one that is something else (a UUID, say), there is no parent.
-/// - The form says nothing about sampling. Who sends ids is taken to record its spans, so the
-///   span context is sampled; and a span that is not sampled is not sent, because the receiver
-///   would take it for a parent that it will never see.
-/// - Baggage is sent as in [`OtTracePropagator`](crate::OtTracePropagator), under the same budget:
-///   values as they are where a header can hold them, because what reads such headers by hand does
-///   not decode.
-/// - `fields()` names no baggage header; which are sent depends on the baggage.
+/// - The headers say nothing about sampling. A caller that sends ids is assumed to sample its spans,
+///   so the span context is sampled. A span that is not sampled is not sent, because the receiver
+///   would treat it as a sampled parent.
+/// - Baggage is sent as in [`OtTracePropagator`](crate::OtTracePropagator), under the same budget.
+///   Values are not encoded where a header can hold them, because code that reads such headers by
+///   hand does not decode them.
+/// - `fields()` names no baggage header, because the names depend on the baggage.
 ///
 /// # Examples
 ///
@@ -32,14 +32,14 @@ use crate::sampling_state::SamplingState;
 /// # #[cfg(feature = "http")] {
 /// use opentelemetry::Context;
 /// use opentelemetry::trace::TraceContextExt as _;
-/// use tracer_propagation::{PlainPropagator, Propagator as _};
+/// use tracer_propagation::{XTraceIdPropagator, Propagator as _};
 ///
 /// let mut headers = http::HeaderMap::new();
 /// headers.insert("x-trace-id", "4bf92f3577b34da6a3ce929d0e0e4736".parse().unwrap());
 /// headers.insert("x-span-id", "00f067aa0ba902b7".parse().unwrap());
 /// headers.insert("x-baggage-tenant", "7".parse().unwrap());
 ///
-/// let propagator = PlainPropagator::new();
+/// let propagator = XTraceIdPropagator::new();
 /// let cx = propagator.extract_from(&Context::new(), &headers);
 /// assert!(cx.span().span_context().is_sampled());
 /// let mut outgoing = http::HeaderMap::new();
@@ -49,9 +49,9 @@ use crate::sampling_state::SamplingState;
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
-pub struct PlainPropagator;
+pub struct XTraceIdPropagator;
 
-impl PlainPropagator {
+impl XTraceIdPropagator {
     /// Makes the propagator; it has no settings.
     ///
     /// # Examples
@@ -59,26 +59,26 @@ impl PlainPropagator {
     /// ```
     /// use opentelemetry::propagation::TextMapPropagator as _;
     ///
-    /// let propagator = tracer_propagation::PlainPropagator::new();
+    /// let propagator = tracer_propagation::XTraceIdPropagator::new();
     /// assert_eq!(propagator.fields().collect::<Vec<_>>(), ["x-trace-id", "x-span-id"]);
     /// ```
     pub const fn new() -> Self {
         Self
     }
 
-    fn read(&self, carrier: &dyn Carrier) -> Option<Parent> {
+    fn read(&self, carrier: &dyn Carrier) -> Option<RemoteParent> {
         match (
             header::only(carrier, TRACE_ID),
             header::only(carrier, SPAN_ID),
         ) {
-            // Either name alone is common for something else, and then no mistake.
+            // One of the names alone is often used for something else, so this is not counted.
             (Ok(None), _) | (_, Ok(None)) => None,
-            (Ok(Some(trace_id)), Ok(Some(span_id))) => counted(parse(trace_id, span_id)),
-            (Err(Repeated), _) | (_, Err(Repeated)) => counted(None),
+            (Ok(Some(trace_id)), Ok(Some(span_id))) => count_refused(parse(trace_id, span_id)),
+            (Err(Repeated), _) | (_, Err(Repeated)) => count_refused(None),
         }
     }
 
-    fn write(&self, parent: &Parent, carrier: &mut dyn CarrierMut) {
+    fn write(&self, parent: &RemoteParent, carrier: &mut dyn CarrierMut) {
         if parent.has_ids() && parent.state.is_sampled() {
             header::set_hex(carrier, TRACE_ID, &parent.trace_id.to_bytes());
             header::set_hex(carrier, SPAN_ID, &parent.span_id.to_bytes());
@@ -86,14 +86,14 @@ impl PlainPropagator {
     }
 }
 
-parent_format!(PlainPropagator, Some(BAGGAGE), |_this| FIELDS.as_slice());
+remote_parent_propagator!(XTraceIdPropagator, Some(BAGGAGE), |_this| FIELDS.as_slice());
 
-fn parse(trace_id: &[u8], span_id: &[u8]) -> Option<Parent> {
+fn parse(trace_id: &[u8], span_id: &[u8]) -> Option<RemoteParent> {
     let (trace_id, span_id) = (hex::trace_id(trace_id)?, hex::span_id(span_id)?);
-    Parent::new(trace_id, span_id, SamplingState::Accept)
+    RemoteParent::new(trace_id, span_id, SamplingState::Accept)
 }
 
-const BAGGAGE: Prefixed = Prefixed {
+const BAGGAGE: PrefixedHeaders = PrefixedHeaders {
     prefix: "x-baggage-",
     list: None,
     values: Values::Raw,
@@ -122,7 +122,7 @@ mod tests {
     #[track_caller]
     fn check(trace_id: &str, span_id: &str, expected: Option<Expected<'_>>) {
         let headers = [(TRACE_ID, trace_id), (SPAN_ID, span_id)];
-        check_extract(&PlainPropagator::new(), &headers, expected);
+        check_extract(&XTraceIdPropagator::new(), &headers, expected);
     }
 
     #[test]
@@ -135,13 +135,13 @@ mod tests {
         check(TRACE, "1", None);
         check(TRACE, "0000000000000000", None);
         check(&"0".repeat(32), SPAN, None);
-        check_extract(&PlainPropagator::new(), &[(TRACE_ID, TRACE)], None);
-        check_extract(&PlainPropagator::new(), &[(SPAN_ID, SPAN)], None);
+        check_extract(&XTraceIdPropagator::new(), &[(TRACE_ID, TRACE)], None);
+        check_extract(&XTraceIdPropagator::new(), &[(SPAN_ID, SPAN)], None);
     }
 
     #[test]
     fn a_span_that_is_not_sampled_is_not_sent_and_baggage_is() {
-        let propagator = PlainPropagator::new();
+        let propagator = XTraceIdPropagator::new();
         let sent = [(TRACE_ID, TRACE), (SPAN_ID, SPAN)];
         check_inject(&propagator, &context(IDS.0, IDS.1, 0xff), &sent);
         check_inject(&propagator, &context(IDS.0, 0, 0xff), &[]);

@@ -1,4 +1,4 @@
-//! The members of a `tracestate`, checked and borrowed.
+//! The parser of `tracestate`: checks its list-members and borrows them.
 
 use smallvec::SmallVec;
 
@@ -8,9 +8,9 @@ use crate::limits::{
 };
 use crate::stats;
 
-/// At most 32 members with different keys, each valid by the grammar.
+/// A list of at most 32 members with different keys, each valid by the grammar of §3.3.1.
 #[derive(Default)]
-pub(crate) struct List<'a> {
+pub(crate) struct MemberList<'a> {
     /// Few services are more than eight vendors away from the root.
     members: SmallVec<[(&'a str, &'a str); 8]>,
     /// Members read so far, those with a repeated key too.
@@ -19,7 +19,7 @@ pub(crate) struct List<'a> {
     bytes: usize,
 }
 
-impl<'a> List<'a> {
+impl<'a> MemberList<'a> {
     /// Adds the members of one header value, in one pass over it.
     pub(crate) fn extend(&mut self, value: &'a [u8]) -> Result<(), Error> {
         // A member with a byte beyond ASCII is refused, so none after it needs to be text.

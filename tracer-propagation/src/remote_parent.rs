@@ -1,28 +1,30 @@
-//! What the formats beside the W3C's say of a caller: two ids and a sampling state.
+//! The caller's span as the formats other than W3C Trace Context describe it: two ids and a sampling
+//! state.
 
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 
-use crate::baggage::Prefixed;
+use crate::baggage::PrefixedHeaders;
 use crate::carrier::{Carrier, CarrierMut};
 use crate::header;
 use crate::sampling_state::SamplingState;
 use crate::stats;
 
-/// A caller, as it was read from a message or is to be written to one.
+/// A remote parent: the caller's ids and sampling state, read from a message or about to be written
+/// to one.
 ///
-/// Also the value that stays in a [`Context`] for a state that the span context cannot hold.
+/// A [`Context`] also stores it when a span context cannot hold the sampling state.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(crate) struct Parent {
+pub(crate) struct RemoteParent {
     // Invariant: both ids are zero (a state alone), or neither is.
     pub(crate) trace_id: TraceId,
     pub(crate) span_id: SpanId,
     pub(crate) state: SamplingState,
 }
 
-impl Parent {
-    /// `None` if an id is zero: no format allows that.
+impl RemoteParent {
+    /// Returns `None` if an id is zero, because no format allows that.
     pub(crate) fn new(trace_id: u128, span_id: u64, state: SamplingState) -> Option<Self> {
         (trace_id != 0 && span_id != 0).then(|| Self {
             trace_id: TraceId::from(trace_id),
@@ -31,7 +33,7 @@ impl Parent {
         })
     }
 
-    /// A decision without a caller's span, such as `b3: 0`.
+    /// Returns a sampling decision without ids, such as `b3: 0`.
     pub(crate) const fn state_alone(state: SamplingState) -> Self {
         Self {
             trace_id: TraceId::INVALID,
@@ -40,7 +42,8 @@ impl Parent {
         }
     }
 
-    /// A span as it is to be told to a receiver, its state the sampled flag; `None` if not valid.
+    /// Returns the remote parent that a receiver sees of this span, with the sampled flag as its state.
+    /// Returns `None` if the span context is not valid.
     pub(crate) fn of(span: &SpanContext) -> Option<Self> {
         let state = if span.is_sampled() {
             SamplingState::Accept
@@ -54,7 +57,8 @@ impl Parent {
         })
     }
 
-    /// What a message sent from this context is to say; `None` if that is nothing.
+    /// Returns the remote parent to write to a message that is sent from this context, or `None` if
+    /// there is nothing to write.
     pub(crate) fn current(cx: &Context) -> Option<Self> {
         let state = SamplingState::of(cx);
         match Self::of(cx.span().span_context()) {
@@ -63,11 +67,12 @@ impl Parent {
         }
     }
 
+    /// Returns whether this names a span, and not only a sampling state.
     pub(crate) fn has_ids(&self) -> bool {
         self.trace_id != TraceId::INVALID
     }
 
-    /// The caller's span; `None` for a state alone.
+    /// Returns the caller's span context, or `None` for a state without ids.
     pub(crate) fn span_context(&self) -> Option<SpanContext> {
         self.has_ids().then(|| {
             SpanContext::new(
@@ -80,7 +85,7 @@ impl Parent {
         })
     }
 
-    /// The context with the caller's span, or with the state alone.
+    /// Returns the context with the caller's span, or with the state alone.
     pub(crate) fn add_to(self, cx: &Context) -> Context {
         use SamplingState::{Accept, Debug, Defer, Deny};
 
@@ -88,21 +93,22 @@ impl Parent {
             (Some(span), Accept | Deny) if !cx.get::<Self>().is_some_and(Self::has_ids) => {
                 cx.with_remote_span_context(span)
             }
-            // Also in place of what an earlier message said of its caller.
+            // This also replaces the remote parent of an earlier message.
             (Some(span), _) => cx.with_value(self).with_remote_span_context(span),
             (None, Defer) => cx.clone(),
-            // It would mean nothing, and replace what the caller of that span said.
+            // The state would mean nothing here, and would replace that of the span's own caller.
             (None, Accept | Deny) if cx.span().span_context().is_valid() => cx.clone(),
             (None, Accept | Debug | Deny) => cx.with_value(self),
         }
     }
 
-    /// The state that this, found in a context, means for the span beside it.
+    /// Returns the sampling state that a stored remote parent gives to `span`, the active span of the
+    /// same context.
     pub(crate) fn state_for(&self, span: &SpanContext) -> Option<SamplingState> {
         let applies = match self.state {
-            // Alone, it asks for whatever trace the message ends up in.
+            // Without ids, the debug flag applies to whatever trace the message joins.
             SamplingState::Debug => !self.has_ids() || self.trace_id == span.trace_id(),
-            // A flag that is set is a decision, of another message about the same span.
+            // A sampled flag is a decision, which came with another message about the same span.
             SamplingState::Defer => {
                 let ids = (span.trace_id(), span.span_id());
                 self.has_ids() && (self.trace_id, self.span_id) == ids && !span.is_sampled()
@@ -112,32 +118,66 @@ impl Parent {
         applies.then_some(self.state)
     }
 
-    /// Whether one context has what it has of this from the other. Contexts share their values.
+    /// Returns whether two contexts share the same stored remote parent.
     pub(crate) fn is_same(one: &Context, other: &Context) -> bool {
         one.get::<Self>().map(std::ptr::from_ref) == other.get::<Self>().map(std::ptr::from_ref)
     }
 
-    /// `next` with the state that `current` has: what a propagator that does not decide the trace
-    /// found out about sampling must not change what the one that decided it said.
-    pub(crate) fn settle(next: Context, current: &Context) -> Context {
-        let kept = current.get::<Self>().copied();
-        if next.get::<Self>().copied() == kept {
+    /// Returns `next` with the sampling state of `current`. The propagator that found the trace decides
+    /// the state, and a later one must not change it.
+    pub(crate) fn restore_state(next: Context, current: &Context) -> Context {
+        let stored = current.get::<Self>().copied();
+        if next.get::<Self>().copied() == stored {
             next
         } else {
-            next.with_value(kept.unwrap_or(Self::state_alone(SamplingState::Defer)))
+            next.with_value(stored.unwrap_or(Self::state_alone(SamplingState::Defer)))
         }
     }
 }
 
-/// For what a format says beside its parent.
-impl AsRef<Self> for Parent {
+impl SamplingState {
+    /// Returns the sampling state of a context.
+    ///
+    /// If the context has no span, this is the state that a message carried without ids (`b3: 0`), or
+    /// else [`SamplingState::Defer`].
+    ///
+    /// # Cost
+    ///
+    /// One look-up in the context; no allocation.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use opentelemetry::Context;
+    /// use opentelemetry::propagation::TextMapPropagator as _;
+    /// use tracer_propagation::{B3Propagator, SamplingState};
+    ///
+    /// assert_eq!(SamplingState::of(&Context::new()), SamplingState::Defer);
+    /// let health_check = HashMap::from([("b3".to_owned(), "0".to_owned())]);
+    /// let cx = B3Propagator::single().extract_with_context(&Context::new(), &health_check);
+    /// assert_eq!(SamplingState::of(&cx), SamplingState::Deny);
+    /// ```
+    pub fn of(cx: &Context) -> Self {
+        let span = cx.span();
+        let span = span.span_context();
+        let stored = cx.get::<RemoteParent>();
+        stored
+            .and_then(|parent| parent.state_for(span))
+            .or_else(|| RemoteParent::of(span).map(|parent| parent.state))
+            .unwrap_or(Self::Defer)
+    }
+}
+
+/// Lets [`either`] also take a format's own type that contains a remote parent.
+impl AsRef<Self> for RemoteParent {
     fn as_ref(&self) -> &Self {
         self
     }
 }
 
-/// The first of two places in a message that names a span, or else one that has a state alone.
-pub(crate) fn either<T: AsRef<Parent>>(
+/// Returns the first of two parts of a message that names a span, or else the first that has a state.
+pub(crate) fn either<T: AsRef<RemoteParent>>(
     first: Option<T>,
     second: impl FnOnce() -> Option<T>,
 ) -> Option<T> {
@@ -152,9 +192,9 @@ pub(crate) fn either<T: AsRef<Parent>>(
     first.or(second)
 }
 
-/// Reads a header that holds all there is and may come once.
+/// Reads a format that has one header, which may come only once.
 ///
-/// No rule says which of two is right, and taking either mixes two traces.
+/// No rule says which of two headers is right, and picking one could mix two traces.
 pub(crate) fn read<T>(
     carrier: &dyn Carrier,
     name: &str,
@@ -162,26 +202,30 @@ pub(crate) fn read<T>(
 ) -> Option<T> {
     match header::only(carrier, name) {
         Ok(None) => None,
-        Ok(Some(value)) => counted(parse(value)),
-        Err(header::Repeated) => counted(None),
+        Ok(Some(value)) => count_refused(parse(value)),
+        Err(header::Repeated) => count_refused(None),
     }
 }
 
-/// Counts a message that has a header of the format but no valid one.
-pub(crate) fn counted<T>(parsed: Option<T>) -> Option<T> {
+/// Counts a message whose header of the format is not valid.
+pub(crate) fn count_refused<T>(parsed: Option<T>) -> Option<T> {
     if parsed.is_none() {
         stats::add(&stats::TRACE_HEADERS_REFUSED, 1);
     }
     parsed
 }
 
-/// The context with what was read, if anything was.
-pub(crate) fn add(parent: Option<Parent>, cx: &Context) -> Context {
+/// Returns the context with the remote parent, if there is one.
+pub(crate) fn add(parent: Option<RemoteParent>, cx: &Context) -> Context {
     parent.map_or_else(|| cx.clone(), |parent| parent.add_to(cx))
 }
 
-/// The context with the baggage of a message too, if its format carries any.
-pub(crate) fn add_baggage(form: Option<Prefixed>, carrier: &dyn Carrier, cx: Context) -> Context {
+/// Returns the context with the baggage of a message, if its format carries any.
+pub(crate) fn add_baggage(
+    form: Option<PrefixedHeaders>,
+    carrier: &dyn Carrier,
+    cx: Context,
+) -> Context {
     match form.and_then(|form| form.read(carrier)) {
         Some(baggage) => cx.with_baggage(baggage),
         None => cx,
@@ -189,15 +233,19 @@ pub(crate) fn add_baggage(form: Option<Prefixed>, carrier: &dyn Carrier, cx: Con
 }
 
 /// Writes the baggage of a context, if the format carries any.
-pub(crate) fn write_baggage(form: Option<Prefixed>, cx: &Context, carrier: &mut dyn CarrierMut) {
+pub(crate) fn write_baggage(
+    form: Option<PrefixedHeaders>,
+    cx: &Context,
+    carrier: &mut dyn CarrierMut,
+) {
     if let Some(form) = form {
         form.write(cx.baggage(), carrier);
     }
 }
 
-/// Implements [`Propagator`](crate::Propagator) for a format that says what a [`Parent`] holds, by
-/// its `read` and `write`, and by how it carries baggage, if it does.
-macro_rules! parent_format {
+/// Implements [`Propagator`](crate::Propagator) for a type whose `read` and `write` convert between a
+/// carrier and a [`RemoteParent`]. The second argument says how the format carries baggage, if it does.
+macro_rules! remote_parent_propagator {
     ($propagator:ty, $baggage:expr, |$this:ident| $fields:expr) => {
         impl $crate::propagator::Propagator for $propagator {
             fn extract_from(
@@ -205,8 +253,8 @@ macro_rules! parent_format {
                 cx: &::opentelemetry::Context,
                 carrier: &dyn $crate::carrier::Carrier,
             ) -> ::opentelemetry::Context {
-                let cx = $crate::parent::add(self.read(carrier), cx);
-                $crate::parent::add_baggage($baggage, carrier, cx)
+                let cx = $crate::remote_parent::add(self.read(carrier), cx);
+                $crate::remote_parent::add_baggage($baggage, carrier, cx)
             }
 
             fn extract_span_context(
@@ -221,10 +269,10 @@ macro_rules! parent_format {
                 cx: &::opentelemetry::Context,
                 carrier: &mut dyn $crate::carrier::CarrierMut,
             ) {
-                if let Some(parent) = $crate::parent::Parent::current(cx) {
+                if let Some(parent) = $crate::remote_parent::RemoteParent::current(cx) {
                     self.write(&parent, carrier);
                 }
-                $crate::parent::write_baggage($baggage, cx, carrier);
+                $crate::remote_parent::write_baggage($baggage, cx, carrier);
             }
 
             fn inject_span_context(
@@ -232,7 +280,7 @@ macro_rules! parent_format {
                 span_context: &::opentelemetry::trace::SpanContext,
                 carrier: &mut dyn $crate::carrier::CarrierMut,
             ) {
-                if let Some(parent) = $crate::parent::Parent::of(span_context) {
+                if let Some(parent) = $crate::remote_parent::RemoteParent::of(span_context) {
                     self.write(&parent, carrier);
                 }
             }
@@ -241,4 +289,4 @@ macro_rules! parent_format {
         $crate::propagator::text_map!($propagator, |$this| $fields);
     };
 }
-pub(crate) use parent_format;
+pub(crate) use remote_parent_propagator;
