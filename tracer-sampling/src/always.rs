@@ -48,7 +48,7 @@ impl ShouldSample for AlwaysOn {
         _attributes: &[KeyValue],
         _links: &[Link],
     ) -> SamplingResult {
-        parent::pass_on(SamplingDecision::RecordAndSample, parent_context)
+        parent::keep_trace_state(SamplingDecision::RecordAndSample, parent_context)
     }
 }
 
@@ -62,6 +62,6 @@ impl ShouldSample for AlwaysOff {
         _attributes: &[KeyValue],
         _links: &[Link],
     ) -> SamplingResult {
-        parent::pass_on(SamplingDecision::Drop, parent_context)
+        parent::keep_trace_state(SamplingDecision::Drop, parent_context)
     }
 }

@@ -36,7 +36,7 @@
 //! | path | what |
 //! | --- | --- |
 //! | `always.rs`, `parent_based.rs` | all, none, as the parent |
-//! | `probability.rs`, `threshold.rs`, `otel_state.rs` | consistent probability, and the `ot` entry of the trace state |
+//! | `probability.rs`, `threshold.rs`, `otel_trace_state.rs` | consistent probability, and the `ot` entry of the trace state |
 //! | `trace_id_ratio.rs` | the older ratio |
 //! | [`mod@env`] | `OTEL_TRACES_SAMPLER` |
 //!
@@ -50,7 +50,7 @@
 mod always;
 pub mod env;
 mod error;
-mod otel_state;
+mod otel_trace_state;
 mod parent;
 mod parent_based;
 mod probability;

@@ -1,13 +1,13 @@
-//! The `ot` member of a trace state (OpenTelemetry, *TraceState Handling*).
+//! The OpenTelemetry member of a trace state, `ot` (OpenTelemetry, *TraceState Handling*).
 //!
-//! Its value is a list, `key:value;key:value`. Only `th` and `rv` are read here and only `th` is
-//! written; what else the list holds belongs to others and stays.
+//! Its value is a list, `key:value;key:value`. This module reads `th` and `rv`, and writes only `th`.
+//! It keeps all other entries of the list.
 
 use opentelemetry::trace::{TraceId, TraceState};
 
 use crate::threshold::{self, Threshold};
 
-/// The threshold of `th`, if there is a valid one.
+/// Returns the threshold of `th`, if there is a valid one.
 pub(crate) fn threshold(state: &TraceState) -> Option<Threshold> {
     entry(state, "th").and_then(Threshold::parse)
 }
@@ -15,11 +15,11 @@ pub(crate) fn threshold(state: &TraceState) -> Option<Threshold> {
 /// The 56-bit random number of a trace.
 pub(crate) struct Randomness {
     pub(crate) value: u64,
-    /// From `rv`, not from the trace id.
+    /// Whether the value comes from `rv`, and not from the trace id.
     pub(crate) explicit: bool,
 }
 
-/// The randomness of `rv` if there is a valid one, or else that of the trace id.
+/// Returns the randomness of `rv` if there is a valid one, or else that of the trace id.
 pub(crate) fn randomness(state: &TraceState, trace_id: TraceId) -> Randomness {
     match entry(state, "rv").and_then(threshold::parse_randomness) {
         Some(value) => Randomness {
@@ -33,7 +33,8 @@ pub(crate) fn randomness(state: &TraceState, trace_id: TraceId) -> Randomness {
     }
 }
 
-/// The trace state with this text as its `th`; `None` if the member would exceed 256 characters.
+/// Returns the trace state with this text as its `th`, or `None` if the member would exceed 256
+/// characters.
 pub(crate) fn with_threshold(state: &TraceState, threshold: &str) -> Option<TraceState> {
     let Some(list) = state.get(MEMBER) else {
         return state.insert(MEMBER, format!("th:{threshold}")).ok();
@@ -50,7 +51,7 @@ pub(crate) fn with_threshold(state: &TraceState, threshold: &str) -> Option<Trac
     state.insert(MEMBER, updated).ok()
 }
 
-/// The trace state without any `th`, and without an `ot` member that held nothing else.
+/// Returns the trace state without `th`, and without an `ot` member that held nothing else.
 pub(crate) fn without_threshold(state: &TraceState) -> TraceState {
     let Some(list) = state.get(MEMBER) else {
         return state.clone();
@@ -79,7 +80,7 @@ fn entry<'a>(state: &'a TraceState, key: &str) -> Option<&'a str> {
         .next()
 }
 
-/// All that is in the list but thresholds and empty entries, as it stands there.
+/// Returns the entries of the list in their order, except thresholds and empty entries.
 fn others(list: &str) -> impl Iterator<Item = &str> {
     let is_threshold = |entry: &str| entry == "th" || entry.starts_with("th:");
     list.split(';')

@@ -1,29 +1,33 @@
-//! What samplers take from the parent.
+//! Reading the parent's span context, and building the result of a sampler.
 
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceState};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult};
 
-/// Shows the parent's span context, an empty one if there is none.
+/// Calls `f` with the parent's span context, or with an empty one if there is no parent.
 ///
-/// A parent that is not valid is shown too: it is how an application gives a root span a trace
-/// state, `rv` above all (OpenTelemetry, *Do not overwrite explicit randomness*).
-pub(crate) fn show<R>(parent: Option<&Context>, look: impl FnOnce(&SpanContext) -> R) -> R {
+/// A parent that is not valid counts too. An application uses it to give a root span a trace state,
+/// above all `rv` (OpenTelemetry, *Do not overwrite explicit randomness*).
+pub(crate) fn with_parent<R>(parent: Option<&Context>, f: impl FnOnce(&SpanContext) -> R) -> R {
     match parent {
-        Some(cx) => look(cx.span().span_context()),
-        None => look(&SpanContext::NONE),
+        Some(cx) => f(cx.span().span_context()),
+        None => f(&SpanContext::NONE),
     }
 }
 
-/// A decision that leaves the trace state alone. An empty one in the result would clear it.
-pub(crate) fn pass_on(decision: SamplingDecision, parent: Option<&Context>) -> SamplingResult {
+/// Returns the decision with the parent's trace state. A result with an empty trace state would clear
+/// it.
+pub(crate) fn keep_trace_state(
+    decision: SamplingDecision,
+    parent: Option<&Context>,
+) -> SamplingResult {
     result(
         decision,
-        show(parent, |parent| parent.trace_state().clone()),
+        with_parent(parent, |parent| parent.trace_state().clone()),
     )
 }
 
-/// A decision without attributes.
+/// Returns the decision with this trace state, and without attributes.
 pub(crate) fn result(decision: SamplingDecision, trace_state: TraceState) -> SamplingResult {
     SamplingResult {
         decision,

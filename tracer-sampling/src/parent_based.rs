@@ -5,7 +5,7 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
 use crate::always::AlwaysOff;
-use crate::{otel_state, parent};
+use crate::{otel_trace_state, parent};
 
 /// Asks one of five samplers, by what the parent is (OpenTelemetry, *ParentBased*).
 ///
@@ -187,7 +187,7 @@ impl ShouldSample for ParentBased {
         links: &[Link],
     ) -> SamplingResult {
         let sampler: &dyn ShouldSample =
-            match parent::show(parent_context, |parent| self.branch(parent)) {
+            match parent::with_parent(parent_context, |parent| self.branch(parent)) {
                 Ok(sampler) => sampler,
                 Err(true) => return sampled_with_parent(parent_context, trace_id),
                 Err(false) => &AlwaysOff,
@@ -198,13 +198,13 @@ impl ShouldSample for ParentBased {
 
 /// What [`AlwaysOn`](crate::AlwaysOn) returns, less a threshold that contradicts the parent.
 fn sampled_with_parent(parent_context: Option<&Context>, trace_id: TraceId) -> SamplingResult {
-    let trace_state = parent::show(parent_context, |parent| {
+    let trace_state = parent::with_parent(parent_context, |parent| {
         let state = parent.trace_state();
-        match otel_state::threshold(state) {
+        match otel_trace_state::threshold(state) {
             Some(threshold)
-                if !threshold.samples(otel_state::randomness(state, trace_id).value) =>
+                if !threshold.samples(otel_trace_state::randomness(state, trace_id).value) =>
             {
-                otel_state::without_threshold(state)
+                otel_trace_state::without_threshold(state)
             }
             _ => state.clone(),
         }

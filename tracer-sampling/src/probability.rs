@@ -9,7 +9,7 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
 use crate::error::Error;
 use crate::threshold::Threshold;
-use crate::{otel_state, parent};
+use crate::{otel_trace_state, parent};
 
 /// Samples a given part of all traces, the same ones in every service that follows OTEP 235.
 ///
@@ -48,9 +48,9 @@ use crate::{otel_state, parent};
 pub struct Probability {
     ratio: f64,
     /// `None` samples nothing: the specification defines no threshold for a ratio of 0.
-    chosen: Option<(Threshold, String)>,
-    /// Shared by all clones, so that who keeps one sees what the others meet.
-    notes: Arc<Notes>,
+    threshold: Option<(Threshold, String)>,
+    /// Shared by all clones, so that a clone that is kept aside shows the counts of the others.
+    stats: Arc<Stats>,
 }
 
 impl Probability {
@@ -82,8 +82,8 @@ impl Probability {
         }
         Ok(Self {
             ratio,
-            chosen: chosen(ratio, Self::DEFAULT_PRECISION),
-            notes: Arc::default(),
+            threshold: threshold(ratio, Self::DEFAULT_PRECISION),
+            stats: Arc::default(),
         })
     }
 
@@ -106,7 +106,7 @@ impl Probability {
         if !(1..=14).contains(&digits) {
             return Err(Error::Precision { digits });
         }
-        self.chosen = chosen(self.ratio, digits);
+        self.threshold = threshold(self.ratio, digits);
         Ok(self)
     }
 
@@ -123,7 +123,7 @@ impl Probability {
     /// # Ok::<(), tracer_sampling::Error>(())
     /// ```
     pub fn ratio(&self) -> f64 {
-        self.chosen
+        self.threshold
             .as_ref()
             .map_or(0.0, |(threshold, _)| threshold.ratio())
     }
@@ -143,7 +143,7 @@ impl Probability {
     /// ```
     pub fn presumed_randomness(&self) -> bool {
         // Relaxed: nothing else is read by it.
-        self.notes.presumed_randomness.load(Ordering::Relaxed)
+        self.stats.presumed_randomness.load(Ordering::Relaxed)
     }
 
     /// How many sampled spans went without their `th`, because the `ot` member they got from
@@ -158,30 +158,32 @@ impl Probability {
     /// ```
     pub fn thresholds_left_out(&self) -> u64 {
         // Relaxed: nothing else is read by it.
-        self.notes.thresholds_left_out.load(Ordering::Relaxed)
+        self.stats.thresholds_left_out.load(Ordering::Relaxed)
     }
 
     fn randomness(&self, parent: &SpanContext, trace_id: TraceId) -> u64 {
-        let randomness = otel_state::randomness(parent.trace_state(), trace_id);
+        let randomness = otel_trace_state::randomness(parent.trace_state(), trace_id);
         let declared = randomness.explicit || parent.trace_flags().to_u8() & RANDOM_FLAG != 0;
         if parent.is_valid() && !declared {
-            self.notes.presume();
+            self.stats.presumed_random();
         }
         randomness.value
     }
 
     /// The trace state of a sampled span; `None` for one that is dropped.
     fn sample(&self, parent: &SpanContext, trace_id: TraceId) -> Option<TraceState> {
-        let (threshold, text) = self.chosen.as_ref()?;
+        let (threshold, text) = self.threshold.as_ref()?;
         if !threshold.samples(self.randomness(parent, trace_id)) {
             return None;
         }
         let state = parent.trace_state();
-        Some(otel_state::with_threshold(state, text).unwrap_or_else(|| {
-            self.notes.leave_out();
-            // A threshold of the parent would be wrong; none only says that it is unknown.
-            otel_state::without_threshold(state)
-        }))
+        Some(
+            otel_trace_state::with_threshold(state, text).unwrap_or_else(|| {
+                self.stats.threshold_left_out();
+                // A threshold of the parent would be wrong; none only says that it is unknown.
+                otel_trace_state::without_threshold(state)
+            }),
+        )
     }
 }
 
@@ -195,11 +197,11 @@ impl ShouldSample for Probability {
         _attributes: &[KeyValue],
         _links: &[Link],
     ) -> SamplingResult {
-        parent::show(parent_context, |parent| {
+        parent::with_parent(parent_context, |parent| {
             match self.sample(parent, trace_id) {
                 Some(state) => parent::result(SamplingDecision::RecordAndSample, state),
                 None => {
-                    let state = otel_state::without_threshold(parent.trace_state());
+                    let state = otel_trace_state::without_threshold(parent.trace_state());
                     parent::result(SamplingDecision::Drop, state)
                 }
             }
@@ -207,7 +209,8 @@ impl ShouldSample for Probability {
     }
 }
 
-fn chosen(ratio: f64, digits: u8) -> Option<(Threshold, String)> {
+/// Returns the threshold of a ratio and its text, or `None` for a ratio of 0.
+fn threshold(ratio: f64, digits: u8) -> Option<(Threshold, String)> {
     let threshold = (ratio > 0.0).then(|| Threshold::new(ratio, digits))?;
     Some((threshold, threshold.to_string()))
 }
@@ -219,13 +222,13 @@ const SMALLEST_RATIO: f64 = 1.0 / (1_u64 << 56) as f64;
 const RANDOM_FLAG: u8 = 0x02;
 
 #[derive(Debug, Default)]
-struct Notes {
+struct Stats {
     presumed_randomness: AtomicBool,
     thresholds_left_out: AtomicU64,
 }
 
-impl Notes {
-    fn presume(&self) {
+impl Stats {
+    fn presumed_random(&self) {
         // Read before write: behind an older caller every request comes here, and threads that
         // only read share the cache line. Relaxed: nothing else is published by it.
         if !self.presumed_randomness.load(Ordering::Relaxed) {
@@ -234,7 +237,7 @@ impl Notes {
     }
 
     #[cold]
-    fn leave_out(&self) {
+    fn threshold_left_out(&self) {
         // Relaxed: a count that orders nothing.
         self.thresholds_left_out.fetch_add(1, Ordering::Relaxed);
     }

@@ -77,6 +77,6 @@ impl ShouldSample for TraceIdRatio {
         } else {
             SamplingDecision::Drop
         };
-        parent::pass_on(decision, parent_context)
+        parent::keep_trace_state(decision, parent_context)
     }
 }
