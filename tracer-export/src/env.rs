@@ -1,22 +1,19 @@
-//! The `OTEL_*` variables of exporters, samplers and propagators, and those without effect. Those
-//! of the pipeline are read by `tracer_core`.
+//! The `OTEL_*` variables of exporters, samplers and propagators, and those without effect.
+//! `tracer_core` reads those of the pipeline.
 
-mod choices;
 mod exporters;
 #[cfg(any(feature = "grpc", feature = "http"))]
 mod otlp;
+mod propagator;
 #[cfg(any(feature = "grpc", feature = "http"))]
 mod proxy;
+mod sampler;
 
 use tracer_core::env::Env;
 
-pub(crate) use self::{
-    choices::{propagator, sampler},
-    exporters::exporters,
-};
+pub(crate) use self::{exporters::exporters, propagator::propagator, sampler::sampler};
 
-/// Variables of the specification that have no effect here, so that nobody who sets one believes
-/// otherwise.
+/// Variables of the specification that have no effect here. Each one that is set makes a diagnostic.
 const WITHOUT_EFFECT: [(&str, &str); 10] = [
     ("OTEL_CONFIG_FILE", FILE_REASON),
     ("OTEL_EXPORTER_OTLP_CERTIFICATE", TLS_REASON),
@@ -31,11 +28,11 @@ const WITHOUT_EFFECT: [(&str, &str); 10] = [
 ];
 const FILE_REASON: &str = "has no effect: configuration files are not supported";
 const LEVEL_REASON: &str =
-    "has no effect: the application's `tracing` subscriber decides what is told";
+    "has no effect: the application's `tracing` subscriber decides what is logged";
 const INSECURE_REASON: &str = "has no effect: the scheme of the endpoint decides";
 const TLS_REASON: &str = "has no effect: servers are verified with the mozilla roots";
 
-/// Tells of every variable that is set for nothing.
+/// Makes a diagnostic for every variable that is set but has no effect.
 pub(crate) fn refuse_ineffective(env: &mut Env) {
     for (variable, reason) in WITHOUT_EFFECT {
         if env.get(variable).is_some() {
@@ -64,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_without_effect_are_told() {
+    fn variables_without_effect_make_a_diagnostic() {
         let variables = [
             ("OTEL_CONFIG_FILE", "/etc/otel.yaml"),
             ("OTEL_EXPORTER_OTLP_INSECURE", "true"),

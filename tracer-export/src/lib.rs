@@ -79,9 +79,11 @@
 //! | --- | --- |
 //! | `init.rs`, `guard.rs` | the set-up and its end |
 //! | `env/` | the variables |
-//! | `otlp/` | encoding, compression, HTTP, gRPC, answers |
+//! | `otlp/` | the OTLP exporters: encoding, compression, HTTP, gRPC, responses |
 //! | `retry/` | which failures are retried, and when |
 //! | `failure/` | why an attempt failed, what to check, and when to log it |
+//! | `transport/` | endpoints, and connections to them |
+//! | `protobuf.rs` | the wire format |
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -97,7 +99,11 @@ mod failure;
 #[cfg(any(feature = "grpc", feature = "http"))]
 mod otlp;
 #[cfg(any(feature = "grpc", feature = "http"))]
+mod protobuf;
+#[cfg(any(feature = "grpc", feature = "http"))]
 mod retry;
+#[cfg(any(feature = "grpc", feature = "http"))]
+mod transport;
 
 mod error;
 

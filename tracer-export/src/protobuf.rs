@@ -1,4 +1,4 @@
-//! The few parts of the protobuf wire format that OTLP needs, without a schema compiler.
+//! The parts of the protobuf wire format that OTLP needs, without a schema compiler.
 //!
 //! A message is written by [`Message::write`] into a [`Sink`], once into [`Count`] to learn its
 //! length and once into [`Fill`]. Lengths are thus exact by construction: nothing is written and

@@ -11,11 +11,10 @@ use tracer_core::{SpanExporter, env::parse_millis};
 use crate::{
     env::{Env, proxy},
     error::ConfigError,
-    otlp::{
-        Compression, DEFAULT_TIMEOUT, Protocol,
+    otlp::{Compression, DEFAULT_TIMEOUT, headers::header_map, settings::Settings},
+    transport::{
+        Protocol,
         endpoint::{Endpoint, traces_url},
-        headers::header_map,
-        settings::Settings,
     },
 };
 

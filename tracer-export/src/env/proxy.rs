@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use crate::{env::Env, otlp::endpoint::Endpoint};
+use crate::{env::Env, transport::endpoint::Endpoint};
 
 // Clients for HTTP read the variable for the endpoint's scheme; gRPC clients read both.
 const HTTP: [&str; 2] = ["HTTP_PROXY", "http_proxy"];

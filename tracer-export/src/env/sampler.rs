@@ -1,25 +1,8 @@
-//! `OTEL_TRACES_SAMPLER` and `OTEL_PROPAGATORS`, by the parsers of their crates.
+//! `OTEL_TRACES_SAMPLER`, by the parser of `tracer-sampling`.
 
 use opentelemetry_sdk::trace::ShouldSample;
-use tracer_propagation::CompositePropagator;
-use tracer_sampling::Error;
-
 use tracer_core::env::Env;
-
-pub(crate) fn propagator(env: &mut Env) -> CompositePropagator {
-    const VARIABLE: &str = "OTEL_PROPAGATORS";
-    let configured = tracer_propagation::env::propagators(env.get(VARIABLE).as_deref());
-    let mut parts: Vec<_> = configured.errors.iter().map(ToString::to_string).collect();
-    if !parts.is_empty() {
-        parts.push(match configured.names.join(",") {
-            names if names.is_empty() => "nothing is propagated".to_owned(),
-            names => format!("`{names}` applies"),
-        });
-        // One diagnostic for the whole list, however many errors it has.
-        env.refuse(VARIABLE, parts.join("; "));
-    }
-    configured.propagator
-}
+use tracer_sampling::Error;
 
 /// Returns `None` if the environment names no sampler. The provider's default then applies, which
 /// is the one that the specification asks for and needs no call through a trait.
@@ -52,8 +35,6 @@ const DEFAULT_SAMPLER: &str = "`parentbased_always_on`";
 
 #[cfg(test)]
 mod tests {
-    use opentelemetry::propagation::TextMapPropagator as _;
-
     use super::*;
     use crate::env::with_variables;
 
@@ -122,41 +103,6 @@ mod tests {
                 "OTEL_TRACES_SAMPLER: unknown sampler, its name is 6 bytes long, \
                  `parentbased_always_on` applies",
             ],
-        );
-    }
-
-    #[test]
-    fn propagators_have_one_diagnostic_that_says_what_applies() {
-        let check = |list, fields: &[&str], reason: &str| {
-            let variables = [("OTEL_PROPAGATORS", list)];
-            let (propagator, refused) = with_variables(&variables, propagator);
-            assert_eq!(propagator.fields().collect::<Vec<_>>(), fields, "{list}");
-            let shown: Vec<_> = refused.iter().map(|refused| &refused.reason).collect();
-            assert_eq!(shown, [reason], "{list}");
-        };
-        check(
-            "baggage,zipkin,s3cret",
-            &["baggage"],
-            "item 2 of the list, 6 bytes long, is no known propagator and is ignored; \
-             item 3 of the list, 6 bytes long, is no known propagator and is ignored; \
-             `baggage` applies",
-        );
-        check(
-            "gcp",
-            &["traceparent", "tracestate", "baggage"],
-            "item 1 of the list, 3 bytes long, is no known propagator and is ignored; \
-             `tracecontext,baggage` applies",
-        );
-        check(
-            "none,gcp",
-            &[],
-            "item 2 of the list, 3 bytes long, is no known propagator and is ignored; \
-             nothing is propagated",
-        );
-        check(
-            "none,b3",
-            &["b3"],
-            "`none` beside other propagators is ignored; `b3` applies",
         );
     }
 }

@@ -1,8 +1,8 @@
-//! Turns an error of a client library, with its chain of sources, into a failure.
+//! Converts an error of a client library, with its chain of sources, to a failure.
 
 use std::{error::Error, io};
 
-use crate::{failure::Failure, otlp::connect::NameNotResolved};
+use crate::{failure::Failure, transport::connect::NameNotResolved};
 
 type Source<'a> = &'a (dyn Error + 'static);
 

@@ -4,7 +4,7 @@ use tracer_core::Status;
 
 use crate::{
     failure::{Certificate, Failure},
-    otlp::{Protocol, endpoint::SignalPath},
+    transport::{Protocol, endpoint::SignalPath},
 };
 
 const ADDRESS: &str = "check that a collector listens there; its port is usually 4318 for \

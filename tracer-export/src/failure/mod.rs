@@ -3,7 +3,7 @@
 //! A failure holds only kinds and numbers, so its messages contain no text that a peer sent and no
 //! secret from the configuration.
 
-mod chain;
+mod from_client_error;
 mod hint;
 mod report;
 
@@ -13,9 +13,9 @@ use http::StatusCode;
 use tracer_core::Status;
 
 #[cfg(feature = "grpc")]
-pub(crate) use self::chain::of_channel_error;
+pub(crate) use self::from_client_error::of_channel_error;
 #[cfg(feature = "http")]
-pub(crate) use self::chain::of_client_error;
+pub(crate) use self::from_client_error::of_client_error;
 pub(crate) use self::report::Reports;
 
 /// Why one attempt failed.

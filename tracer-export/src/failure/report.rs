@@ -9,7 +9,7 @@ use std::{
 use tracer_core::diagnostics::report;
 
 use super::{Failure, hint::hint};
-use crate::otlp::{
+use crate::transport::{
     Protocol,
     endpoint::{Endpoint, SignalPath},
 };

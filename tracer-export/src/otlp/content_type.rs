@@ -1,14 +1,14 @@
-//! Determines from the headers of an answer which protocol it belongs to.
+//! The content type of a response, which shows the protocol that the peer speaks.
 
 use http::{HeaderMap, header};
 
-/// The kind of an answer, by its `content-type` without parameters.
+/// The content type of a response, without its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Content {
+pub(crate) enum ContentType {
     /// gRPC over HTTP/2, "Responses": `application/grpc` and its subtypes.
     Grpc,
     /// OTLP/HTTP in JSON. The specification asks for the type of the request, but some receivers
-    /// answer every request in JSON.
+    /// respond in JSON to every request.
     Json,
     /// Anything else, or no type at all.
     Other,
@@ -17,7 +17,7 @@ pub(crate) enum Content {
     Protobuf,
 }
 
-impl Content {
+impl ContentType {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let value = headers.get(header::CONTENT_TYPE);
         let value = value.and_then(|value| value.to_str().ok());
@@ -32,10 +32,10 @@ impl Content {
         }
     }
 
-    /// How many spans the receiver rejected, according to this answer to a request over HTTP.
+    /// Returns how many spans the receiver rejected, for a response over HTTP with this body.
     #[cfg(feature = "http")]
     pub(crate) fn rejected_spans(self, body: &[u8]) -> u64 {
-        use crate::otlp::partial::{rejected_spans, rejected_spans_json};
+        use crate::otlp::partial_success::{rejected_spans, rejected_spans_json};
 
         match self {
             Self::Json => rejected_spans_json(body),
@@ -45,7 +45,7 @@ impl Content {
     }
 }
 
-/// Whether headers or trailers hold the outcome of a gRPC call.
+/// Returns whether headers or trailers contain the status of a gRPC call.
 #[cfg(feature = "http")]
 pub(crate) fn has_grpc_status(headers: &HeaderMap) -> bool {
     headers.contains_key("grpc-status")
@@ -61,24 +61,27 @@ mod tests {
     #[test]
     fn kind_depends_on_the_media_type_alone() {
         let cases = [
-            ("application/x-protobuf", Content::Protobuf),
-            ("Application/X-Protobuf; charset=utf-8", Content::Protobuf),
-            ("application/protobuf", Content::Protobuf),
-            ("application/json", Content::Json),
-            ("application/json;charset=UTF-8", Content::Json),
-            ("application/grpc", Content::Grpc),
-            ("application/grpc+proto", Content::Grpc),
-            ("application/grpc-web", Content::Other),
-            ("application/jsonl", Content::Other),
-            ("text/html", Content::Other),
-            ("text/html; x=application/json", Content::Other),
-            ("", Content::Other),
+            ("application/x-protobuf", ContentType::Protobuf),
+            (
+                "Application/X-Protobuf; charset=utf-8",
+                ContentType::Protobuf,
+            ),
+            ("application/protobuf", ContentType::Protobuf),
+            ("application/json", ContentType::Json),
+            ("application/json;charset=UTF-8", ContentType::Json),
+            ("application/grpc", ContentType::Grpc),
+            ("application/grpc+proto", ContentType::Grpc),
+            ("application/grpc-web", ContentType::Other),
+            ("application/jsonl", ContentType::Other),
+            ("text/html", ContentType::Other),
+            ("text/html; x=application/json", ContentType::Other),
+            ("", ContentType::Other),
         ];
         for (value, expected) in cases {
             let value = HeaderValue::from_static(value);
             let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, value)]);
-            assert_eq!(Content::of(&headers), expected, "{headers:?}");
+            assert_eq!(ContentType::of(&headers), expected, "{headers:?}");
         }
-        assert_eq!(Content::of(&HeaderMap::new()), Content::Other);
+        assert_eq!(ContentType::of(&HeaderMap::new()), ContentType::Other);
     }
 }

@@ -18,7 +18,7 @@ use opentelemetry::InstrumentationScope;
 use tracer_core::{ExportError, SpanBatch};
 
 use self::messages::{ResourceMessage, ScopeMessage, SpanMessage};
-use crate::otlp::wire::{Count, Fill, Message, len_head, message_field, text_field};
+use crate::protobuf::{Count, Fill, Message, len_head, message_field, text_field};
 
 /// `ExportTraceServiceRequest.resource_spans`.
 const RESOURCE_SPANS: u32 = 1;

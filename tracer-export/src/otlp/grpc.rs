@@ -28,15 +28,14 @@ use crate::{
     error::ConfigError,
     failure::{Failure, Reports, of_channel_error},
     otlp::{
-        Compression, Protocol, USER_AGENT,
-        connect::tcp,
-        content::Content,
-        endpoint::Endpoint,
-        partial::{MAX_RESPONSE_BYTES, rejected_spans},
+        Compression, USER_AGENT,
+        content_type::ContentType,
+        partial_success::{MAX_RESPONSE_BYTES, rejected_spans},
         payload::Payloads,
         settings::Settings,
     },
     retry::{GrpcRetry, Outcome, Retry, grpc_retry, http_is_retryable, retry_info},
+    transport::{Protocol, connect::tcp, endpoint::Endpoint},
 };
 
 /// What stands before a message on the wire.
@@ -209,13 +208,13 @@ impl OtlpGrpcExporter {
             request.headers_mut().insert(name, timeout);
         }
         let mut channel = self.channel();
-        let abandoned = Abandoned(&self.channel);
+        let close_on_drop = CloseOnDrop(&self.channel);
         match send(&mut channel, request).await {
             Ok(response) => {
                 let outcome = answer(response).await;
                 if outcome != Outcome::unanswered(Failure::ConnectionLost) {
                     // The peer answers, so the channel is kept.
-                    std::mem::forget(abandoned);
+                    std::mem::forget(close_on_drop);
                 }
                 outcome
             }
@@ -249,11 +248,11 @@ async fn send(
     GrpcService::call(channel, request).await
 }
 
-/// Gives the channel up when dropped: an attempt that ends without an answer met a peer that may be
-/// gone without a word, and HTTP/2 would send the next request down the same connection.
-struct Abandoned<'a>(&'a Mutex<Option<Channel>>);
+/// Closes the channel when dropped. An attempt that ends without a response may have met a peer that
+/// is gone, and HTTP/2 would send the next request over the same connection.
+struct CloseOnDrop<'a>(&'a Mutex<Option<Channel>>);
 
-impl Drop for Abandoned<'_> {
+impl Drop for CloseOnDrop<'_> {
     fn drop(&mut self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -316,7 +315,7 @@ impl fmt::Debug for OtlpGrpcExporter {
 
 async fn answer(response: Response<Body>) -> Outcome {
     let (head, body) = response.into_parts();
-    let content = Content::of(&head.headers);
+    let content = ContentType::of(&head.headers);
     if let Some(status) = tonic::Status::from_header_map(&head.headers) {
         return settled(&status, content, &[]);
     }
@@ -343,13 +342,13 @@ async fn answer(response: Response<Body>) -> Outcome {
 }
 
 /// What a gRPC status means, with the body that came before it.
-fn settled(grpc: &tonic::Status, content: Content, body: &[u8]) -> Outcome {
+fn settled(grpc: &tonic::Status, content: ContentType, body: &[u8]) -> Outcome {
     let code = grpc.code() as i32;
     let status = Status::Grpc(code);
     if code == 0 {
         // A unary call has exactly one message, so OK without a message is an error.
         return match message(body) {
-            Some(message) if content == Content::Grpc => {
+            Some(message) if content == ContentType::Grpc => {
                 let success = ExportSuccess::with_rejected(rejected_spans(message));
                 Outcome::Delivered(success.status(status))
             }

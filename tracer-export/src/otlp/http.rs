@@ -20,15 +20,18 @@ use crate::{
     error::ConfigError,
     failure::{Failure, Reports, of_client_error},
     otlp::{
-        Compression, Protocol, USER_AGENT,
-        connect::{Connector, connector},
-        content::{Content, has_grpc_status},
-        endpoint::Endpoint,
-        partial::MAX_RESPONSE_BYTES,
+        Compression, USER_AGENT,
+        content_type::{ContentType, has_grpc_status},
+        partial_success::MAX_RESPONSE_BYTES,
         payload::Payloads,
         settings::Settings,
     },
     retry::{Outcome, Retry, http_is_retryable, retry_after},
+    transport::{
+        Protocol,
+        connect::{Connector, connector},
+        endpoint::Endpoint,
+    },
 };
 
 /// Configures an [`OtlpHttpExporter`].
@@ -249,16 +252,16 @@ async fn answer(response: Response<Incoming>) -> Outcome {
         let failure = Failure::Status(status);
         return Outcome::Failed { failure, after };
     }
-    let content = Content::of(&head.headers);
-    if content == Content::Grpc || has_grpc_status(&head.headers) {
+    let content = ContentType::of(&head.headers);
+    if content == ContentType::Grpc || has_grpc_status(&head.headers) {
         return Outcome::Refused(Failure::GrpcOverHttp);
     }
-    if content == Content::Other && body.size_hint().lower() > 0 {
+    if content == ContentType::Other && body.size_hint().lower() > 0 {
         return Outcome::Refused(Failure::NotOtlp(code));
     }
     let limit = match content {
         // Any byte at all makes it an answer in another protocol.
-        Content::Other => 0,
+        ContentType::Other => 0,
         _ => MAX_RESPONSE_BYTES,
     };
     match Limited::new(body, limit).collect().await {
@@ -267,7 +270,7 @@ async fn answer(response: Response<Incoming>) -> Outcome {
         }
         // We ask for no compression; whoever compresses nonetheless loses the details.
         Ok(body) => delivered(status, content.rejected_spans(&body.to_bytes())),
-        Err(_) if content == Content::Other => Outcome::Refused(Failure::NotOtlp(code)),
+        Err(_) if content == ContentType::Other => Outcome::Refused(Failure::NotOtlp(code)),
         Err(error) if error.is::<LengthLimitError>() => Outcome::Refused(Failure::ResponseTooLarge),
         // The head came through, so the batch was taken. Sending it again would double it.
         Err(_) => delivered(status, 0),

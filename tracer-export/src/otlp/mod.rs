@@ -5,32 +5,22 @@ mod grpc;
 #[cfg(feature = "http")]
 mod http;
 
-mod compress;
-pub(crate) mod connect;
-mod content;
+mod compression;
+mod content_type;
 mod encode;
-pub(crate) mod endpoint;
 pub(crate) mod headers;
-mod partial;
+mod partial_success;
 mod payload;
 pub(crate) mod settings;
 #[cfg(test)]
 mod testing;
-pub(crate) mod wire;
 
-pub use self::compress::Compression;
+pub use self::compression::Compression;
 pub use self::encode::Encoder as OtlpEncoder;
 #[cfg(feature = "grpc")]
 pub use self::grpc::{OtlpGrpcConfig, OtlpGrpcExporter};
 #[cfg(feature = "http")]
 pub use self::http::{OtlpHttpConfig, OtlpHttpExporter};
-
-/// How requests are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    Grpc,
-    HttpProtobuf,
-}
 
 /// How long one export may take, retries included, unless it is set (OTLP exporter
 /// specification, `OTEL_EXPORTER_OTLP_TIMEOUT`).

@@ -1,15 +1,14 @@
-//! The answer of a collector: an `ExportTraceServiceResponse`.
+//! The response of a collector, an `ExportTraceServiceResponse`, which may report a partial success.
 
-use crate::otlp::wire::{Field, Fields};
+use crate::protobuf::{Field, Fields};
 
-/// The most bytes of an answer that are kept; a longer answer is not read to its end. OTLP
-/// specification, "Max Response Size".
+/// The longest response that is read, in bytes. OTLP specification, "Max Response Size".
 pub(crate) const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
 
-/// `partial_success.rejected_spans` of an `ExportTraceServiceResponse`.
+/// Returns `partial_success.rejected_spans` of an `ExportTraceServiceResponse`.
 ///
-/// A collector that answers with success has taken the request, so whatever in its answer is not
-/// protobuf, or makes no sense, is worth 0.
+/// A collector that responds with success has taken the request. So anything in its response that is
+/// not protobuf, or is out of range, counts as no rejected spans.
 pub(crate) fn rejected_spans(response: &[u8]) -> u64 {
     const PARTIAL_SUCCESS: u64 = 1;
     const REJECTED_SPANS: u64 = 1;
@@ -27,8 +26,8 @@ pub(crate) fn rejected_spans(response: &[u8]) -> u64 {
     rejected
 }
 
-/// Like [`rejected_spans`], for an answer in JSON. Only the number is kept; an answer that cannot
-/// be read counts as no rejected spans.
+/// Returns the same number for a response in JSON. A response that cannot be parsed counts as no
+/// rejected spans.
 ///
 /// Source: ProtoJSON. Names are in lower camel case, 64-bit integers are numbers or strings, `null`
 /// means no value, and unknown names are ignored.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tracer_core::{ExportError, SpanBatch};
 
 use crate::otlp::{
-    compress::{self, Compression},
+    compression::{self, Compression},
     encode::Encoder,
 };
 
@@ -61,13 +61,13 @@ impl Payloads {
             .encode(batch, lead)
             .ok_or(ExportError::Encode)?;
         let compressed = match self.compression {
-            Compression::Gzip => compress::gzip(encoder.as_ref(), vec![0; self.head_len]),
+            Compression::Gzip => compression::gzip(encoder.as_ref(), vec![0; self.head_len]),
             Compression::None => {
                 let len = encoder.len;
                 write_head(self.head_len, encoder.encoder.bytes_mut(len), 0)?;
                 return Ok(Bytes::from_owner(encoder));
             }
-            Compression::Zstd => compress::zstd(encoder.as_ref(), vec![0; self.head_len]),
+            Compression::Zstd => compression::zstd(encoder.as_ref(), vec![0; self.head_len]),
         };
         let mut bytes = compressed.ok_or(ExportError::Encode)?;
         write_head(self.head_len, &mut bytes, 1)?;

@@ -6,7 +6,8 @@ use http::HeaderMap;
 
 use crate::{
     error::ConfigError,
-    otlp::{Compression, DEFAULT_TIMEOUT, endpoint::Endpoint, headers::header_map},
+    otlp::{Compression, DEFAULT_TIMEOUT, headers::header_map},
+    transport::endpoint::Endpoint,
 };
 
 /// As the user gave them. `Debug` shows no header and no path of the endpoint.

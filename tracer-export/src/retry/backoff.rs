@@ -1,4 +1,4 @@
-//! How long to wait before the next attempt. Pure: time and randomness are arguments.
+//! The backoff between attempts. It is a pure state machine: time and randomness are arguments.
 //!
 //! Exponential with full jitter: the n-th wait is drawn evenly from `[0, min(MAX, FIRST * 2^n)]`.
 //! Many clients that lost the same collector at the same moment come back spread over the whole
@@ -10,13 +10,13 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(500);
 /// The upper end of the later ones.
 const MAX: Duration = Duration::from_secs(5);
-/// What is added to a wait that was asked for, at most, so that all who were told the same
-/// moment do not come at once.
+/// The longest jitter added to a delay that the collector asked for, so that clients with the same
+/// delay do not return at the same moment.
 const ASKED_JITTER: Duration = Duration::from_millis(250);
-/// With less than this left, another attempt is not worth its connection.
+/// The least time for another attempt. With less time left, a connection is not worth opening.
 const SHORTEST_LEFT: Duration = Duration::from_millis(100);
-/// What the last attempt gets, at least, if the collector asked for more time than there is: half
-/// of what is left, and no more than this.
+/// The longest time reserved for the last attempt, if the collector asks for more time than is left.
+/// The last attempt gets half of the time left if that is shorter.
 const LAST_ATTEMPT: Duration = Duration::from_secs(1);
 
 /// The waits of one export.
@@ -24,8 +24,8 @@ const LAST_ATTEMPT: Duration = Duration::from_secs(1);
 pub(super) struct Schedule {
     upper: Duration,
     random: u64,
-    /// The next attempt, or the one under way, is the last.
-    used_the_rest: bool,
+    /// Whether the next attempt, or the one in progress, is the last.
+    is_last_attempt: bool,
 }
 
 impl Schedule {
@@ -33,45 +33,44 @@ impl Schedule {
         Self {
             upper: FIRST,
             random: seed,
-            used_the_rest: false,
+            is_last_attempt: false,
         }
     }
 
-    /// How long an attempt that is due is held back, given how long the collector is still to be
-    /// left alone and how much time is left. Zero: not at all. To be asked again after the wait,
-    /// in which the collector may have asked for more.
-    pub(super) fn hold_back(&mut self, alone: Duration, left: Duration) -> Duration {
-        if alone.is_zero() || self.used_the_rest {
+    /// Returns how long to delay an attempt that is due, or zero if it may start now. `throttled` is the
+    /// rest of the delay that the collector asked for, and `left` the time until the deadline. Call
+    /// this again after the delay, because the collector may have asked for more in the meantime.
+    pub(super) fn throttle_delay(&mut self, throttled: Duration, left: Duration) -> Duration {
+        if throttled.is_zero() || self.is_last_attempt {
             return Duration::ZERO;
         }
-        let jitter = self.up_to(ASKED_JITTER);
-        if alone + jitter + SHORTEST_LEFT <= left {
-            return alone + jitter;
+        let jitter = self.jitter(ASKED_JITTER);
+        if throttled + jitter + SHORTEST_LEFT <= left {
+            return throttled + jitter;
         }
-        // The collector asked for more time than there is. Giving the batch up at once would burn
-        // the queue behind it at the same pace, so it stays as long as it can, and then tries.
-        self.used_the_rest = true;
+        // The collector asked for more time than is left. Dropping the batch at once would drop the
+        // queue behind it at the same pace. So the batch waits as long as it can, and is then sent.
+        self.is_last_attempt = true;
         left.saturating_sub((left / 2).min(LAST_ATTEMPT) + jitter)
     }
 
     /// Allows another last attempt after a shutdown has cut a wait short, which leaves less time
     /// than the schedule assumed.
-    pub(super) fn plan_again(&mut self) {
-        self.used_the_rest = false;
+    pub(super) fn allow_last_attempt(&mut self) {
+        self.is_last_attempt = false;
     }
 
-    /// The wait after an attempt that failed, given whether the collector said when to come back
-    /// (see [`Schedule::hold_back`] for how long) and how much time is left. `None` if there will
-    /// be no other attempt.
-    pub(super) fn after_failure(&mut self, asked: bool, left: Duration) -> Option<Duration> {
-        if self.used_the_rest {
+    /// Returns the delay after a failed attempt, or `None` if there will be no other attempt. `asked`
+    /// says whether the collector asked for a delay, which [`Schedule::throttle_delay`] then adds.
+    pub(super) fn retry_delay(&mut self, asked: bool, left: Duration) -> Option<Duration> {
+        if self.is_last_attempt {
             return None;
         }
         let wait = if asked {
             // Also for one that asks for no wait at all.
-            self.up_to(ASKED_JITTER)
+            self.jitter(ASKED_JITTER)
         } else {
-            let wait = self.up_to(self.upper);
+            let wait = self.jitter(self.upper);
             self.upper = (self.upper * 2).min(MAX);
             wait
         };
@@ -80,11 +79,11 @@ impl Schedule {
         }
         // The draw would end beyond the deadline: one last attempt in the time that is left, for
         // a collector that has just come back.
-        self.used_the_rest = true;
+        self.is_last_attempt = true;
         (left >= SHORTEST_LEFT).then_some(left / 2)
     }
 
-    fn up_to(&mut self, upper: Duration) -> Duration {
+    fn jitter(&mut self, upper: Duration) -> Duration {
         // SplitMix64 (Steele, Lea, Flood 2014); the top 53 bits as a fraction below 1.
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.random;
@@ -106,7 +105,7 @@ mod tests {
         for seed in 0..1000 {
             let mut schedule = Schedule::new(seed);
             for bound_ms in [500, 1000, 2000, 4000, 5000, 5000] {
-                let wait = schedule.after_failure(false, LONG).unwrap();
+                let wait = schedule.retry_delay(false, LONG).unwrap();
                 assert!(wait <= Duration::from_millis(bound_ms), "seed {seed}");
             }
         }
@@ -117,7 +116,7 @@ mod tests {
         // A window of a fifth of the interval holds about a fifth of 1000 clients: 5 sigma = 63.
         let mut windows = [0; 5];
         for seed in 0..1000 {
-            let wait = Schedule::new(seed).after_failure(false, LONG).unwrap();
+            let wait = Schedule::new(seed).retry_delay(false, LONG).unwrap();
             windows[(wait.as_millis() as usize / 100).min(4)] += 1;
         }
         for window in windows {
@@ -145,16 +144,16 @@ mod tests {
             for seed in 0..100 {
                 let mut schedule = Schedule::new(seed);
                 let [alone, left] = [alone, left].map(Duration::from_millis);
-                let wait = schedule.hold_back(alone, left);
+                let wait = schedule.throttle_delay(alone, left);
                 let bounds = Duration::from_millis(lowest)..=Duration::from_millis(highest);
                 assert!(bounds.contains(&wait), "{alone:?} of {left:?}: {wait:?}");
                 // Then it is held back no more, and there is no other if it fails.
                 if last {
-                    assert_eq!(schedule.hold_back(alone, left), Duration::ZERO);
-                    assert_eq!(schedule.after_failure(true, left), None);
-                    assert_eq!(schedule.after_failure(false, left), None);
+                    assert_eq!(schedule.throttle_delay(alone, left), Duration::ZERO);
+                    assert_eq!(schedule.retry_delay(true, left), None);
+                    assert_eq!(schedule.retry_delay(false, left), None);
                 }
-                assert_eq!(schedule.used_the_rest, last, "{alone:?} of {left:?}");
+                assert_eq!(schedule.is_last_attempt, last, "{alone:?} of {left:?}");
             }
         }
     }
@@ -164,9 +163,9 @@ mod tests {
         for seed in 0..100 {
             let mut schedule = Schedule::new(seed);
             for _ in 0..10 {
-                assert!(schedule.after_failure(true, LONG).unwrap() <= ASKED_JITTER);
+                assert!(schedule.retry_delay(true, LONG).unwrap() <= ASKED_JITTER);
             }
-            assert!(schedule.after_failure(false, LONG).unwrap() <= FIRST);
+            assert!(schedule.retry_delay(false, LONG).unwrap() <= FIRST);
         }
     }
 
@@ -176,12 +175,12 @@ mod tests {
         schedule.upper = MAX;
         let left = SHORTEST_LEFT;
         let mut waits = Vec::new();
-        while let Some(wait) = schedule.after_failure(false, left) {
+        while let Some(wait) = schedule.retry_delay(false, left) {
             assert!(wait < left);
             waits.push(wait);
             assert!(waits.len() < 100);
         }
         assert_eq!(waits.last(), Some(&(left / 2)));
-        assert_eq!(Schedule::new(7).after_failure(false, Duration::ZERO), None);
+        assert_eq!(Schedule::new(7).retry_delay(false, Duration::ZERO), None);
     }
 }

@@ -1,8 +1,8 @@
-//! Trying again, by the tables of the OTLP specification ("Failures").
+//! Retries, by the tables of the OTLP specification ("Failures").
 
-mod after;
 mod backoff;
 mod classify;
+mod retry_after;
 mod shutdown;
 mod throttle;
 
@@ -15,15 +15,15 @@ use std::{
 use tokio::time::{Instant, timeout_at};
 use tracer_core::{ExportError, ExportResult, ExportSuccess};
 
-#[cfg(feature = "http")]
-pub(crate) use self::after::retry_after;
 pub(crate) use self::classify::http_is_retryable;
+#[cfg(feature = "http")]
+pub(crate) use self::retry_after::retry_after;
+use self::{backoff::Schedule, shutdown::Shutdown, throttle::Throttle};
 #[cfg(feature = "grpc")]
 pub(crate) use self::{
-    after::retry_info,
     classify::{GrpcRetry, grpc_retry},
+    retry_after::retry_info,
 };
-use self::{backoff::Schedule, shutdown::Shutdown, throttle::Throttle};
 use crate::failure::{Failure, Reports};
 
 /// Stands for no limit. Short enough that adding it to the time does not overflow.
@@ -113,7 +113,7 @@ impl Retry {
         let mut schedule = Schedule::new(RandomState::new().hash_one(0_u8));
         loop {
             let now = Instant::now();
-            let wait = schedule.hold_back(self.throttle.left(now), left(now));
+            let wait = schedule.throttle_delay(self.throttle.left(now), left(now));
             if !wait.is_zero() {
                 self.wait(wait, &mut schedule).await;
                 continue;
@@ -152,7 +152,7 @@ impl Retry {
             let wait = if is_ending && failure.ends_a_shutdown() {
                 None
             } else {
-                schedule.after_failure(after.is_some(), left(now))
+                schedule.retry_delay(after.is_some(), left(now))
             };
             self.reports.failed(failure, wait.is_none());
             match wait {
@@ -167,7 +167,7 @@ impl Retry {
 
     async fn wait(&self, wait: Duration, schedule: &mut Schedule) {
         if self.shutdown.interrupts(wait).await {
-            schedule.plan_again();
+            schedule.allow_last_attempt();
         }
     }
 }

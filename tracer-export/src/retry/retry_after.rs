@@ -1,13 +1,13 @@
-//! When a collector asks to be called again.
+//! The delay that a collector asks for: the header `Retry-After`, or gRPC's `RetryInfo`.
 
 use std::time::Duration;
 
-/// The longest details that are looked at. RetryInfo takes some 60 bytes.
+/// The longest details that are parsed, in bytes. `RetryInfo` takes about 60 bytes.
 #[cfg(feature = "grpc")]
 const MAX_DETAILS_BYTES: usize = 8 * 1024;
 
-/// The wait that a `Retry-After` header asks for (RFC 9110 §10.2.3): seconds, or a date against
-/// `now`. A date in the past asks for no wait; anything else that is neither asks for nothing.
+/// Returns the delay in a `Retry-After` header (RFC 9110 §10.2.3): seconds, or a date compared with
+/// `now`. A date in the past is a delay of zero. Any other value is `None`.
 #[cfg(feature = "http")]
 pub(crate) fn retry_after(value: &[u8], now: std::time::SystemTime) -> Option<Duration> {
     let value = std::str::from_utf8(value).ok()?.trim_ascii();
@@ -19,11 +19,11 @@ pub(crate) fn retry_after(value: &[u8], now: std::time::SystemTime) -> Option<Du
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// The `retry_delay` of the first `google.rpc.RetryInfo` in a `google.rpc.Status`, which gRPC
-/// carries as `grpc-status-details-bin`. Negative or absurd delays count as none asked.
+/// Returns the `retry_delay` of the first `google.rpc.RetryInfo` in a `google.rpc.Status`, which gRPC
+/// carries as `grpc-status-details-bin`. A negative or malformed delay is `None`.
 #[cfg(feature = "grpc")]
 pub(crate) fn retry_info(details: &[u8]) -> Option<Duration> {
-    use crate::otlp::wire::{Field, Fields};
+    use crate::protobuf::{Field, Fields};
 
     fn bytes_of(message: &[u8], number: u64) -> impl Iterator<Item = &[u8]> {
         Fields(message).filter_map(move |field| match field {

@@ -5,7 +5,7 @@ use tracer_core::Status;
 use super::*;
 use crate::{
     failure::Certificate,
-    otlp::{Protocol, endpoint::Endpoint},
+    transport::{Protocol, endpoint::Endpoint},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,10 +1,10 @@
-//! Where a collector listens.
+//! The address of a collector.
 
 use std::fmt;
 
 use http::Uri;
 
-use crate::{error::ConfigError, otlp::Protocol};
+use crate::{error::ConfigError, transport::Protocol};
 
 /// An absolute `http` or `https` URL. `Debug` shows neither path nor query, which some backends
 /// use for keys.
@@ -36,8 +36,8 @@ impl Endpoint {
         &self.0
     }
 
-    /// Host and port, as the attributes `server.address` and `server.port` have them: without
-    /// brackets, and with the port that the scheme stands for.
+    /// Returns host and port as in the attributes `server.address` and `server.port`: without brackets,
+    /// and with the scheme's default port.
     pub(crate) fn server(&self) -> (String, u16) {
         let host = self.0.host().unwrap_or_default();
         let host = host.strip_prefix('[').unwrap_or(host);
@@ -47,8 +47,8 @@ impl Endpoint {
         (host.to_owned(), port)
     }
 
-    /// The endpoint as messages show it: without its query, and with its path only if that is empty
-    /// or consists of `/v1/traces`, because some backends have keys in the path.
+    /// Returns the endpoint as log messages show it. Some backends have keys in the path or the query.
+    /// So the query is left out, and so is a path that contains anything but `/v1/traces`.
     pub(crate) fn shown(&self, protocol: Protocol) -> String {
         match (protocol, self.signal_path()) {
             (Protocol::Grpc, _) => format!("{self:?}"),
@@ -57,7 +57,7 @@ impl Endpoint {
         }
     }
 
-    /// Classifies the path.
+    /// Compares the path with `/v1/traces`.
     pub(crate) fn signal_path(&self) -> SignalPath {
         const SIGNAL: &str = "/v1/traces";
         let path = self.0.path();
@@ -95,7 +95,7 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// The URL for traces under a generic endpoint (OTLP exporter specification, "Endpoint URLs for
+/// Returns the URL for traces below a generic endpoint (OTLP exporter specification, "Endpoint URLs for
 /// OTLP/HTTP"): `v1/traces` relative to it. Its query is kept. A fragment is left out, because it
 /// is never sent.
 pub(crate) fn traces_url(base: &str) -> String {

@@ -6,7 +6,7 @@ use opentelemetry::{Array, InstrumentationScope, Key, StringValue, Value};
 use opentelemetry_sdk::Resource;
 use tracer_core::SpanRecord;
 
-use crate::otlp::wire::{
+use crate::protobuf::{
     Message, Sink, bytes_field, fixed32_field, fixed64_field, message_field, present_field,
     text_field, varint_field,
 };
