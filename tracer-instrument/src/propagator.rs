@@ -1,10 +1,11 @@
-//! Which propagator reads and writes the headers.
+//! The propagator that reads and writes headers.
 
 use http::HeaderMap;
 use opentelemetry::Context;
 use tracer_propagation::{Propagator, global};
 
-/// The propagator that was given; `None` is the global one of the time of the request.
+/// A given propagator, or the global one, which is looked up for each request. The look-up costs one read lock and one
+/// reference count (`tracer_propagation::global`), so it needs no cache.
 #[derive(Debug, Default)]
 pub(crate) struct HeaderPropagator(Option<Box<dyn Propagator>>);
 
@@ -13,7 +14,7 @@ impl HeaderPropagator {
         Self(Some(Box::new(propagator)))
     }
 
-    /// What the headers say, beside what `cx` has.
+    /// Returns `cx` with the context in the headers.
     #[cfg(feature = "tower")]
     pub(crate) fn extract(&self, cx: &Context, headers: &HeaderMap) -> Context {
         match &self.0 {

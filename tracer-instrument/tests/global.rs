@@ -1,4 +1,5 @@
-//! The defaults: global provider, global propagator, the environment. One test, for all of these belong to the process.
+//! The defaults: global provider, global propagator, the environment. They belong to the process, so this is a test program
+//! of its own.
 
 #![allow(
     clippy::expect_used,
@@ -26,34 +27,44 @@ use tracer_instrument::tower::TraceConfig;
 use support::*;
 
 #[tokio::test]
-async fn the_globals_of_the_first_request_count_not_those_of_the_construction() {
+async fn globals_count_for_the_next_request_and_a_provider_stays_once_it_made_spans() {
     let app = Router::new().route("/", get(async || "hello"));
     let address = serve(app.layer(tracer_instrument::axum::trace_layer())).await;
     let client = TracedClient::new(reqwest::Client::new());
+    let url = format!("http://{address}/");
+    let get_once = async || client.get(&url).send().await.unwrap().text().await.unwrap();
+
+    // A request before any set-up, such as a health check, must not turn tracing off for good.
+    get_once().await;
 
     let telemetry = Telemetry::new();
     opentelemetry::global::set_tracer_provider(telemetry.provider.clone());
-    opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
-    client
-        .get(format!("http://{address}/"))
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
-
+    get_once().await;
     let server = telemetry.span_of_kind(2, SpanKind::Server).await;
     let caller = telemetry.span_of_kind(2, SpanKind::Client).await;
-    assert_eq!(server.parent_span_id, caller.span_context.span_id());
+    assert_ne!(server.parent_span_id, caller.span_context.span_id());
 
-    // Without headers the current span is the parent, whoever reads them.
-    let outer = telemetry.provider.tracer("outer").start("outer");
+    // The propagator is looked up for each request, so a later one counts. The provider is kept.
+    let later = Telemetry::new();
+    opentelemetry::global::set_tracer_provider(later.provider.clone());
+    opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
+    get_once().await;
+    let spans = telemetry.spans(4).await;
+    let last = |kind| {
+        let mut spans = spans.iter().rev();
+        spans.find(|span| span.span_kind == kind).unwrap()
+    };
+    let (server, caller) = (last(SpanKind::Server), last(SpanKind::Client));
+    assert_eq!(server.parent_span_id, caller.span_context.span_id());
+    assert_eq!(later.finished().len(), 0);
+
+    // Without headers the current span is the parent, whichever propagator reads them.
+    let outer = later.provider.tracer("outer").start("outer");
     let outer = Context::new().with_span(outer);
     let app = Router::new().route("/", get(async || "hello"));
     let app = app.layer(tracer_instrument::axum::trace_layer());
     ask(app, request("/")).with_context(outer.clone()).await;
-    let inner = telemetry.spans(3).await.pop().unwrap();
+    let inner = later.spans(1).await.pop().unwrap();
     assert_eq!(inner.parent_span_id, outer.span().span_context().span_id());
 }
 

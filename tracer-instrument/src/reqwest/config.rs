@@ -34,7 +34,10 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// The provider of the spans. Default: the global one, as it is when the first request is sent.
+    /// Sets the provider of the spans. Default: the global one.
+    ///
+    /// The global provider is looked up when a request needs it, so it may be set after this configuration is built, and
+    /// after the first requests. Once it has made a span, it is kept, and a provider that is set later has no effect.
     #[must_use]
     pub fn tracer_provider<P>(mut self, provider: &P) -> Self
     where
@@ -46,10 +49,10 @@ impl ClientConfig {
         self
     }
 
-    /// The propagator that writes the request's headers. Default: the global one at the time of each request.
+    /// Sets the propagator that writes the request's headers. Default: the global one, looked up for each request.
     ///
-    /// One that is given here, or set with `tracer_propagation::global`, writes the headers directly. One that was set at
-    /// `opentelemetry::global` writes them through traits, and one that knows only those is given in a
+    /// A propagator that is given here, or set with `tracer_propagation::global`, writes the headers directly. A propagator set
+    /// at `opentelemetry::global` writes them through traits. Wrap a propagator that has only those traits in a
     /// `tracer_propagation::TextMap`.
     #[must_use]
     pub fn propagator(mut self, propagator: impl Propagator + 'static) -> Self {
