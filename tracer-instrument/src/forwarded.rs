@@ -9,6 +9,8 @@ use std::net::IpAddr;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, header};
 
+use crate::semconv::server_address;
+
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -46,15 +48,9 @@ pub(crate) fn host_and_port(value: &str) -> Option<(String, Option<u16>)> {
 /// Host and port of an authority, by the rules of [`host_and_port`].
 pub(crate) fn authority_parts(authority: &Authority) -> (String, Option<u16>) {
     (
-        without_brackets(authority.host()).to_owned(),
+        server_address(authority.host()).to_owned(),
         authority.port_u16(),
     )
-}
-
-fn without_brackets(host: &str) -> &str {
-    host.strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host)
 }
 
 /// The scheme in its one spelling, if it is one of HTTP or WebSocket.

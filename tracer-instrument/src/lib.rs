@@ -1,9 +1,10 @@
-//! What makes spans around a service's code, and what leads to them: HTTP servers and clients by the stable semantic
-//! conventions (1.44.0), a layer for `tracing`, log lines with trace ids, and a page of what runs now.
+//! Instrumentation for services: spans of HTTP servers and clients by the stable semantic conventions (1.44.0), a layer for
+//! `tracing`, log lines with trace ids, and a page of the running spans.
 //!
 //! Servers, clients and logs work with any provider of the `opentelemetry` 0.33 API, by default the global provider and
-//! the global propagator, as an application's set-up leaves them; both can be given instead. The layer and the page work
-//! with the provider of `tracer-core`.
+//! the global propagator. These are looked up when a request or a log line needs them, so an application may set them
+//! before or after it builds its layers and clients. Both can be given instead. The layer and the page work with the
+//! provider of `tracer-core`.
 //!
 //! A server (feature `axum`) and a client (feature `reqwest`):
 //!
@@ -31,8 +32,8 @@
 //! - Span names are of low cardinality: a known method and a route template, never a path or an unknown method.
 //! - Passwords in URLs, signatures in queries, `Authorization` and cookies never become attributes. Status
 //!   descriptions stay empty.
-//! - A stranger's trace is linked and not joined where `TraceConfig::public_endpoint` says so, and no host gets more of
-//!   trace and baggage than `ClientConfig::propagation_policy` allows. By default all callers and hosts are trusted.
+//! - The trace of an untrusted caller (`TraceConfig::public_endpoint`) is linked, not continued. No host gets more trace
+//!   context or baggage than `ClientConfig::propagation_policy` allows. By default all callers and hosts are trusted.
 //! - Requests of an exporter (telemetry suppressed in their context) get no spans.
 //!
 //! # Features
@@ -80,12 +81,14 @@ pub mod tracing;
 pub mod zpages;
 
 mod error;
-#[cfg(any(feature = "log-fmt", feature = "tracing"))]
-mod foreign;
+#[cfg(any(feature = "reqwest", feature = "tower"))]
+mod error_type;
 #[cfg(feature = "tower")]
 mod forwarded;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 mod method;
+#[cfg(any(feature = "log-fmt", feature = "tracing"))]
+mod panic_guard;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 mod propagator;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
@@ -93,9 +96,9 @@ mod redact;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 mod semconv;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
-mod status;
+mod span_name;
 #[cfg(any(feature = "tracing", feature = "zpages"))]
-mod thread;
+mod thread_id;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 mod tracer;
 

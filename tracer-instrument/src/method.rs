@@ -1,9 +1,8 @@
 //! Request methods of low cardinality.
 //!
-//! A method is any token a client likes to send, so only known ones reach a span name: the rest is `_OTHER`, with the
-//! original beside it (semantic conventions, `http.request.method`).
+//! A client may send any token as a method. So only known methods get into a span name. Any other method is recorded as
+//! `_OTHER`, with the original in an attribute of its own (semantic conventions, `http.request.method`).
 
-use std::borrow::Cow;
 use std::env;
 use std::sync::Arc;
 
@@ -35,11 +34,12 @@ impl KnownMethods {
         )
     }
 
-    /// The list of `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`, or the standard one if it is unset or empty.
+    /// Returns the list of `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`, or the standard one if it is unset or empty.
     pub(crate) fn from_env() -> Self {
         env::var(KNOWN_METHODS_VARIABLE).map_or(Self::Standard, |value| Self::from_list(&value))
     }
 
+    /// Returns an error for an empty list.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         match self {
             Self::Listed(methods) if methods.is_empty() => Err(ConfigError::NoKnownMethods),
@@ -47,8 +47,12 @@ impl KnownMethods {
         }
     }
 
-    /// Adds the method attributes and returns what stands for the method in the span name.
-    pub(crate) fn record(&self, method: &Method, attributes: &mut Vec<KeyValue>) -> StringValue {
+    /// Adds the method attributes and returns the method part of the span name.
+    pub(crate) fn push_attributes(
+        &self,
+        method: &Method,
+        attributes: &mut Vec<KeyValue>,
+    ) -> StringValue {
         if let Some(known) = self.find(method.as_str()) {
             attributes.push(KeyValue::new(HTTP_REQUEST_METHOD, known.clone()));
             return known;
@@ -86,16 +90,8 @@ impl KnownMethods {
     }
 }
 
-/// `{method} {target}`, or `{method}` if there is no target.
-pub(crate) fn span_name(method: &StringValue, target: Option<&str>) -> Cow<'static, str> {
-    match target {
-        Some(target) => Cow::Owned([method.as_str(), " ", target].concat()),
-        None => standard(method.as_str())
-            .map_or_else(|| Cow::Owned(method.as_str().to_owned()), Cow::Borrowed),
-    }
-}
-
-fn standard(method: &str) -> Option<&'static str> {
+/// Returns the static spelling of a standard method.
+pub(crate) fn standard(method: &str) -> Option<&'static str> {
     const STANDARD: [&str; 10] = [
         "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "QUERY", "CONNECT", "TRACE",
     ];
@@ -105,11 +101,12 @@ fn standard(method: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::span_name::span_name;
 
     #[track_caller]
     fn check(known: &KnownMethods, method: &str, expected: &[(&str, &str)], expected_name: &str) {
         let mut attributes = Vec::new();
-        let name = known.record(
+        let name = known.push_attributes(
             &Method::from_bytes(method.as_bytes()).unwrap(),
             &mut attributes,
         );

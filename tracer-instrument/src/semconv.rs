@@ -1,7 +1,7 @@
-//! Names of the semantic conventions 1.44.0 used here.
+//! The names of the semantic conventions 1.44.0 that this crate uses.
 
-/// Schema of the attribute names below, set on the scope of every span of this crate.
-pub(crate) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
+/// The schema of the attribute names below, set on the scope of every span of this crate.
+pub(crate) use tracer_core::resource::SCHEMA_URL;
 
 pub(crate) const ERROR_TYPE: &str = "error.type";
 pub(crate) const HTTP_REQUEST_METHOD: &str = "http.request.method";
@@ -13,10 +13,17 @@ pub(crate) const NETWORK_PROTOCOL_VERSION: &str = "network.protocol.version";
 pub(crate) const SERVER_ADDRESS: &str = "server.address";
 pub(crate) const SERVER_PORT: &str = "server.port";
 
-/// `error.type` of a failure that has no name of its own.
+/// The value of `error.type` and `http.request.method` for everything without a name of its own.
 pub(crate) const OTHER: &str = "_OTHER";
 
-/// The protocol version as `network.protocol.version` wants it: `1.1`, but `2` and not `2.0`.
+/// Returns the value of `server.address` for a host in a URL: an IPv6 address loses its brackets.
+pub(crate) fn server_address(host: &str) -> &str {
+    host.strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host)
+}
+
+/// Returns the value of `network.protocol.version`: `1.1`, but `2` and not `2.0`.
 pub(crate) fn protocol_version(version: http::Version) -> Option<&'static str> {
     match version {
         http::Version::HTTP_09 => Some("0.9"),

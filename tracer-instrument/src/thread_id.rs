@@ -1,8 +1,8 @@
-//! Which thread it is, for people.
+//! Thread ids as numbers.
 
 use std::thread::ThreadId;
 
-/// The number in the `Debug` of a `ThreadId`, `ThreadId(7)`: the only way to it that is stable.
+/// Returns the number of a thread id. The `Debug` of a `ThreadId`, `ThreadId(7)`, is the only stable way to get it.
 pub(crate) fn number(id: ThreadId) -> i64 {
     let id = format!("{id:?}");
     let digits = id.trim_matches(|c: char| !c.is_ascii_digit());

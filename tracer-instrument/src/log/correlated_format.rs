@@ -1,4 +1,4 @@
-//! Lines of other formats.
+//! Log correlation for the lines of another format.
 
 use std::fmt;
 
@@ -7,20 +7,20 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::format::{push_own_fields, service_field};
+use super::format::{push_correlation, service_field};
 use super::line::{Line, Syntax};
-use super::service::ServiceName;
+use super::service_name::ServiceName;
 
 /// Puts the ids of the trace and the service's name into the lines of another format, such as those of
 /// `tracing-subscriber`.
 ///
-/// For those who want to keep what their lines look like. What the other format does with an event stays as it is: a
-/// `Debug` that panics does so in the caller, and its cost comes on top. [`LineFormat`](super::LineFormat) has neither.
+/// Use it to keep the look of your lines. The other format handles events as before: a `Debug` that panics also panics in
+/// the caller, and the cost of the other format is added. [`LineFormat`](super::LineFormat) avoids both.
 ///
 /// # Cost
 ///
-/// The other format's, a copy of the line and some 140 ns; no allocation of its own, but for the copy of a span's
-/// `tracestate`.
+/// The cost of the other format, a copy of the line, and about 140 ns. The only allocation added is the copy of a span's
+/// `tracestate`, if it has one.
 ///
 /// # Examples
 ///
@@ -57,7 +57,7 @@ impl<F> CorrelatedFormat<F> {
     /// Sets `service.name`. The default is that of [`LineFormat`](super::LineFormat::service_name).
     #[must_use]
     pub fn service_name(mut self, name: impl fmt::Display) -> Self {
-        self.service = ServiceName::given(service_field(self.syntax, format_args!("{name}")));
+        self.service = ServiceName::fixed(service_field(self.syntax, format_args!("{name}")));
         self
     }
 
@@ -91,13 +91,13 @@ where
                 if object.trim_end().ends_with('}') {
                     object.truncate(object.trim_end().len() - 1);
                     let before = if object.ends_with('{') { "" } else { "," };
-                    push_own_fields(line, &self.service, before);
+                    push_correlation(line, &self.service, before);
                     line.push("}\n");
                 }
                 writer.write_str(line.as_str())
             }
             Syntax::Text => {
-                if push_own_fields(line, &self.service, "") {
+                if push_correlation(line, &self.service, "") {
                     line.push(" ");
                 }
                 writer.write_str(line.as_str())?;

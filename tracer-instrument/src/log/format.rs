@@ -1,4 +1,4 @@
-//! Lines of our own.
+//! The log formatter, which writes JSON or text.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::line::{Escape, Line, Syntax};
-use super::service::ServiceName;
+use super::service_name::ServiceName;
 use super::visitor::{Fields, Part};
 use super::{SERVICE_NAME, SPAN_ID, TRACE_FLAGS, TRACE_ID, TraceFields};
 
@@ -84,7 +84,7 @@ impl LineFormat {
     /// `tracer_export::init()` sets. Until there is one, each line looks for it and has no name.
     #[must_use]
     pub fn service_name(mut self, name: impl fmt::Display) -> Self {
-        self.service = ServiceName::given(service_field(self.syntax, format_args!("{name}")));
+        self.service = ServiceName::fixed(service_field(self.syntax, format_args!("{name}")));
         self
     }
 
@@ -117,7 +117,7 @@ impl LineFormat {
                 line.push(severity);
             }
         }
-        push_own_fields(line, &self.service, separator(self.syntax));
+        push_correlation(line, &self.service, separator(self.syntax));
         if self.syntax == Syntax::Text {
             line.push(" ");
             line.push_escaped(Escape::Controls, format_args!("{}", metadata.target()));
@@ -158,7 +158,7 @@ where
 
 /// Appends the service's name and the ids, as far as they are known, separated from each other. The first of them
 /// follows `before`. Returns whether anything was appended.
-pub(super) fn push_own_fields(line: &mut Line, service: &ServiceName, before: &str) -> bool {
+pub(super) fn push_correlation(line: &mut Line, service: &ServiceName, before: &str) -> bool {
     let syntax = line.syntax();
     let service = service.get(|name| service_field(syntax, format_args!("{name}")));
     if let Some(service) = service {

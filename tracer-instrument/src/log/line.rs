@@ -6,13 +6,13 @@ use std::fmt::{self, Arguments, Write as _};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
-use crate::foreign::isolated;
+use crate::panic_guard::catch_panic;
 
 /// A line gets no longer, but for what closes it. What collects logs takes 256 KiB a line at most.
 pub(super) const MAX_LINE_BYTES: usize = 256 * 1024;
 
 /// The longest buffer that a thread keeps for its next line.
-const MAX_KEPT_BYTES: usize = 16 * 1024;
+const MAX_BUFFER_BYTES: usize = 16 * 1024;
 
 /// In bytes: `\u001b`.
 const LONGEST_ESCAPE: usize = 6;
@@ -22,7 +22,7 @@ const UNPRINTABLE: &str = "<unprintable>";
 
 thread_local! {
     // Taken while a line is written, so a `Debug` that logs in turn finds an empty one, and nothing is ever locked.
-    static KEPT: Cell<String> = const { Cell::new(String::new()) };
+    static BUFFER: Cell<String> = const { Cell::new(String::new()) };
 }
 
 /// What a line is written in.
@@ -54,16 +54,16 @@ impl Line {
     pub(super) fn with<T>(syntax: Syntax, write: impl FnOnce(&mut Self) -> T) -> T {
         let mut line = Self {
             // A thread that ends has no buffer any more.
-            text: KEPT.try_with(Cell::take).unwrap_or_default(),
+            text: BUFFER.try_with(Cell::take).unwrap_or_default(),
             syntax,
             is_cut: false,
         };
         let written = write(&mut line);
         let mut text = line.text;
-        if text.capacity() <= MAX_KEPT_BYTES {
+        if text.capacity() <= MAX_BUFFER_BYTES {
             text.clear();
             // The thread ends: the buffer goes with it.
-            let _ = KEPT.try_with(|kept| kept.set(text));
+            let _ = BUFFER.try_with(|kept| kept.set(text));
         }
         written
     }
@@ -128,7 +128,7 @@ impl Line {
         let written = if let Some(text) = value.as_str() {
             escaping.write_str(text)
         } else {
-            isolated(|| escaping.write_fmt(value)).unwrap_or(Err(fmt::Error))
+            catch_panic(|| escaping.write_fmt(value)).unwrap_or(Err(fmt::Error))
         };
         if self.is_cut {
             self.text.push('…');

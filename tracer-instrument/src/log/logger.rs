@@ -3,7 +3,7 @@
 use ::log::kv::{Error, Key, Source, ToValue, Value, VisitSource};
 use ::log::{Log, Metadata, Record};
 
-use super::service::ServiceName;
+use super::service_name::ServiceName;
 use super::{SERVICE_NAME, SPAN_ID, TRACE_FLAGS, TRACE_ID, TraceFields};
 
 /// Adds the ids of the trace and the service's name to the key-values of every record, for the logger inside.
@@ -46,7 +46,7 @@ impl<L: Log> CorrelatedLogger<L> {
     /// `tracer_export::init()` sets. Until there is one, each record looks for it and has no name.
     #[must_use]
     pub fn service_name(mut self, name: impl Into<String>) -> Self {
-        self.service = ServiceName::given(name.into());
+        self.service = ServiceName::fixed(name.into());
         self
     }
 }

@@ -1,4 +1,4 @@
-//! Log lines that lead to their trace: ids of the current span and the service's name in each of them.
+//! Log correlation: each log line carries the ids of the current span and the service's name.
 //!
 //! | name | what | where it is from |
 //! | --- | --- | --- |
@@ -32,7 +32,8 @@
 //! - Records of the `log` crate (feature `log`): [`CorrelatedLogger`] adds the ids to their key-values.
 //! - Anything else: [`TraceFields::current`] gives the ids as text.
 
-mod fields;
+#[cfg(feature = "log-fmt")]
+mod correlated_format;
 #[cfg(feature = "log-fmt")]
 mod format;
 #[cfg(feature = "log-fmt")]
@@ -40,21 +41,20 @@ mod line;
 #[cfg(feature = "log")]
 mod logger;
 #[cfg(any(feature = "log", feature = "log-fmt"))]
-mod service;
+mod service_name;
+mod trace_fields;
 #[cfg(feature = "log-fmt")]
 mod visitor;
-#[cfg(feature = "log-fmt")]
-mod wrapped;
 
-pub use self::fields::TraceFields;
+#[cfg(feature = "log-fmt")]
+pub use self::correlated_format::CorrelatedFormat;
 #[cfg(feature = "log-fmt")]
 pub use self::format::LineFormat;
 #[cfg(feature = "log")]
 pub use self::logger::CorrelatedLogger;
-#[cfg(feature = "log-fmt")]
-pub use self::wrapped::CorrelatedFormat;
+pub use self::trace_fields::TraceFields;
 
-// The names are not ours to choose; they stand here once.
+// The names that the specifications fix.
 const TRACE_ID: &str = "trace_id";
 const SPAN_ID: &str = "span_id";
 const TRACE_FLAGS: &str = "trace_flags";

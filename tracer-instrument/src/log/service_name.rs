@@ -1,17 +1,17 @@
-//! The service's name, which is not known yet if the log is set up before tracing.
+//! The service's name, which is unknown at first if logging is set up before tracing.
 
 use std::sync::OnceLock;
 
 use tracer_core::TracerProvider;
 
-/// The service's name as it is written to the log. It is set, or taken from the global provider by the first line that
-/// finds one.
+/// The service's name as it is written to the log. It is fixed, or the first line that finds a global provider takes it
+/// from there.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ServiceName(OnceLock<String>);
 
 impl ServiceName {
-    /// A name that is set, as it is written to the log.
-    pub(super) fn given(rendered: String) -> Self {
+    /// Makes a fixed name, given as it is written to the log.
+    pub(super) fn fixed(rendered: String) -> Self {
         Self(OnceLock::from(rendered))
     }
 

@@ -1,4 +1,4 @@
-//! The ids of a span as a log line has them.
+//! The ids of a span in the form that log lines have.
 
 use std::ops::Range;
 use std::{fmt, str};
@@ -12,7 +12,7 @@ use tracer_propagation::Traceparent;
 ///
 /// # Cost
 ///
-/// Less than 80 ns. No allocation, but for the copy of a span's `tracestate` if it has one.
+/// Less than 80 ns. The only allocation is the copy of a span's `tracestate`, if it has one.
 ///
 /// # Examples
 ///
@@ -44,13 +44,13 @@ pub struct TraceFields {
 }
 
 impl TraceFields {
-    /// Those of the innermost current span of this thread, [native](tracer_core::current) or of
+    /// Returns the fields of the innermost current span of this thread, [native](tracer_core::current) or of
     /// [`Context`](opentelemetry::Context); `None` if there is none.
     pub fn current() -> Option<Self> {
         Self::of(&tracer_core::current().span_context())
     }
 
-    /// Those of a span; `None` if its context is not valid.
+    /// Returns the fields of a span, or `None` if its context is not valid.
     pub fn of(span_context: &SpanContext) -> Option<Self> {
         let traceparent = Traceparent::new(span_context).ok()?.to_bytes();
         Some(Self { traceparent })
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn all_bits_of_the_flags_are_told() {
+    fn all_bits_of_the_flags_are_written() {
         let fields = TraceFields::of(&context(1, 1, 0x03)).unwrap();
         assert_eq!(fields.trace_flags(), "03");
     }

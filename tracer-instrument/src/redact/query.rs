@@ -1,12 +1,11 @@
-//! Credentials in URLs never reach an attribute.
+//! Redaction of query values, for `url.query` and `url.full`.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
-/// What stands in place of a secret.
-pub(crate) const REDACTED: &str = "REDACTED";
+use crate::redact::REDACTED;
 
 /// The query keys whose values are replaced by `REDACTED`.
 ///
@@ -27,7 +26,7 @@ impl RedactedKeys {
         )
     }
 
-    /// The query with the values of the listed keys replaced; borrowed if nothing had to be.
+    /// Returns the query with the values of the listed keys replaced. Borrows the query if it has none of them.
     pub(crate) fn query<'q>(&self, query: &'q str) -> Cow<'q, str> {
         if !query.split('&').any(|pair| self.is_secret(pair)) {
             return Cow::Borrowed(query);
@@ -54,7 +53,7 @@ impl RedactedKeys {
             .is_some_and(|(key, _)| self.contains(key))
     }
 
-    /// Compares the decoded key, so that `%73ig` hides nothing.
+    /// Compares the decoded key, so that `%73ig` is found too.
     fn contains(&self, key: &str) -> bool {
         const STANDARD: [&str; 5] = [
             "X-Amz-Signature",

@@ -1,4 +1,4 @@
-//! `url.full` without credentials.
+//! Redaction of whole URLs, for `url.full`.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,8 @@ use ::reqwest::Url;
 
 use crate::redact::{REDACTED, RedactedKeys};
 
-/// The URL with user, password and the values of the listed query keys replaced.
-pub(super) fn redacted(url: &Url, keys: &RedactedKeys) -> String {
+/// Returns the URL with user, password and the values of the listed query keys replaced.
+pub(crate) fn redacted_url(url: &Url, keys: &RedactedKeys) -> String {
     let query = url.query().map(|query| keys.query(query));
     let has_user_info = !url.username().is_empty() || url.password().is_some();
     if !has_user_info && !matches!(query, Some(Cow::Owned(_))) {
@@ -18,7 +18,7 @@ pub(super) fn redacted(url: &Url, keys: &RedactedKeys) -> String {
         && (redacted.set_username(REDACTED).is_err()
             || redacted.set_password(Some(REDACTED)).is_err())
     {
-        // What has user information can have it replaced; were that ever untrue, no URL is better than a secret.
+        // A URL with user information accepts another one. If that were ever untrue, no URL is better than a secret.
         return REDACTED.to_owned();
     }
     if let Some(Cow::Owned(query)) = query {
@@ -34,7 +34,7 @@ mod tests {
     #[track_caller]
     fn check(url: &str, expected: &str) {
         assert_eq!(
-            redacted(&url.parse().unwrap(), &RedactedKeys::Standard),
+            redacted_url(&url.parse().unwrap(), &RedactedKeys::Standard),
             expected
         );
     }

@@ -83,7 +83,7 @@ impl TracedClient {
             self.inner.clone(),
             Ok(request),
             Arc::clone(&self.config),
-            span::Call::default(),
+            span::CallOptions::default(),
         )
     }
 }

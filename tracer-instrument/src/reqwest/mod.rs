@@ -32,7 +32,6 @@ mod config;
 mod redirect;
 mod request;
 mod span;
-mod url;
 
 pub use self::client::TracedClient;
 pub use self::config::ClientConfig;

@@ -11,14 +11,14 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 
 use crate::reqwest::config::ClientConfig;
-use crate::reqwest::span::{self, Call};
+use crate::reqwest::span::{self, CallOptions};
 
 /// A `reqwest::RequestBuilder` whose `send` has a client span.
 #[must_use = "a request is sent by `send`"]
 pub struct TracedRequest {
     builder: RequestBuilder,
     config: Arc<ClientConfig>,
-    call: Call,
+    call: CallOptions,
 }
 
 impl TracedRequest {
@@ -26,7 +26,7 @@ impl TracedRequest {
         Self {
             builder,
             config,
-            call: Call::default(),
+            call: CallOptions::default(),
         }
     }
 

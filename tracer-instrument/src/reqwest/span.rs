@@ -1,4 +1,4 @@
-//! One call and its span.
+//! One client call and its span.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -8,18 +8,18 @@ use ::reqwest::{Client, Error, Request, Response};
 use opentelemetry::trace::{FutureExt, SpanBuilder, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-use crate::method::span_name;
+use crate::error_type;
+use crate::redact::redacted_url;
 use crate::reqwest::config::ClientConfig;
-use crate::reqwest::url;
 use crate::semconv::{
     HTTP_RESPONSE_STATUS_CODE, NETWORK_PEER_ADDRESS, NETWORK_PEER_PORT, NETWORK_PROTOCOL_VERSION,
-    OTHER, SERVER_ADDRESS, SERVER_PORT, protocol_version,
+    OTHER, SERVER_ADDRESS, SERVER_PORT, protocol_version, server_address,
 };
-use crate::status;
+use crate::span_name::span_name;
 
-/// What a caller says about a call beyond the request.
+/// The options of a call that are not part of the request.
 #[derive(Debug, Default)]
-pub(super) struct Call {
+pub(super) struct CallOptions {
     pub(super) url_template: Option<Cow<'static, str>>,
     pub(super) resend_count: u32,
 }
@@ -28,9 +28,9 @@ pub(super) fn send(
     client: Client,
     request: Result<Request, Error>,
     config: Arc<ClientConfig>,
-    call: Call,
+    call: CallOptions,
 ) -> impl Future<Output = Result<Response, Error>> + Send {
-    // At the call: the future may be polled in a task that knows nothing of the caller's context.
+    // Read here, because the future may be polled in a task without the caller's context.
     let parent = tracer_core::current_context();
     async move {
         let mut request = request?;
@@ -44,25 +44,24 @@ pub(super) fn send(
         let span = EndOnDrop(context.clone());
         let result = client.execute(request).with_context(context).await;
         match &result {
-            Ok(response) => record(&span.0, response),
-            Err(error) => status::fail(&span.0, error_type(error)),
+            Ok(response) => record_response(&span.0, response),
+            Err(error) => error_type::record(&span.0, class_of(error)),
         }
         result
     }
 }
 
-fn new_span(config: &ClientConfig, request: &Request, call: &Call) -> SpanBuilder {
+fn new_span(config: &ClientConfig, request: &Request, call: &CallOptions) -> SpanBuilder {
     let mut attributes = Vec::with_capacity(8);
     let method = config
         .known_methods
-        .record(request.method(), &mut attributes);
+        .push_attributes(request.method(), &mut attributes);
     let url = request.url();
     if let Some(host) = url.host_str() {
-        let host = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'))
-            .unwrap_or(host);
-        attributes.push(KeyValue::new(SERVER_ADDRESS, host.to_owned()));
+        attributes.push(KeyValue::new(
+            SERVER_ADDRESS,
+            server_address(host).to_owned(),
+        ));
     }
     attributes.extend(
         url.port_or_known_default()
@@ -70,7 +69,7 @@ fn new_span(config: &ClientConfig, request: &Request, call: &Call) -> SpanBuilde
     );
     attributes.push(KeyValue::new(
         "url.full",
-        url::redacted(url, &config.redacted_keys),
+        redacted_url(url, &config.redacted_keys),
     ));
     if call.resend_count > 0 {
         attributes.push(KeyValue::new(
@@ -97,7 +96,7 @@ fn inject(config: &ClientConfig, context: &Context, request: &mut Request) {
     config.propagator.inject(&context, request.headers_mut());
 }
 
-fn record(context: &Context, response: &Response) {
+fn record_response(context: &Context, response: &Response) {
     let span = context.span();
     if !span.is_recording() {
         return;
@@ -116,11 +115,11 @@ fn record(context: &Context, response: &Response) {
     }
     span.set_attributes(attributes);
     if code.is_client_error() || code.is_server_error() {
-        status::fail(context, code.as_str().to_owned());
+        error_type::record(context, code.as_str().to_owned());
     }
 }
 
-/// Ends the span of the context, also when the caller gives up: that is no error of the call.
+/// Ends the span of the context when dropped. A call that its caller cancels has not failed, so this records no error.
 struct EndOnDrop(Context);
 
 impl Drop for EndOnDrop {
@@ -129,8 +128,9 @@ impl Drop for EndOnDrop {
     }
 }
 
-/// The most telling class first: a connect that timed out is a timeout, a name that was not found is not a connect.
-fn error_type(error: &Error) -> &'static str {
+/// Returns the `error.type` of a failed call: the first class of reqwest's errors that applies. The specific classes come
+/// first, so a timeout while connecting is `timeout`, and a name that is not found is `dns`.
+fn class_of(error: &Error) -> &'static str {
     type IsOfClass = fn(&Error) -> bool;
     let classes: [(IsOfClass, &'static str); 9] = [
         (Error::is_timeout, "timeout"),

@@ -13,9 +13,9 @@ use crate::error::ConfigError;
 use crate::method::KnownMethods;
 use crate::propagator::HeaderPropagator;
 use crate::redact::RedactedKeys;
-use crate::tower::head::RequestHead;
+use crate::tower::extensions::{PeerAddr, SpanEnd};
 use crate::tower::layer::TraceLayer;
-use crate::tower::marker::{PeerAddr, SpanEnd};
+use crate::tower::request::RequestHead;
 use crate::tracer::ScopedTracer;
 
 pub(super) type Filter = dyn Fn(&RequestHead<'_>) -> bool + Send + Sync;
@@ -51,7 +51,10 @@ pub struct TraceConfig {
 }
 
 impl TraceConfig {
-    /// The provider of the spans. Default: the global one, as it is when the first request comes in.
+    /// Sets the provider of the spans. Default: the global one.
+    ///
+    /// The global provider is looked up when a request needs it, so it may be set after this configuration is built, and
+    /// after the first requests. Once it has made a span, it is kept, and a provider that is set later has no effect.
     #[must_use]
     pub fn tracer_provider<P>(mut self, provider: &P) -> Self
     where
@@ -63,11 +66,11 @@ impl TraceConfig {
         self
     }
 
-    /// The propagator that reads the request's headers. Default: the global one at the time of each request.
+    /// Sets the propagator that reads the request's headers. Default: the global one, looked up for each request.
     ///
-    /// One that is given here, or set with `tracer_propagation::global`, reads the headers directly. One that was set at
-    /// `opentelemetry::global` reads them through traits that know only text: where a value is not UTF-8, all of it is
-    /// refused. One that knows only those traits is given in a `tracer_propagation::TextMap`.
+    /// A propagator that is given here, or set with `tracer_propagation::global`, reads the headers directly. A propagator set
+    /// at `opentelemetry::global` reads them through traits that know only text, so a value that is not UTF-8 is refused as a
+    /// whole. Wrap a propagator that has only those traits in a `tracer_propagation::TextMap`.
     #[must_use]
     pub fn propagator(mut self, propagator: impl Propagator + 'static) -> Self {
         self.propagator = HeaderPropagator::given(propagator);
@@ -129,7 +132,7 @@ impl TraceConfig {
         self
     }
 
-    /// When a span ends. Default: [`SpanEnd::Body`]. A response can override it by an extension.
+    /// Sets the part of a response with which its span ends. Default: [`SpanEnd::Body`]. A response extension overrides it.
     #[must_use]
     pub fn span_end(mut self, span_end: SpanEnd) -> Self {
         self.span_end = span_end;
@@ -146,10 +149,10 @@ impl TraceConfig {
         self
     }
 
-    /// Which requests come from strangers. Default: none.
+    /// Sets which requests come from untrusted callers. Default: none.
     ///
-    /// What a stranger says of its trace is not believed: the request begins a trace of its own, whose sampling is this
-    /// service's decision, and has a link to the span in the headers. Its baggage is dropped.
+    /// The request of an untrusted caller starts a trace of its own, which this service's sampler decides on. It has a link to
+    /// the span in the headers, and its baggage is dropped.
     ///
     /// ```
     /// use http::HeaderName;
@@ -167,9 +170,9 @@ impl TraceConfig {
     #[must_use]
     pub fn public_endpoint(
         mut self,
-        is_stranger: impl Fn(&RequestHead<'_>) -> bool + Send + Sync + 'static,
+        is_untrusted: impl Fn(&RequestHead<'_>) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.public_endpoint = Some(Box::new(is_stranger));
+        self.public_endpoint = Some(Box::new(is_untrusted));
         self
     }
 

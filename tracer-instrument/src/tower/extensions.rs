@@ -1,11 +1,11 @@
-//! What a service tells the layer through the extensions of a request or a response.
+//! The extensions of requests and responses that control the layer.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-/// Response extension: the route template that matched, for frameworks that know it only after the call.
+/// A response extension with the route template that matched, for frameworks that know it only after the call.
 ///
-/// Gives `http.route` and the span's name. Ignored if the route was known when the request came in.
+/// It sets `http.route` and the span's name. It is ignored if the route was known when the request arrived.
 ///
 /// ```
 /// use tracer_instrument::tower::HttpRoute;
@@ -17,16 +17,16 @@ use std::net::SocketAddr;
 pub struct HttpRoute(pub(super) Cow<'static, str>);
 
 impl HttpRoute {
-    /// The route as it was registered, with placeholders instead of values.
+    /// Makes the extension from the route as it was registered, with placeholders instead of values.
     pub fn new(template: impl Into<Cow<'static, str>>) -> Self {
         Self(template.into())
     }
 }
 
-/// Request extension: the socket address of the peer, set by whoever accepts the connections.
+/// A request extension with the socket address of the peer. The code that accepts connections sets it.
 ///
-/// Gives `network.peer.address`, `network.peer.port` and, without a proxy's header, `client.address`. Complete: it wraps the
-/// address to give it a type of its own among the extensions.
+/// It sets `network.peer.address`, `network.peer.port` and, unless a proxy's header has it, `client.address`. The type is
+/// complete: it only distinguishes the address from other extensions.
 ///
 /// ```
 /// use tracer_instrument::tower::PeerAddr;
@@ -37,7 +37,7 @@ impl HttpRoute {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PeerAddr(pub SocketAddr);
 
-/// When the span ends. As a response extension it overrides the configuration for that response.
+/// The part of a response with which its span ends. As a response extension, it overrides the configuration.
 ///
 /// ```
 /// use tracer_instrument::tower::SpanEnd;
@@ -56,7 +56,8 @@ pub enum SpanEnd {
     Head,
 }
 
-/// Request extension: no span for this request, and its context is not extracted. Complete: being there says it all.
+/// A request extension that turns tracing off for its request: there is no span, and no context is extracted. The type is
+/// complete, because only its presence matters.
 ///
 /// ```
 /// use tracer_instrument::tower::Untraced;

@@ -1,4 +1,4 @@
-//! The response future: what the head of the response adds to the span.
+//! The response future, which adds the head of the response to the span.
 
 use std::future::Future;
 use std::iter;
@@ -7,41 +7,43 @@ use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 
 use http::response::Parts;
-use http::{Method, Response, StatusCode};
+use http::{Method, Response};
 use http_body::Body;
 use opentelemetry::{KeyValue, StringValue};
 use pin_project_lite::pin_project;
 
-use crate::method::span_name;
+use crate::error_type;
 use crate::semconv::HTTP_RESPONSE_STATUS_CODE;
+use crate::span_name::span_name;
 use crate::tower::body::ResponseBody;
 use crate::tower::config::TraceConfig;
-use crate::tower::head::{HTTP_ROUTE, push_headers};
-use crate::tower::marker::{HttpRoute, SpanEnd};
-use crate::tower::span::{ActiveSpan, error_type};
+use crate::tower::extensions::HttpRoute;
+use crate::tower::request::{HTTP_ROUTE, push_headers};
+use crate::tower::response_end::{MethodClass, ResponseEnd};
+use crate::tower::span::ActiveSpan;
 
 pin_project! {
     /// The future of a [`TraceService`](crate::tower::TraceService).
     ///
     /// # Cancellation
     ///
-    /// Dropped before the response is there, it ends the span with `error.type` `cancelled`.
+    /// If the future is dropped before it has a response, the span ends with `error.type` `cancelled`.
     #[derive(Debug)]
     pub struct ResponseFuture<F> {
-        // Before `span`: what the inner future still ends when dropped, ends first.
+        // Before `span`, so that spans which the inner future ends when dropped end before this one.
         #[pin]
         inner: F,
         span: Option<ActiveSpan>,
-        exchange: Option<Exchange>,
+        request: Option<RequestInfo>,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) fn new(inner: F, span: Option<ActiveSpan>, exchange: Option<Exchange>) -> Self {
+    pub(super) fn new(inner: F, span: Option<ActiveSpan>, request: Option<RequestInfo>) -> Self {
         Self {
             inner,
             span,
-            exchange,
+            request,
         }
     }
 }
@@ -56,19 +58,19 @@ where
     fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = ready!(ActiveSpan::scope(this.span, || this.inner.poll(task)));
-        let (span, exchange) = (this.span.take(), this.exchange.take());
+        let (span, request) = (this.span.take(), this.request.take());
         match result {
             Ok(response) => {
                 let (parts, body) = response.into_parts();
-                let body = match span.zip(exchange) {
-                    Some((span, exchange)) => exchange.answered(span, &parts, body),
+                let body = match span.zip(request) {
+                    Some((span, request)) => request.on_response(span, &parts, body),
                     None => ResponseBody::untraced(body),
                 };
                 Poll::Ready(Ok(Response::from_parts(parts, body)))
             }
             Err(error) => {
                 if let Some(mut span) = span {
-                    span.fail(error_type::<E>());
+                    span.record_error(error_type::of_type::<E>());
                     span.end();
                 }
                 Poll::Ready(Err(error))
@@ -77,56 +79,41 @@ where
     }
 }
 
-/// What the end of the span needs to know of the request.
+/// The facts about a request that its response needs.
 #[derive(Debug)]
-pub(super) struct Exchange {
+pub(super) struct RequestInfo {
     config: Arc<TraceConfig>,
-    asked: Asked,
+    method_class: MethodClass,
     unrouted_method: Option<StringValue>,
 }
 
-#[derive(Debug)]
-enum Asked {
-    Connect,
-    Head,
-    Other,
-}
-
-impl Exchange {
+impl RequestInfo {
     pub(super) fn new(
         config: Arc<TraceConfig>,
         method: &Method,
         unrouted_method: Option<StringValue>,
     ) -> Self {
-        let asked = match *method {
-            Method::CONNECT => Asked::Connect,
-            Method::HEAD => Asked::Head,
-            _ => Asked::Other,
-        };
         Self {
             config,
-            asked,
+            method_class: MethodClass::of(method),
             unrouted_method,
         }
     }
 
-    fn answered<B: Body>(self, mut span: ActiveSpan, head: &Parts, body: B) -> ResponseBody<B> {
+    fn on_response<B: Body>(self, mut span: ActiveSpan, head: &Parts, body: B) -> ResponseBody<B> {
         if span.is_recording() {
-            self.record(&mut span, head);
+            self.set_response_attributes(&mut span, head);
         }
-        let span_end = head
-            .extensions
-            .get()
-            .copied()
-            .unwrap_or(self.config.span_end);
-        if span_end == SpanEnd::Head || self.is_last(head.status) || body.is_end_stream() {
-            span.end();
-            return ResponseBody::untraced(body);
+        match ResponseEnd::new(self.method_class, self.config.span_end, head, &body) {
+            ResponseEnd::Head => {
+                span.end();
+                ResponseBody::untraced(body)
+            }
+            ResponseEnd::Body(end) => ResponseBody::traced(body, span, end),
         }
-        ResponseBody::traced(body, span, &head.headers)
     }
 
-    fn record(&self, span: &mut ActiveSpan, head: &Parts) {
+    fn set_response_attributes(&self, span: &mut ActiveSpan, head: &Parts) {
         let status_code = KeyValue::new(HTTP_RESPONSE_STATUS_CODE, i64::from(head.status.as_u16()));
         let mut attributes = Vec::new();
         push_headers(
@@ -144,23 +131,7 @@ impl Exchange {
         }
         span.set_attributes(iter::once(status_code).chain(attributes));
         if head.status.is_server_error() {
-            span.fail(head.status.as_str().to_owned());
-        }
-    }
-
-    /// Whether a server sends no body of this response, or hands the connection over after the head.
-    fn is_last(&self, status: StatusCode) -> bool {
-        match (&self.asked, status) {
-            (Asked::Head, _) => true,
-            (Asked::Connect, status) if status.is_success() => true,
-            (_, status) => {
-                matches!(
-                    status,
-                    StatusCode::SWITCHING_PROTOCOLS
-                        | StatusCode::NO_CONTENT
-                        | StatusCode::NOT_MODIFIED
-                )
-            }
+            span.record_error(head.status.as_str().to_owned());
         }
     }
 }

@@ -1,27 +1,26 @@
 //! Spans for HTTP servers built of [tower] services: axum, hyper through `TowerToHyperService`, and any other
 //! `Service<http::Request<B>, Response = http::Response<_>>`.
 //!
-//! Follows the stable HTTP server conventions 1.44.0. A span starts when the request reaches the service and ends with
-//! the last frame of the response body, so a stream counts in full. It ends at the head when no body follows (`HEAD`,
-//! `204`, `304`), when the connection becomes something else (`101`, a successful `CONNECT`), and where [`SpanEnd::Head`]
-//! asks for that.
+//! The spans follow the stable HTTP server conventions 1.44.0. A span starts when the request reaches the service, and
+//! ends with the last frame of the response body, so it covers a whole stream. It ends with the head of the response if no
+//! body follows (`HEAD`, `204`, `304`), if the connection leaves HTTP (`101`, a successful `CONNECT`), or if
+//! [`SpanEnd::Head`] says so.
 //!
-//! `error.type` takes these values, besides the name of the inner service's or body's own error type (`_OTHER` for a
-//! boxed one):
+//! `error.type` is the name of the error type of the inner service or body (`_OTHER` if it is boxed), or one of these:
 //!
 //! | value | when |
 //! | --- | --- |
 //! | `500` to `599` | the status code of the response |
-//! | `cancelled` | response future or body dropped before its end: the client went away, or a layer outside of this one (a timeout) gave up |
-//! | `panic` | the service or the body panicked; the panic goes on |
+//! | `cancelled` | the response future or body was dropped before its end: the client disconnected, or an outer layer timed out |
+//! | `panic` | the service or the body panicked; the panic continues |
 //!
-//! Each of them sets the span's status to error; a status code that was sent is kept. Everything else, `4xx` too,
-//! leaves the status unset.
+//! Each of them sets the span's status to error, and keeps a status code that was sent. Any other response, `4xx`
+//! included, leaves the status unset.
 //!
 //! # In tests
 //!
-//! Give the layer the provider of the test, and read the body of the response to its end, as a client does: one that is
-//! dropped unread is `cancelled`.
+//! Give the layer the provider of the test. Read the response body to its end, as a client does, because a body that is
+//! dropped unread ends its span as `cancelled`.
 //!
 //! ```
 //! use axum::body::{Body, to_bytes};
@@ -57,17 +56,18 @@
 
 mod body;
 mod config;
+mod extensions;
 mod future;
-mod head;
 mod layer;
-mod marker;
+mod request;
+mod response_end;
 mod service;
 mod span;
 
 pub use self::body::ResponseBody;
 pub use self::config::{ForwardedHeaders, TraceConfig};
+pub use self::extensions::{HttpRoute, PeerAddr, SpanEnd, Untraced};
 pub use self::future::ResponseFuture;
-pub use self::head::RequestHead;
 pub use self::layer::TraceLayer;
-pub use self::marker::{HttpRoute, PeerAddr, SpanEnd, Untraced};
+pub use self::request::RequestHead;
 pub use self::service::TraceService;

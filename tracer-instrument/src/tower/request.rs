@@ -1,4 +1,4 @@
-//! From the head of a request to the attributes a span starts with.
+//! The name and the attributes of a server span, from the head of its request.
 
 use std::borrow::Cow;
 
@@ -7,17 +7,17 @@ use opentelemetry::trace::{SpanBuilder, SpanKind};
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 
 use crate::forwarded;
-use crate::method::span_name;
 use crate::redact::REDACTED;
 use crate::semconv::{
     NETWORK_PEER_ADDRESS, NETWORK_PEER_PORT, NETWORK_PROTOCOL_VERSION, SERVER_ADDRESS, SERVER_PORT,
     protocol_version,
 };
+use crate::span_name::span_name;
 use crate::tower::config::{CapturedHeaders, ForwardedHeaders, TraceConfig};
 
 pub(super) const HTTP_ROUTE: &str = "http.route";
 
-/// The head of a request, as the hooks of [`TraceConfig`] see it.
+/// The head of a request, which is the argument of the callbacks of [`TraceConfig`].
 #[derive(Clone, Copy)]
 pub struct RequestHead<'r> {
     method: &'r Method,
@@ -72,16 +72,18 @@ impl std::fmt::Debug for RequestHead<'_> {
     }
 }
 
-/// A span about to start, and the method part of its name if the route is still to come.
+/// A span that is about to start. `unrouted_method` is the method part of its name, if the route is not known yet.
 pub(super) struct NewSpan {
     pub(super) builder: SpanBuilder,
     pub(super) unrouted_method: Option<StringValue>,
 }
 
-/// All that is known now is given at the start, so that samplers see it.
+/// Builds the span of a request. It has all attributes that are known now, so that samplers see them.
 pub(super) fn new_span(config: &TraceConfig, head: &RequestHead<'_>) -> NewSpan {
     let mut attributes = Vec::with_capacity(16);
-    let method = config.known_methods.record(head.method, &mut attributes);
+    let method = config
+        .known_methods
+        .push_attributes(head.method, &mut attributes);
     push_url(config, head, &mut attributes);
     push_addresses(config, head, &mut attributes);
     attributes.extend(
@@ -110,7 +112,7 @@ pub(super) fn new_span(config: &TraceConfig, head: &RequestHead<'_>) -> NewSpan 
     }
 }
 
-/// Adds each listed header that is there as an array of strings. A value marked sensitive is not shown.
+/// Adds each listed header of the message as an array of strings. A value that is marked sensitive becomes `REDACTED`.
 pub(super) fn push_headers(
     captured: &CapturedHeaders,
     headers: &HeaderMap,

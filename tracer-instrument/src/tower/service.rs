@@ -1,4 +1,4 @@
-//! The service: starts the span.
+//! The service, which starts the span.
 
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
@@ -11,17 +11,17 @@ use tower_service::Service;
 
 use crate::tower::body::ResponseBody;
 use crate::tower::config::TraceConfig;
-use crate::tower::future::{Exchange, ResponseFuture};
-use crate::tower::head::{RequestHead, new_span};
-use crate::tower::marker::Untraced;
+use crate::tower::extensions::Untraced;
+use crate::tower::future::{RequestInfo, ResponseFuture};
+use crate::tower::request::{RequestHead, new_span};
 use crate::tower::span::ActiveSpan;
 
-/// A service whose requests have server spans; made by [`TraceLayer`](crate::tower::TraceLayer).
+/// A service whose requests have server spans. It is made by [`TraceLayer`](crate::tower::TraceLayer).
 ///
 /// # Cost
 ///
-/// Per request one vector of attributes and the strings in it, and what a span in a `Context` costs by the
-/// OpenTelemetry API: a box, a shared allocation and a lock per group of attributes. Nothing else is boxed.
+/// A request allocates one vector of attributes and the strings in it. A span in a `Context` of the OpenTelemetry API
+/// also takes a box, a shared allocation, and a lock for each group of attributes. Nothing else is boxed.
 #[derive(Clone, Debug)]
 pub struct TraceService<S> {
     inner: S,
@@ -33,7 +33,7 @@ impl<S> TraceService<S> {
         Self { inner, config }
     }
 
-    fn start<B>(&self, request: &Request<B>) -> Option<(ActiveSpan, Exchange)> {
+    fn start<B>(&self, request: &Request<B>) -> Option<(ActiveSpan, RequestInfo)> {
         let config = &self.config;
         let head = RequestHead::new(request);
         let is_untraced = Context::is_current_telemetry_suppressed()
@@ -43,18 +43,18 @@ impl<S> TraceService<S> {
             return None;
         }
         let current = tracer_core::current_context();
-        // A service called inside of a span is its child if the headers say nothing.
+        // If the headers name no span, the current span is the parent.
         let mut parent = config.propagator.extract(&current, head.headers());
         let mut new = new_span(config, &head);
-        let is_stranger = config.public_endpoint.as_ref();
-        if is_stranger.is_some_and(|is_stranger| is_stranger(&head)) {
+        let is_untrusted = config.public_endpoint.as_ref();
+        if is_untrusted.is_some_and(|is_untrusted| is_untrusted(&head)) {
             new.builder.links = link_to_caller(&parent, &current);
             parent = current;
         }
         let span = ActiveSpan::new(config.tracer.start(new.builder, &parent));
         Some((
             span,
-            Exchange::new(Arc::clone(config), head.method(), new.unrouted_method),
+            RequestInfo::new(Arc::clone(config), head.method(), new.unrouted_method),
         ))
     }
 }
@@ -73,16 +73,16 @@ where
     }
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
-        let (mut span, exchange) = match self.start(&request) {
-            Some((span, exchange)) => (Some(span), Some(exchange)),
+        let (mut span, info) = match self.start(&request) {
+            Some((span, info)) => (Some(span), Some(info)),
             None => (None, None),
         };
         let inner = ActiveSpan::scope(&mut span, || self.inner.call(request));
-        ResponseFuture::new(inner, span, exchange)
+        ResponseFuture::new(inner, span, info)
     }
 }
 
-/// A link to the span that the headers named, if they named one.
+/// Returns a link to the span that the headers name, if they name one.
 fn link_to_caller(extracted: &Context, current: &Context) -> Option<Vec<Link>> {
     let (extracted, current) = (extracted.span(), current.span());
     let caller = extracted.span_context();

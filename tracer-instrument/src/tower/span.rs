@@ -1,28 +1,20 @@
-//! A span from its start to exactly one end, whatever happens to the code it covers.
+//! A server span with exactly one end, however the work that it covers ends.
 
-use std::any;
 use std::borrow::Cow;
 
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, KeyValue, StringValue};
 
-use crate::semconv::OTHER;
-use crate::status;
+use crate::error_type::{self, CANCELLED, PANIC};
 
-/// `error.type` of a server span whose request was given up: the client went away, or an outer layer stopped waiting.
-pub(super) const CANCELLED: &str = "cancelled";
-
-/// `error.type` of a span during which the covered code panicked.
-pub(super) const PANIC: &str = "panic";
-
-/// A running span. Dropping it ends the span.
+/// A started span. Dropping it ends the span.
 #[derive(Debug)]
 pub(super) struct ActiveSpan {
     context: Context,
-    // Being dropped means that the work was given up.
+    // Whether the work is cancelled if this is dropped now.
     is_cancelled_by_drop: bool,
-    // An error was recorded: what follows from it (a dropped body) is no second one.
-    has_failed: bool,
+    // Whether an error is recorded. What follows from it, such as a dropped body, is not a second error.
+    has_error: bool,
 }
 
 impl ActiveSpan {
@@ -30,11 +22,12 @@ impl ActiveSpan {
         Self {
             context,
             is_cancelled_by_drop: true,
-            has_failed: false,
+            has_error: false,
         }
     }
 
-    /// Runs `work` with the span in `slot`, if any, as the current one. A panic ends the span with an error and goes on.
+    /// Runs `work` with the span in `slot`, if any, as the current one. If `work` panics, the span ends with an error and the
+    /// panic continues.
     pub(super) fn scope<R>(slot: &mut Option<Self>, work: impl FnOnce() -> R) -> R {
         let Some(span) = slot else { return work() };
         let _current = span.context.clone().attach();
@@ -48,8 +41,8 @@ impl ActiveSpan {
         self.is_cancelled_by_drop = false;
     }
 
-    /// From now on being dropped is no error.
-    pub(super) fn may_be_dropped(&mut self) {
+    /// Makes a drop from now on end the span without an error.
+    pub(super) fn allow_drop(&mut self) {
         self.is_cancelled_by_drop = false;
     }
 
@@ -65,11 +58,11 @@ impl ActiveSpan {
         self.context.span().update_name(name);
     }
 
-    /// Records the first error; later ones are left out.
-    pub(super) fn fail(&mut self, error_type: impl Into<StringValue>) {
-        if !self.has_failed {
-            self.has_failed = true;
-            status::fail(&self.context, error_type);
+    /// Records the first error, and ignores later ones.
+    pub(super) fn record_error(&mut self, error_type: impl Into<StringValue>) {
+        if !self.has_error {
+            self.has_error = true;
+            error_type::record(&self.context, error_type);
         }
     }
 }
@@ -77,13 +70,13 @@ impl ActiveSpan {
 impl Drop for ActiveSpan {
     fn drop(&mut self) {
         if self.is_cancelled_by_drop {
-            self.fail(CANCELLED);
+            self.record_error(CANCELLED);
         }
         self.context.span().end();
     }
 }
 
-/// Sees that `work` did not return.
+/// Ends the span if `work` does not return.
 struct Unwinding<'s> {
     slot: Option<&'s mut Option<ActiveSpan>>,
 }
@@ -91,28 +84,8 @@ struct Unwinding<'s> {
 impl Drop for Unwinding<'_> {
     fn drop(&mut self) {
         if let Some(mut span) = self.slot.take().and_then(Option::take) {
-            span.fail(PANIC);
+            span.record_error(PANIC);
             span.end();
         }
-    }
-}
-
-/// The name of an error type as a low-cardinality `error.type`. A boxed error has no name.
-pub(super) fn error_type<E>() -> &'static str {
-    let name = any::type_name::<E>();
-    if name.contains("dyn ") { OTHER } else { name }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::error::Error;
-    use std::io;
-
-    use super::*;
-
-    #[test]
-    fn only_a_named_error_gives_its_name() {
-        assert_eq!(error_type::<io::Error>(), "std::io::error::Error");
-        assert_eq!(error_type::<Box<dyn Error + Send + Sync>>(), "_OTHER");
     }
 }

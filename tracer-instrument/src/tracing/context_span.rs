@@ -1,4 +1,4 @@
-//! The span of a `Context`: OpenTelemetry code that works on the active span works on ours.
+//! The span in a `Context`, through which OpenTelemetry code changes a span of `tracing`.
 
 use std::{borrow::Cow, fmt, sync::Arc, time::SystemTime};
 
@@ -7,18 +7,18 @@ use opentelemetry::{
     trace::{Span, SpanContext, Status},
 };
 
-use super::node::Node;
+use super::span_state::SpanState;
 
-/// A span of `tracing` as one of OpenTelemetry.
+/// An OpenTelemetry span that forwards to a span of `tracing`.
 pub(super) struct ContextSpan {
-    node: Arc<Node>,
+    state: Arc<SpanState>,
     context: SpanContext,
 }
 
 impl ContextSpan {
-    pub(super) fn new(node: &Arc<Node>, context: &SpanContext) -> Self {
+    pub(super) fn new(state: &Arc<SpanState>, context: &SpanContext) -> Self {
         Self {
-            node: Arc::clone(node),
+            state: Arc::clone(state),
             context: context.clone(),
         }
     }
@@ -40,7 +40,7 @@ impl Span for ContextSpan {
         T: Into<Cow<'static, str>>,
     {
         let name = name.into();
-        self.node
+        self.state
             .with(|span| span.add_event_with_timestamp(name, timestamp, attributes));
     }
 
@@ -49,7 +49,7 @@ impl Span for ContextSpan {
         T: Into<Cow<'static, str>>,
     {
         let name = name.into();
-        self.node.with(|span| span.add_event(name, attributes));
+        self.state.with(|span| span.add_event(name, attributes));
     }
 
     fn span_context(&self) -> &SpanContext {
@@ -57,15 +57,15 @@ impl Span for ContextSpan {
     }
 
     fn is_recording(&self) -> bool {
-        self.node.is_recording()
+        self.state.is_recording()
     }
 
     fn set_attribute(&mut self, attribute: KeyValue) {
-        self.node.with(|span| span.set_attribute(attribute));
+        self.state.with(|span| span.set_attribute(attribute));
     }
 
     fn set_status(&mut self, status: Status) {
-        self.node.set_status(status);
+        self.state.set_status(status);
     }
 
     fn update_name<T>(&mut self, new_name: T)
@@ -73,15 +73,15 @@ impl Span for ContextSpan {
         T: Into<Cow<'static, str>>,
     {
         let name = new_name.into();
-        self.node.with(|span| span.update_name(name));
+        self.state.with(|span| span.update_name(name));
     }
 
     fn add_link(&mut self, span_context: SpanContext, attributes: Vec<KeyValue>) {
-        self.node
+        self.state
             .with(|span| span.add_link(span_context, attributes));
     }
 
     fn end_with_timestamp(&mut self, timestamp: SystemTime) {
-        self.node.end(timestamp);
+        self.state.end(timestamp);
     }
 }

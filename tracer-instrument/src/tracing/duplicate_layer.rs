@@ -1,10 +1,11 @@
-//! Detects another layer that turns the same spans into OpenTelemetry spans: most likely that of
+//! Detects a second layer that makes OpenTelemetry spans of the same spans, most likely that of
 //! `tracing-opentelemetry`.
 //!
-//! The types of that crate are private, so a registry cannot be searched for them. Two signs remain:
-//! - The type of the subscriber below ours names the layers below, unless they are boxed.
-//! - A layer above ours enters each span after ours, and exits it after ours. So its context is the
-//!   current one when ours exits. Code inside a span detaches its own contexts before that.
+//! The types of that crate are private, so this cannot search a registry for them. There are two other
+//! signs:
+//! - The type of the subscriber below this layer names the layers below, unless they are boxed.
+//! - A layer above this one enters and exits each span after this one. So its context is current when
+//!   this layer exits. Code inside a span detaches its own contexts before that.
 
 use std::{
     any::type_name,
@@ -14,21 +15,21 @@ use std::{
 use tracer_core::diagnostics::report;
 
 /// How many spans in a row, from the first one on, must exit under another context.
-const ENOUGH: u8 = 3;
+const NEEDED: u8 = 3;
 
-/// The value of the count once the search is over.
-const SETTLED: u8 = u8::MAX;
+/// The value of the counter once the search is over.
+const DECIDED: u8 = u8::MAX;
 
-/// The state of the search for a layer of `tracing-opentelemetry` beside one of ours.
+/// The search for another layer that makes OpenTelemetry spans.
 #[derive(Debug, Default)]
-pub(super) struct Beside {
-    /// How many spans exited under another context, or [`SETTLED`].
-    covered: AtomicU8,
+pub(super) struct DuplicateLayer {
+    /// How many spans exited under another context, or [`DECIDED`].
+    other_contexts: AtomicU8,
 }
 
-impl Beside {
-    /// Looks at the layers below, by the type of the subscriber.
-    pub(super) fn look_below<S>(&self) {
+impl DuplicateLayer {
+    /// Checks the layers below, by the type of the subscriber.
+    pub(super) fn check_layers_below<S>(&self) {
         if type_name::<S>().contains("tracing_opentelemetry::") {
             self.warn();
         }
@@ -36,28 +37,28 @@ impl Beside {
 
     /// Returns whether the exit of the next span can still be a sign.
     #[inline]
-    pub(super) fn is_open(&self) -> bool {
+    pub(super) fn is_undecided(&self) -> bool {
         // Relaxed: a count.
-        self.covered.load(Ordering::Relaxed) != SETTLED
+        self.other_contexts.load(Ordering::Relaxed) != DECIDED
     }
 
-    /// Notes the exit of a span: whether a context other than its own was current.
+    /// Notes the exit of a span, and whether another context than its own was current.
     #[cold]
-    pub(super) fn left(&self, is_covered: bool) {
-        if !is_covered {
+    pub(super) fn on_exit(&self, has_other_context: bool) {
+        if !has_other_context {
             // Relaxed: a count, as below.
-            return self.covered.store(SETTLED, Ordering::Relaxed);
+            return self.other_contexts.store(DECIDED, Ordering::Relaxed);
         }
-        let count = |covered: u8| (covered != SETTLED).then(|| covered.saturating_add(1));
+        let increment = |count: u8| (count != DECIDED).then(|| count.saturating_add(1));
         let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
-        if self.covered.fetch_update(set, fetch, count) == Ok(ENOUGH - 1) {
+        if self.other_contexts.fetch_update(set, fetch, increment) == Ok(NEEDED - 1) {
             self.warn();
         }
     }
 
     fn warn(&self) {
-        // Relaxed: only who is first matters.
-        if self.covered.swap(SETTLED, Ordering::Relaxed) == SETTLED {
+        // Relaxed: only the first call matters.
+        if self.other_contexts.swap(DECIDED, Ordering::Relaxed) == DECIDED {
             return;
         }
         report(|| {

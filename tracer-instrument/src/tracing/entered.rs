@@ -1,8 +1,8 @@
-//! What a thread keeps: the spans that are entered on it, and nodes to use again.
+//! The state of a thread: the spans that are entered on it, and unused span states.
 //!
-//! Finding a span's node in its extensions takes two locks and a hash table. Most spans are entered
-//! by the thread that just made them, left in the order in which they were entered, and closed at
-//! once; those are found here.
+//! Finding a span's state in its extensions takes two locks and a hash table. Most threads enter a span
+//! just after they made it, exit spans in order, and close them at once. This module finds those spans
+//! without a lock.
 
 use std::{cell::RefCell, panic::catch_unwind, sync::Arc};
 
@@ -10,40 +10,40 @@ use ::tracing::span::Id;
 use opentelemetry::{Context, ContextGuard, SpanId, trace::TraceContextExt as _};
 use tracer_core::__private::Moment;
 
-use super::node::Node;
+use super::span_state::SpanState;
 
-/// Nodes that a thread keeps for later spans, of some 200 bytes each.
-const SPARE_NODES: usize = 64;
+/// How many unused span states a thread keeps, of about 200 bytes each.
+const MAX_UNUSED: usize = 64;
 
 thread_local! {
-    static LOCAL: RefCell<Local> = RefCell::new(Local::new());
+    static LOCAL: RefCell<ThreadState> = RefCell::new(ThreadState::new());
 }
 
-struct Local {
-    /// Whether the API's own local is there to be asked.
+struct ThreadState {
+    /// Whether the thread-local of the OpenTelemetry API still exists.
     has_context: bool,
     entered: Vec<Entered>,
-    /// The span that was made or left last.
-    recent: Option<(Key, Arc<Node>)>,
-    spare: Vec<Arc<Node>>,
+    /// The span that was made or exited last.
+    recent: Option<(SpanKey, Arc<SpanState>)>,
+    unused: Vec<Arc<SpanState>>,
 }
 
 struct Entered {
-    key: Key,
-    node: Arc<Node>,
+    key: SpanKey,
+    state: Arc<SpanState>,
     guard: Option<ContextGuard>,
-    /// When it was entered: what was entered later is newer.
+    /// When the span was entered, which orders it among all current spans.
     since: Moment,
 }
 
-/// A span of a layer. Ids are those of a registry, so they mean something together with a layer only.
+/// Identifies a span. Span ids are unique within a registry, so the key also contains the layer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Key {
+pub(super) struct SpanKey {
     layer: u64,
     id: u64,
 }
 
-impl Key {
+impl SpanKey {
     pub(super) fn new(layer: u64, id: &Id) -> Self {
         Self {
             layer,
@@ -52,86 +52,87 @@ impl Key {
     }
 }
 
-impl Local {
+impl ThreadState {
     fn new() -> Self {
-        // The API's own local is made before this one, so it is dropped after it: while there is
-        // this one, contexts can be attached and detached. Where it is gone, asking panics.
+        // This creates the API's thread-local before this one, so the API's is dropped later. While this
+        // one exists, contexts can be attached and detached. Without the API's, access panics.
         let has_context = catch_unwind(|| Context::map_current(|_| ())).is_ok();
         Self {
             has_context,
             entered: Vec::new(),
             recent: None,
-            spare: Vec::new(),
+            unused: Vec::new(),
         }
     }
 }
 
-impl Drop for Local {
+impl Drop for ThreadState {
     fn drop(&mut self) {
-        // Of guards that were leaked. The innermost first.
+        // Drops the guards of spans that were never exited, innermost first.
         while self.entered.pop().is_some() {}
     }
 }
 
-/// `None` in a thread that is torn down. `work` runs no foreign code.
+/// Returns `None` on a thread that is being torn down. `work` must not run user code.
 #[inline(always)]
-fn with<T>(work: impl FnOnce(&mut Local) -> T) -> Option<T> {
+fn with<T>(work: impl FnOnce(&mut ThreadState) -> T) -> Option<T> {
     LOCAL
         .try_with(|local| Some(work(&mut *local.try_borrow_mut().ok()?)))
         .ok()
         .flatten()
 }
 
-/// A node for a new span, and whether that is a child of what is innermost on this thread.
-pub(super) fn spare(is_child: bool) -> Arc<Node> {
-    let spare = with(|local| {
+/// Returns an unused state for a new span. `is_child` says that the innermost span of this thread is the
+/// parent, whose ids the new span then knows.
+pub(super) fn take_unused(is_child: bool) -> Arc<SpanState> {
+    let unused = with(|local| {
         if let Some(entered) = local.entered.last().filter(|_| is_child) {
-            entered.node.see();
+            entered.state.publish_ids();
         }
-        local.spare.pop()
+        local.unused.pop()
     });
-    spare.flatten().unwrap_or_default()
+    unused.flatten().unwrap_or_default()
 }
 
-/// Takes the node of a closed span.
-pub(super) fn keep(node: Arc<Node>) {
-    // One that is not kept is dropped with the closure: a closed node holds nothing.
+/// Keeps the state of a closed span for a later span.
+pub(super) fn recycle(state: Arc<SpanState>) {
+    // A state that is not kept is dropped with the closure. A closed state holds nothing.
     with(move |local| {
-        if local.spare.len() < SPARE_NODES {
-            local.spare.push(node);
+        if local.unused.len() < MAX_UNUSED {
+            local.unused.push(state);
         }
     });
 }
 
-/// Notes the span that was just made, which is likely to be entered or closed next.
-pub(super) fn made(key: Key, node: &Arc<Node>) {
-    let before = with(|local| local.recent.replace((key, Arc::clone(node))));
+/// Remembers the span that was just made, which is likely to be entered or closed next.
+pub(super) fn set_recent(key: SpanKey, state: &Arc<SpanState>) {
+    let before = with(|local| local.recent.replace((key, Arc::clone(state))));
     drop(before);
 }
 
-/// The node of the span, if it was made or left last; it is not looked up twice.
-pub(super) fn take_recent(key: Key) -> Option<Arc<Node>> {
+/// Takes the state of the span, if it was made or exited last.
+pub(super) fn take_recent(key: SpanKey) -> Option<Arc<SpanState>> {
     with(|local| {
-        let (_, node) = local
+        let (_, state) = local
             .recent
-            .take_if(|(recent, node)| *recent == key && !node.is_closed())?;
-        Some(node)
+            .take_if(|(recent, state)| *recent == key && !state.is_closed())?;
+        Some(state)
     })
     .flatten()
 }
 
-/// The node of the span, if it was made or left last.
-pub(super) fn recent(key: Key) -> Option<Arc<Node>> {
+/// Returns the state of the span, if it was made or exited last.
+pub(super) fn recent(key: SpanKey) -> Option<Arc<SpanState>> {
     with(|local| {
-        let (recent, node) = local.recent.as_ref()?;
-        (*recent == key && !node.is_closed()).then(|| Arc::clone(node))
+        let (recent, state) = local.recent.as_ref()?;
+        (*recent == key && !state.is_closed()).then(|| Arc::clone(state))
     })
     .flatten()
 }
 
 /// Makes a span the innermost one of this thread, and its context the current one.
-pub(super) fn push(key: Key, node: Arc<Node>, context: Option<Context>) {
-    // Attaching to a thread that is torn down would panic.
+pub(super) fn push(key: SpanKey, state: Arc<SpanState>, context: Option<Context>) {
+    // Attaching on a thread that is being torn down would panic.
     let is_alive = with(|local| local.has_context) == Some(true);
     if !is_alive {
         return;
@@ -146,17 +147,20 @@ pub(super) fn push(key: Key, node: Arc<Node>, context: Option<Context>) {
     with(move |local| {
         local.entered.push(Entered {
             key,
-            node,
+            state,
             guard,
             since,
         });
     });
 }
 
-/// Takes the innermost entry of a span out, and its context with it, and calls `left` with its node.
-/// `find` is asked for that if the span is not known by its key: another layer was there when it was
-/// entered.
-pub(super) fn pop(key: Key, find: impl FnOnce() -> Option<Arc<Node>>, left: impl FnOnce(&Node)) {
+/// Removes the innermost entry of a span and its context, and calls `exited` with its state. If the key
+/// is unknown, because another layer was installed when the span was entered, `find` looks the state up.
+pub(super) fn pop(
+    key: SpanKey,
+    find: impl FnOnce() -> Option<Arc<SpanState>>,
+    exited: impl FnOnce(&SpanState),
+) {
     let known = with(|local| {
         let entered = &mut local.entered;
         if let Some(last) = entered.pop_if(|last| last.key == key) {
@@ -166,27 +170,27 @@ pub(super) fn pop(key: Key, find: impl FnOnce() -> Option<Arc<Node>>, left: impl
         Some(entered.remove(at))
     });
     let entered = known.flatten().or_else(|| {
-        let node = find()?;
+        let state = find()?;
         with(|local| {
             let mut entered = local.entered.iter();
-            let at = entered.rposition(|entered| Arc::ptr_eq(&entered.node, &node))?;
+            let at = entered.rposition(|entered| Arc::ptr_eq(&entered.state, &state))?;
             Some(local.entered.remove(at))
         })
         .flatten()
     });
-    let Some(Entered { node, guard, .. }) = entered else {
+    let Some(Entered { state, guard, .. }) = entered else {
         return;
     };
     drop(guard);
-    left(&node);
-    let before = with(move |local| local.recent.replace((key, node)));
+    exited(&state);
+    let before = with(move |local| local.recent.replace((key, state)));
     drop(before);
 }
 
-/// Whether another context is current than that of a span which is about to be left. `None` if the
-/// span is not the innermost one, or has no context.
+/// Returns whether another context than that of the span is current, just before the span is exited.
+/// Returns `None` if the span is not the innermost one, or has no context.
 #[cold]
-pub(super) fn is_covered(key: Key) -> Option<bool> {
+pub(super) fn has_other_context(key: SpanKey) -> Option<bool> {
     with(|local| {
         let last = local.entered.last().filter(|last| last.key == key)?;
         last.guard.as_ref()?;
@@ -197,24 +201,24 @@ pub(super) fn is_covered(key: Key) -> Option<bool> {
     .flatten()
 }
 
-/// The innermost span of this thread, if it is one of this layer and nothing newer is current.
+/// Returns the innermost span of this thread, if this layer made it and no newer span is current.
 #[inline(always)]
-pub(super) fn newest(layer: u64) -> Option<Arc<Node>> {
+pub(super) fn newest(layer: u64) -> Option<Arc<SpanState>> {
     with(|local| {
         let last = local.entered.last()?;
         let is_newest = last.key.layer == layer && !last.since.may_be_past();
-        is_newest.then(|| Arc::clone(&last.node))
+        is_newest.then(|| Arc::clone(&last.state))
     })
     .flatten()
 }
 
-/// The innermost span of a layer on this thread, and when it was entered; or no span, and the time
-/// before all. `None` in a thread that is torn down.
-pub(super) fn innermost(layer: u64) -> Option<(Option<Arc<Node>>, Moment)> {
+/// Returns the innermost span of a layer on this thread and when it was entered, or no span and the
+/// earliest moment. Returns `None` on a thread that is being torn down.
+pub(super) fn innermost(layer: u64) -> Option<(Option<Arc<SpanState>>, Moment)> {
     with(|local| {
         let mut entered = local.entered.iter().rev();
         let found = entered.find(|entered| entered.key.layer == layer);
-        let found = found.map(|found| (Some(Arc::clone(&found.node)), found.since));
+        let found = found.map(|found| (Some(Arc::clone(&found.state)), found.since));
         local
             .has_context
             .then(|| found.unwrap_or((None, Moment::START)))
@@ -222,8 +226,8 @@ pub(super) fn innermost(layer: u64) -> Option<(Option<Arc<Node>>, Moment)> {
     .flatten()
 }
 
-/// Whether a span is one of another layer, that is of another registry, on this thread.
-pub(super) fn is_of_another(layer: u64, id: SpanId) -> bool {
+/// Returns whether a span of this thread was made by another layer, which means in another registry.
+pub(super) fn is_of_another_layer(layer: u64, id: SpanId) -> bool {
     with(|local| {
         let mut entered = local.entered.iter();
         entered.any(|entered| {
@@ -232,15 +236,15 @@ pub(super) fn is_of_another(layer: u64, id: SpanId) -> bool {
     }) == Some(true)
 }
 
-/// Whether the span is the innermost one of this thread, and its context the current one.
-pub(super) fn is_innermost(node: &Arc<Node>) -> bool {
+/// Returns whether the span is the innermost one of this thread, and has a context.
+pub(super) fn is_innermost(state: &Arc<SpanState>) -> bool {
     with(|local| {
         let entered = local.entered.last();
-        entered.is_some_and(|entered| Arc::ptr_eq(&entered.node, node) && entered.guard.is_some())
+        entered.is_some_and(|entered| Arc::ptr_eq(&entered.state, state) && entered.guard.is_some())
     }) == Some(true)
 }
 
-/// Makes another context current for the innermost span.
+/// Replaces the context of the innermost span.
 pub(super) fn change_context(context: Context) {
     let guard = with(|local| local.entered.last_mut()?.guard.take()).flatten();
     drop(guard);
@@ -254,7 +258,7 @@ pub(super) fn change_context(context: Context) {
     });
 }
 
-/// When the span of a context is entered, if that is now.
+/// Returns the moment for the span of a context that is entered now.
 fn since(context: &Context) -> Moment {
     Moment::with_active(context.span().span_context().span_id())
 }

@@ -9,39 +9,39 @@ use super::{
     fields::{self, Fields},
     layer::Options,
     metadata,
-    node::Node,
-    visit::OfEvent,
+    span_state::SpanState,
+    visitor::EventVisitor,
 };
 
 /// Up to this many attributes of an event are collected without an allocation.
 const FEW: usize = 8;
 
-/// A span that an event belongs to.
-pub(super) trait Place {
-    /// Whether it takes events.
+/// A span to which an event is added.
+pub(super) trait EventTarget {
+    /// Returns whether the span records events.
     fn is_recording(&self) -> bool;
-    /// Adds an event. `status` is that of an error event.
+    /// Adds an event. An error event also sets `status`.
     fn event(&self, status: Option<Status>, name: &str, attributes: &[AttributeRef<'_>]);
     /// Sets the exception attributes of an error value of an event.
     fn record_exception(&self, fields: &Fields);
 }
 
-impl Place for Node {
+impl EventTarget for SpanState {
     fn is_recording(&self) -> bool {
-        Node::is_recording(self)
+        SpanState::is_recording(self)
     }
 
     fn event(&self, status: Option<Status>, name: &str, attributes: &[AttributeRef<'_>]) {
-        Node::event(self, status, name, attributes);
+        SpanState::event(self, status, name, attributes);
     }
 
     fn record_exception(&self, fields: &Fields) {
-        Node::record_exception(self, fields);
+        SpanState::record_exception(self, fields);
     }
 }
 
-/// A span that is not of this layer: of a native guard, or of a `Context`.
-impl Place for CurrentSpan {
+/// A span that this layer did not make: the span of a native guard, or of a `Context`.
+impl EventTarget for CurrentSpan {
     fn is_recording(&self) -> bool {
         self.takes_events()
     }
@@ -58,23 +58,23 @@ impl Place for CurrentSpan {
 }
 
 /// Adds the event to its span.
-// Of its own: inlined into the function of the layer it takes more instructions.
+// Not inlined: inlined into the function of the layer, it takes more instructions.
 #[inline(never)]
-pub(super) fn add(node: &impl Place, event: &Event<'_>, options: &Options) {
-    if !node.is_recording() {
+pub(super) fn add(state: &impl EventTarget, event: &Event<'_>, options: &Options) {
+    if !state.is_recording() {
         return;
     }
-    // A record of the `log` crate: its place is in its fields. Its target is always this one.
+    // A log record of the `log` crate. Its location is in its fields, and its target is always this one.
     let is_log = event.metadata().target() == "log";
     let normalized = is_log.then(|| event.normalized_metadata()).flatten();
     let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
     fields::with(|fields| {
-        event.record(&mut OfEvent(fields));
+        event.record(&mut EventVisitor(fields));
         if options.error_fields_to_exceptions {
             fields.push_exception();
         }
         if options.error_records_to_exceptions {
-            node.record_exception(fields);
+            state.record_exception(fields);
         }
         let error = fields.error.clone();
         if let Some(error) = error.clone() {
@@ -112,12 +112,12 @@ pub(super) fn add(node: &impl Place, event: &Event<'_>, options: &Options) {
         }
         let few = few.get(..count).unwrap_or_default();
         match all.next() {
-            None => node.event(status, name, few),
+            None => state.event(status, name, few),
             Some(next) => {
                 let mut many = few.to_vec();
                 many.push(next);
                 many.extend(all);
-                node.event(status, name, &many);
+                state.event(status, name, &many);
             }
         }
     });

@@ -1,4 +1,4 @@
-//! What a span of `tracing` can do as one of OpenTelemetry.
+//! The methods of OpenTelemetry on a span of `tracing`.
 
 use std::{borrow::Cow, sync::Arc, time::SystemTime};
 
@@ -12,8 +12,8 @@ use tracing_subscriber::{Registry, registry::LookupSpan as _};
 use super::{
     entered,
     error::SetParentError,
-    layer::{nearest, of},
-    node::Node,
+    layer::{nearest_recorded, state_of},
+    span_state::SpanState,
 };
 
 mod sealed {
@@ -29,9 +29,9 @@ pub trait OpenTelemetrySpanExt: sealed::Sealed {
     /// Makes the span a child of the active span of a context, most often that of a request's
     /// headers: its trace, its sampling decision with all the fields that it has, and its baggage.
     ///
-    /// Works until somebody else knows the span's ids: before it is entered, and inside it, as in the
-    /// first line of a function with `#[instrument]`. What only read `Context::current()` in between
-    /// (a log line, a call that was instrumented) cannot be known and keeps the old ids.
+    /// Works until other code knows the span's ids: before the span is entered, and inside it, as in the
+    /// first line of a function with `#[instrument]`. The layer cannot know of code that only read
+    /// `Context::current()` in between, such as a log line or an instrumented call. It keeps the old ids.
     ///
     /// # Errors
     /// If the parent cannot be changed any more, or there is nothing to change: then nothing is.
@@ -89,17 +89,17 @@ pub trait OpenTelemetrySpanExt: sealed::Sealed {
     );
 }
 
-/// The node of the span.
-fn node(span: &Span) -> Option<Arc<Node>> {
-    span.with_subscriber(|(id, dispatch)| of(&dispatch.downcast_ref::<Registry>()?.span(id)?))
+/// Returns the state of the span.
+fn state(span: &Span) -> Option<Arc<SpanState>> {
+    span.with_subscriber(|(id, dispatch)| state_of(&dispatch.downcast_ref::<Registry>()?.span(id)?))
         .flatten()
 }
 
-/// Whether the span is the active one of the current context, by our hand.
-fn is_current(node: &Arc<Node>) -> bool {
-    let ids = node.with(|span| span.span_context().span_id());
+/// Returns whether the layer made the span the active one of the current context.
+fn is_current(state: &Arc<SpanState>) -> bool {
+    let ids = state.with(|span| span.span_context().span_id());
     let active = Context::map_current(|context| context.span().span_context().span_id());
-    ids == Some(active) && entered::is_innermost(node)
+    ids == Some(active) && entered::is_innermost(state)
 }
 
 impl OpenTelemetrySpanExt for Span {
@@ -107,44 +107,44 @@ impl OpenTelemetrySpanExt for Span {
         if self.is_disabled() {
             return Err(SetParentError::SpanDisabled);
         }
-        let node = node(self).ok_or(SetParentError::NotRecorded)?;
-        if let Some(context) = node.set_parent(parent, is_current(&node))? {
+        let state = state(self).ok_or(SetParentError::NotRecorded)?;
+        if let Some(context) = state.set_parent(parent, is_current(&state))? {
             entered::change_context(context);
         }
         Ok(())
     }
 
     fn add_link_with_attributes(&self, span_context: SpanContext, attributes: Vec<KeyValue>) {
-        if let Some(node) = node(self).filter(|_| span_context.is_valid()) {
-            node.with(|span| span.add_link(span_context, attributes));
+        if let Some(state) = state(self).filter(|_| span_context.is_valid()) {
+            state.with(|span| span.add_link(span_context, attributes));
         }
     }
 
     fn context(&self) -> Context {
         let nearest = self.with_subscriber(|(id, dispatch)| {
-            nearest(Some(dispatch.downcast_ref::<Registry>()?.span(id)?))
+            nearest_recorded(Some(dispatch.downcast_ref::<Registry>()?.span(id)?))
         });
-        let context = nearest.flatten().and_then(|node| node.context());
+        let context = nearest.flatten().and_then(|state| state.context());
         context.unwrap_or_else(tracer_core::current_context)
     }
 
     fn set_attribute(&self, key: impl Into<Key>, value: impl Into<Value>) {
-        if let Some(node) = node(self) {
+        if let Some(state) = state(self) {
             let attribute = KeyValue::new(key, value);
-            node.with(|span| span.set_attribute(attribute));
+            state.with(|span| span.set_attribute(attribute));
         }
     }
 
     fn set_status(&self, status: Status) {
-        if let Some(node) = node(self) {
-            node.set_status(status);
+        if let Some(state) = state(self) {
+            state.set_status(status);
         }
     }
 
     fn add_event(&self, name: impl Into<Cow<'static, str>>, attributes: Vec<KeyValue>) {
-        if let Some(node) = node(self) {
+        if let Some(state) = state(self) {
             let name = name.into();
-            node.with(|span| span.add_event(name, attributes));
+            state.with(|span| span.add_event(name, attributes));
         }
     }
 
@@ -154,9 +154,9 @@ impl OpenTelemetrySpanExt for Span {
         timestamp: SystemTime,
         attributes: Vec<KeyValue>,
     ) {
-        if let Some(node) = node(self) {
+        if let Some(state) = state(self) {
             let name = name.into();
-            node.with(|span| span.add_event_with_timestamp(name, timestamp, attributes));
+            state.with(|span| span.add_event_with_timestamp(name, timestamp, attributes));
         }
     }
 }

@@ -13,7 +13,7 @@ use std::{
 use opentelemetry::{StringValue, Value, trace::SpanKind};
 use tracer_core::{AttributeRef, ValueRef};
 
-use crate::foreign::isolated;
+use crate::panic_guard::catch_panic;
 
 /// Sources of an error that are followed: one that is its own source has no last one.
 const MAX_CAUSES: usize = 32;
@@ -44,7 +44,7 @@ pub(super) fn with<T>(work: impl FnOnce(&mut Fields) -> T) -> T {
     result
 }
 
-/// Appends what foreign code says, at most [`MAX_TEXT_BYTES`]; whether it succeeds or is cut.
+/// Appends the output of user code, at most [`MAX_TEXT_BYTES`]. Returns whether that succeeded or was cut.
 fn write(text: &mut String, value: fmt::Arguments<'_>) -> bool {
     let end = text.len() + MAX_TEXT_BYTES;
     let mut limited = Limited {
@@ -52,7 +52,7 @@ fn write(text: &mut String, value: fmt::Arguments<'_>) -> bool {
         end,
         is_full: false,
     };
-    matches!(isolated(|| limited.write_fmt(value)), Some(Ok(()))) || limited.is_full
+    matches!(catch_panic(|| limited.write_fmt(value)), Some(Ok(()))) || limited.is_full
 }
 
 struct Limited<'t> {
@@ -74,7 +74,7 @@ impl fmt::Write for Limited<'_> {
     }
 }
 
-/// What the fields said.
+/// The collected fields.
 #[derive(Default)]
 pub(super) struct Fields {
     text: String,
@@ -184,7 +184,7 @@ impl Fields {
         start..self.text.len()
     }
 
-    /// Writes what foreign code says. `None` if it panics or fails, which then costs this field.
+    /// Writes the output of user code. Returns `None` if it panics or fails; the field is then lost.
     pub(super) fn write(&mut self, value: fmt::Arguments<'_>) -> Option<Range<usize>> {
         let start = self.text.len();
         if write(&mut self.text, value) {
@@ -199,7 +199,7 @@ impl Fields {
         let Some(message) = self.write(format_args!("{error}")) else {
             return;
         };
-        let causes = isolated(|| {
+        let causes = catch_panic(|| {
             let mut causes = Vec::new();
             let mut source = error.source();
             while let Some(cause) = source.filter(|_| causes.len() < MAX_CAUSES) {

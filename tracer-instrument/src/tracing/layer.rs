@@ -1,4 +1,4 @@
-//! The layer.
+//! The layer of `tracing-subscriber`.
 
 use std::{
     fmt,
@@ -21,14 +21,14 @@ use tracing_subscriber::{
 };
 
 use super::{
-    beside::Beside,
-    entered::{self, Key},
+    duplicate_layer::DuplicateLayer,
+    entered::{self, SpanKey},
     event, fields, metadata,
-    node::{self, Node, describe},
-    visit::OfSpan,
+    span_state::{self, SpanState, set_fields},
+    visitor::SpanVisitor,
 };
 
-/// Where spans begin if no tracer is given.
+/// The tracer of spans if the layer is given none.
 static DEFAULT: DefaultTracer =
     DefaultTracer::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
@@ -36,20 +36,20 @@ static DEFAULT: DefaultTracer =
 /// [the module](super).
 ///
 /// # Cost
-/// One allocation a span, of the registry's extensions; two more, of OpenTelemetry's `Context`, once
-/// the span is entered. An event takes none, in a span of `tracing` and in a native one. The span of a
-/// future, or of another SDK, is reached through `Context`, whose interface takes owned attributes.
+/// A span takes one allocation, in the registry's extensions. Entering it takes two more, for
+/// OpenTelemetry's `Context`. An event allocates nothing in a span of `tracing` or in a native one. The
+/// span of a future or of another SDK is reached through `Context`, whose methods take owned attributes.
 pub struct TracingLayer {
     tracer: Option<Tracer>,
     pub(super) options: Options,
-    /// Tells the spans of this layer from those of others on the same thread.
+    /// Distinguishes the spans of this layer from those of others on the same thread.
     id: u64,
-    /// Another layer of ours has the spans of the registry: this one keeps out.
-    is_second: AtomicBool,
-    beside: Beside,
+    /// Whether another `TracingLayer` already has the spans of the registry.
+    is_disabled: AtomicBool,
+    duplicate_layer: DuplicateLayer,
 }
 
-/// What is recorded, and how.
+/// The options of a layer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Options {
     pub(super) context_activation: bool,
@@ -64,10 +64,11 @@ pub(super) struct Options {
     pub(super) tracked_inactivity: bool,
 }
 
-/// The node of a span, in its extensions. Ends the span if its registry goes before it is closed.
-pub(super) struct Handle(pub(super) Arc<Node>);
+/// The state of a span, in the span's extensions. It ends the span if the registry is dropped before the
+/// span is closed.
+pub(super) struct SpanExtension(pub(super) Arc<SpanState>);
 
-impl Drop for Handle {
+impl Drop for SpanExtension {
     fn drop(&mut self) {
         if !self.0.is_closed() {
             self.0.close();
@@ -94,58 +95,58 @@ impl TracingLayer {
             },
             // Relaxed: only to be different.
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            is_second: AtomicBool::new(false),
-            beside: Beside::default(),
+            is_disabled: AtomicBool::new(false),
+            duplicate_layer: DuplicateLayer::default(),
         }
     }
 
-    fn is_second(&self) -> bool {
-        // Relaxed: set by whoever makes the first span, whose layers are called one after the other.
-        self.is_second.load(Ordering::Relaxed)
+    fn is_disabled(&self) -> bool {
+        // Relaxed: set when the first span is made, which calls the layers one after the other.
+        self.is_disabled.load(Ordering::Relaxed)
     }
 
     #[cold]
-    fn keep_out(&self) {
-        self.is_second.store(true, Ordering::Relaxed);
+    fn disable(&self) {
+        self.is_disabled.store(true, Ordering::Relaxed);
         ::tracing::warn!(
             target: "tracer_instrument",
             "a second layer on the same registry records nothing"
         );
     }
 
-    fn key(&self, id: &Id) -> Key {
-        Key::new(self.id, id)
+    fn key(&self, id: &Id) -> SpanKey {
+        SpanKey::new(self.id, id)
     }
 
-    fn draft(&self, name: &str) -> Option<Span> {
+    fn start_deferred(&self, name: &str) -> Option<Span> {
         match &self.tracer {
             Some(tracer) => Some(tracer.start_deferred(name)),
             None => DEFAULT.start_deferred(name),
         }
     }
 
-    /// Whether a new span is a child of the current context, whatever is in it.
+    /// Returns whether the current context is the parent of a new span.
     fn is_in_context(&self, attributes: &Attributes<'_>) -> bool {
         attributes.is_contextual() && self.options.context_activation
     }
 
-    /// What a new span is a child of.
+    /// Returns the context of a new span's parent.
     fn parent<S>(&self, attributes: &Attributes<'_>, span: &SpanRef<'_, S>) -> Context
     where
         S: for<'a> LookupSpan<'a>,
     {
         if self.is_in_context(attributes) {
-            // Spans that are entered are in the context, so that is where the newest one is.
+            // Entered spans are in the context, so it contains the newest one.
             return tracer_core::current_context();
         }
         let parent = match attributes.is_root() {
             true => None,
-            false => nearest(span.parent()).and_then(|node| node.context()),
+            false => nearest_recorded(span.parent()).and_then(|state| state.context()),
         };
         match parent {
             Some(parent) => parent,
             None if attributes.is_contextual() => tracer_core::current_context(),
-            // What is not to be traced is not, parent or no parent.
+            // Suppressed telemetry stays suppressed, with or without a parent.
             None if Context::is_current_telemetry_suppressed() => {
                 Context::new().with_telemetry_suppressed()
             }
@@ -153,31 +154,32 @@ impl TracingLayer {
         }
     }
 
-    /// Adds an event to the newest span if that is not one of this layer; else returns its node.
+    /// Adds an event to the newest span if this layer did not make it. Otherwise returns the state of the
+    /// newest span.
     #[cold]
     #[inline(never)]
     fn add_to_newest<S>(
         &self,
         event: &Event<'_>,
         context: &LayerContext<'_, S>,
-    ) -> Option<Arc<Node>>
+    ) -> Option<Arc<SpanState>>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let (node, since) = entered::innermost(self.id)?;
+        let (state, since) = entered::innermost(self.id)?;
         if let Some(newest) = since.newest_since()
-            && !entered::is_of_another(self.id, newest.span_context().span_id())
+            && !entered::is_of_another_layer(self.id, newest.span_context().span_id())
         {
             event::add(&newest, event, &self.options);
             return None;
         }
         match self.options.context_activation {
-            true => node,
-            false => nearest(context.lookup_current()),
+            true => state,
+            false => nearest_recorded(context.lookup_current()),
         }
     }
 
-    fn node<S>(&self, id: &Id, context: &LayerContext<'_, S>) -> Option<Arc<Node>>
+    fn state<S>(&self, id: &Id, context: &LayerContext<'_, S>) -> Option<Arc<SpanState>>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
@@ -185,28 +187,28 @@ impl TracingLayer {
     }
 }
 
-/// The node of a span, if the layer records it.
-fn find<S>(id: &Id, context: &LayerContext<'_, S>) -> Option<Arc<Node>>
+/// Returns the state of a span, if the layer records the span.
+fn find<S>(id: &Id, context: &LayerContext<'_, S>) -> Option<Arc<SpanState>>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    of(&context.span(id)?)
+    state_of(&context.span(id)?)
 }
 
-pub(super) fn of<S>(span: &SpanRef<'_, S>) -> Option<Arc<Node>>
+pub(super) fn state_of<S>(span: &SpanRef<'_, S>) -> Option<Arc<SpanState>>
 where
     S: for<'a> LookupSpan<'a>,
 {
     let extensions = span.extensions();
-    Some(Arc::clone(&extensions.get::<Handle>()?.0))
+    Some(Arc::clone(&extensions.get::<SpanExtension>()?.0))
 }
 
-/// The node of the span, or of the nearest of its ancestors that is recorded.
-pub(super) fn nearest<'a, S>(span: Option<SpanRef<'a, S>>) -> Option<Arc<Node>>
+/// Returns the state of the span, or of its nearest ancestor that is recorded.
+pub(super) fn nearest_recorded<'a, S>(span: Option<SpanRef<'a, S>>) -> Option<Arc<SpanState>>
 where
     S: for<'b> LookupSpan<'b>,
 {
-    span?.scope().find_map(|span| of(&span))
+    span?.scope().find_map(|span| state_of(&span))
 }
 
 impl<S> Layer<S> for TracingLayer
@@ -214,88 +216,88 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_layer(&mut self, _: &mut S) {
-        self.beside.look_below::<S>();
+        self.duplicate_layer.check_layers_below::<S>();
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: LayerContext<'_, S>) {
-        if node::is_asking() || self.is_second() {
+        if span_state::is_in_callback() || self.is_disabled() {
             return;
         }
         let Some(span) = context.span(id) else { return };
         let metadata = attributes.metadata();
-        let Some(mut draft) = self.draft(metadata.name()) else {
+        let Some(mut deferred) = self.start_deferred(metadata.name()) else {
             return;
         };
         let mut has_status = false;
-        metadata::describe(&mut draft, metadata, &self.options);
+        metadata::describe(&mut deferred, metadata, &self.options);
         if !attributes.is_empty() {
             fields::with(|fields| {
-                attributes.record(&mut OfSpan::new(fields, &mut draft));
+                attributes.record(&mut SpanVisitor::new(fields, &mut deferred));
                 if self.options.error_fields_to_exceptions {
                     fields.push_exception();
                 }
-                describe(&mut draft, fields, &mut has_status);
+                set_fields(&mut deferred, fields, &mut has_status);
             });
         }
         let parent = self.parent(attributes, &span);
-        let mut node = entered::spare(self.is_in_context(attributes));
+        let mut state = entered::take_unused(self.is_in_context(attributes));
         let is_timed = self.options.tracked_inactivity;
-        match Arc::get_mut(&mut node) {
-            Some(node) => node.renew(draft, parent, has_status, is_timed),
+        match Arc::get_mut(&mut state) {
+            Some(state) => state.reset(deferred, parent, has_status, is_timed),
             None => {
-                // A `Context` of the span before is still somewhere.
-                let mut new = Node::default();
-                new.renew(draft, parent, has_status, is_timed);
-                node = Arc::new(new);
+                // A `Context` of an earlier span still refers to this state.
+                let mut new = SpanState::default();
+                new.reset(deferred, parent, has_status, is_timed);
+                state = Arc::new(new);
             }
         }
         let mut extensions = span.extensions_mut();
-        if extensions.get_mut::<Handle>().is_some() {
+        if extensions.get_mut::<SpanExtension>().is_some() {
             drop(extensions);
-            return self.keep_out();
+            return self.disable();
         }
-        entered::made(self.key(id), &node);
-        extensions.insert(Handle(node));
+        entered::set_recent(self.key(id), &state);
+        extensions.insert(SpanExtension(state));
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: LayerContext<'_, S>) {
-        if self.is_second() {
+        if self.is_disabled() {
             return;
         }
-        let Some(node) = find(id, &context) else {
+        let Some(state) = find(id, &context) else {
             return;
         };
         fields::with(|fields| {
-            values.record(&mut OfSpan::known(fields));
+            values.record(&mut SpanVisitor::existing(fields));
             if self.options.error_fields_to_exceptions {
                 fields.push_exception();
             }
-            node.record(fields);
+            state.set_fields(fields);
         });
     }
 
     fn on_follows_from(&self, id: &Id, follows: &Id, context: LayerContext<'_, S>) {
-        if self.is_second() {
+        if self.is_disabled() {
             return;
         }
-        let (Some(node), Some(follows)) = (find(id, &context), find(follows, &context)) else {
+        let (Some(state), Some(follows)) = (find(id, &context), find(follows, &context)) else {
             return;
         };
         if let Some(followed) = follows.context() {
             let link = followed.span().span_context().clone();
-            node.with(|span| {
+            state.with(|span| {
                 opentelemetry::trace::Span::add_link(span, link, Vec::new());
             });
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: LayerContext<'_, S>) {
-        if self.is_second() {
+        if self.is_disabled() {
             return;
         }
-        let node = if event.is_contextual() {
+        let state = if event.is_contextual() {
             match entered::newest(self.id) {
-                Some(node) if self.options.context_activation => Some(node),
+                Some(state) if self.options.context_activation => Some(state),
                 _ => self.add_to_newest(event, &context),
             }
         } else {
@@ -303,40 +305,42 @@ where
             let parent = event.parent();
             parent.and_then(|id| entered::recent(self.key(id)).or_else(|| find(id, &context)))
         };
-        if let Some(node) = node {
-            event::add(&*node, event, &self.options);
+        if let Some(state) = state {
+            event::add(&*state, event, &self.options);
         }
     }
 
     fn on_enter(&self, id: &Id, context: LayerContext<'_, S>) {
-        if self.is_second() {
+        if self.is_disabled() {
             return;
         }
-        if let Some(node) = self.node(id, &context) {
-            let active = node.enter(self.options.context_activation);
-            entered::push(self.key(id), node, active);
+        if let Some(state) = self.state(id, &context) {
+            let active = state.enter(self.options.context_activation);
+            entered::push(self.key(id), state, active);
         }
     }
 
     fn on_exit(&self, id: &Id, context: LayerContext<'_, S>) {
-        if self.is_second() {
+        if self.is_disabled() {
             return;
         }
-        let is_open = self.beside.is_open();
-        let is_covered = is_open.then(|| entered::is_covered(self.key(id))).flatten();
-        entered::pop(self.key(id), || find(id, &context), Node::exit);
-        if let Some(is_covered) = is_covered {
-            self.beside.left(is_covered);
+        let is_undecided = self.duplicate_layer.is_undecided();
+        let has_other_context = is_undecided
+            .then(|| entered::has_other_context(self.key(id)))
+            .flatten();
+        entered::pop(self.key(id), || find(id, &context), SpanState::exit);
+        if let Some(has_other_context) = has_other_context {
+            self.duplicate_layer.on_exit(has_other_context);
         }
     }
 
     fn on_close(&self, id: Id, context: LayerContext<'_, S>) {
-        if self.is_second() {
+        if self.is_disabled() {
             return;
         }
-        if let Some(node) = self.node(&id, &context) {
-            node.close();
-            entered::keep(node);
+        if let Some(state) = self.state(&id, &context) {
+            state.close();
+            entered::recycle(state);
         }
     }
 }

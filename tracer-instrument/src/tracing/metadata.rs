@@ -1,4 +1,4 @@
-//! What a span says of the place in the source that makes it.
+//! The attributes of a span that describe its place in the source, and its thread.
 
 use std::thread::{self, Thread};
 
@@ -6,10 +6,10 @@ use ::tracing::Metadata;
 use tracer_core::{AttributeRef, Span, ValueRef};
 
 use super::{fields::Fields, layer::Options};
-use crate::thread::number;
+use crate::thread_id;
 
 thread_local! {
-    static THREAD_ID: i64 = number(thread::current().id());
+    static THREAD_ID: i64 = thread_id::number(thread::current().id());
 }
 
 /// Sets the attributes that the options ask for (semantic conventions "Source code attributes" and

@@ -36,10 +36,10 @@
 //!   256 KiB is cut. Its `Debug` may log and make spans.
 //! - A span that a filter keeps from the layer is passed over: its children have its parent.
 //!
-//! One layer of ours on a registry; a second one finds the spans taken. [`migration`] tells what is
-//! different from `tracing-opentelemetry`.
+//! Install at most one `TracingLayer` per registry; a second one records nothing. [`migration`] lists the
+//! differences from `tracing-opentelemetry`.
 //!
-//! # Beside `tracing-opentelemetry`
+//! # DuplicateLayer `tracing-opentelemetry`
 //! Both layers on one registry record each span twice and mix the trees. Use one of them. The layer
 //! logs one warning if it finds the other: below itself by the type, above itself by the contexts of
 //! the first spans that are left. It cannot see a boxed layer below itself, one that is joined by
@@ -56,14 +56,14 @@ mod options;
 mod error;
 mod ext;
 
-mod beside;
 mod context_span;
+mod duplicate_layer;
 mod entered;
 mod event;
 mod fields;
 mod metadata;
-mod node;
-mod visit;
+mod span_state;
+mod visitor;
 
 pub mod migration;
 

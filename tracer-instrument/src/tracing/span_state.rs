@@ -1,5 +1,5 @@
-//! One span of `tracing` as we see it: kept in its extensions, in its `Context`, and on the stack of
-//! each thread in which it is entered.
+//! The state of one span of `tracing`. The span's extensions, its `Context` and the stack of each thread
+//! that has entered the span share it.
 
 use std::{
     cell::Cell,
@@ -20,34 +20,35 @@ use tracer_core::{AttributeRef, Span};
 use super::{context_span::ContextSpan, error::SetParentError, fields::Fields};
 
 thread_local! {
-    /// Whether a sampler or a processor runs on this thread below a locked node.
-    static ASKING: Cell<bool> = const { Cell::new(false) };
+    /// Whether a sampler or a processor runs on this thread while a span's state is locked.
+    static IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The span, under its lock.
+/// The state of a span: the OpenTelemetry span, behind a lock.
 #[derive(Default)]
-pub(super) struct Node {
-    state: Mutex<State>,
-    /// Somebody has, or may have, the ids: they cannot change any more.
-    is_seen: AtomicBool,
+pub(super) struct SpanState {
+    inner: Mutex<Inner>,
+    /// Whether other code may know the span's ids, which then cannot change any more.
+    ids_published: AtomicBool,
     /// Set once, under the lock.
     is_closed: AtomicBool,
-    /// Whether the span takes what is recorded, as far as is known without the lock.
+    /// Whether the span is recording, as far as is known without the lock.
     is_recording: AtomicBool,
 }
 
 #[derive(Default)]
-struct State {
-    /// A draft until the span's parent is settled. `None` once it is closed.
+struct Inner {
+    /// Deferred until its parent is set. `None` once the span is closed.
     span: Option<Span>,
     is_started: bool,
-    /// What the span is a child of.
+    /// The context of the parent.
     parent: Context,
-    /// The parent's, with the span in it. Made when it is first needed: it takes two allocations.
+    /// The parent's context with the span in it. It is made when it is first needed, because that takes two
+    /// allocations.
     context: Option<Context>,
-    /// Whether somebody set a status other than that of an event.
+    /// Whether the span has a status that does not come from an event.
     has_status: bool,
-    /// In how many places the span is entered now.
+    /// How many times the span is entered now.
     entered: usize,
     timings: Option<Timings>,
 }
@@ -66,95 +67,95 @@ impl Timings {
     }
 }
 
-/// Lets a sampler or a processor run below a lock of this thread: whatever it does with spans of
-/// `tracing` meanwhile is ignored, as it would wait for that lock.
-fn asking<T>(work: impl FnOnce() -> T) -> T {
-    let before = ASKING.replace(true);
+/// Runs a sampler or a processor while this thread holds a span's lock. Spans of `tracing` ignore what
+/// the callback does to them, because it would wait for that lock.
+fn in_callback<T>(work: impl FnOnce() -> T) -> T {
+    let before = IN_CALLBACK.replace(true);
     let result = work();
-    ASKING.set(before);
+    IN_CALLBACK.set(before);
     result
 }
 
-/// Whether the caller is a sampler or a processor that runs below a lock.
-pub(super) fn is_asking() -> bool {
-    ASKING.get()
+/// Returns whether the caller is a sampler or a processor that [`in_callback`] runs.
+pub(super) fn is_in_callback() -> bool {
+    IN_CALLBACK.get()
 }
 
-impl Node {
+impl SpanState {
     pub(super) fn is_closed(&self) -> bool {
-        // Relaxed: who needs more takes the lock.
+        // Relaxed: code that needs more than a hint takes the lock.
         self.is_closed.load(Ordering::Relaxed)
     }
 
-    /// Says that the ids are known to others.
-    pub(super) fn see(&self) {
-        if !self.is_seen.load(Ordering::Relaxed) {
-            // Relaxed: seen by threads that are told of the span after this.
-            self.is_seen.store(true, Ordering::Relaxed);
+    /// Notes that other code may know the span's ids.
+    pub(super) fn publish_ids(&self) {
+        if !self.ids_published.load(Ordering::Relaxed) {
+            // Relaxed: other threads learn of the span after this.
+            self.ids_published.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Makes an unused or closed node that of a new span.
-    pub(super) fn renew(&mut self, span: Span, parent: Context, has_status: bool, is_timed: bool) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        state.span = Some(span);
-        state.has_status = has_status;
-        state.parent = parent;
-        state.timings = is_timed.then(|| Timings {
+    /// Makes an unused or closed state that of a new span.
+    pub(super) fn reset(&mut self, span: Span, parent: Context, has_status: bool, is_timed: bool) {
+        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
+        inner.span = Some(span);
+        inner.has_status = has_status;
+        inner.parent = parent;
+        inner.timings = is_timed.then(|| Timings {
             last: Instant::now(),
             busy_nanos: 0,
             idle_nanos: 0,
         });
         *self.is_closed.get_mut() = false;
-        // A draft does.
+        // A deferred span is recording.
         *self.is_recording.get_mut() = true;
-        *self.is_seen.get_mut() = false;
+        *self.ids_published.get_mut() = false;
     }
 
-    /// `None` in code that a sampler or a processor runs below this lock.
-    fn lock(&self) -> Option<MutexGuard<'_, State>> {
-        if ASKING.get() {
+    /// Returns `None` in a callback, which may run while this thread holds the lock.
+    fn lock(&self) -> Option<MutexGuard<'_, Inner>> {
+        if IN_CALLBACK.get() {
             return None;
         }
-        Some(self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        Some(self.inner.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Works on the span, which may be a draft. `work` calls no foreign code.
+    /// Calls `work` with the span, which may be deferred. `work` must not call user code.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut Span) -> T) -> Option<T> {
         self.lock()?.span.as_mut().map(work)
     }
 
-    /// Sets a status that is not only that of an event.
+    /// Sets a status that does not come from an event.
     pub(super) fn set_status(&self, status: Status) {
-        if let Some(mut state) = self.lock() {
-            state.has_status |= status != Status::Unset;
-            if let Some(span) = &mut state.span {
+        if let Some(mut inner) = self.lock() {
+            inner.has_status |= status != Status::Unset;
+            if let Some(span) = &mut inner.span {
                 span.set_status(status);
             }
         }
     }
 
-    /// Records fields of the span.
-    pub(super) fn record(&self, fields: &Fields) {
-        let Some(mut state) = self.lock() else { return };
-        let State {
+    /// Sets fields of the span.
+    pub(super) fn set_fields(&self, fields: &Fields) {
+        let Some(mut inner) = self.lock() else { return };
+        let Inner {
             span: Some(span),
             has_status,
             ..
-        } = &mut *state
+        } = &mut *inner
         else {
             return;
         };
-        describe(span, fields, has_status);
+        set_fields(span, fields, has_status);
     }
 
     pub(super) fn is_recording(&self) -> bool {
-        // Relaxed: a hint, which spares the work for a span that takes nothing.
-        self.is_recording.load(Ordering::Relaxed) && !ASKING.get()
+        // Relaxed: a hint, which saves the work for a span that is not recording.
+        self.is_recording.load(Ordering::Relaxed) && !IN_CALLBACK.get()
     }
 
-    /// Notes what is known under the lock.
-    fn note(&self, span: &Span) {
+    /// Stores whether the span is recording, for callers without the lock.
+    fn store_is_recording(&self, span: &Span) {
         self.is_recording
             .store(span.is_recording(), Ordering::Relaxed);
     }
@@ -170,10 +171,10 @@ impl Node {
         }
     }
 
-    /// Ends the span at a time that was given; what comes later is not recorded.
+    /// Ends the span at the given time. The span records nothing after that.
     pub(super) fn end(&self, at: SystemTime) {
-        // Not below the lock: processors look at the span.
-        let span = self.lock().and_then(|mut state| state.span.take());
+        // Without the lock, because processors look at the span.
+        let span = self.lock().and_then(|mut inner| inner.span.take());
         if let Some(mut span) = span {
             self.is_recording.store(false, Ordering::Relaxed);
             span.end_with_timestamp(at);
@@ -187,12 +188,12 @@ impl Node {
         name: &str,
         attributes: &[AttributeRef<'_>],
     ) {
-        let Some(mut state) = self.lock() else { return };
-        let State {
+        let Some(mut inner) = self.lock() else { return };
+        let Inner {
             span: Some(span),
             has_status,
             ..
-        } = &mut *state
+        } = &mut *inner
         else {
             return;
         };
@@ -202,103 +203,103 @@ impl Node {
         span.add_event_ref(name, attributes);
     }
 
-    /// The context with the span in it.
+    /// Returns the context with the span in it.
     pub(super) fn context(self: &Arc<Self>) -> Option<Context> {
-        self.see();
-        let mut state = self.lock()?;
-        state.start(self);
-        state.context(self)
+        self.publish_ids();
+        let mut inner = self.lock()?;
+        inner.start(self);
+        inner.context(self)
     }
 
-    /// The same, when the span is entered.
+    /// Enters the span. Returns the context with the span in it, if `activate` is set.
     pub(super) fn enter(self: &Arc<Self>, activate: bool) -> Option<Context> {
-        let mut state = self.lock()?;
-        state.span.as_ref()?;
-        state.entered += 1;
-        if state.entered == 1
-            && let Some(timings) = &mut state.timings
+        let mut inner = self.lock()?;
+        inner.span.as_ref()?;
+        inner.entered += 1;
+        if inner.entered == 1
+            && let Some(timings) = &mut inner.timings
         {
             timings.idle_nanos += timings.lap();
         }
         if !activate {
             return None;
         }
-        state.start(self);
-        state.context(self)
+        inner.start(self);
+        inner.context(self)
     }
 
     pub(super) fn exit(&self) {
-        let Some(mut state) = self.lock() else { return };
-        state.entered = state.entered.saturating_sub(1);
-        if state.entered == 0
-            && let Some(timings) = &mut state.timings
+        let Some(mut inner) = self.lock() else { return };
+        inner.entered = inner.entered.saturating_sub(1);
+        if inner.entered == 0
+            && let Some(timings) = &mut inner.timings
         {
             timings.busy_nanos += timings.lap();
         }
-        if let Some(span) = &mut state.span {
+        if let Some(span) = &mut inner.span {
             span.note_end();
         }
     }
 
-    /// Makes the span a child of another. `is_entered_here`: it is the innermost span of this thread.
-    /// Returns the context to be current instead, if it is.
+    /// Makes the span a child of another. `is_entered_here` says that it is the innermost span of this
+    /// thread. If the span is current, returns the context that must become current instead.
     pub(super) fn set_parent(
         self: &Arc<Self>,
         parent: Context,
         is_entered_here: bool,
     ) -> Result<Option<Context>, SetParentError> {
-        // Dropped after the lock: with contexts go values of foreign code.
+        // Dropped after the lock, because contexts hold values of user code.
         let _old;
-        let Some(mut state) = self.lock() else {
+        let Some(mut inner) = self.lock() else {
             return Err(SetParentError::AlreadySeen);
         };
-        let state = &mut *state;
-        let Some(span) = &mut state.span else {
+        let inner = &mut *inner;
+        let Some(span) = &mut inner.span else {
             return Err(SetParentError::Closed);
         };
-        if state.is_started {
-            if self.is_seen.load(Ordering::Relaxed) {
+        if inner.is_started {
+            if self.ids_published.load(Ordering::Relaxed) {
                 return Err(SetParentError::AlreadySeen);
             }
-            if state.entered > usize::from(is_entered_here) {
+            if inner.entered > usize::from(is_entered_here) {
                 return Err(SetParentError::EnteredElsewhere);
             }
-            if !asking(|| span.set_parent(&parent)) {
+            if !in_callback(|| span.set_parent(&parent)) {
                 return Err(SetParentError::AlreadySeen);
             }
-            self.note(span);
+            self.store_is_recording(span);
         }
         _old = (
-            mem::replace(&mut state.parent, parent),
-            state.context.take(),
+            mem::replace(&mut inner.parent, parent),
+            inner.context.take(),
         );
-        let is_current = state.is_started && state.entered > 0;
+        let is_current = inner.is_started && inner.entered > 0;
         Ok(if is_current {
-            state.context(self)
+            inner.context(self)
         } else {
             None
         })
     }
 
-    /// Ends the span. Once.
+    /// Ends the span, at its first call.
     pub(super) fn close(&self) {
-        // Also below another lock: nothing else would end the span. Not below its own, as who has
-        // that one has a handle of the span too.
-        let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // This also runs in a callback below another span's lock, because nothing else would end the
+        // span. It cannot run below its own lock, because the holder of that lock also holds the span.
+        let mut guard = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_closed.store(true, Ordering::Relaxed);
         self.is_recording.store(false, Ordering::Relaxed);
-        // Part by part: as a whole it would be moved through memory twice.
-        let state = &mut *guard;
-        (state.entered, state.has_status) = (0, false);
-        let is_started = mem::take(&mut state.is_started);
-        let timings = state.timings.take();
-        let _context = state.context.take();
-        let parent = mem::take(&mut state.parent);
-        let mut span = state.span.take();
+        // Part by part, because the whole state would be moved through memory twice.
+        let inner = &mut *guard;
+        (inner.entered, inner.has_status) = (0, false);
+        let is_started = mem::take(&mut inner.is_started);
+        let timings = inner.timings.take();
+        let _context = inner.context.take();
+        let parent = mem::take(&mut inner.parent);
+        let mut span = inner.span.take();
         drop(guard);
         let Some(span) = &mut span else { return };
         if !is_started {
-            asking(|| span.set_parent(&parent));
+            in_callback(|| span.set_parent(&parent));
         }
         if let Some(timings) = timings {
             for (key, nanos) in [
@@ -312,29 +313,29 @@ impl Node {
     }
 }
 
-impl State {
-    /// Settles whose child the span is.
-    fn start(&mut self, node: &Node) {
+impl Inner {
+    /// Gives the span its parent.
+    fn start(&mut self, state: &SpanState) {
         if !self.is_started
             && let Some(span) = &mut self.span
         {
             self.is_started = true;
-            asking(|| span.set_parent(&self.parent));
-            node.note(span);
+            in_callback(|| span.set_parent(&self.parent));
+            state.store_is_recording(span);
         }
     }
 
-    fn context(&mut self, node: &Arc<Node>) -> Option<Context> {
+    fn context(&mut self, state: &Arc<SpanState>) -> Option<Context> {
         if self.context.is_none() {
-            let span = ContextSpan::new(node, self.span.as_ref()?.span_context());
+            let span = ContextSpan::new(state, self.span.as_ref()?.span_context());
             self.context = Some(self.parent.with_span(span));
         }
         self.context.clone()
     }
 }
 
-/// Sets what the fields say.
-pub(super) fn describe(span: &mut Span, fields: &Fields, has_status: &mut bool) {
+/// Sets the name, kind, attributes and status that fields contain.
+pub(super) fn set_fields(span: &mut Span, fields: &Fields, has_status: &mut bool) {
     if let Some(name) = &fields.name {
         span.update_name(fields.text(name).to_owned());
     }
@@ -362,7 +363,7 @@ pub(super) fn describe(span: &mut Span, fields: &Fields, has_status: &mut bool) 
     }
 }
 
-/// An error without a text says nothing new of a span that has a status.
+/// Sets an error status, unless it has no text and the span already has a status.
 fn set_error(span: &mut Span, status: Status, has_status: &mut bool) {
     let has_text = matches!(&status, Status::Error { description } if !description.is_empty());
     if has_text || !*has_status {
@@ -371,9 +372,9 @@ fn set_error(span: &mut Span, status: Status, has_status: &mut bool) {
     }
 }
 
-// Not the span: its fields may be secret.
-impl fmt::Debug for Node {
+// Leaves the span out, because its fields may be secret.
+impl fmt::Debug for SpanState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Node").finish_non_exhaustive()
+        f.debug_struct("SpanState").finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! How the fields of spans and events are taken in.
+//! The visitors that collect the fields of spans and events.
 
 use std::{error::Error, fmt, ops::Range};
 
@@ -9,28 +9,28 @@ use tracer_core::{AttributeRef, Span, ValueRef};
 use super::fields::{Fields, Item};
 
 /// Collects the fields of a span.
-pub(super) struct OfSpan<'a> {
+pub(super) struct SpanVisitor<'a> {
     fields: &'a mut Fields,
-    /// Gets the attributes at once, if it is known to nobody yet.
+    /// A new span, which gets the attributes at once.
     span: Option<&'a mut Span>,
 }
 
 /// Collects the fields of an event.
-pub(super) struct OfEvent<'a>(pub(super) &'a mut Fields);
+pub(super) struct EventVisitor<'a>(pub(super) &'a mut Fields);
 
-impl<'a> OfSpan<'a> {
-    /// Those of a span that others know: it must not be locked meanwhile.
-    pub(super) fn known(fields: &'a mut Fields) -> Self {
+impl<'a> SpanVisitor<'a> {
+    /// Collects the fields of a span that other code may use, and which must not be locked meanwhile.
+    pub(super) fn existing(fields: &'a mut Fields) -> Self {
         Self { fields, span: None }
     }
 
-    /// Those of a new span, which has its attributes already when this is done.
+    /// Collects the fields of a new span, which gets its attributes at once.
     pub(super) fn new(fields: &'a mut Fields, span: &'a mut Span) -> Self {
         let span = Some(span);
         Self { fields, span }
     }
 
-    /// Those that are text are special only, as in `tracing-opentelemetry`.
+    /// Returns `false`, because only text fields are special, as in `tracing-opentelemetry`.
     fn is_special(_: &str) -> bool {
         false
     }
@@ -83,8 +83,8 @@ impl<'a> OfSpan<'a> {
     }
 }
 
-impl OfEvent<'_> {
-    /// Whether a number or a `bool` is taken as its text.
+impl EventVisitor<'_> {
+    /// Returns whether a number or a `bool` is collected as text.
     fn is_special(name: &str) -> bool {
         name == "message" || name.starts_with("log.")
     }
@@ -180,8 +180,8 @@ macro_rules! visit {
     };
 }
 
-visit!(OfEvent);
-visit!(OfSpan);
+visit!(EventVisitor);
+visit!(SpanVisitor);
 
 /// A text of `otel.kind`.
 fn kind(text: &str) -> Option<SpanKind> {

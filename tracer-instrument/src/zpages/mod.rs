@@ -45,11 +45,11 @@
 //! left out. A value is cut to 256 characters.
 
 mod body;
+mod format;
 mod model;
 mod page;
 mod query;
 mod service;
-mod text;
 
 pub use self::body::PageBody;
 pub use self::service::DebugSpans;

@@ -1,4 +1,4 @@
-//! What an answer holds, in both formats: the one place where values are hidden and cut.
+//! The data of a page, in both formats. This is the one place that hides and cuts values.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,25 +8,25 @@ use serde::Serialize;
 use tracer_core::SpanRecord;
 use tracer_core::live::{Bucket, EndedSpan, LiveView, NameSummary, RunningSpan};
 
-use crate::thread::number;
+use crate::thread_id;
 use crate::zpages::query::{BUCKETS, Query, bucket_name};
 
 /// How many spans one answer shows at most.
 const MAX_SPANS: usize = 200;
-/// How many bytes of names, keys and values it shows, but for the last span's.
+/// How many bytes of names, keys and values it shows_value, but for the last span's.
 const MAX_BYTES: usize = 512 * 1024;
 /// A value is cut to so many characters.
 const MAX_VALUE_CHARS: usize = 256;
 /// Descriptions of errors are shown or hidden under this key, their name outside of OTLP.
 const DESCRIPTION: &str = "otel.status_description";
 
-/// Tells by its key whether a value is shown.
-pub(super) type Shows<'a> = dyn Fn(&str) -> bool + 'a;
+/// Returns for the key of an attribute whether its value is shown.
+pub(super) type ValueFilter<'a> = dyn Fn(&str) -> bool + 'a;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Answer {
-    pub(super) running: Vec<Shown>,
+pub(super) struct PageData {
+    pub(super) running: Vec<SpanView>,
     /// How many run beside those shown.
     pub(super) running_left_out: usize,
     /// Those that were never listed.
@@ -58,13 +58,13 @@ pub(super) struct Ended {
     #[serde(serialize_with = "name_of_bucket")]
     pub(super) bucket: Bucket,
     pub(super) count: u64,
-    pub(super) spans: Vec<Shown>,
+    pub(super) spans: Vec<SpanView>,
 }
 
 /// A span as it is shown.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Shown {
+pub(super) struct SpanView {
     pub(super) name: String,
     pub(super) kind: &'static str,
     pub(super) trace_id: String,
@@ -117,23 +117,28 @@ pub(super) struct Event {
     pub(super) attributes: Vec<Attribute>,
 }
 
-impl Answer {
-    pub(super) fn new(live: &LiveView, query: &Query, shows: &Shows<'_>) -> Self {
-        let mut room = Room::default();
+impl PageData {
+    pub(super) fn new(live: &LiveView, query: &Query, shows_value: &ValueFilter<'_>) -> Self {
+        let mut budget = Budget::default();
         let only = query.name.as_deref();
         let is_asked = |name: &str| only.is_none_or(|only| only == name);
         let summary = live.summary();
         let mut running = live.running();
         running.retain(|span| query.bucket.is_none() && is_asked(span.record().name()));
         let all = running.len();
-        let running = room.fill(running.iter().map(|span| Shown::running(span, shows)));
+        let running = budget.fill(
+            running
+                .iter()
+                .map(|span| SpanView::running(span, shows_value)),
+        );
         let (count, mut ended) = (|name: &NameSummary, bucket| name.count(bucket), Vec::new());
         if let Some(name) = summary.names.iter().find(|name| only == Some(name.name())) {
             for (_, bucket) in BUCKETS {
                 let is_wanted = query.bucket.is_none_or(|wanted| wanted == bucket);
                 let recent = live.recent(name.name(), bucket);
                 if is_wanted && !recent.is_empty() {
-                    let spans = room.fill(recent.iter().map(|span| Shown::ended(span, shows)));
+                    let spans =
+                        budget.fill(recent.iter().map(|span| SpanView::ended(span, shows_value)));
                     let count = count(name, bucket);
                     ended.push(Ended {
                         bucket,
@@ -168,13 +173,13 @@ impl Answer {
     }
 }
 
-/// What an answer may still hold.
-struct Room {
+/// The spans and bytes that a page may still hold.
+struct Budget {
     spans: usize,
     bytes: usize,
 }
 
-impl Default for Room {
+impl Default for Budget {
     fn default() -> Self {
         Self {
             spans: MAX_SPANS,
@@ -183,8 +188,8 @@ impl Default for Room {
     }
 }
 
-impl Room {
-    fn fill(&mut self, spans: impl Iterator<Item = Shown>) -> Vec<Shown> {
+impl Budget {
+    fn fill(&mut self, spans: impl Iterator<Item = SpanView>) -> Vec<SpanView> {
         let mut kept = Vec::new();
         for span in spans {
             if self.spans == 0 || self.bytes == 0 {
@@ -198,12 +203,12 @@ impl Room {
     }
 }
 
-impl Shown {
-    fn running(span: &RunningSpan, shows: &Shows<'_>) -> Self {
-        let mut shown = Self::of(&span.record(), span.scope(), shows);
+impl SpanView {
+    fn running(span: &RunningSpan, shows_value: &ValueFilter<'_>) -> Self {
+        let mut shown = Self::of(&span.record(), span.scope(), shows_value);
         shown.duration = span.age();
         shown.thread = span.thread_id().map(|id| {
-            let number = number(id);
+            let number = thread_id::number(id);
             match span.thread_name() {
                 Some(name) => format!("{} #{number}", cut(name)),
                 None => format!("#{number}"),
@@ -213,8 +218,8 @@ impl Shown {
         shown
     }
 
-    fn ended(span: &EndedSpan, shows: &Shows<'_>) -> Self {
-        let mut shown = Self::of(&span.record(), Some(span.scope()), shows);
+    fn ended(span: &EndedSpan, shows_value: &ValueFilter<'_>) -> Self {
+        let mut shown = Self::of(&span.record(), Some(span.scope()), shows_value);
         shown.duration = span.latency();
         shown.truncated = span.is_truncated();
         shown
@@ -223,12 +228,12 @@ impl Shown {
     fn of(
         record: &SpanRecord<'_>,
         scope: Option<&InstrumentationScope>,
-        shows: &Shows<'_>,
+        shows_value: &ValueFilter<'_>,
     ) -> Self {
         let parent = record.parent_span_id();
         let start = UNIX_EPOCH + Duration::from_nanos(record.start_unix_nanos());
         let attributes = |list: &mut dyn Iterator<Item = KeyValue>| {
-            list.map(|one| Attribute::new(&one, shows)).collect()
+            list.map(|one| Attribute::new(&one, shows_value)).collect()
         };
         let status = record.status();
         Self {
@@ -258,7 +263,7 @@ impl Shown {
                 Status::Error { .. } => "Error",
             },
             status_description: Some(cut(record.status_message()))
-                .filter(|text| !text.is_empty() && shows(DESCRIPTION)),
+                .filter(|text| !text.is_empty() && shows_value(DESCRIPTION)),
             attributes: attributes(&mut record.attributes()),
             events: record
                 .events()
@@ -291,10 +296,10 @@ impl Shown {
 }
 
 impl Attribute {
-    fn new(attribute: &KeyValue, shows: &Shows<'_>) -> Self {
+    fn new(attribute: &KeyValue, shows_value: &ValueFilter<'_>) -> Self {
         let key = attribute.key.as_str();
         Self {
-            value: shows(key).then(|| cut(&attribute.value.as_str())),
+            value: shows_value(key).then(|| cut(&attribute.value.as_str())),
             key: cut(key),
         }
     }

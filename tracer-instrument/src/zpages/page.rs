@@ -3,16 +3,16 @@
 use maud::{DOCTYPE, Markup, html};
 use tracer_core::live::Bucket;
 
-use crate::zpages::model::{Answer, Attribute, Name, Shown};
+use crate::zpages::format::{count, duration, label};
+use crate::zpages::model::{Attribute, Name, PageData, SpanView};
 use crate::zpages::query::Query;
-use crate::zpages::text::{count, duration, label};
 
 pub(super) const STYLE: &str = include_str!("style.css");
 
 /// What a reader who asks for it sees again after so many seconds.
 const REFRESH_SECONDS: &str = "5";
 
-pub(super) fn render(answer: &Answer, query: &Query) -> String {
+pub(super) fn render(answer: &PageData, query: &Query) -> String {
     let name = query.name.as_deref();
     let page = html! {
         (DOCTYPE)
@@ -85,7 +85,7 @@ fn heading(name: &str, bucket: Option<Bucket>) -> Markup {
     }
 }
 
-fn running(answer: &Answer, has_names: bool) -> Markup {
+fn running(answer: &PageData, has_names: bool) -> Markup {
     let all = answer.running.len() + answer.running_left_out;
     html! {
         section {
@@ -105,7 +105,7 @@ fn running(answer: &Answer, has_names: bool) -> Markup {
     }
 }
 
-fn table(answer: &Answer, has_names: bool) -> Markup {
+fn table(answer: &PageData, has_names: bool) -> Markup {
     html! {
         section {
             h2 { "By latency " small { "ended spans, each column from its bound to the next; one with an error counts as failed only" } }
@@ -152,13 +152,13 @@ fn row(name: &Name, has_names: bool) -> Markup {
     }
 }
 
-fn spans(spans: &[Shown], has_names: bool) -> Markup {
+fn spans(spans: &[SpanView], has_names: bool) -> Markup {
     html! {
         ol.spans { @for span in spans { (card(span, has_names)) } }
     }
 }
 
-fn card(span: &Shown, has_names: bool) -> Markup {
+fn card(span: &SpanView, has_names: bool) -> Markup {
     html! {
         li.failed[span.status == "Error"] {
             div.time {
@@ -216,7 +216,7 @@ fn attributes(attributes: &[Attribute]) -> Markup {
 }
 
 /// A word on what is hidden, if something is.
-fn hidden(answer: &Answer) -> Markup {
+fn hidden(answer: &PageData) -> Markup {
     let ended = answer.ended.iter().flat_map(|ended| &ended.spans);
     let mut spans = answer.running.iter().chain(ended);
     let is_hidden = spans.any(|span| {

@@ -37,10 +37,10 @@ pub(super) enum Format {
 }
 
 /// Why a query is refused; holds nothing of it.
-pub(super) type Refusal = &'static str;
+pub(super) type QueryError = &'static str;
 
 impl Query {
-    pub(super) fn parse(query: &str) -> Result<Self, Refusal> {
+    pub(super) fn parse(query: &str) -> Result<Self, QueryError> {
         if query.len() > MAX_QUERY_BYTES {
             return Err("the query is too long");
         }

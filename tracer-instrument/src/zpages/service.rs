@@ -12,22 +12,22 @@ use tower_service::Service;
 use tracer_core::live::LiveView;
 
 use crate::zpages::body::PageBody;
-use crate::zpages::model::Answer;
+use crate::zpages::model::PageData;
 use crate::zpages::page;
 use crate::zpages::query::{Format, Query};
 
-type Shows = dyn Fn(&str) -> bool + Send + Sync;
+type ValueFilter = dyn Fn(&str) -> bool + Send + Sync;
 
-/// Shows a [`LiveView`] to a browser; [the module](crate::zpages) tells how it is asked.
+/// ValueFilter a [`LiveView`] to a browser; [the module](crate::zpages) tells how it is asked.
 ///
 /// # Cost
 ///
-/// An answer takes time with what it shows: some milliseconds for 200 spans, on the thread that calls. It holds no lock
+/// An answer takes time with what it shows_value: some milliseconds for 200 spans, on the thread that calls. It holds no lock
 /// that spans wait for, but for the copying of the view.
 #[derive(Clone)]
 pub struct DebugSpans {
     live: LiveView,
-    shows: Arc<Shows>,
+    shows_value: Arc<ValueFilter>,
 }
 
 impl DebugSpans {
@@ -36,7 +36,7 @@ impl DebugSpans {
     pub fn new(live: LiveView) -> Self {
         Self {
             live,
-            shows: Arc::new(|_| false),
+            shows_value: Arc::new(|_| false),
         }
     }
 
@@ -51,8 +51,11 @@ impl DebugSpans {
     /// let page = DebugSpans::new(LiveView::default()).show_values(move |key| shown.contains(&key));
     /// ```
     #[must_use]
-    pub fn show_values(mut self, shows: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        self.shows = Arc::new(shows);
+    pub fn show_values(
+        mut self,
+        shows_value: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.shows_value = Arc::new(shows_value);
         self
     }
 
@@ -70,7 +73,7 @@ impl DebugSpans {
         }
         let query = match Query::parse(query.unwrap_or_default()) {
             Ok(query) => query,
-            Err(refusal) => return plain(StatusCode::BAD_REQUEST, refusal),
+            Err(error) => return plain(StatusCode::BAD_REQUEST, error),
         };
         if query.is_style {
             return respond(
@@ -79,7 +82,7 @@ impl DebugSpans {
                 page::STYLE.to_owned(),
             );
         }
-        let answer = Answer::new(&self.live, &query, &*self.shows);
+        let answer = PageData::new(&self.live, &query, &*self.shows_value);
         match query.format(headers) {
             Format::Html => respond(
                 StatusCode::OK,
