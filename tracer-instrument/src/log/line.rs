@@ -1,4 +1,4 @@
-//! One line in the making: what it is written in, and how nothing in a value can leave its place.
+//! A log line under construction, which escapes values so that they cannot break out of their field.
 
 use std::cell::Cell;
 use std::fmt::{self, Arguments, Write as _};
@@ -8,10 +8,10 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
 use crate::panic_guard::catch_panic;
 
-/// A line gets no longer, but for what closes it. What collects logs takes 256 KiB a line at most.
+/// The longest line, without its closing part. Log collectors accept at most 256 KiB a line.
 pub(super) const MAX_LINE_BYTES: usize = 256 * 1024;
 
-/// The longest buffer that a thread keeps for its next line.
+/// The largest buffer that a thread keeps for its next line.
 const MAX_BUFFER_BYTES: usize = 16 * 1024;
 
 /// In bytes: `\u001b`.
@@ -25,14 +25,14 @@ thread_local! {
     static BUFFER: Cell<String> = const { Cell::new(String::new()) };
 }
 
-/// What a line is written in.
+/// The syntax of a line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Syntax {
     Json,
     Text,
 }
 
-/// Which characters of a text cannot stand for themselves.
+/// The characters of a text that are escaped.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Escape {
     /// Control characters and line breaks.
@@ -41,7 +41,7 @@ pub(super) enum Escape {
     Quoted,
 }
 
-/// A line that grows.
+/// A line under construction.
 #[derive(Debug)]
 pub(super) struct Line {
     text: String,
@@ -50,7 +50,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Hands out an empty line on the thread's buffer.
+    /// Calls `write` with an empty line in the thread's buffer.
     pub(super) fn with<T>(syntax: Syntax, write: impl FnOnce(&mut Self) -> T) -> T {
         let mut line = Self {
             // A thread that ends has no buffer any more.
@@ -76,12 +76,12 @@ impl Line {
         &self.text
     }
 
-    /// For those who write whole lines, in whatever way.
+    /// Returns the text, for code that writes whole lines itself.
     pub(super) fn buffer(&mut self) -> &mut String {
         &mut self.text
     }
 
-    /// Whether something is missing because the line was full.
+    /// Returns whether part of a value is missing because the line is full.
     pub(super) fn is_cut(&self) -> bool {
         self.is_cut
     }

@@ -1,4 +1,4 @@
-//! The fields of an event, each in its place in the line.
+//! The visitor that writes the fields of an event to a line.
 
 use std::error::Error;
 use std::fmt;
@@ -10,10 +10,10 @@ use super::line::{Escape, Line, Syntax};
 /// The field that is the text of an event.
 const MESSAGE: &str = "message";
 
-/// What `tracing-log` puts into a record of the `log` crate is metadata, and told as such.
+/// The prefix of fields that `tracing-log` adds to a log record. They are metadata, which the line shows elsewhere.
 const LOG_METADATA: &str = "log.";
 
-/// Which fields are written: an event tells them in the order in which they stand in the code.
+/// The fields to write. An event visits its fields in the order of the source code.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Part {
     /// The message.
@@ -139,7 +139,7 @@ impl Visit for Fields<'_> {
     }
 }
 
-/// An error and what caused it: an error's own text does not tell that.
+/// An error and its sources, which the error's own text does not contain.
 struct Chain<'e>(&'e (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {

@@ -4,13 +4,12 @@
 //! context into the request's headers and ends it when the head of the response is there. Follows the stable HTTP client
 //! conventions 1.44.0.
 //!
-//! One span covers one call. reqwest follows redirects and repeats requests inside of a call without a hook that could
-//! see each attempt (its redirect policy is asked before the next attempt but told nothing of its end, its connector layers
-//! see connections instead of requests), so those attempts share the span and `url.full` is the URL first asked for. A
-//! caller that repeats requests itself gets a span each time and says so by [`TracedRequest::resend_count`]. With
-//! `reqwest::redirect::Policy::none()` the same goes for redirects.
+//! One span covers one call. reqwest follows redirects and retries requests inside a call, and has no hook for the end of
+//! each attempt. So those attempts share the span, and `url.full` is the first URL. A caller that retries requests itself
+//! gets a span for each attempt, and numbers them with [`TracedRequest::resend_count`]. The same goes for redirects with
+//! `reqwest::redirect::Policy::none()`.
 //!
-//! The response body is not covered: reading it is the caller's business, which may leave it unread.
+//! The span does not cover the response body, because the caller may leave it unread.
 //!
 //! `error.type` takes these values: the status code for `4xx` and `5xx`; otherwise, by reqwest's classes of errors,
 //! `timeout`, `dns`, `connect`, `redirect`, `body`, `decode`, `upgrade`, `builder`, `request`, or `_OTHER`. Each sets the

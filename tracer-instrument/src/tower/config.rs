@@ -125,7 +125,8 @@ impl TraceConfig {
         self
     }
 
-    /// `url.scheme` where neither a proxy nor the request line tells it. Default: `http`; `https` behind a TLS acceptor.
+    /// Sets `url.scheme` for requests whose scheme neither a proxy nor the request line states. Default: `http`. Use `https`
+    /// behind a TLS acceptor.
     #[must_use]
     pub fn scheme(mut self, scheme: http::uri::Scheme) -> Self {
         self.scheme = Cow::Owned(scheme.as_str().to_owned());
@@ -176,7 +177,7 @@ impl TraceConfig {
         self
     }
 
-    /// The template of the route, if the request tells it. Default: none; `tracer_instrument::axum` sets it for axum.
+    /// Sets the callback that returns the route template of a request. Default: none; `tracer_instrument::axum` sets it.
     #[must_use]
     pub fn route(
         mut self,

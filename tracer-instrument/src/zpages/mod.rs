@@ -35,8 +35,8 @@
 //! event names are shown. Values of attributes, and descriptions of errors, may be secret: none is shown until
 //! [`show_values`](DebugSpans::show_values) lets it.
 //!
-//! Every byte of a span is escaped, and the answers forbid scripts, foreign content, frames, guesses at their type and
-//! caches. Pages of other sites cannot read them, unless their name is made to point here (DNS rebinding): where browsers
+//! Every byte of a span is escaped. The response headers forbid scripts, content of other sites, frames, content sniffing
+//! and caching. Pages of other sites cannot read them, unless their name is made to point here (DNS rebinding): where browsers
 //! reach the port, let what is in front of it check `Host`.
 //!
 //! # Limits

@@ -11,9 +11,9 @@ use tracer_core::live::{Bucket, EndedSpan, LiveView, NameSummary, RunningSpan};
 use crate::thread_id;
 use crate::zpages::query::{BUCKETS, Query, bucket_name};
 
-/// How many spans one answer shows at most.
+/// How many spans one page shows at most.
 const MAX_SPANS: usize = 200;
-/// How many bytes of names, keys and values it shows_value, but for the last span's.
+/// How many bytes of names, keys and values one page shows. The last span may exceed it.
 const MAX_BYTES: usize = 512 * 1024;
 /// A value is cut to so many characters.
 const MAX_VALUE_CHARS: usize = 256;

@@ -18,12 +18,12 @@ use crate::zpages::query::{Format, Query};
 
 type ValueFilter = dyn Fn(&str) -> bool + Send + Sync;
 
-/// ValueFilter a [`LiveView`] to a browser; [the module](crate::zpages) tells how it is asked.
+/// A service that shows a [`LiveView`] to a browser. [The module](crate::zpages) describes its queries.
 ///
 /// # Cost
 ///
-/// An answer takes time with what it shows_value: some milliseconds for 200 spans, on the thread that calls. It holds no lock
-/// that spans wait for, but for the copying of the view.
+/// A page takes some milliseconds for 200 spans, on the calling thread. It holds a lock that spans wait for only while it
+/// copies the view.
 #[derive(Clone)]
 pub struct DebugSpans {
     live: LiveView,
@@ -31,7 +31,7 @@ pub struct DebugSpans {
 }
 
 impl DebugSpans {
-    /// A service that shows what is in a view, but no values of attributes.
+    /// Makes a service that shows the spans of a view, without the values of attributes.
     #[must_use]
     pub fn new(live: LiveView) -> Self {
         Self {
@@ -40,8 +40,8 @@ impl DebugSpans {
         }
     }
 
-    /// Which values are shown, by the keys of their attributes; of spans and events alike. The description of an error
-    /// goes by the key `otel.status_description`. Default: none, because values may be secret.
+    /// Sets which values are shown, by the keys of their attributes, for spans and events alike. The description of an error
+    /// has the key `otel.status_description`. Default: none, because values may be secret.
     ///
     /// ```
     /// # use tracer_core::live::LiveView;
@@ -141,7 +141,7 @@ fn respond(status: StatusCode, content_type: &'static str, body: String) -> Resp
     response
 }
 
-/// Spans hold bytes of strangers: what an overlooked mistake would need is not there.
+/// Headers against injection. Spans contain bytes of untrusted callers, and these headers limit what a missed escape could do.
 const SAFETY: [(HeaderName, HeaderValue); 7] = [
     (
         header::CONTENT_SECURITY_POLICY,
