@@ -57,7 +57,7 @@ impl Probability {
     /// Samples `ratio` of all traces: from 2^-56 to 1, or 0 for none.
     ///
     /// The threshold has [`DEFAULT_PRECISION`](Self::DEFAULT_PRECISION) hex digits;
-    /// [`ratio`](Self::ratio) tells what became of the number.
+    /// [`ratio`](Self::ratio) returns the ratio after rounding.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl Probability {
             .map_or(0.0, |(threshold, _)| threshold.ratio())
     }
 
-    /// Whether a decision for a child was made by a trace id that nobody had declared random.
+    /// Returns whether a child's decision used a trace id that was not declared random.
     ///
     /// That is so if the parent has neither `rv` nor the random flag of W3C Trace Context Level 2.
     /// The specification wants a warning once: decisions agree between services only if the last
@@ -215,7 +215,7 @@ fn threshold(ratio: f64, digits: u8) -> Option<(Threshold, String)> {
     Some((threshold, threshold.to_string()))
 }
 
-/// 2^-56, one trace of all that 56 bits can tell apart.
+/// 2^-56, the smallest ratio that 56 bits can express.
 const SMALLEST_RATIO: f64 = 1.0 / (1_u64 << 56) as f64;
 
 /// The trace flag that says that the last seven bytes of the trace id are random.
