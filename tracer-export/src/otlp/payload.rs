@@ -75,7 +75,7 @@ impl Payloads {
     }
 }
 
-/// Fills the head of a gRPC message: one byte tells whether it is compressed, four its length
+/// Fills the head of a gRPC message: one byte for compression, four for the length
 /// (gRPC over HTTP/2, "Length-Prefixed-Message"). A bare request has no head to fill.
 fn write_head(head_len: usize, framed: &mut [u8], compressed: u8) -> Result<(), ExportError> {
     let (head, message) = framed

@@ -154,7 +154,7 @@ fn shut_down_while_it_waits(
 }
 
 #[test]
-fn shutdown_ends_the_attempts_at_once_when_nobody_listens() {
+fn shutdown_ends_the_attempts_at_once_when_the_port_is_closed() {
     let failures = [
         Failure::Connect(ErrorKind::ConnectionRefused),
         Failure::NameNotResolved,
