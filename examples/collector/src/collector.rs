@@ -12,13 +12,13 @@ use tokio::task::JoinHandle;
 
 use crate::config::CollectorConfig;
 use crate::error::Error;
+use crate::ledger::Ledger;
 use crate::receive::{self, Intake};
-use crate::serve::{Budget, Listener, headers};
+use crate::serve::{ConnectionBudget, Listener, headers};
 use crate::store::catalog::Catalog;
 use crate::store::commit::Committer;
 use crate::store::schema;
 use crate::store::writer::{self, Queue};
-use crate::telemetry::Ledger;
 use crate::{health, origin, query, ui};
 
 /// Time to store what is queued and to close the store, after the listeners' own time. A decoder
@@ -74,7 +74,7 @@ impl Collector {
     /// # }
     /// ```
     pub async fn start(config: CollectorConfig) -> Result<Self, Error> {
-        let budget = Budget::of_process(4);
+        let budget = ConnectionBudget::of_process(4);
         let grpc = Listener::bind("otlp-grpc", config.otlp_grpc_address(), &budget)?
             .unreadable(receive::http::unreadable);
         let http = Listener::bind("otlp-http", config.otlp_http_address(), &budget)?

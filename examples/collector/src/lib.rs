@@ -3,7 +3,7 @@
 //! Reference collector: takes spans over OTLP, stores them, and answers questions about them.
 //!
 //! ```text
-//! otlp-grpc 4317 ─┐  admission   decode      cut into pieces   queue   one      SQLite
+//! otlp-grpc 4317 ─┐  admission   decode      cut into segments   queue   one      SQLite
 //! otlp-http 4318 ─┴─ (bytes)  ── validate ── encode, compress ──────── writer ─ file
 //!                                                                                │
 //! query 8080: API and page ───────────────────────────────────────────── readers ┘
@@ -53,13 +53,13 @@ mod config;
 mod decode;
 mod error;
 mod health;
+mod ledger;
 mod model;
 mod origin;
 mod query;
 mod receive;
 mod serve;
 mod store;
-mod telemetry;
 pub mod ui;
 
 pub use address::{AddressError, parse_address};

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use super::json_fields::{Fields, Id, Read};
 use super::json_reader::{Malformed, Shape};
-use super::validate::{Counts, MAX_EVENTS, MAX_LINKS, Reject, parent_id, span_id, times, trace_id};
+use super::validate::{
+    Counts, InvalidSpan, MAX_EVENTS, MAX_LINKS, parent_id, span_id, times, trace_id,
+};
 use super::{DecodeError, Decoded};
 use crate::model::{Event, Group, Kind, Link, Resource, Scope, Span, Status};
 
@@ -168,7 +170,7 @@ impl Fields<'_> {
             self.counts.received += 1;
             if self.reader.shape()? != Shape::Object {
                 self.skip()?;
-                self.counts.reject(Reject::Unreadable);
+                self.counts.reject(InvalidSpan::Unreadable);
                 continue;
             }
             match self.span()? {
@@ -180,7 +182,7 @@ impl Fields<'_> {
     }
 
     /// Reads a span. The outer error is about the text, the inner one about this span alone.
-    fn span(&mut self) -> Read<Result<Span, Reject>> {
+    fn span(&mut self) -> Read<Result<Span, InvalidSpan>> {
         let mut span = Span::default();
         let [mut trace, mut own, mut parent] = [const { Id::Absent }; 3];
         let [mut attributes, mut events, mut links] = [0; 3];
@@ -328,7 +330,7 @@ impl Fields<'_> {
 /// rejected.
 fn replace<T>(list: &mut Vec<T>, spans: impl Fn(&T) -> usize, counts: &mut Counts) {
     for _ in 0..list.iter().map(spans).sum() {
-        counts.reject(Reject::Repeated);
+        counts.reject(InvalidSpan::Repeated);
     }
     list.clear();
 }
@@ -337,11 +339,11 @@ fn add(total: &mut u32, more: u32) {
     *total = total.saturating_add(more);
 }
 
-fn check(mut span: Span, trace: &Id, own: &Id, parent: &Id) -> Result<Span, Reject> {
+fn check(mut span: Span, trace: &Id, own: &Id, parent: &Id) -> Result<Span, InvalidSpan> {
     span.trace_id = trace_id(trace.bytes())?;
     span.span_id = span_id(own.bytes())?;
     span.parent = match parent {
-        Id::Malformed => return Err(Reject::ParentId),
+        Id::Malformed => return Err(InvalidSpan::ParentId),
         _ => parent_id(parent.bytes())?,
     };
     times(&span)?;

@@ -4,7 +4,7 @@ use super::DecodeError;
 use super::any_value::push_attribute;
 use super::protobuf::add_dropped;
 use super::validate::{
-    Counts, MAX_EVENTS, MAX_LINKS, Reject, bounded_text, parent_id, span_id, times, trace_id,
+    Counts, InvalidSpan, MAX_EVENTS, MAX_LINKS, bounded_text, parent_id, span_id, times, trace_id,
 };
 use super::wire::{Field, Slice};
 use crate::model::{Event, Kind, Link, Span, Status};
@@ -13,7 +13,7 @@ use crate::model::{Event, Kind, Link, Span, Status};
 pub(super) fn span(
     message: Slice<'_>,
     counts: &mut Counts,
-) -> Result<Result<Span, Reject>, DecodeError> {
+) -> Result<Result<Span, InvalidSpan>, DecodeError> {
     let mut span = Span::default();
     let mut ids: [&[u8]; 3] = [&[]; 3];
     for field in message.fields() {
@@ -71,7 +71,7 @@ pub(super) fn span(
     Ok(check(span, ids))
 }
 
-fn check(mut span: Span, [trace, own, parent]: [&[u8]; 3]) -> Result<Span, Reject> {
+fn check(mut span: Span, [trace, own, parent]: [&[u8]; 3]) -> Result<Span, InvalidSpan> {
     span.trace_id = trace_id(trace)?;
     span.span_id = span_id(own)?;
     span.parent = parent_id(parent)?;

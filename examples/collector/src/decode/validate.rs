@@ -21,7 +21,7 @@ pub(crate) const MAX_NODES: usize = 4096;
 
 /// Why a span was not taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Reject {
+pub(crate) enum InvalidSpan {
     TraceId,
     SpanId,
     ParentId,
@@ -79,14 +79,14 @@ impl Counts {
         ]
     }
 
-    pub(crate) fn reject(&mut self, reason: Reject) {
+    pub(crate) fn reject(&mut self, reason: InvalidSpan) {
         match reason {
-            Reject::TraceId => self.invalid_trace_id += 1,
-            Reject::SpanId => self.invalid_span_id += 1,
-            Reject::ParentId => self.invalid_parent_id += 1,
-            Reject::Repeated => self.repeated_spans += 1,
-            Reject::Time => self.invalid_time += 1,
-            Reject::Unreadable => self.unreadable_spans += 1,
+            InvalidSpan::TraceId => self.invalid_trace_id += 1,
+            InvalidSpan::SpanId => self.invalid_span_id += 1,
+            InvalidSpan::ParentId => self.invalid_parent_id += 1,
+            InvalidSpan::Repeated => self.repeated_spans += 1,
+            InvalidSpan::Time => self.invalid_time += 1,
+            InvalidSpan::Unreadable => self.unreadable_spans += 1,
         }
     }
 
@@ -177,37 +177,37 @@ pub(crate) struct Text<'a> {
 }
 
 /// Turns the bytes of a trace id into one, or says why not.
-pub(crate) fn trace_id(bytes: &[u8]) -> Result<TraceId, Reject> {
+pub(crate) fn trace_id(bytes: &[u8]) -> Result<TraceId, InvalidSpan> {
     TraceId::try_from(bytes)
         .ok()
         .filter(|id| *id != TraceId::default())
-        .ok_or(Reject::TraceId)
+        .ok_or(InvalidSpan::TraceId)
 }
 
 /// Turns the bytes of a span id into one, or says why not.
-pub(crate) fn span_id(bytes: &[u8]) -> Result<SpanId, Reject> {
+pub(crate) fn span_id(bytes: &[u8]) -> Result<SpanId, InvalidSpan> {
     SpanId::try_from(bytes)
         .ok()
         .filter(|id| *id != SpanId::default())
-        .ok_or(Reject::SpanId)
+        .ok_or(InvalidSpan::SpanId)
 }
 
 /// A parent id is absent, or well formed. All zero means absent, as some senders write it.
-pub(crate) fn parent_id(bytes: &[u8]) -> Result<Option<SpanId>, Reject> {
+pub(crate) fn parent_id(bytes: &[u8]) -> Result<Option<SpanId>, InvalidSpan> {
     if bytes.is_empty() {
         return Ok(None);
     }
-    let id = SpanId::try_from(bytes).map_err(|_| Reject::ParentId)?;
+    let id = SpanId::try_from(bytes).map_err(|_| InvalidSpan::ParentId)?;
     Ok(Some(id).filter(|id| *id != SpanId::default()))
 }
 
 /// Checks the times of a span. A span of no length is fine; one that ends before it starts, or
 /// has no start, cannot be shown. The upper bound is the year 2262, where signed 64-bit
 /// nanoseconds end, which is what the store's integers hold.
-pub(crate) fn times(span: &Span) -> Result<(), Reject> {
+pub(crate) fn times(span: &Span) -> Result<(), InvalidSpan> {
     let fits = i64::try_from(span.end_nanos).is_ok();
     if span.start_nanos == 0 || span.end_nanos < span.start_nanos || !fits {
-        return Err(Reject::Time);
+        return Err(InvalidSpan::Time);
     }
     Ok(())
 }
@@ -288,16 +288,16 @@ mod tests {
 
     #[test]
     fn ids_must_have_their_length_and_not_be_zero() {
-        assert_eq!(trace_id(&[0; 16]), Err(Reject::TraceId));
-        assert_eq!(trace_id(&[1; 15]), Err(Reject::TraceId));
-        assert_eq!(trace_id(&[1; 17]), Err(Reject::TraceId));
+        assert_eq!(trace_id(&[0; 16]), Err(InvalidSpan::TraceId));
+        assert_eq!(trace_id(&[1; 15]), Err(InvalidSpan::TraceId));
+        assert_eq!(trace_id(&[1; 17]), Err(InvalidSpan::TraceId));
         assert_eq!(trace_id(&[1; 16]), Ok([1; 16]));
-        assert_eq!(span_id(&[]), Err(Reject::SpanId));
-        assert_eq!(span_id(&[0; 8]), Err(Reject::SpanId));
+        assert_eq!(span_id(&[]), Err(InvalidSpan::SpanId));
+        assert_eq!(span_id(&[0; 8]), Err(InvalidSpan::SpanId));
         assert_eq!(span_id(&[2; 8]), Ok([2; 8]));
         assert_eq!(parent_id(&[]), Ok(None));
         assert_eq!(parent_id(&[0; 8]), Ok(None));
-        assert_eq!(parent_id(&[0; 7]), Err(Reject::ParentId));
+        assert_eq!(parent_id(&[0; 7]), Err(InvalidSpan::ParentId));
     }
 
     #[test]
@@ -308,10 +308,10 @@ mod tests {
             ..Span::default()
         };
         assert_eq!(times(&span(5, 5)), Ok(()));
-        assert_eq!(times(&span(0, 5)), Err(Reject::Time));
-        assert_eq!(times(&span(6, 5)), Err(Reject::Time));
+        assert_eq!(times(&span(0, 5)), Err(InvalidSpan::Time));
+        assert_eq!(times(&span(6, 5)), Err(InvalidSpan::Time));
         assert_eq!(times(&span(1, i64::MAX as u64)), Ok(()));
-        assert_eq!(times(&span(1, i64::MAX as u64 + 1)), Err(Reject::Time));
+        assert_eq!(times(&span(1, i64::MAX as u64 + 1)), Err(InvalidSpan::Time));
     }
 
     #[test]
@@ -344,9 +344,9 @@ mod tests {
     fn the_message_holds_counts_only() {
         let mut counts = Counts::default();
         assert_eq!(counts.message(), "");
-        counts.reject(Reject::TraceId);
-        counts.reject(Reject::TraceId);
-        counts.reject(Reject::Time);
+        counts.reject(InvalidSpan::TraceId);
+        counts.reject(InvalidSpan::TraceId);
+        counts.reject(InvalidSpan::Time);
         assert_eq!(
             counts.message(),
             "2 with invalid trace id, 1 with start missing or after end"
@@ -367,7 +367,7 @@ mod tests {
              texts kept with U+FFFD for invalid Unicode: 5"
         );
         assert_eq!(counts.rejected(), 0);
-        counts.reject(Reject::Unreadable);
+        counts.reject(InvalidSpan::Unreadable);
         let message = counts.message();
         assert!(
             message.starts_with("1 of a wrong type; fields left out"),

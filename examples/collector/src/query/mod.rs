@@ -3,11 +3,11 @@
 //! Times in answers are microseconds since the epoch. Unknown parameters are refused by name, as a
 //! misspelt one would otherwise widen the result unseen.
 
-mod answer;
+mod critical_path;
+mod error;
 mod json;
 mod names;
 mod params;
-mod path;
 mod rfc3339;
 mod service_map;
 mod token;
@@ -24,9 +24,9 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::Semaphore;
 
+use crate::ledger::Ledger;
 use crate::origin::Denied;
-use crate::telemetry::Ledger;
-use answer::{ApiError, Cause};
+use error::{ApiError, Cause};
 
 /// Queries in progress, running or waiting for a connection to the store.
 const MAX_QUERIES: usize = 64;

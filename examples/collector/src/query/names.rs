@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Api;
-use super::answer::ApiError;
+use super::error::ApiError;
 use super::params::{self, PathText, QueryString};
 use crate::model::Kind;
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, Path, Query};
 use http::request::Parts;
 
-use super::answer::ApiError;
+use super::error::ApiError;
 use super::token;
 use crate::store::filter::Filter;
 use crate::store::search::Window;

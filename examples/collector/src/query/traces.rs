@@ -6,15 +6,15 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::Api;
-use super::answer::ApiError;
+use super::critical_path::critical_path;
+use super::error::ApiError;
 use super::json::{SpanJson, SummaryJson};
 use super::params::{self, PathText, QueryString};
-use super::path::critical_path;
 use super::service_map::ServiceMap;
 use super::token::{self, hex};
 use crate::store::{read, search};
 
-/// Spans in an answer. A larger trace is answered with its first pieces and says so.
+/// Spans in an answer. A larger trace is answered with its first segments and says so.
 const MAX_SPANS: usize = 20_000;
 /// Decoded bytes of spans in an answer; as JSON they may be about twice as many.
 const MAX_BYTES: usize = 32 * 1024 * 1024;

@@ -19,12 +19,12 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use http_body_util::{BodyExt as _, Full};
 
-use super::answer::{self, Code};
 use super::body;
 use super::decompress::{Encoding, MAX_BODY_BYTES};
 use super::intake::{Accepted, Format, Intake, Refusal};
+use super::messages::{self, Code};
+use crate::ledger::OpenRequest;
 use crate::serve::headers;
-use crate::telemetry::OpenRequest;
 
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 /// The content type of a call, before the encoding of its messages.
@@ -48,7 +48,7 @@ pub(crate) fn router(intake: Intake) -> Router {
         .layer(middleware::from_fn_with_state(intake.clone(), only_grpc));
     headers::bound(router, move |headers| {
         Refusal::BadRequest(headers::TOO_LARGE).counted(intake.request());
-        answer::headers_too_large(headers)
+        messages::headers_too_large(headers)
     })
 }
 
@@ -60,7 +60,7 @@ async fn only_grpc(State(intake): State<Intake>, request: Request, next: Next) -
     Refusal::BadRequest(message).counted(intake.request());
     // "gRPC over HTTP2" asks for this status.
     let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-    answer::error(status, Code::InvalidArgument, message, request.headers())
+    messages::error(status, Code::InvalidArgument, message, request.headers())
 }
 
 /// Whether this is a call of gRPC: HTTP/2, POST, and a content type that begins with
@@ -156,7 +156,7 @@ fn code_of(refusal: &Refusal) -> Code {
 }
 
 fn success(accepted: &Accepted) -> Response {
-    let message = answer::success(accepted, Format::Protobuf);
+    let message = messages::success(accepted, Format::Protobuf);
     let mut framed = BytesMut::with_capacity(PREFIX_BYTES + message.len());
     framed.put_u8(0);
     framed.put_u32(u32::try_from(message.len()).unwrap_or(0));
@@ -175,7 +175,7 @@ fn failure(code: Code, message: &str) -> Response {
     if let Ok(value) = HeaderValue::from_str(message) {
         headers.insert(GRPC_MESSAGE, value);
     }
-    let details = STANDARD_NO_PAD.encode(answer::status(code, message, Format::Protobuf));
+    let details = STANDARD_NO_PAD.encode(messages::status(code, message, Format::Protobuf));
     if let Ok(value) = HeaderValue::from_str(&details) {
         headers.insert(GRPC_DETAILS, value);
     }

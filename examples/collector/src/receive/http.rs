@@ -10,13 +10,13 @@ use axum::routing::post;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, StatusCode};
 
-use super::answer::{self, Code};
 use super::body;
 use super::decompress::Encoding;
 use super::intake::{Accepted, Format, Intake, Refusal};
+use super::messages::{self, Code};
+use crate::ledger::OpenRequest;
 use crate::origin;
 use crate::serve::headers;
-use crate::telemetry::OpenRequest;
 
 /// The receiver as it listens on `address`. Every error has a `Status` in its body.
 pub(crate) fn router(intake: Intake, address: SocketAddr) -> Router {
@@ -28,7 +28,7 @@ pub(crate) fn router(intake: Intake, address: SocketAddr) -> Router {
     let denying = intake.clone();
     let router = origin::guard(router, address, move |denied, headers| {
         Refusal::BadRequest(denied.message()).counted(denying.request());
-        answer::error(
+        messages::error(
             denied.status(),
             Code::PermissionDenied,
             denied.message(),
@@ -37,7 +37,7 @@ pub(crate) fn router(intake: Intake, address: SocketAddr) -> Router {
     });
     headers::bound(router, move |headers| {
         Refusal::BadRequest(headers::TOO_LARGE).counted(intake.request());
-        answer::headers_too_large(headers)
+        messages::headers_too_large(headers)
     })
 }
 
@@ -49,19 +49,19 @@ pub(crate) fn unreadable(status: StatusCode) -> Response {
         }
         _ => (Code::InvalidArgument, "the request is not HTTP"),
     };
-    answer::error(status, code, message, &HeaderMap::new())
+    messages::error(status, code, message, &HeaderMap::new())
 }
 
 async fn unknown_path(State(intake): State<Intake>, headers: HeaderMap) -> Response {
     let message = "no such path: this port takes spans at /v1/traces and nothing else";
     Refusal::BadRequest(message).counted(intake.request());
-    answer::error(StatusCode::NOT_FOUND, Code::NotFound, message, &headers)
+    messages::error(StatusCode::NOT_FOUND, Code::NotFound, message, &headers)
 }
 
 async fn not_a_post(State(intake): State<Intake>, headers: HeaderMap) -> Response {
     let (status, message) = (StatusCode::METHOD_NOT_ALLOWED, "the method must be POST");
     Refusal::BadRequest(message).counted(intake.request());
-    answer::error(status, Code::Unimplemented, message, &headers)
+    messages::error(status, Code::Unimplemented, message, &headers)
 }
 
 async fn export(State(intake): State<Intake>, request: Request) -> Response {
@@ -71,9 +71,9 @@ async fn export(State(intake): State<Intake>, request: Request) -> Response {
     let unsupported = |entry, message| {
         Refusal::BadRequest(message).counted(entry);
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        answer::error(status, Code::InvalidArgument, message, headers)
+        messages::error(status, Code::InvalidArgument, message, headers)
     };
-    let Some(format) = answer::format_of(headers) else {
+    let Some(format) = messages::format_of(headers) else {
         let message = "the content type must be application/x-protobuf or application/json";
         return unsupported(entry, message);
     };
@@ -84,10 +84,12 @@ async fn export(State(intake): State<Intake>, request: Request) -> Response {
         .get(CONTENT_LENGTH)
         .and_then(|v| v.to_str().ok()?.parse().ok());
     match store(&intake, entry, body, declared, encoding, format).await {
-        Ok(accepted) => answer::respond(StatusCode::OK, format, answer::success(&accepted, format)),
+        Ok(accepted) => {
+            messages::respond(StatusCode::OK, format, messages::success(&accepted, format))
+        }
         Err(refusal) => {
             let (status, code) = (status_of(&refusal), refusal.code());
-            answer::error(status, code, &refusal.message(), headers)
+            messages::error(status, code, &refusal.message(), headers)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What both receivers do with a body: decompress, decode, cut into pieces, queue, await.
+//! What both receivers do with a body: decompress, decode, cut into segments, queue, await.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use super::body::BodyError;
 use super::decompress::{DecompressError, Encoding, decompress};
 use crate::decode::validate::Counts;
 use crate::decode::{DecodeError, Decoded, json, protobuf};
+use crate::ledger::{Ledger, OpenRequest, RequestRefusal};
 use crate::store::catalog::Catalog;
 use crate::store::commit::Work;
 use crate::store::cost;
-use crate::store::piece::pieces;
+use crate::store::segment::segments;
 use crate::store::writer::Queue;
-use crate::telemetry::{Ledger, OpenRequest, Turned};
 
 const STOPPING: &str = "the collector is stopping";
 
@@ -43,15 +43,15 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// Counts `request` as turned away for this reason.
+    /// Counts `request` as refused for this reason.
     pub(crate) fn counted(self, request: OpenRequest) -> Self {
         match self {
             Self::BadRequest(_) | Self::Malformed(_) | Self::MalformedCompression => {
-                request.turned_away(Turned::Malformed);
+                request.refused(RequestRefusal::Malformed);
             }
-            Self::Overloaded(_) => request.turned_away(Turned::Overloaded),
-            Self::TooLarge => request.turned_away(Turned::TooLarge),
-            Self::TooSlow => request.turned_away(Turned::TooSlow),
+            Self::Overloaded(_) => request.refused(RequestRefusal::Overloaded),
+            Self::TooLarge => request.refused(RequestRefusal::TooLarge),
+            Self::TooSlow => request.refused(RequestRefusal::TooSlow),
             // Only decoded requests end for these reasons, and they are counted already.
             Self::Failed | Self::NotStored(_) => drop(request),
         }
@@ -92,7 +92,7 @@ impl Intake {
 
     /// Opens the ledger's entry of a request.
     pub(crate) fn request(&self) -> OpenRequest {
-        self.ledger.request()
+        self.ledger.open_request()
     }
 
     /// Stores the spans of a body and waits until they are. The ledger has the outcome then.
@@ -153,10 +153,10 @@ impl Intake {
         };
         let counts = decoded.counts;
         let waiting = request.decoded(&counts);
-        let (pieces, seen) = pieces(decoded, &self.catalog);
+        let (segments, seen) = segments(decoded, &self.catalog);
         let outcome = self
             .queue
-            .submit(Work { pieces, seen }, waiting)
+            .submit(Work { segments, seen }, waiting)
             .map_err(|_| Refusal::NotStored("the queue is full"))?;
         Ok((counts, outcome))
     }
@@ -222,7 +222,7 @@ impl From<DecompressError> for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::{RefusedSpans, Requests};
+    use crate::ledger::{RefusedSpans, Requests};
 
     const SPAN: &str = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"01010101010101010101010101010101",
         "spanId":"0202020202020202","startTimeUnixNano":"1","endTimeUnixNano":"2"}]}]}]}"#;

@@ -5,11 +5,11 @@
 //! queries and health checks go on.
 
 mod admission;
-mod answer;
 mod body;
 mod decompress;
 pub(crate) mod grpc;
 pub(crate) mod http;
 mod intake;
+mod messages;
 
 pub(crate) use intake::Intake;

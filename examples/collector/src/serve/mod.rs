@@ -1,9 +1,9 @@
 //! Listeners: accepting connections and serving them within bounds.
 
+mod connection_budget;
 pub(crate) mod headers;
 mod http1;
 mod http2;
-mod places;
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,10 +16,10 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::error::Error;
+use connection_budget::{ConnectionPermit, ListenerBudget};
 use http1::Unreadable;
-use places::{Place, Places};
 
-pub(crate) use places::Budget;
+pub(crate) use connection_budget::ConnectionBudget;
 
 /// The first bytes of an HTTP/2 connection, RFC 9113 section 3.4.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -27,7 +27,7 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// an HTTP/1 request, counted from there or from the last answer, and for the answer to a ping of
 /// HTTP/2, and for a peer to take more of an answer. The limit also closes silent and idle connections.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections that the system keeps for each listener until there is a place for them.
+/// Connections that the system keeps for each listener until there is a permit for them.
 const BACKLOG: u32 = 1024;
 /// Pause after a failed accept: the process is out of descriptors, and trying at once only spins.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -47,18 +47,18 @@ pub(crate) struct Listener {
     pub(crate) name: &'static str,
     pub(crate) address: SocketAddr,
     socket: TcpListener,
-    places: Places,
+    budget: ListenerBudget,
     header_timeout: Duration,
     unreadable: Option<Unreadable>,
     logged: Option<Instant>,
 }
 
 impl Listener {
-    /// Binds `address`; connections will take their places from `budget`.
+    /// Binds `address`. Connections will take their permits from `budget`.
     pub(crate) fn bind(
         name: &'static str,
         address: SocketAddr,
-        budget: &Budget,
+        budget: &ConnectionBudget,
     ) -> Result<Self, Error> {
         let failed = |source| Error::Bind {
             address,
@@ -71,7 +71,7 @@ impl Listener {
             name,
             address,
             socket,
-            places: budget.places(),
+            budget: budget.listener(),
             header_timeout: HEADER_TIMEOUT,
             unreadable: None,
             logged: None,
@@ -99,7 +99,7 @@ impl Listener {
                 // Ended connections leave their result behind until it is taken.
                 Some(_) = connections.join_next() => continue,
             };
-            let Some((stream, place)) = accepted else {
+            let Some((stream, permit)) = accepted else {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
@@ -113,27 +113,27 @@ impl Listener {
                     () = serve(stream, router, unreadable, header_timeout, &mut stop) => {}
                     () = drained => {}
                 }
-                drop(place);
+                drop(permit);
             });
         }
         drop(self.socket);
         while connections.join_next().await.is_some() {}
     }
 
-    /// The next connection, once there is a place for it.
-    async fn accept(&mut self) -> Option<(TcpStream, Place)> {
-        let place = match self.places.try_take() {
-            Some(place) => place,
+    /// Returns the next connection, once there is a permit for it.
+    async fn accept(&mut self) -> Option<(TcpStream, ConnectionPermit)> {
+        let permit = match self.budget.try_take() {
+            Some(permit) => permit,
             None => {
-                let total = self.places.total;
+                let total = self.budget.total;
                 self.log(format_args!(
                     "all {total} connections are in use, new ones wait"
                 ));
-                self.places.take().await?
+                self.budget.take().await?
             }
         };
         match self.socket.accept().await {
-            Ok((stream, _)) => Some((stream, place)),
+            Ok((stream, _)) => Some((stream, permit)),
             Err(error) => {
                 self.log(format_args!("cannot accept connections: {error}"));
                 None
@@ -241,10 +241,10 @@ mod tests {
     /// Bytes of an answer that fill every buffer on the way.
     const LARGE: usize = 64 * 1024 * 1024;
 
-    /// A listener with two places whose peers have 200 ms, and what stops it.
+    /// Starts a listener with two permits whose peers have 200 ms, and what stops it.
     async fn start() -> (SocketAddr, watch::Sender<bool>, JoinHandle<()>) {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-        let budget = Budget::new(2, 1);
+        let budget = ConnectionBudget::new(2, 1);
         let mut listener = Listener::bind("test", any_port, &budget).unwrap();
         listener.header_timeout = Duration::from_millis(200);
         let (stop, stopping) = watch::channel(false);
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn silent_connections_give_their_places_back() {
+    async fn silent_connections_give_their_permits_back() {
         let (address, stop, task) = start().await;
         for begin in [&b""[..], b"P", b"PRI * HTTP/2.0\r\n\r\nSM\r\n", b"GET / HT"] {
             let silent = [peer(address, begin).await, peer(address, begin).await];
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn peers_that_do_not_read_give_their_places_back() {
+    async fn peers_that_do_not_read_give_their_permits_back() {
         let (address, stop, task) = start().await;
         let request = b"GET /large HTTP/1.1\r\nhost: localhost\r\n\r\n";
         let stalled = [peer(address, request).await, peer(address, request).await];

@@ -5,7 +5,7 @@
 //! share and no more. What was written in this hour is remembered as hashes, so that a name costs
 //! a row once an hour (the hour says what may be forgotten with the traces).
 //!
-//! Names are collected when their request is decoded, and written when a piece that holds them is
+//! Names are collected when their request is decoded, and written when a segment that holds them is
 //! stored. Names of spans that are not stored are not listed.
 
 use std::collections::{HashMap, HashSet};
@@ -40,8 +40,8 @@ struct Name<R> {
     hash: u64,
     /// The hash of service and key, whose values have a limit; zero for an operation.
     key: u64,
-    /// Places of the pieces that hold the name, in order.
-    pieces: Vec<u32>,
+    /// Places of the segments that hold the name, in order.
+    segments: Vec<u32>,
 }
 
 impl Seen {
@@ -58,7 +58,7 @@ impl Seen {
 
 impl<R> Name<R> {
     fn cost_bytes(&self) -> usize {
-        size_of::<Self>() + self.pieces.len() * size_of::<u32>()
+        size_of::<Self>() + self.segments.len() * size_of::<u32>()
     }
 }
 
@@ -78,8 +78,8 @@ struct State {
 }
 
 impl Catalog {
-    /// Returns the names in `pieces`, each the groups of one, that have no row of this hour yet.
-    pub(crate) fn observe(&self, pieces: &[Vec<Group>]) -> Seen {
+    /// Returns the names in `segments`, each the groups of one, that have no row of this hour yet.
+    pub(crate) fn observe(&self, segments: &[Vec<Group>]) -> Seen {
         // Once per request, not per span: the lock is held for some microseconds per span.
         let state = &*self.state.lock();
         let mut observer = Observer {
@@ -89,9 +89,9 @@ impl Catalog {
             tags: Collected::default(),
             values_per_key: HashMap::new(),
         };
-        for (piece, groups) in pieces.iter().enumerate() {
+        for (segment, groups) in segments.iter().enumerate() {
             for group in groups {
-                observer.group(group, piece as u32);
+                observer.group(group, segment as u32);
             }
         }
         Seen {
@@ -100,7 +100,7 @@ impl Catalog {
         }
     }
 
-    /// Returns the rows to write for a request, whose stored pieces are the true ones of `stored`,
+    /// Returns the rows to write for a request, whose stored segments are the true ones of `stored`,
     /// and remembers them as written.
     pub(crate) fn admit<'s>(
         &self,
@@ -142,7 +142,7 @@ impl State {
         for name in names {
             if self.rows >= MAX_ROWS
                 || self.is_full(name.key, 0)
-                || !name.pieces.iter().any(is_stored)
+                || !name.segments.iter().any(is_stored)
                 || !self.names.insert(name.hash)
             {
                 continue;
@@ -179,13 +179,13 @@ struct Collected<R> {
 }
 
 impl Observer<'_> {
-    fn group(&mut self, group: &Group, piece: u32) {
+    fn group(&mut self, group: &Group, segment: u32) {
         let service = group.resource.service_name();
         if service.len() > MAX_NAME_BYTES {
             return;
         }
         for attribute in &group.resource.attributes.items {
-            self.tag(service, attribute, piece);
+            self.tag(service, attribute, segment);
         }
         for span in &group.spans {
             let kind = span.kind.number();
@@ -193,15 +193,15 @@ impl Observer<'_> {
             if span.name.len() <= MAX_NAME_BYTES && !self.is_known(hash) {
                 let room = self.has_room();
                 let row = || (service.to_owned(), span.name.clone(), kind);
-                self.operations.add((hash, 0), piece, room, row);
+                self.operations.add((hash, 0), segment, room, row);
             }
             for attribute in &span.attributes.items {
-                self.tag(service, attribute, piece);
+                self.tag(service, attribute, segment);
             }
         }
     }
 
-    fn tag(&mut self, service: &str, attribute: &Attribute, piece: u32) {
+    fn tag(&mut self, service: &str, attribute: &Attribute, segment: u32) {
         let Some(text) = attribute.value.search_text() else {
             return;
         };
@@ -216,7 +216,7 @@ impl Observer<'_> {
         let values = self.values_per_key.get(&key).copied().unwrap_or(0);
         let room = self.has_room() && !self.state.is_full(key, values);
         let row = || (attribute.key.clone(), text.into_owned(), service.to_owned());
-        if self.tags.add((hash, key), piece, room, row) {
+        if self.tags.add((hash, key), segment, room, row) {
             self.values_per_key.insert(key, values + 1);
         }
     }
@@ -231,29 +231,29 @@ impl Observer<'_> {
 }
 
 impl<R> Collected<R> {
-    /// Notes that a piece holds a name. One that is new is taken if there is `room`; true then.
+    /// Notes that a segment holds a name. One that is new is taken if there is `room`; true then.
     fn add(
         &mut self,
         (hash, key): (u64, u64),
-        piece: u32,
+        segment: u32,
         room: bool,
         row: impl FnOnce() -> R,
     ) -> bool {
         let known = self.places.get(&hash);
         if let Some(name) = known.and_then(|place| self.names.get_mut(*place)) {
-            if name.pieces.last() != Some(&piece) {
-                name.pieces.push(piece);
+            if name.segments.last() != Some(&segment) {
+                name.segments.push(segment);
             }
             return false;
         }
         if room {
             self.places.insert(hash, self.names.len());
-            let (row, pieces) = (row(), vec![piece]);
+            let (row, segments) = (row(), vec![segment]);
             self.names.push(Name {
                 row,
                 hash,
                 key,
-                pieces,
+                segments,
             });
         }
         room
@@ -297,9 +297,9 @@ mod tests {
         }]
     }
 
-    /// Rows of a request with these pieces, of which those are stored.
-    fn rows(catalog: &Catalog, pieces: &[Vec<Group>], stored: &[bool]) -> (usize, usize) {
-        let seen = catalog.observe(pieces);
+    /// Rows of a request with these segments, of which those are stored.
+    fn rows(catalog: &Catalog, segments: &[Vec<Group>], stored: &[bool]) -> (usize, usize) {
+        let seen = catalog.observe(segments);
         let (operations, tags) = catalog.admit(&seen, stored);
         (operations.len(), tags.len())
     }
@@ -333,10 +333,10 @@ mod tests {
     #[test]
     fn names_of_what_is_not_stored_are_not_written() {
         let catalog = Catalog::default();
-        // The values 0 and 1 are in the first piece, 1 and 2 in the second.
-        let pieces = [group(0..2), group(1..3)];
-        assert_eq!(rows(&catalog, &pieces, &[false, false]), (0, 0));
-        assert_eq!(rows(&catalog, &pieces, &[false, true]), (1, 2));
-        assert_eq!(rows(&catalog, &pieces, &[true, true]), (0, 1));
+        // The values 0 and 1 are in the first segment, 1 and 2 in the second.
+        let segments = [group(0..2), group(1..3)];
+        assert_eq!(rows(&catalog, &segments, &[false, false]), (0, 0));
+        assert_eq!(rows(&catalog, &segments, &[false, true]), (1, 2));
+        assert_eq!(rows(&catalog, &segments, &[true, true]), (0, 1));
     }
 }

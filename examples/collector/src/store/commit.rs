@@ -1,4 +1,4 @@
-//! One transaction: many requests' pieces become rows, all or none.
+//! One transaction: many requests' segments become rows, all or none.
 //!
 //! Rows are inserted many to a statement, as each statement costs a trip to the thread that owns
 //! the SQLite connection.
@@ -12,14 +12,14 @@ use sqlx::sqlite::{Sqlite, SqliteConnection};
 use sqlx::{Connection as _, QueryBuilder};
 
 use super::catalog::{Catalog, Operation, Seen, Tag};
-use super::piece::Piece;
 use super::postings::{self, Entry, split_trace_no, trace_no};
 use super::read::{Row, existing, segment_ids};
+use super::segment::Segment;
 use super::summary::{Identity, read_identities};
 use super::{merge, schema, terms};
 use crate::model::TraceId;
 
-/// Spans kept per trace. Pieces that would pass it are refused for good, as each new piece of a
+/// Spans kept per trace. Segments that would pass it are refused for good, as each new segment of a
 /// trace looks at the ids of all former ones.
 const MAX_TRACE_SPANS: u64 = 100_000;
 
@@ -34,10 +34,10 @@ pub(crate) struct Outcome {
     pub(crate) trace_too_large: u64,
 }
 
-/// The pieces of one request.
+/// The segments of one request.
 #[derive(Debug)]
 pub(crate) struct Work {
-    pub(crate) pieces: Vec<Piece>,
+    pub(crate) segments: Vec<Segment>,
     pub(crate) seen: Seen,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Committer {
 struct Change<'a> {
     row: Row,
     spans: Vec<Identity>,
-    added: Vec<(i64, &'a Piece)>,
+    added: Vec<(i64, &'a Segment)>,
     /// Whether the trace now starts earlier than units already written say.
     start_moved: bool,
 }
@@ -83,24 +83,24 @@ impl Committer {
         let mut outcomes = vec![Outcome::default(); batch.len()];
         let (mut operations, mut tags) = (Vec::new(), Vec::new());
         for (work, outcome) in batch.iter().zip(&mut outcomes) {
-            let mut stored = Vec::with_capacity(work.pieces.len());
-            for piece in &work.pieces {
-                let change = changes.entry(piece.summary.trace_id).or_insert_with(|| {
+            let mut stored = Vec::with_capacity(work.segments.len());
+            for segment in &work.segments {
+                let change = changes.entry(segment.summary.trace_id).or_insert_with(|| {
                     let no = trace_no(self.hour, next);
                     next = next.wrapping_add(1);
-                    let summary = piece.summary.clone();
+                    let summary = segment.summary.clone();
                     Change {
                         row: Row {
                             no,
                             summary,
-                            pieces: 0,
+                            segments: 0,
                         },
                         spans: Vec::new(),
                         added: Vec::new(),
                         start_moved: false,
                     }
                 });
-                stored.push(change.add(piece, outcome));
+                stored.push(change.add(segment, outcome));
             }
             let rows = self.catalog.admit(&work.seen, &stored);
             operations.extend(rows.0);
@@ -156,34 +156,34 @@ impl Committer {
 }
 
 impl<'a> Change<'a> {
-    /// Adds a piece if it holds a span that is not there, and the trace has room for it.
-    fn add(&mut self, piece: &'a Piece, outcome: &mut Outcome) -> bool {
+    /// Adds a segment if it holds a span that is not there, and the trace has room for it.
+    fn add(&mut self, segment: &'a Segment, outcome: &mut Outcome) -> bool {
         let before = self.spans.len() as u64;
-        if before + piece.span_count > MAX_TRACE_SPANS {
+        if before + segment.span_count > MAX_TRACE_SPANS {
             // Only new spans count; those that are stored already take no room.
             let (mut spans, mut summary) = (self.spans.clone(), self.row.summary.clone());
-            read_identities(&piece.ids, &mut spans);
+            read_identities(&segment.ids, &mut spans);
             summary.count(&mut spans);
             if summary.spans > MAX_TRACE_SPANS {
                 let new = summary.spans - before;
                 outcome.trace_too_large += new;
-                outcome.duplicate += piece.span_count - new;
+                outcome.duplicate += segment.span_count - new;
                 return false;
             }
         }
-        read_identities(&piece.ids, &mut self.spans);
+        read_identities(&segment.ids, &mut self.spans);
         self.row.summary.count(&mut self.spans);
         let stored = self.row.summary.spans - before;
         outcome.stored += stored;
-        outcome.duplicate += piece.span_count - stored;
-        // A piece sent again holds nothing new. One that overlaps is kept whole, and the spans
+        outcome.duplicate += segment.span_count - stored;
+        // A segment sent again holds nothing new. One that overlaps is kept whole, and the spans
         // that are there twice are shown once.
         if stored > 0 {
             self.start_moved |=
-                self.row.pieces > 0 && piece.summary.start_nanos < self.row.summary.start_nanos;
-            self.row.summary.merge(&piece.summary);
-            self.added.push((self.row.pieces, piece));
-            self.row.pieces += 1;
+                self.row.segments > 0 && segment.summary.start_nanos < self.row.summary.start_nanos;
+            self.row.summary.merge(&segment.summary);
+            self.added.push((self.row.segments, segment));
+            self.row.segments += 1;
         }
         stored > 0
     }
@@ -206,8 +206,8 @@ async fn load<'a>(
 ) -> Result<HashMap<TraceId, Change<'a>>, sqlx::Error> {
     let mut wanted: Vec<TraceId> = batch
         .iter()
-        .flat_map(|work| &work.pieces)
-        .map(|piece| piece.summary.trace_id)
+        .flat_map(|work| &work.segments)
+        .map(|segment| segment.summary.trace_id)
         .collect();
     wanted.sort_unstable();
     wanted.dedup();
@@ -281,29 +281,29 @@ async fn write_segments(
     connection: &mut SqliteConnection,
     changes: &[Change<'_>],
 ) -> Result<(), sqlx::Error> {
-    let rows: Vec<(i64, i64, &Piece)> = changes
+    let rows: Vec<(i64, i64, &Segment)> = changes
         .iter()
         .flat_map(|change| {
             change
                 .added
                 .iter()
-                .map(|(seq, piece)| (change.row.no, *seq, *piece))
+                .map(|(seq, segment)| (change.row.no, *seq, *segment))
         })
         .collect();
     in_parts(connection, &rows, |part| {
         let mut query = QueryBuilder::new("INSERT INTO segment (trace_no, seq, ids, spans) ");
-        query.push_values(part, |mut row, (no, seq, piece)| {
+        query.push_values(part, |mut row, (no, seq, segment)| {
             row.push_bind(*no)
                 .push_bind(*seq)
-                .push_bind(piece.ids.as_slice())
-                .push_bind(piece.segment.as_slice());
+                .push_bind(segment.ids.as_slice())
+                .push_bind(segment.spans.as_slice());
         });
         query
     })
     .await
 }
 
-/// Writes one unit for each hour that has traces in this commit: this one and, for late pieces,
+/// Writes one unit for each hour that has traces in this commit: this one and, for late segments,
 /// former ones, so that postings go with the traces they name.
 async fn write_units(
     connection: &mut SqliteConnection,
@@ -321,8 +321,8 @@ async fn write_units(
             *moved = (*moved).min(summary.start_nanos);
         }
         *end = (*end).max(summary.start_nanos);
-        for (_, piece) in &change.added {
-            entries.extend(piece.terms.iter().map(|term| postings::entry(*term, n)));
+        for (_, segment) in &change.added {
+            entries.extend(segment.terms.iter().map(|term| postings::entry(*term, n)));
         }
         let durations = terms::durations(summary.duration_nanos());
         entries.extend(durations.map(|term| postings::entry(term, n)));

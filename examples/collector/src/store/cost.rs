@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::piece::Piece;
+use super::segment::Segment;
 use super::writer::QUEUE_BYTES;
 use crate::decode::validate::{MAX_ATTRIBUTES, MAX_DEPTH, MAX_EVENTS, MAX_LINKS};
 use crate::decode::wire::{Field, Slice};
@@ -109,7 +109,7 @@ fn values(any: Slice<'_>, depth: usize, items: &mut usize) {
 }
 
 /// Nearly the bytes of a request as it would be stored: its body, and for each trace of each
-/// group the resource, the scope and the piece's own.
+/// group the resource, the scope and the segment's own.
 pub(crate) fn stored_bytes(groups: &[Group], body_bytes: usize) -> usize {
     let mut total = body_bytes;
     let mut traces: HashSet<TraceId> = HashSet::new();
@@ -128,7 +128,7 @@ pub(crate) fn stored_bytes(groups: &[Group], body_bytes: usize) -> usize {
             + scope.schema_url.len();
         traces.clear();
         traces.extend(group.spans.iter().map(|span| span.trace_id));
-        let copy = resource_bytes + scope_bytes + size_of::<Piece>();
+        let copy = resource_bytes + scope_bytes + size_of::<Segment>();
         total = total.saturating_add(copy.saturating_mul(traces.len()));
     }
     total
@@ -258,7 +258,7 @@ mod tests {
                 })
                 .collect(),
         };
-        let copy = 1000 + 1 + FRAME_BYTES + size_of::<Piece>();
+        let copy = 1000 + 1 + FRAME_BYTES + size_of::<Segment>();
         assert_eq!(stored_bytes(&[group(&[1, 1, 2])], 50), 50 + 2 * copy);
         assert_eq!(stored_bytes(&[group(&[1]), group(&[1])], 0), 2 * copy);
     }

@@ -44,7 +44,7 @@ pub(super) async fn write_unit(
     Ok(())
 }
 
-/// Makes the units of an hour say that they may hold a trace that starts at `start`: a later piece
+/// Makes the units of an hour say that they may hold a trace that starts at `start`: a later segment
 /// moved it there, and a search up to that time must still look into them.
 pub(super) async fn lower_starts(
     connection: &mut SqliteConnection,

@@ -1,8 +1,8 @@
-//! The embedded store: one SQLite file that holds compressed pieces of traces, not rows of spans.
+//! The embedded store: one SQLite file that holds compressed segments of traces, not rows of spans.
 //!
 //! A row per span with its indexes costs more than everything else a collector does, so the unit
-//! here is the *piece*: the spans of one trace that came in one request, encoded as OTLP and
-//! compressed with zstd (level 1). A trace is one summary row and as many segment rows as pieces
+//! here is the *segment*: the spans of one trace that came in one request, encoded as OTLP and
+//! compressed with zstd (level 1). A trace is one summary row and as many segment rows as segments
 //! arrived. Searches go through postings: each commit writes one sorted list of (term, trace),
 //! where a term is the hash of a service, an operation, an attribute with its value, or a class of
 //! duration, and small lists are merged into larger ones as they pile up. A posting may lie (two
@@ -23,11 +23,11 @@ pub(crate) mod encode;
 pub(crate) mod filter;
 mod fnv;
 mod merge;
-pub(crate) mod piece;
 pub(crate) mod postings;
 pub(crate) mod read;
 pub(crate) mod schema;
 pub(crate) mod search;
+pub(crate) mod segment;
 pub(crate) mod summary;
 pub(crate) mod terms;
 pub(crate) mod writer;

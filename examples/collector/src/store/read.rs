@@ -7,7 +7,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
 use sqlx::{FromRow, QueryBuilder, Row as _};
 
 use super::cost::{MAX_ITEMS, protobuf_items};
-use super::piece::{RAW, ZSTD};
+use super::segment::{RAW, ZSTD};
 use super::summary::{Identity, Root, Summary, read_identities};
 use crate::decode::protobuf;
 use crate::error::ReadError;
@@ -22,7 +22,7 @@ pub(crate) struct Row {
     pub(crate) no: i64,
     pub(crate) summary: Summary,
     /// Segments stored so far, and so the next one's number.
-    pub(crate) pieces: i64,
+    pub(crate) segments: i64,
 }
 
 /// The columns of a [`Row`].
@@ -41,7 +41,7 @@ impl Row {
             .push_bind(summary.spans.cast_signed())
             .push_bind(summary.orphans.cast_signed())
             .push_bind(summary.has_errors)
-            .push_bind(self.pieces)
+            .push_bind(self.segments)
             .push_bind(summary.root.rank)
             .push_bind(summary.root.start_nanos.cast_signed())
             .push_bind(summary.root.status as i64)
@@ -63,7 +63,7 @@ impl FromRow<'_, SqliteRow> for Row {
         let services: String = row.try_get("services")?;
         Ok(Self {
             no: row.try_get("no")?,
-            pieces: row.try_get("pieces")?,
+            segments: row.try_get("pieces")?,
             summary: Summary {
                 trace_id: TraceId::try_from(trace_id.as_slice()).map_err(|e| decode(e.into()))?,
                 start_nanos: unsigned("start_ns")?,
@@ -129,9 +129,9 @@ pub(crate) async fn row(
     Ok(existing(connection, &[id]).await?.pop())
 }
 
-/// The spans of a trace, each once, in the order of their pieces.
+/// The spans of a trace, each once, in the order of their segments.
 ///
-/// Stops after the piece with which `max_spans`, `max_bytes` of decoded spans or [`MAX_ITEMS`] are
+/// Stops after the segment with which `max_spans`, `max_bytes` of decoded spans or [`MAX_ITEMS`] are
 /// reached; true beside the groups says that something was left out.
 pub(crate) async fn spans(
     connection: &mut SqliteConnection,
@@ -146,7 +146,7 @@ pub(crate) async fn spans(
         let Some((ids, segment)) = segment(connection, no, seq).await? else {
             break;
         };
-        // Every piece that was kept has a span that none before it has.
+        // Every segment that was kept has a span that none before it has.
         if left_out || known.len() >= max_spans || bytes >= max_bytes || items >= MAX_ITEMS {
             return Ok((groups, true));
         }
@@ -173,8 +173,8 @@ pub(crate) async fn spans(
     Ok((groups, left_out))
 }
 
-/// Whether a piece of the trace passes `test`. One piece at a time is in memory.
-pub(crate) async fn any_piece(
+/// Whether a segment of the trace passes `test`. One segment at a time is in memory.
+pub(crate) async fn any_segment(
     connection: &mut SqliteConnection,
     no: i64,
     test: impl Fn(&[Group]) -> bool,

@@ -12,7 +12,7 @@ use sqlx::{Connection as _, QueryBuilder};
 
 use super::filter::Filter;
 use super::postings::lookup;
-use super::read::{COLUMNS, Row, any_piece};
+use super::read::{COLUMNS, Row, any_segment};
 use super::terms::Term;
 use crate::error::ReadError;
 use crate::model::{Group, TraceId};
@@ -152,17 +152,17 @@ impl Search<'_> {
             total: rows.len() as u64,
             ..Found::default()
         };
-        let mut collector = Collector::new(self);
+        let mut filler = PageFiller::new(self);
         let mut unchecked = 0;
         for row in rows {
-            if collector.is_full() || self.window.before.is_some_and(|before| row.key() >= before) {
+            if filler.is_full() || self.window.before.is_some_and(|before| row.key() >= before) {
                 unchecked += u64::from(self.filter.needs_spans(&row));
-            } else if !collector.offer(connection, row).await? {
+            } else if !filler.offer(connection, row).await? {
                 found.total -= 1;
             }
         }
-        found.total_is_exact = unchecked == 0 && !collector.timed_out;
-        Ok(collector.finish(found))
+        found.total_is_exact = unchecked == 0 && !filler.timed_out;
+        Ok(filler.finish(found))
     }
 
     /// Many candidates, or all traces: newest first until the page is full.
@@ -193,7 +193,7 @@ impl Search<'_> {
         let mut before = self.window.before.map_or(past_end.clone(), |(nanos, id)| {
             (i64::try_from(nanos).unwrap_or(i64::MAX), id.to_vec()).min(past_end)
         });
-        let mut collector = Collector::new(self);
+        let mut filler = PageFiller::new(self);
         loop {
             let keys: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as(
                 "SELECT no, start_ns, trace_id FROM trace WHERE start_ns >= ? AND (start_ns, trace_id) < (?, ?) \
@@ -221,26 +221,26 @@ impl Search<'_> {
                 rows.retain(|row| self.filter.takes(row));
                 rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.key()));
                 for row in rows {
-                    collector.offer(connection, row).await?;
+                    filler.offer(connection, row).await?;
                 }
-                if collector.is_full() {
-                    return Ok(collector.finish(found));
+                if filler.is_full() {
+                    return Ok(filler.finish(found));
                 }
             }
             if Instant::now() > self.deadline {
-                collector.time_out(&before);
+                filler.time_out(&before);
                 break;
             }
             if ended {
                 break;
             }
         }
-        Ok(collector.finish(found))
+        Ok(filler.finish(found))
     }
 }
 
 /// Fills a page.
-struct Collector<'s> {
+struct PageFiller<'s> {
     search: &'s Search<'s>,
     skip: usize,
     rows: Vec<Row>,
@@ -249,7 +249,7 @@ struct Collector<'s> {
     last: Option<Key>,
 }
 
-impl<'s> Collector<'s> {
+impl<'s> PageFiller<'s> {
     fn new(search: &'s Search<'s>) -> Self {
         let skip = search.window.offset;
         Self {
@@ -283,7 +283,7 @@ impl<'s> Collector<'s> {
         let filter = self.search.filter;
         if filter.needs_spans(&row) {
             let test = |groups: &[Group]| filter.takes_spans(groups);
-            if !any_piece(connection, row.no, test).await? {
+            if !any_segment(connection, row.no, test).await? {
                 self.last = Some(row.key());
                 return Ok(false);
             }

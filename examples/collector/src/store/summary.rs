@@ -1,4 +1,4 @@
-//! What is known of a trace without reading its spans, and how pieces add up to it.
+//! What is known of a trace without reading its spans, and how segments add up to it.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ impl Root {
     }
 }
 
-/// A row of the trace table, or the part of it that one piece knows.
+/// A row of the trace table, or the part of it that one segment knows.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Summary {
     pub(crate) trace_id: TraceId,
@@ -79,7 +79,7 @@ impl Summary {
         }
     }
 
-    /// Adds what another piece of the same trace knows. Counts are left to [`Self::count`].
+    /// Adds what another segment of the same trace knows. Counts are left to [`Self::count`].
     pub(crate) fn merge(&mut self, other: &Self) {
         self.start_nanos = self.start_nanos.min(other.start_nanos);
         self.end_nanos = self.end_nanos.max(other.end_nanos);
@@ -93,7 +93,7 @@ impl Summary {
         }
     }
 
-    /// Sets the numbers of spans and orphans from those of all pieces.
+    /// Sets the numbers of spans and orphans from those of all segments.
     pub(crate) fn count(&mut self, all: &mut Vec<Identity>) {
         (self.spans, self.orphans) = count(all);
     }
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_pieces_does_not_matter() {
+    fn the_order_of_segments_does_not_matter() {
         let spans = [
             span(1, None, 10, 50),
             span(2, Some(1), 5, 20),

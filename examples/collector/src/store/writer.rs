@@ -15,11 +15,11 @@ use tokio::time::MissedTickBehavior;
 use super::catalog::Catalog;
 use super::commit::{Committer, Outcome, Work};
 use crate::error::in_one_line;
-use crate::telemetry::{Refused, Waiting};
+use crate::ledger::{SpanRefusal, WaitingSpans};
 
-/// Bytes of pieces that may wait for the writer.
+/// Bytes of segments that may wait for the writer.
 pub(crate) const QUEUE_BYTES: usize = 64 * 1024 * 1024;
-/// Bytes of pieces that go into one commit, if as many wait. Bounds how long a commit takes.
+/// Bytes of segments that go into one commit, if as many wait. Bounds how long a commit takes.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// How often the store is tried while nothing is written.
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
@@ -32,13 +32,13 @@ pub(crate) struct NotStored;
 #[derive(Debug)]
 struct Submission {
     work: Work,
-    waiting: Waiting,
+    waiting: WaitingSpans,
     cost: usize,
     reply: oneshot::Sender<Result<Outcome, NotStored>>,
     _permit: OwnedSemaphorePermit,
 }
 
-/// Hands pieces to the writer.
+/// Hands segments to the writer.
 #[derive(Clone, Debug)]
 pub(crate) struct Queue {
     sender: mpsc::UnboundedSender<Submission>,
@@ -47,23 +47,23 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// Queues the pieces of a request, whose spans are `waiting`, and returns where its outcome
+    /// Queues the segments of a request, whose spans are `waiting`, and returns where its outcome
     /// will come, or refuses it if the queue is full.
     pub(crate) fn submit(
         &self,
         work: Work,
-        waiting: Waiting,
+        waiting: WaitingSpans,
     ) -> Result<oneshot::Receiver<Result<Outcome, NotStored>>, NotStored> {
         let cost = work
-            .pieces
+            .segments
             .iter()
-            .map(super::piece::Piece::cost_bytes)
+            .map(super::segment::Segment::cost_bytes)
             .sum::<usize>()
             + work.seen.cost_bytes()
             + size_of::<Submission>();
         let permits = u32::try_from(cost.min(QUEUE_BYTES)).unwrap_or(u32::MAX);
         let Ok(permit) = Arc::clone(&self.room).try_acquire_many_owned(permits) else {
-            waiting.refused(Refused::QueueFull);
+            waiting.refused(SpanRefusal::QueueFull);
             return Err(NotStored);
         };
         let (reply, outcome) = oneshot::channel();
@@ -96,7 +96,7 @@ impl Queue {
     }
 }
 
-/// Starts the writer. It ends when every [`Queue`] is gone and the last piece is stored.
+/// Starts the writer. It ends when every [`Queue`] is gone and the last segment is stored.
 pub(crate) fn start(
     committer: Committer,
     catalog: Arc<Catalog>,
@@ -176,7 +176,7 @@ impl Writer {
             Err(_) => {
                 self.catalog.reset();
                 for submission in batch {
-                    submission.waiting.refused(Refused::StoreFailed);
+                    submission.waiting.refused(SpanRefusal::StoreFailed);
                     // As above.
                     let _ = submission.reply.send(Err(NotStored));
                 }

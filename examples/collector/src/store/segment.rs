@@ -1,4 +1,4 @@
-//! Turns a decoded request into pieces: what the writer puts in the store for each trace.
+//! Turns a decoded request into segments: what the writer puts in the store for each trace.
 //!
 //! This is the expensive part of storing (encoding, hashing, compressing) and is done by the task
 //! that decoded the request, on any core, so that the one writer has only rows to insert.
@@ -24,30 +24,27 @@ pub(crate) const ZSTD: u8 = 1;
 
 /// The spans of one trace from one request, ready to be stored.
 #[derive(Debug)]
-pub(crate) struct Piece {
+pub(crate) struct Segment {
     pub(crate) summary: Summary,
     /// The [`Identity`] of each span, in the order of the segment, uncompressed as they have nothing
-    /// to compress and are needed to add pieces up.
+    /// to compress and are needed to add segments up.
     pub(crate) ids: Vec<u8>,
     /// One byte of format, then OTLP `TracesData`.
-    pub(crate) segment: Vec<u8>,
+    pub(crate) spans: Vec<u8>,
     /// Sorted, each once.
     pub(crate) terms: Vec<Term>,
     pub(crate) span_count: u64,
 }
 
-impl Piece {
+impl Segment {
     /// Memory this takes while it waits for the writer, nearly.
     pub(crate) fn cost_bytes(&self) -> usize {
-        size_of::<Self>()
-            + self.ids.len()
-            + self.segment.len()
-            + self.terms.len() * size_of::<Term>()
+        size_of::<Self>() + self.ids.len() + self.spans.len() + self.terms.len() * size_of::<Term>()
     }
 }
 
-/// Splits a request by trace. Names that have no row yet are returned beside the pieces.
-pub(crate) fn pieces(decoded: Decoded, catalog: &Catalog) -> (Vec<Piece>, Seen) {
+/// Splits a request by trace. Names that have no row yet are returned beside the segments.
+pub(crate) fn segments(decoded: Decoded, catalog: &Catalog) -> (Vec<Segment>, Seen) {
     let mut places: HashMap<TraceId, usize> = HashMap::new();
     let mut traces: Vec<Vec<Group>> = Vec::new();
     for group in decoded.groups {
@@ -76,11 +73,11 @@ pub(crate) fn pieces(decoded: Decoded, catalog: &Catalog) -> (Vec<Piece>, Seen) 
     }
     let seen = catalog.observe(&traces);
     let mut builder = Builder::default();
-    let pieces = traces.iter().filter_map(|groups| builder.piece(groups));
-    (pieces.collect(), seen)
+    let segments = traces.iter().filter_map(|groups| builder.segment(groups));
+    (segments.collect(), seen)
 }
 
-/// What is used again from piece to piece.
+/// What is used again from segment to segment.
 #[derive(Default)]
 struct Builder {
     encoded: Vec<u8>,
@@ -91,7 +88,7 @@ struct Builder {
 }
 
 impl Builder {
-    fn piece(&mut self, groups: &[Group]) -> Option<Piece> {
+    fn segment(&mut self, groups: &[Group]) -> Option<Segment> {
         let mut summary: Option<Summary> = None;
         let (mut ids, mut terms) = (Vec::new(), Vec::new());
         let mut span_count = 0;
@@ -121,10 +118,10 @@ impl Builder {
         terms.sort_unstable();
         terms.dedup();
         terms.shrink_to_fit();
-        Some(Piece {
+        Some(Segment {
             summary: summary?,
             ids,
-            segment: self.compress(),
+            spans: self.compress(),
             terms,
             span_count,
         })

@@ -1,8 +1,8 @@
-//! How many connections are open at one time.
+//! The limit on the number of open connections.
 //!
 //! Each connection is a file, and the system limits the open files of a process. All listeners take
-//! places from one budget, which leaves files for the store. Each listener has a few places that no
-//! other can take, so thousands of idle connections to one port do not keep the others from answering.
+//! permits from one budget, which leaves files for the store. Each listener has a few permits that no
+//! other can take, so thousands of idle connections to one port do not block the others.
 
 use std::sync::Arc;
 
@@ -15,25 +15,25 @@ const MAX_CONNECTIONS: usize = 2048;
 const OTHER_FILES: u64 = 64;
 /// The smallest budget. The system may refuse some of these connections.
 const MIN_CONNECTIONS: usize = 16;
-/// One in so many places of the budget is reserved for each listener.
-const OWN_PART: usize = 16;
+/// The part of the budget that is reserved for each listener: one in so many permits.
+const RESERVED_PART: usize = 16;
 
-/// Places for the connections of all listeners.
+/// The permits for the connections of all listeners.
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub(crate) struct ConnectionBudget {
     shared: Arc<Semaphore>,
     own: usize,
     total: usize,
 }
 
-impl Budget {
+impl ConnectionBudget {
     /// Returns the budget of this process for a number of listeners. It depends on the limit of open files.
     pub(crate) fn of_process(listeners: usize) -> Self {
         Self::new(total(getrlimit(Resource::Nofile).current), listeners)
     }
 
     pub(super) fn new(total: usize, listeners: usize) -> Self {
-        let own = (total / OWN_PART).max(1);
+        let own = (total / RESERVED_PART).max(1);
         Self {
             shared: Arc::new(Semaphore::new(total.saturating_sub(own * listeners))),
             own,
@@ -41,9 +41,9 @@ impl Budget {
         }
     }
 
-    /// The places that one listener may take.
-    pub(crate) fn places(&self) -> Places {
-        Places {
+    /// Returns the permits that one listener may take.
+    pub(crate) fn listener(&self) -> ListenerBudget {
+        ListenerBudget {
             shared: Arc::clone(&self.shared),
             own: Arc::new(Semaphore::new(self.own)),
             total: self.total,
@@ -58,31 +58,31 @@ fn total(files: Option<u64>) -> usize {
     left.clamp(MIN_CONNECTIONS, MAX_CONNECTIONS)
 }
 
-/// The places of one listener: those that all share, and its own.
+/// The permits that one listener may take: those that all share, and its own.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct ListenerBudget {
     shared: Arc<Semaphore>,
     own: Arc<Semaphore>,
-    /// Places of all listeners together.
+    /// The number of permits of all listeners together.
     pub(super) total: usize,
 }
 
-/// Given back when it is dropped.
-pub(super) type Place = OwnedSemaphorePermit;
+/// A permit for one connection. Dropping it gives it back.
+pub(super) type ConnectionPermit = OwnedSemaphorePermit;
 
-impl Places {
-    /// Takes a place if one is free.
-    pub(super) fn try_take(&self) -> Option<Place> {
-        let try_one = |places: &Arc<Semaphore>| Arc::clone(places).try_acquire_owned().ok();
+impl ListenerBudget {
+    /// Takes a permit if one is free.
+    pub(super) fn try_take(&self) -> Option<ConnectionPermit> {
+        let try_one = |permits: &Arc<Semaphore>| Arc::clone(permits).try_acquire_owned().ok();
         try_one(&self.shared).or_else(|| try_one(&self.own))
     }
 
-    /// Takes a place as soon as one is free.
-    pub(super) async fn take(&self) -> Option<Place> {
-        // Neither semaphore is ever closed, so both wait for a place.
+    /// Takes a permit as soon as one is free.
+    pub(super) async fn take(&self) -> Option<ConnectionPermit> {
+        // Neither semaphore is ever closed, so both wait for a permit.
         tokio::select! {
-            place = Arc::clone(&self.shared).acquire_owned() => place.ok(),
-            place = Arc::clone(&self.own).acquire_owned() => place.ok(),
+            permit = Arc::clone(&self.shared).acquire_owned() => permit.ok(),
+            permit = Arc::clone(&self.own).acquire_owned() => permit.ok(),
         }
     }
 }
@@ -91,14 +91,14 @@ impl Places {
 mod tests {
     use super::*;
 
-    fn all(places: &Places) -> Vec<Place> {
-        std::iter::from_fn(|| places.try_take()).collect()
+    fn all(listener: &ListenerBudget) -> Vec<ConnectionPermit> {
+        std::iter::from_fn(|| listener.try_take()).collect()
     }
 
     #[test]
     fn one_listener_cannot_take_what_belongs_to_others() {
-        let budget = Budget::new(320, 4);
-        let [first, second, third] = [(); 3].map(|()| budget.places());
+        let budget = ConnectionBudget::new(320, 4);
+        let [first, second, third] = [(); 3].map(|()| budget.listener());
         // A sixteenth of 320 is 20: three times as much is kept for the other three.
         let taken = all(&first);
         assert_eq!(taken.len(), 260);

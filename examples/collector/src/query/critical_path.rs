@@ -1,8 +1,8 @@
 //! The critical path of a trace: the spans that its duration waited for.
 //!
-//! From the end of the root backwards: the child that ended last, at or before the moment looked
-//! at, is what its parent waited for; its own path is followed the same way, and the search goes
-//! on before its start. Children that ran beside the one chosen are not on the path.
+//! The search goes backwards from the end of the root. A parent waited for the child that ended last, at or
+//! before the moment in question. The path of this child is followed in the same way, and the search goes
+//! on before its start. Children that ran beside the chosen child are not on the path.
 //!
 //! Assumptions: a parent waits for its children (a child that outlives its parent is cut at the
 //! parent's end and one that starts after it is left out), and clocks of different machines agree.
@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::model::{Span, SpanId};
 
-/// Ids on the critical path in the order of their start, the root first. Without a root the path
+/// Returns the ids on the critical path in the order of their start, the root first. Without a root the path
 /// begins at the earliest span.
 pub(super) fn critical_path(spans: &[&Span]) -> Vec<SpanId> {
     let known: HashSet<SpanId> = spans.iter().map(|span| span.span_id).collect();
@@ -34,7 +34,7 @@ pub(super) fn critical_path(spans: &[&Span]) -> Vec<SpanId> {
             !is_root(span),
             !is_top(span),
             span.start_nanos,
-            // Of several states of one span the last.
+            // The last of several states of one span.
             Reverse(span.end_nanos),
             span.span_id,
         )

@@ -1,12 +1,15 @@
 //! The ledger: the outcome of every request and every span.
 //!
-//! At any moment `received = stored + duplicate + rejected + refused + waiting`, to the span. Each
-//! request that has ended is in one counter of [`Requests`]. All numbers change together under one
-//! lock, once per request and once per commit.
+//! At any moment `received = stored + duplicate + rejected + refused + waiting`, to the span. A request
+//! that has ended is in exactly one counter of [`Requests`]. All numbers change together under one lock,
+//! once per request and once per commit.
 //!
-//! An [`OpenRequest`] stands for a request until it is decoded or turned away, and [`Waiting`] for its
-//! spans until they are stored or refused. Both count themselves when they are dropped, so neither a
-//! panic nor a cancelled task leaves anything open.
+//! Two words differ. A *rejected* span is invalid, and its request is accepted without it (OTLP calls this
+//! a partial success). *Refused* spans were valid, and their whole request got an error.
+//!
+//! An [`OpenRequest`] stands for a request until it is decoded or refused, and [`WaitingSpans`] for its
+//! spans until they are stored or refused. Each can be counted only once, because counting consumes it.
+//! A value that is dropped counts itself, so neither a panic nor a cancelled task leaves anything open.
 
 use std::sync::Arc;
 
@@ -15,34 +18,35 @@ use serde::Serialize;
 
 use crate::decode::validate::Counts;
 
-/// Why requests were turned away before their spans were counted.
+/// The reason for which a request is refused before its spans are counted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Turned {
+pub(crate) enum RequestRefusal {
     /// Not OTLP, or not as its headers say.
     Malformed,
-    /// Over the budget for requests in work; may be sent again.
+    /// The budget for requests in progress is used up. The request may be sent again.
     Overloaded,
-    /// Over a size limit, compressed or decompressed.
+    /// The request exceeds a size limit, as sent, decompressed or stored.
     TooLarge,
     /// The sender was too slow.
     TooSlow,
 }
 
-/// Why spans were refused after they were counted.
+/// The reason for which spans are refused after they are counted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Refused {
-    /// A panic, or the end of the writer, ended the request between its decoding and the commit.
+pub(crate) enum SpanRefusal {
+    /// A panic or the end of the writer ended the request between its decoding and the commit.
     Interrupted,
-    /// May be sent again.
+    /// The queue of the store had no room. The spans may be sent again.
     QueueFull,
-    /// May be sent again.
+    /// The commit failed. The spans may be sent again.
     StoreFailed,
 }
 
+/// The counters of one collector.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger(Mutex<Stats>);
 
-/// The numbers, as `GET /api/stats` shows them.
+/// The values of all counters, as `GET /api/stats` shows them.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Stats {
@@ -58,14 +62,14 @@ pub(crate) struct Spans {
     pub(crate) received: u64,
     pub(crate) stored: u64,
     pub(crate) duplicate: u64,
-    pub(crate) rejected: Rejected,
+    pub(crate) rejected: RejectedSpans,
     pub(crate) refused: RefusedSpans,
     pub(crate) waiting: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Rejected {
+pub(crate) struct RejectedSpans {
     pub(crate) invalid_trace_id: u64,
     pub(crate) invalid_span_id: u64,
     pub(crate) invalid_parent_id: u64,
@@ -117,8 +121,8 @@ pub(crate) struct Values {
 }
 
 impl Ledger {
-    /// Opens the entry of a request.
-    pub(crate) fn request(self: &Arc<Self>) -> OpenRequest {
+    /// Opens the entry of a new request.
+    pub(crate) fn open_request(self: &Arc<Self>) -> OpenRequest {
         OpenRequest {
             ledger: Some(Arc::clone(self)),
         }
@@ -129,7 +133,7 @@ impl Ledger {
     }
 }
 
-/// A request whose spans are not counted yet. Dropped as it is, it is counted as unfinished.
+/// A request whose spans are not counted yet. If it is dropped, it is counted as unfinished.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct OpenRequest {
@@ -138,22 +142,22 @@ pub(crate) struct OpenRequest {
 }
 
 impl OpenRequest {
-    /// The request is refused before its spans are known.
-    pub(crate) fn turned_away(mut self, reason: Turned) {
+    /// Counts the request as refused before its spans are known.
+    pub(crate) fn refused(mut self, reason: RequestRefusal) {
         let Some(ledger) = self.ledger.take() else {
             return;
         };
         let requests = &mut ledger.0.lock().requests;
         match reason {
-            Turned::Malformed => requests.malformed += 1,
-            Turned::Overloaded => requests.overloaded += 1,
-            Turned::TooLarge => requests.too_large += 1,
-            Turned::TooSlow => requests.too_slow += 1,
+            RequestRefusal::Malformed => requests.malformed += 1,
+            RequestRefusal::Overloaded => requests.overloaded += 1,
+            RequestRefusal::TooLarge => requests.too_large += 1,
+            RequestRefusal::TooSlow => requests.too_slow += 1,
         }
     }
 
-    /// The request is decoded: its valid spans now wait, the others are rejected.
-    pub(crate) fn decoded(mut self, counts: &Counts) -> Waiting {
+    /// Counts the request as decoded, its valid spans as waiting and the others as rejected.
+    pub(crate) fn decoded(mut self, counts: &Counts) -> WaitingSpans {
         let spans = counts.received - counts.rejected();
         let ledger = self.ledger.take();
         if let Some(ledger) = &ledger {
@@ -174,7 +178,7 @@ impl OpenRequest {
             rejected.repeated += counts.repeated_spans;
             rejected.unreadable += counts.unreadable_spans;
         }
-        Waiting { ledger, spans }
+        WaitingSpans { ledger, spans }
     }
 }
 
@@ -186,18 +190,18 @@ impl Drop for OpenRequest {
     }
 }
 
-/// Valid spans of one request that wait for the store. Dropped as they are, they are counted as
+/// The valid spans of one request, which wait for the store. If they are dropped, they are counted as
 /// interrupted.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Waiting {
+pub(crate) struct WaitingSpans {
     // Taken when the spans have an outcome.
     ledger: Option<Arc<Ledger>>,
     spans: u64,
 }
 
-impl Waiting {
-    /// The commit of these spans ended; the three add up to them.
+impl WaitingSpans {
+    /// Counts the spans by the outcome of their commit. The three numbers add up to all of them.
     pub(crate) fn committed(mut self, stored: u64, duplicate: u64, trace_too_large: u64) {
         debug_assert_eq!(self.spans, stored + duplicate + trace_too_large);
         let Some(ledger) = self.ledger.take() else {
@@ -210,33 +214,33 @@ impl Waiting {
         spans.waiting -= self.spans;
     }
 
-    /// The spans are given back to their sender.
-    pub(crate) fn refused(mut self, reason: Refused) {
+    /// Counts the spans as refused.
+    pub(crate) fn refused(mut self, reason: SpanRefusal) {
         self.refuse(reason);
     }
 
-    fn refuse(&mut self, reason: Refused) {
+    fn refuse(&mut self, reason: SpanRefusal) {
         let Some(ledger) = self.ledger.take() else {
             return;
         };
         let spans = &mut ledger.0.lock().spans;
         spans.waiting -= self.spans;
         match reason {
-            Refused::Interrupted => spans.refused.interrupted += self.spans,
-            Refused::QueueFull => spans.refused.queue_full += self.spans,
-            Refused::StoreFailed => spans.refused.store_failed += self.spans,
+            SpanRefusal::Interrupted => spans.refused.interrupted += self.spans,
+            SpanRefusal::QueueFull => spans.refused.queue_full += self.spans,
+            SpanRefusal::StoreFailed => spans.refused.store_failed += self.spans,
         }
     }
 }
 
-impl Drop for Waiting {
+impl Drop for WaitingSpans {
     fn drop(&mut self) {
-        self.refuse(Refused::Interrupted);
+        self.refuse(SpanRefusal::Interrupted);
     }
 }
 
 impl Spans {
-    /// Whether the numbers add up.
+    /// Returns whether the numbers add up.
     #[cfg(test)]
     pub(crate) fn balance(&self) -> bool {
         let rejected = &self.rejected;
@@ -270,9 +274,9 @@ mod tests {
     #[test]
     fn the_ledger_balances_after_every_step() {
         let ledger = Arc::new(Ledger::default());
-        let first = ledger.request().decoded(&counts(8, 2));
-        let second = ledger.request().decoded(&counts(1, 0));
-        let third = ledger.request().decoded(&counts(1, 0));
+        let first = ledger.open_request().decoded(&counts(8, 2));
+        let second = ledger.open_request().decoded(&counts(1, 0));
+        let third = ledger.open_request().decoded(&counts(1, 0));
         let waiting = || {
             assert!(ledger.stats().spans.balance());
             ledger.stats().spans.waiting
@@ -280,8 +284,8 @@ mod tests {
         assert_eq!(waiting(), 8);
         first.committed(4, 1, 1);
         assert_eq!(waiting(), 2);
-        second.refused(Refused::QueueFull);
-        third.refused(Refused::StoreFailed);
+        second.refused(SpanRefusal::QueueFull);
+        third.refused(SpanRefusal::StoreFailed);
         assert_eq!(waiting(), 0);
         assert_eq!(ledger.stats().requests.decoded, 3);
     }
@@ -290,7 +294,7 @@ mod tests {
     #[test]
     fn a_panic_leaves_nothing_open() {
         let ledger = Arc::new(Ledger::default());
-        let open = ledger.request();
+        let open = ledger.open_request();
         let ended = catch_unwind(AssertUnwindSafe(|| {
             let _waiting = open.decoded(&counts(5, 1));
             panic!("as a broken encoder would");
@@ -304,7 +308,7 @@ mod tests {
         );
         assert_eq!((stats.requests.decoded, stats.requests.unfinished), (1, 0));
 
-        drop(ledger.request());
+        drop(ledger.open_request());
         assert_eq!(ledger.stats().requests.unfinished, 1);
     }
 
@@ -312,12 +316,12 @@ mod tests {
     fn a_request_is_in_one_counter() {
         let ledger = Arc::new(Ledger::default());
         for reason in [
-            Turned::Malformed,
-            Turned::Overloaded,
-            Turned::TooLarge,
-            Turned::TooSlow,
+            RequestRefusal::Malformed,
+            RequestRefusal::Overloaded,
+            RequestRefusal::TooLarge,
+            RequestRefusal::TooSlow,
         ] {
-            ledger.request().turned_away(reason);
+            ledger.open_request().refused(reason);
         }
         let expected = Requests {
             malformed: 1,
