@@ -249,7 +249,9 @@ mod tests {
         listener.header_timeout = Duration::from_millis(200);
         let (stop, stopping) = watch::channel(false);
         let address = listener.address;
-        let large = get(async || vec![b'x'; LARGE]);
+        // Allocated before any timeout runs: the listener and its peers share one thread.
+        let large = bytes::Bytes::from(vec![b'x'; LARGE]);
+        let large = get(async move || large);
         let router = Router::new()
             .route("/", get(async || "here"))
             .route("/large", large);
