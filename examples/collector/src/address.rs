@@ -5,7 +5,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 
 use thiserror::Error;
 
-/// Why a text is not an address to listen on.
+/// An error for a text that is not an address to listen on.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AddressError {

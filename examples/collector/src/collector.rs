@@ -1,12 +1,11 @@
 //! The running collector.
 
-use std::fs::{DirBuilder, File};
+use std::fs::DirBuilder;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::sqlite::SqlitePool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -15,34 +14,25 @@ use crate::error::Error;
 use crate::ledger::Ledger;
 use crate::receive::{self, Intake};
 use crate::serve::{ConnectionBudget, Listener, headers};
-use crate::store::catalog::Catalog;
-use crate::store::commit::Committer;
-use crate::store::schema;
-use crate::store::writer::{self, Queue};
+use crate::store::Store;
 use crate::{health, origin, query, ui};
 
-/// Time to store what is queued and to close the store, after the listeners' own time. A decoder
-/// may be at work on a large request until then.
+/// The time to write what is queued and to close the store, once the listeners have stopped. A decoder may
+/// still work on a large request during that time.
 const CLOSE: Duration = Duration::from_secs(10);
 
 /// A running collector: four listeners and a store.
 ///
 /// # Cancellation
-/// Dropping it stops nothing at once: the tasks end with their runtime, and what was not answered
-/// yet may be lost. End it with [`shutdown`](Self::shutdown).
+/// Dropping the collector stops nothing at once. Its tasks end with their runtime, and spans of requests that
+/// were not answered yet may be lost. Stop it with [`shutdown`](Self::shutdown).
 #[derive(Debug)]
 pub struct Collector {
     addresses: [(&'static str, SocketAddr); 4],
     data_dir: PathBuf,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
-    store: PathBuf,
-    writer: JoinHandle<Result<(), sqlx::Error>>,
-    readers: SqlitePool,
-    // Keeps the writer running until the readers are closed.
-    queue: Queue,
-    // Held to keep other collectors out of the data directory.
-    _lock: File,
+    store: Store,
 }
 
 impl Collector {
@@ -86,16 +76,13 @@ impl Collector {
 
         let data_dir = config.data_dir_path().to_owned();
         create_data_dir(&data_dir)?;
-        let database = schema::open(&data_dir).await?;
-        let (catalog, ledger) = (Arc::<Catalog>::default(), Arc::<Ledger>::default());
-        let store = database.path;
-        let committer = Committer::new(database.writer, store.clone(), Arc::clone(&catalog));
-        let (queue, writer) = writer::start(committer, Arc::clone(&catalog));
-        let intake = Intake::new(catalog, Arc::clone(&ledger), queue.clone());
+        let store = Store::open(&data_dir).await?;
+        let ledger = Arc::<Ledger>::default();
+        let intake = Intake::new(store.clone(), Arc::clone(&ledger));
 
         let (stop, stopping) = watch::channel(false);
         let receiver = receive::http::router(intake.clone(), http.address);
-        let page_and_api = query::router(database.readers.clone(), ledger).merge(ui::router());
+        let page_and_api = query::router(store.clone(), ledger).merge(ui::router());
         let page_and_api =
             origin::guard(page_and_api, query.address, |denied, _| query::deny(denied));
         let page_and_api = headers::bound(page_and_api, |_| query::headers_too_large());
@@ -103,19 +90,14 @@ impl Collector {
             grpc.serve(receive::grpc::router(intake), stopping.clone()),
             http.serve(receiver, stopping.clone()),
             query.serve(page_and_api, stopping.clone()),
-            health.serve(health::router(queue.clone()), stopping),
+            health.serve(health::router(store.clone()), stopping),
         ];
-        let (readers, lock) = (database.readers, database.lock);
         Ok(Self {
             addresses,
             data_dir,
             stop,
             listeners,
             store,
-            writer,
-            readers,
-            queue,
-            _lock: lock,
         })
     }
 
@@ -149,8 +131,8 @@ impl Collector {
         &self.data_dir
     }
 
-    /// Stops listening, lets requests in progress end (up to 5 s), stores what is queued and
-    /// closes the store (up to 10 s). All data is in the one database file then.
+    /// Stops listening, lets requests in progress end (up to 5 s), writes what is queued and closes the store
+    /// (up to 10 s). All data is in the one database file then.
     ///
     /// # Errors
     /// The store could not be closed, or not in time: [`Error::ShutdownTimeout`]. Spans that were
@@ -159,36 +141,18 @@ impl Collector {
         self.stop_within(CLOSE).await
     }
 
-    async fn stop_within(mut self, close: Duration) -> Result<(), Error> {
+    async fn stop_within(self, close: Duration) -> Result<(), Error> {
         self.stop.send_replace(true);
         for listener in self.listeners {
-            // A listener that panicked has stopped, which is all that is wanted.
+            // A listener that panicked has stopped as well.
             let _ = listener.await;
         }
-        let closing = async {
-            // SQLite moves the write-ahead log into the database file when the last connection
-            // closes, which readers may not do: the writer has to be the last.
-            self.readers.close().await;
-            // The routers are gone now, and with this every way into the queue, so the writer
-            // ends after its last batch.
-            drop(self.queue);
-            (&mut self.writer).await
-        };
-        let closed = tokio::time::timeout(close, closing).await;
-        // Ended already, or out of time.
-        self.writer.abort();
-        let path = self.store;
-        match closed {
-            Ok(Ok(Ok(()))) => Ok(()),
-            Ok(Ok(Err(source))) => Err(Error::Database { path, source }),
-            Ok(Err(_)) => Err(Error::WriterStopped { path }),
-            Err(_) => Err(Error::ShutdownTimeout { path }),
-        }
+        self.store.close(close).await
     }
 }
 
-/// Creates the directory for its owner alone: spans hold what users did. One that exists keeps
-/// its mode.
+/// Creates the directory for its owner alone, because spans hold users' data. An existing directory keeps its
+/// mode.
 fn create_data_dir(path: &Path) -> Result<(), Error> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -219,8 +183,8 @@ mod tests {
     async fn a_decoder_that_does_not_end_does_not_hold_up_the_end() {
         let directory = tempfile::tempdir().unwrap();
         let collector = start(directory.path()).await;
-        // As a decoding thread has one until it is done.
-        let busy = collector.queue.clone();
+        // A decoding thread holds such a handle until it is done.
+        let busy = collector.store.clone();
         let end = collector.stop_within(Duration::from_millis(100));
         let ended = tokio::time::timeout(Duration::from_secs(10), end).await;
         assert!(matches!(ended.unwrap(), Err(Error::ShutdownTimeout { .. })));

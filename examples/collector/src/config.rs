@@ -1,12 +1,12 @@
-//! Where the collector listens and where it keeps its data.
+//! The listen addresses and the data directory of the collector.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// Listen addresses and data directory of a [`Collector`](crate::Collector).
 ///
-/// Every address defaults to the loopback interface, so that nothing is reachable from outside
-/// unless it is asked for. Port 0 lets the operating system choose, and the running collector
+/// Every address defaults to the loopback interface, so nothing is reachable from outside unless it is
+/// configured. Port 0 lets the operating system choose, and the running collector
 /// returns the chosen port.
 ///
 /// # Examples
@@ -60,22 +60,22 @@ impl CollectorConfig {
         self
     }
 
-    /// The address asked for the OTLP/gRPC receiver.
+    /// Returns the configured address of the OTLP/gRPC receiver.
     pub fn otlp_grpc_address(&self) -> SocketAddr {
         self.otlp_grpc
     }
 
-    /// The address asked for the OTLP/HTTP receiver.
+    /// Returns the configured address of the OTLP/HTTP receiver.
     pub fn otlp_http_address(&self) -> SocketAddr {
         self.otlp_http
     }
 
-    /// The address asked for the query API.
+    /// Returns the configured address of the query API.
     pub fn query_address(&self) -> SocketAddr {
         self.query
     }
 
-    /// The address asked for the health check.
+    /// Returns the configured address of the health check.
     pub fn health_address(&self) -> SocketAddr {
         self.health
     }

@@ -1,18 +1,18 @@
-//! What can go wrong when the collector starts, stores or is asked.
+//! Errors of starting and stopping the collector.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why the collector could not start or its store could not be used.
+/// An error of [`Collector::start`](crate::Collector::start) or [`Collector::shutdown`](crate::Collector::shutdown).
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A listen address could not be bound.
     #[error("cannot listen on {address} for {listener}")]
     Bind {
-        /// The address that was asked for.
+        /// The configured address.
         address: SocketAddr,
         /// The listener's name as printed by the binary, such as `otlp-grpc`.
         listener: &'static str,
@@ -38,7 +38,7 @@ pub enum Error {
         #[source]
         source: sqlx::Error,
     },
-    /// The store's place is taken by a database of another program. It is left as it is.
+    /// The file of the store is a database of another program. It is left as it is.
     #[error(
         "{path} is not a store of this collector: move it away or choose another data directory"
     )]
@@ -80,8 +80,8 @@ pub enum Error {
         /// The version this program writes.
         expected: i64,
     },
-    /// The store was not closed in time at shutdown. What was answered with success is kept: the
-    /// next start takes it from the write-ahead log.
+    /// The store was not closed in time at shutdown. Spans that were answered with success are kept: the
+    /// next start reads them from the write-ahead log.
     #[error("store {path} was not closed in time")]
     ShutdownTimeout {
         /// The database file.
@@ -93,16 +93,6 @@ pub enum Error {
         /// The database file.
         path: PathBuf,
     },
-}
-
-/// Why a query of the store has no answer.
-#[derive(Debug, Error)]
-pub(crate) enum ReadError {
-    /// The file was changed from outside, or the disk is at fault.
-    #[error("a stored segment does not decode")]
-    CorruptSegment,
-    #[error("the database failed")]
-    Database(#[from] sqlx::Error),
 }
 
 /// Returns an error with its causes in one line, such as `cannot open FILE: permission denied`.

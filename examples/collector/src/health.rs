@@ -1,4 +1,4 @@
-//! `GET /` on the health listener.
+//! The health check, `GET /` on its own listener.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -7,16 +7,16 @@ use axum::{Json, Router};
 use http::StatusCode;
 use serde_json::json;
 
-use crate::store::writer::Queue;
+use crate::store::Store;
 
-pub(crate) fn router(queue: Queue) -> Router {
-    Router::new().route("/", get(health)).with_state(queue)
+pub(crate) fn router(store: Store) -> Router {
+    Router::new().route("/", get(health)).with_state(store)
 }
 
-/// 200 while the store takes writes, 503 while it does not. Looks at what the writer last found
-/// (it tries every few seconds when idle), so that asking costs nothing.
-async fn health(State(queue): State<Queue>) -> Response {
-    if queue.is_healthy() {
+/// Returns 200 while the store can be written, else 503. The answer is the result of the last write, so a
+/// check takes no time.
+async fn health(State(store): State<Store>) -> Response {
+    if store.is_healthy() {
         (StatusCode::OK, Json(json!({ "status": "ok" }))).into_response()
     } else {
         let body = json!({ "status": "unavailable", "reason": "the store cannot be written" });

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use crate::decode::validate::Counts;
+use crate::decode::Counts;
 
 /// The reason for which a request is refused before its spans are counted.
 #[derive(Clone, Copy, Debug)]

@@ -1,23 +1,23 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
-//! Reference collector: takes spans over OTLP, stores them, and answers questions about them.
+//! A reference collector, which receives spans over OTLP, stores them, and answers queries about them.
 //!
 //! ```text
-//! otlp-grpc 4317 ─┐  admission   decode      cut into segments   queue   one      SQLite
-//! otlp-http 4318 ─┴─ (bytes)  ── validate ── encode, compress ──────── writer ─ file
-//!                                                                                │
-//! query 8080: API and page ───────────────────────────────────────────── readers ┘
+//! otlp-grpc 4317 ─┐  budget     decode      split into segments   queue   one     SQLite
+//! otlp-http 4318 ─┴─ of bytes ─ validate ── encode, compress ────────── writer ── file
+//!                                                                                  │
+//! query 8080: API and page ────────────────────────────────────────────── readers ─┘
 //! health 13133
 //! ```
 //!
 //! # Guarantees
-//! - A success is answered after the commit: accepted spans survive `kill -9` of the process, and
-//!   are found by every query from then on. A power cut may take the last commits.
-//! - Nothing is lost silently: a part of a request that is dropped or changed is counted and named in
-//!   a partial success. A request for which there is no room is answered with a time to retry.
+//! - A success is answered after the commit. Accepted spans survive `kill -9` of the process, and every
+//!   query finds them from then on. A power cut may take the last commits.
+//! - Nothing is lost silently. A part of a request that is dropped or changed is counted and named in a
+//!   partial success. A request for which there is no room is refused with a time to retry.
 //! - An unreadable value or an invalid span is dropped alone. The rest of its batch is kept.
-//! - `GET /api/stats` holds the ledger: `received = stored + duplicate + rejected + refused + waiting`,
-//!   and each request that has ended is in one counter.
+//! - `GET /api/stats` holds the ledger: `received = stored + duplicate + rejected + refused + waiting`.
+//!   Each request that has ended is in exactly one counter.
 //! - Bodies, decompressed bodies, attribute nesting, headers, connections, waiting bytes and
 //!   answers are bounded. By default, every listener is on the loopback interface.
 //!
@@ -25,7 +25,7 @@
 //! | what | bound | beyond it |
 //! | --- | --- | --- |
 //! | request body, compressed and again decompressed | 20 MiB | 413, `RESOURCE_EXHAUSTED` |
-//! | bytes of requests in work | 64 MiB | 503 with `Retry-After`, `UNAVAILABLE` with `RetryInfo` |
+//! | bytes of requests in progress | 64 MiB | 503 with `Retry-After`, `UNAVAILABLE` with `RetryInfo` |
 //! | bytes waiting for the writer | 64 MiB | as above |
 //! | one request as it would be stored, its resources once per trace | 32 MiB | 413, `RESOURCE_EXHAUSTED` |
 //! | attributes, events, links, parts of values per request | 1,000,000 | as above |

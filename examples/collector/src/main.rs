@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! The collector as a program. Prints where it listens, then `ready`:
+//! The collector as a program. It prints the addresses that it listens on, then `ready`:
 //!
 //! ```text
 //! listening otlp-grpc 127.0.0.1:4317
@@ -21,7 +21,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tracer_collector::{Collector, CollectorConfig, in_one_line, parse_address};
 
-/// Takes spans over OTLP, stores them, and shows them
+/// Receives spans over OTLP, stores them, and shows them
 #[derive(Debug, Parser)]
 #[command(name = "tracer-collector", version)]
 struct Flags {
@@ -42,7 +42,7 @@ struct Flags {
     data_dir: PathBuf,
 }
 
-/// Time for threads that still decode when all else has ended. What they hold was never answered.
+/// The time for threads that still decode when all else has ended. Their requests were never answered.
 const LAST_THREADS: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {

@@ -1,7 +1,7 @@
-//! Spans as the collector keeps them in memory between decoding and storing, and after reading.
+//! Spans in memory, between decoding and storing and after reading.
 //!
-//! Both decoders build these and nothing else, so whatever encoding a span arrived in, the store
-//! and the queries see the same thing.
+//! Both decoders build these types, so a span is the same for the store and the queries, whatever its
+//! encoding was.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(crate) struct Attribute {
     pub(crate) value: Value,
 }
 
-/// Attributes with the number that did not fit: the sender's own count plus what the limit cut.
+/// Attributes, with the number of those that were dropped by the sender and at our limit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Attributes {
     pub(crate) items: Vec<Attribute>,
@@ -145,7 +145,7 @@ impl Kind {
         self.0
     }
 
-    /// Whether the span is the side that calls: CLIENT or PRODUCER.
+    /// Returns whether the span is the calling side: CLIENT or PRODUCER.
     pub(crate) fn is_caller(self) -> bool {
         matches!(self.0, 3 | 4)
     }
@@ -186,7 +186,7 @@ pub(crate) struct Group {
     pub(crate) spans: Vec<Span>,
 }
 
-/// What a service without a name is called, as the semantic conventions have it.
+/// The name of a service without a name, as the semantic conventions define it.
 pub(crate) const UNKNOWN_SERVICE: &str = "unknown_service";
 
 impl Resource {
@@ -218,7 +218,7 @@ impl Value {
         }
     }
 
-    /// Whether a search for `text` finds the value. A double has several texts: `5.0` in JSON and `5`
+    /// Returns whether a search for `text` finds the value. A double has several texts: `5.0` in JSON and `5`
     /// in a browser are one number, and so are `1e+300` and `1e300`.
     pub(crate) fn is_found_by(&self, text: &str) -> bool {
         match self {

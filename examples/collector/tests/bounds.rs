@@ -1,4 +1,4 @@
-//! What a hostile or broken sender meets. Every test ends with a balanced ledger.
+//! Tests of hostile and broken senders. Every test ends with a balanced ledger.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

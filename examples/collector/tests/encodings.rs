@@ -120,7 +120,7 @@ fn rich_json() -> Value {
                 "status": {"code": 2, "message": "declined"}}]}]}]})
 }
 
-/// What the query API must answer, written by hand from its contract.
+/// The expected answer of the query API, written by hand from its contract.
 fn expected() -> Value {
     json!({
         "traceId": hex_id(1), "spanId": "0000000000000002", "parentSpanId": "0000000000000003",

@@ -1,4 +1,4 @@
-//! The query API over traces that arrive in segments.
+//! Tests of the query API with traces that arrive in several requests.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -39,7 +39,7 @@ async fn shop() -> Fixture {
 }
 
 #[tokio::test]
-async fn segments_of_a_trace_add_up_whatever_their_order() {
+async fn parts_of_a_trace_add_up_whatever_their_order() {
     let spans = || {
         [
             ("gateway", span(7, 1, None, "root", 0, 100)),

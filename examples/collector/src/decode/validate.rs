@@ -1,6 +1,6 @@
-//! What a span must be to be kept, and how much of it is kept.
+//! The rules for valid spans, and the limits on their parts.
 //!
-//! Both decoders ask this file, so the same trace meets the same limits in either encoding.
+//! Both decoders use this file, so the same trace meets the same limits in either encoding.
 
 use std::borrow::Cow;
 
@@ -19,23 +19,23 @@ pub(crate) const MAX_DEPTH: usize = 64;
 /// Array elements and map entries kept per attribute value, all levels together.
 pub(crate) const MAX_NODES: usize = 4096;
 
-/// Why a span was not taken.
+/// The reason for which a span is rejected.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum InvalidSpan {
     TraceId,
     SpanId,
     ParentId,
-    /// Its list was replaced by a later one of the same name.
+    /// A later list of the same name replaces its list.
     Repeated,
     Time,
     /// It has the wrong type: it is not a message.
     Unreadable,
 }
 
-/// What happened to the spans of one request.
+/// The numbers of spans and parts of one request that were received, rejected, dropped or changed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Counts {
-    /// Spans that stood in the request.
+    /// All spans of the request.
     pub(crate) received: u64,
     pub(crate) invalid_trace_id: u64,
     pub(crate) invalid_span_id: u64,
@@ -176,7 +176,7 @@ pub(crate) struct Text<'a> {
     pub(crate) replaced: bool,
 }
 
-/// Turns the bytes of a trace id into one, or says why not.
+/// Returns the trace id of these bytes, or the reason why they are none.
 pub(crate) fn trace_id(bytes: &[u8]) -> Result<TraceId, InvalidSpan> {
     TraceId::try_from(bytes)
         .ok()
@@ -184,7 +184,7 @@ pub(crate) fn trace_id(bytes: &[u8]) -> Result<TraceId, InvalidSpan> {
         .ok_or(InvalidSpan::TraceId)
 }
 
-/// Turns the bytes of a span id into one, or says why not.
+/// Returns the span id of these bytes, or the reason why they are none.
 pub(crate) fn span_id(bytes: &[u8]) -> Result<SpanId, InvalidSpan> {
     SpanId::try_from(bytes)
         .ok()
@@ -192,7 +192,7 @@ pub(crate) fn span_id(bytes: &[u8]) -> Result<SpanId, InvalidSpan> {
         .ok_or(InvalidSpan::SpanId)
 }
 
-/// A parent id is absent, or well formed. All zero means absent, as some senders write it.
+/// Returns the parent id of these bytes. No bytes mean no parent, and so do zeros, which some senders write.
 pub(crate) fn parent_id(bytes: &[u8]) -> Result<Option<SpanId>, InvalidSpan> {
     if bytes.is_empty() {
         return Ok(None);
@@ -201,9 +201,9 @@ pub(crate) fn parent_id(bytes: &[u8]) -> Result<Option<SpanId>, InvalidSpan> {
     Ok(Some(id).filter(|id| *id != SpanId::default()))
 }
 
-/// Checks the times of a span. A span of no length is fine; one that ends before it starts, or
-/// has no start, cannot be shown. The upper bound is the year 2262, where signed 64-bit
-/// nanoseconds end, which is what the store's integers hold.
+/// Checks the times of a span. A span without duration is valid. A span that ends before it starts, or has
+/// no start, cannot be shown. The upper bound is the year 2262: the store keeps nanoseconds as signed 64-bit
+/// integers.
 pub(crate) fn times(span: &Span) -> Result<(), InvalidSpan> {
     let fits = i64::try_from(span.end_nanos).is_ok();
     if span.start_nanos == 0 || span.end_nanos < span.start_nanos || !fits {
@@ -212,7 +212,7 @@ pub(crate) fn times(span: &Span) -> Result<(), InvalidSpan> {
     Ok(())
 }
 
-/// What one attribute value may still use. Spent in the order of the sender.
+/// The text and nodes that one attribute value may still use. The parts of the value use it up in their order.
 #[derive(Debug)]
 pub(crate) struct Budget {
     bytes: usize,
@@ -233,7 +233,7 @@ impl Budget {
         }
     }
 
-    /// Takes one array element or map entry; false when there are too many.
+    /// Takes one array element or map entry. Returns false if there are too many.
     pub(crate) fn take_node(&mut self) -> bool {
         let Some(left) = self.nodes.checked_sub(1) else {
             self.exceeded = true;
@@ -248,7 +248,7 @@ impl Budget {
         self.exceeded = true;
     }
 
-    /// The part of `text` that still fits, cut at a character.
+    /// Returns the part of `text` that still fits, cut between characters.
     pub(crate) fn take_text(&mut self, text: &Text<'_>) -> String {
         let kept = cut(&text.text, self.bytes);
         self.exceeded |= kept.len() < text.text.len();
@@ -257,7 +257,7 @@ impl Budget {
         kept.to_owned()
     }
 
-    /// The part of `bytes` that still fits.
+    /// Returns the part of `bytes` that still fits.
     pub(crate) fn take_bytes<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let kept = bytes.get(..self.bytes).unwrap_or(bytes);
         self.exceeded |= kept.len() < bytes.len();
@@ -266,7 +266,7 @@ impl Budget {
     }
 }
 
-/// The longest start of `text` that has at most `max` bytes and ends between characters.
+/// Returns the longest start of `text` that has at most `max` bytes and ends between characters.
 pub(crate) fn cut(text: &str, max: usize) -> &str {
     if text.len() <= max {
         return text;

@@ -6,9 +6,10 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use super::protect;
-use crate::error::{ReadError, in_one_line};
+use crate::error::in_one_line;
 use crate::origin::Denied;
 use crate::serve::headers;
+use crate::store::ReadError;
 
 /// Why a query has no answer.
 #[derive(Debug)]
@@ -75,24 +76,14 @@ impl ApiError {
 
 impl From<ReadError> for ApiError {
     fn from(error: ReadError) -> Self {
-        let busy = matches!(
-            &error,
-            ReadError::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
-        );
-        if busy {
-            return Self::overloaded();
+        match error {
+            ReadError::Busy => Self::overloaded(),
+            ReadError::CorruptSegment | ReadError::Database(_) => Self {
+                status: StatusCode::INTERNAL_SERVER_ERROR,
+                message: "the store cannot be read".into(),
+                cause: Some(Cause(in_one_line(&error))),
+            },
         }
-        Self {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            message: "the store cannot be read".into(),
-            cause: Some(Cause(in_one_line(&error))),
-        }
-    }
-}
-
-impl From<sqlx::Error> for ApiError {
-    fn from(error: sqlx::Error) -> Self {
-        ReadError::from(error).into()
     }
 }
 

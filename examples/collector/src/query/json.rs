@@ -1,4 +1,4 @@
-//! Traces, summaries and spans as the API writes them.
+//! The JSON of traces, summaries and spans.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::token::hex;
 use crate::model::{Attribute, Event, Group, Link, Span, Value, double_text};
-use crate::store::summary::Summary;
+use crate::store::Summary;
 
 /// A span under its resource and scope.
 #[derive(Clone, Copy)]
@@ -16,7 +16,7 @@ pub(super) struct SpanJson<'a> {
     pub(super) span: &'a Span,
 }
 
-/// The fields of a summary, and of a trace as far as a summary has them.
+/// The fields that a summary and a whole trace have in common.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SummaryJson<'a> {
@@ -118,7 +118,7 @@ struct ScopeJson<'a> {
     dropped_attributes: u32,
 }
 
-/// A list whose elements are wrapped on the way out.
+/// A list whose elements are wrapped when they are written.
 struct List<'a, T, F>(&'a [T], F);
 
 impl<'a, T, J: Serialize, F: Fn(&'a T) -> J> Serialize for List<'a, T, F> {
@@ -159,7 +159,7 @@ impl Serialize for LinkJson<'_> {
     }
 }
 
-/// Attributes as an object. Of a key that is there twice, which OTLP forbids, the last one counts.
+/// Attributes as an object. If a key occurs twice, which OTLP forbids, its last value is written.
 struct AttributesJson<'a>(&'a [Attribute]);
 
 impl Serialize for AttributesJson<'_> {
@@ -176,7 +176,7 @@ impl Serialize for AttributesJson<'_> {
     }
 }
 
-/// A value with its type as JSON has it. Bytes become base64; numbers that JSON cannot write
+/// A value in the JSON type that matches its own. Bytes become base64; numbers that JSON cannot write
 /// become their names, as in OTLP. Nesting is bounded by the decoders.
 struct ValueJson<'a>(&'a Value);
 

@@ -21,11 +21,11 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use sqlx::sqlite::SqlitePool;
 use tokio::sync::Semaphore;
 
 use crate::ledger::Ledger;
 use crate::origin::Denied;
+use crate::store::Store;
 use error::{ApiError, Cause};
 
 /// Queries in progress, running or waiting for a connection to the store.
@@ -33,16 +33,17 @@ const MAX_QUERIES: usize = 64;
 
 #[derive(Clone, Debug)]
 struct Api {
-    pool: SqlitePool,
     ledger: Arc<Ledger>,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
+    store: Store,
 }
 
-pub(crate) fn router(pool: SqlitePool, ledger: Arc<Ledger>) -> Router {
+/// Returns the routes of the API.
+pub(crate) fn router(store: Store, ledger: Arc<Ledger>) -> Router {
     let api = Api {
-        pool,
         ledger,
-        places: Arc::new(Semaphore::new(MAX_QUERIES)),
+        permits: Arc::new(Semaphore::new(MAX_QUERIES)),
+        store,
     };
     Router::new()
         .route("/api/traces", get(traces::search))
@@ -100,14 +101,13 @@ pub(crate) fn headers_too_large() -> Response {
 
 /// Refuses what would only queue up, and logs why the store could not be read.
 async fn bound(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let Ok(_place) = api.places.try_acquire() else {
+    let Ok(_permit) = api.permits.try_acquire() else {
         return ApiError::overloaded().into_response();
     };
     let mut response = next.run(request).await;
     protect(&mut response);
     if let Some(Cause(cause)) = response.extensions().get() {
-        let options = api.pool.connect_options();
-        eprintln!("cannot read {}: {cause}", options.get_filename().display());
+        eprintln!("cannot read {}: {cause}", api.store.path().display());
     }
     response
 }

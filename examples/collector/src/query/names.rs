@@ -1,4 +1,4 @@
-//! Names for completion, and the collector's own numbers.
+//! Lists of names for forms to complete, and the counters of the collector.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,21 +9,16 @@ use serde_json::json;
 use super::Api;
 use super::error::ApiError;
 use super::params::{self, PathText, QueryString};
-use crate::model::Kind;
 
-/// Names in an answer that takes no limit.
-const MAX_NAMES: i64 = 10_000;
+/// The most names in an answer that takes no limit.
+const MAX_NAMES: usize = 10_000;
 
 pub(super) async fn services(
     State(api): State<Api>,
     QueryString(pairs): QueryString,
 ) -> Result<Response, ApiError> {
     params::none(&pairs)?;
-    let services: Vec<String> =
-        sqlx::query_scalar("SELECT DISTINCT service FROM operation ORDER BY service LIMIT ?")
-            .bind(MAX_NAMES)
-            .fetch_all(&api.pool)
-            .await?;
+    let services = api.store.services(MAX_NAMES).await?;
     Ok(Json(json!({ "services": services })).into_response())
 }
 
@@ -38,18 +33,12 @@ pub(super) async fn operations(
         kind: &'static str,
     }
     params::none(&pairs)?;
-    let rows: Vec<(String, i64)> = sqlx::query_as(
-        "SELECT name, kind FROM operation WHERE service = ? ORDER BY name, kind LIMIT ?",
-    )
-    .bind(service)
-    .bind(MAX_NAMES)
-    .fetch_all(&api.pool)
-    .await?;
-    let operations: Vec<Operation> = rows
+    let operations = api.store.operations(&service, MAX_NAMES).await?;
+    let operations: Vec<Operation> = operations
         .into_iter()
         .map(|(name, kind)| Operation {
             name,
-            kind: Kind::from_number(kind).as_str(),
+            kind: kind.as_str(),
         })
         .collect();
     Ok(Json(json!({ "operations": operations })).into_response())
@@ -60,13 +49,7 @@ pub(super) async fn tags(
     QueryString(pairs): QueryString,
 ) -> Result<Response, ApiError> {
     let (service, limit) = params::names(pairs)?;
-    let tags: Vec<String> = sqlx::query_scalar(
-        "SELECT DISTINCT key FROM tag WHERE ?1 IS NULL OR service = ?1 ORDER BY key LIMIT ?2",
-    )
-    .bind(service)
-    .bind(limit as i64)
-    .fetch_all(&api.pool)
-    .await?;
+    let tags = api.store.tags(service.as_deref(), limit).await?;
     Ok(Json(json!({ "tags": tags })).into_response())
 }
 
@@ -76,14 +59,10 @@ pub(super) async fn tag_values(
     QueryString(pairs): QueryString,
 ) -> Result<Response, ApiError> {
     let (service, limit) = params::names(pairs)?;
-    let values: Vec<String> = sqlx::query_scalar(
-        "SELECT DISTINCT value FROM tag WHERE key = ?1 AND (?2 IS NULL OR service = ?2) ORDER BY value LIMIT ?3",
-    )
-    .bind(key)
-    .bind(service)
-    .bind(limit as i64)
-    .fetch_all(&api.pool)
-    .await?;
+    let values = api
+        .store
+        .tag_values(&key, service.as_deref(), limit)
+        .await?;
     Ok(Json(json!({ "values": values })).into_response())
 }
 

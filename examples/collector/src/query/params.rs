@@ -1,4 +1,4 @@
-//! Parameters of a search.
+//! The parameters of queries.
 
 use std::str::FromStr;
 
@@ -7,22 +7,21 @@ use http::request::Parts;
 
 use super::error::ApiError;
 use super::token;
-use crate::store::filter::Filter;
-use crate::store::search::Window;
+use crate::store::{Filter, PageRequest};
 
-/// Results on a page when nobody says.
+/// Results on a page if the query has no limit.
 const DEFAULT_LIMIT: usize = 50;
-/// Results on a page at most.
+/// The most results on a page.
 const MAX_LIMIT: usize = 1000;
-/// Results that may be skipped; whoever wants to go further takes page tokens.
+/// The most results that an offset skips. Page tokens reach further.
 const MAX_OFFSET: usize = 10_000;
-/// Tag conditions in one search.
+/// The most tag conditions of a search.
 const MAX_TAGS: usize = 16;
 
 pub(crate) type Pairs = Vec<(String, String)>;
 
-/// The query string of a request. One that is not UTF-8 is refused: replaced characters would ask
-/// for something else.
+/// The query string of a request. It must be UTF-8, because a query with replaced characters would be
+/// another query.
 pub(super) struct QueryString(pub(super) Pairs);
 
 impl<S: Sync> FromRequestParts<S> for QueryString {
@@ -52,7 +51,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathText {
     }
 }
 
-/// Whether a string is UTF-8 once its percent signs are resolved.
+/// Returns whether a string is UTF-8 once its percent signs are resolved.
 fn is_utf8(encoded: &str) -> bool {
     let mut bytes = Vec::with_capacity(encoded.len());
     let mut rest = encoded.as_bytes();
@@ -73,11 +72,11 @@ fn is_utf8(encoded: &str) -> bool {
 
 /// Reads the parameters of `GET /api/traces`. An empty value is the same as none, as forms send
 /// their empty fields.
-pub(crate) fn search(pairs: Pairs) -> Result<(Filter, Window), ApiError> {
+pub(crate) fn search(pairs: Pairs) -> Result<(Filter, PageRequest), ApiError> {
     let mut filter = Filter::default();
-    let mut window = Window {
+    let mut page = PageRequest {
         limit: DEFAULT_LIMIT,
-        ..Window::default()
+        ..PageRequest::default()
     };
     let mut known = Vec::new();
     for (name, value) in pairs {
@@ -109,24 +108,24 @@ pub(crate) fn search(pairs: Pairs) -> Result<(Filter, Window), ApiError> {
             "hasErrors" if given => {
                 filter.has_errors = Some(number(&name, &value, "true or false")?)
             }
-            "offset" if given => window.offset = at_most(&name, &value, MAX_OFFSET)?,
-            "limit" if given => window.limit = at_most(&name, &value, MAX_LIMIT)?,
+            "offset" if given => page.offset = at_most(&name, &value, MAX_OFFSET)?,
+            "limit" if given => page.limit = at_most(&name, &value, MAX_LIMIT)?,
             "pageToken" if given => {
                 let key = token::read(&value);
                 let wrong = || ApiError::bad_parameter("pageToken is not one of this collector");
-                window.before = Some(key.ok_or_else(wrong)?);
+                page.before = Some(key.ok_or_else(wrong)?);
             }
             "startTime" | "endTime" | "minDurationMs" | "maxDurationMs" | "hasErrors"
             | "offset" | "limit" | "pageToken" => {}
             _ => return Err(unknown(&name)),
         }
     }
-    if window.before.is_some() && window.offset > 0 {
+    if page.before.is_some() && page.offset > 0 {
         return Err(ApiError::bad_parameter(
             "offset and pageToken exclude each other",
         ));
     }
-    if window.limit == 0 {
+    if page.limit == 0 {
         return Err(ApiError::bad_parameter("limit must be at least 1"));
     }
     in_order(
@@ -137,10 +136,10 @@ pub(crate) fn search(pairs: Pairs) -> Result<(Filter, Window), ApiError> {
         ("minDurationMs", filter.min_duration_nanos),
         ("maxDurationMs", filter.max_duration_nanos),
     )?;
-    Ok((filter, window))
+    Ok((filter, page))
 }
 
-/// Refuses a range that nothing can be in.
+/// Returns an error for a range that is always empty.
 fn in_order(low: (&str, Option<u64>), high: (&str, Option<u64>)) -> Result<(), ApiError> {
     match (low.1, high.1) {
         (Some(from), Some(to)) if from > to => Err(ApiError::bad_parameter(format!(
@@ -165,7 +164,7 @@ pub(crate) fn names(pairs: Pairs) -> Result<(Option<String>, usize), ApiError> {
     Ok((service, limit))
 }
 
-/// Refuses all parameters.
+/// Returns an error if there are parameters.
 pub(crate) fn none(pairs: &Pairs) -> Result<(), ApiError> {
     pairs.first().map_or(Ok(()), |(name, _)| Err(unknown(name)))
 }
@@ -174,7 +173,7 @@ fn unknown(name: &str) -> ApiError {
     ApiError::bad_parameter(format!("unknown parameter {}", shown(name)))
 }
 
-/// A parameter's name for an answer: short, and nothing but printable ASCII.
+/// Returns the name of a parameter for an answer: short, and nothing but printable ASCII.
 fn shown(name: &str) -> String {
     name.chars()
         .take(64)
@@ -200,7 +199,7 @@ fn at_most(name: &str, value: &str, max: usize) -> Result<usize, ApiError> {
     )))
 }
 
-/// Milliseconds, whole or with a fraction, as nanoseconds.
+/// Reads milliseconds, whole or with a fraction, and returns nanoseconds.
 fn millis(name: &str, value: &str) -> Result<u64, ApiError> {
     let expected = "a number of milliseconds";
     let millis: f64 = number(name, value, expected)?;
@@ -213,7 +212,7 @@ fn millis(name: &str, value: &str) -> Result<u64, ApiError> {
     Ok((millis * 1e6).round() as u64)
 }
 
-/// A moment as RFC 3339 §5.6 writes it, in nanoseconds since the epoch.
+/// Reads a time as RFC 3339 §5.6 writes it, and returns nanoseconds since the epoch.
 fn time(name: &str, value: &str) -> Result<u64, ApiError> {
     let wrong = || {
         ApiError::bad_parameter(format!(
@@ -235,7 +234,7 @@ mod tests {
 
     #[test]
     fn all_parameters_are_read() {
-        let (filter, window) = search(pairs(&[
+        let (filter, page) = search(pairs(&[
             ("serviceName", "orders"),
             ("operationName", "GET /"),
             ("startTime", "1970-01-01T00:00:01Z"),
@@ -260,8 +259,8 @@ mod tests {
         };
         assert_eq!(filter, expected);
         assert_eq!(
-            window,
-            Window {
+            page,
+            PageRequest {
                 before: None,
                 offset: 5,
                 limit: 7
@@ -271,17 +270,17 @@ mod tests {
 
     #[test]
     fn empty_values_mean_no_condition() {
-        let (filter, window) = search(pairs(&[
+        let (filter, page) = search(pairs(&[
             ("serviceName", ""),
             ("limit", ""),
             ("startTime", ""),
         ]))
         .unwrap();
-        assert_eq!((filter, window.limit), (Filter::default(), DEFAULT_LIMIT));
+        assert_eq!((filter, page.limit), (Filter::default(), DEFAULT_LIMIT));
     }
 
     #[test]
-    fn wrong_parameters_are_refused() {
+    fn wrong_parameters_are_errors() {
         for (name, value) in [
             ("service", "x"),
             ("limit", "0"),
@@ -303,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_name_is_shown_without_its_odd_bytes() {
+    fn an_unknown_name_is_shown_without_its_odd_bytes() {
         assert_eq!(shown("a\u{1b}[2J<é"), "a?[2J<?");
         assert_eq!(shown(&"x".repeat(100)).len(), 64);
     }

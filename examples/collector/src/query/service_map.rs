@@ -1,4 +1,4 @@
-//! Which service of a trace called which.
+//! The service map of a trace: the calls between its services.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -1,16 +1,16 @@
-//! Page tokens: the place of the last result, so that traces stored between two pages neither
-//! shift nor repeat what was shown.
+//! Page tokens, which hold the position of the last result. Traces that are stored between two pages
+//! therefore neither shift results nor repeat them.
 
-use crate::decode::json_scalar::hex_digit;
 use crate::model::TraceId;
-use crate::store::search::Key;
+use crate::store::Cursor;
 
-/// Start in nanoseconds and id, 16 and 32 hex digits.
-pub(crate) fn write((nanos, id): Key) -> String {
+/// Returns a position as a token: the start in nanoseconds and the id, in 16 and 32 hex digits.
+pub(crate) fn write((nanos, id): Cursor) -> String {
     format!("{nanos:016x}{}", hex(&id))
 }
 
-pub(crate) fn read(text: &str) -> Option<Key> {
+/// Returns the position that a token holds.
+pub(crate) fn read(text: &str) -> Option<Cursor> {
     let bytes = unhex::<24>(text)?;
     let (nanos, id) = bytes.split_first_chunk::<8>()?;
     Some((u64::from_be_bytes(*nanos), TraceId::try_from(id).ok()?))
@@ -25,7 +25,7 @@ pub(crate) fn trace_id(text: &str) -> Option<TraceId> {
     unhex(text)
 }
 
-/// Lower-case hex digits.
+/// Returns bytes as lower-case hex digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |n: u8| {
@@ -44,9 +44,10 @@ fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     if !rest.is_empty() || pairs.len() != N {
         return None;
     }
+    let digit = |c: u8| u8::try_from(char::from(c).to_digit(16)?).ok();
     let mut out = [0; N];
     for (byte, [high, low]) in out.iter_mut().zip(pairs) {
-        *byte = hex_digit(*high)? << 4 | hex_digit(*low)?;
+        *byte = digit(*high)? << 4 | digit(*low)?;
     }
     Some(out)
 }
@@ -75,8 +76,8 @@ mod tests {
 
     #[test]
     fn a_token_reads_back() {
-        let key = (u64::MAX - 1, [7; 16]);
-        assert_eq!(read(&write(key)), Some(key));
+        let cursor = (u64::MAX - 1, [7; 16]);
+        assert_eq!(read(&write(cursor)), Some(cursor));
         assert_eq!(read(""), None);
         assert_eq!(read(&"z".repeat(48)), None);
     }

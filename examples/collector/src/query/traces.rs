@@ -12,11 +12,11 @@ use super::json::{SpanJson, SummaryJson};
 use super::params::{self, PathText, QueryString};
 use super::service_map::ServiceMap;
 use super::token::{self, hex};
-use crate::store::{read, search};
 
-/// Spans in an answer. A larger trace is answered with its first segments and says so.
+/// The most spans in an answer. The answer of a larger trace has the spans that arrived first and is marked as
+/// truncated.
 const MAX_SPANS: usize = 20_000;
-/// Decoded bytes of spans in an answer; as JSON they may be about twice as many.
+/// The most decoded bytes of spans in an answer. As JSON, they may be about twice as many.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 pub(super) async fn search(
@@ -33,14 +33,10 @@ pub(super) async fn search(
         #[serde(skip_serializing_if = "Option::is_none")]
         next_page_token: Option<String>,
     }
-    let (filter, window) = params::search(pairs)?;
-    let found = search::search(&api.pool, &filter, window).await?;
+    let (filter, page) = params::search(pairs)?;
+    let found = api.store.search(&filter, page).await?;
     Ok(Json(Answer {
-        traces: found
-            .rows
-            .iter()
-            .map(|row| SummaryJson::new(&row.summary))
-            .collect(),
+        traces: found.traces.iter().map(SummaryJson::new).collect(),
         total_count: found.total,
         total_is_exact: found.total_is_exact,
         has_more: found.next.is_some(),
@@ -73,17 +69,11 @@ pub(super) async fn one(
     params::none(&pairs)?;
     let id = token::trace_id(&id)
         .ok_or_else(|| ApiError::bad_parameter("trace id must be 16 or 32 hex digits"))?;
-    let mut connection = api.pool.acquire().await?;
-    // One snapshot, so that summary and spans agree.
-    let mut snapshot = sqlx::Connection::begin(&mut *connection).await?;
-    let Some(row) = read::row(&mut snapshot, id).await? else {
+    let Some(stored) = api.store.trace(id, MAX_SPANS, MAX_BYTES).await? else {
         return Err(ApiError::not_found("no such trace"));
     };
-    let (groups, truncated) = read::spans(&mut snapshot, row.no, MAX_SPANS, MAX_BYTES).await?;
-    drop(snapshot);
-    drop(connection);
-
-    let mut spans: Vec<SpanJson<'_>> = groups
+    let mut spans: Vec<SpanJson<'_>> = stored
+        .groups
         .iter()
         .flat_map(|group| group.spans.iter().map(move |span| SpanJson { group, span }))
         .collect();
@@ -93,8 +83,8 @@ pub(super) async fn one(
         critical_path: critical_path(&bare).iter().map(|id| hex(id)).collect(),
         service_map: ServiceMap::new(&spans),
         trace: Trace {
-            summary: SummaryJson::new(&row.summary),
-            truncated,
+            summary: SummaryJson::new(&stored.summary),
+            truncated: stored.truncated,
             spans: &spans,
         },
     })

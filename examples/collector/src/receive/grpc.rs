@@ -21,8 +21,9 @@ use http_body_util::{BodyExt as _, Full};
 
 use super::body;
 use super::decompress::{Encoding, MAX_BODY_BYTES};
-use super::intake::{Accepted, Format, Intake, Refusal};
+use super::intake::{Accepted, Intake, Refusal};
 use super::messages::{self, Code};
+use crate::decode::Format;
 use crate::ledger::OpenRequest;
 use crate::serve::headers;
 

@@ -12,8 +12,9 @@ use http::{HeaderMap, StatusCode};
 
 use super::body;
 use super::decompress::Encoding;
-use super::intake::{Accepted, Format, Intake, Refusal};
+use super::intake::{Accepted, Intake, Refusal};
 use super::messages::{self, Code};
+use crate::decode::Format;
 use crate::ledger::OpenRequest;
 use crate::origin;
 use crate::serve::headers;

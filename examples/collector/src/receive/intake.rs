@@ -1,4 +1,4 @@
-//! What both receivers do with a body: decompress, decode, cut into segments, queue, await.
+//! The path of a body that both receivers share: decompress, decode, store, await the commit.
 
 use std::sync::Arc;
 
@@ -8,22 +8,12 @@ use tokio::sync::Semaphore;
 use super::admission::{Admission, Lease};
 use super::body::BodyError;
 use super::decompress::{DecompressError, Encoding, decompress};
-use crate::decode::validate::Counts;
-use crate::decode::{DecodeError, Decoded, json, protobuf};
+use super::stored_size::{MAX_STORED_BYTES, stored_bytes};
+use crate::decode::{self, Counts, DecodeError, Decoded, Format, MAX_ITEMS};
 use crate::ledger::{Ledger, OpenRequest, RequestRefusal};
-use crate::store::catalog::Catalog;
-use crate::store::commit::Work;
-use crate::store::cost;
-use crate::store::segment::segments;
-use crate::store::writer::Queue;
+use crate::store::{AppendError, PendingAppend, Store};
 
 const STOPPING: &str = "the collector is stopping";
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Format {
-    Json,
-    Protobuf,
-}
 
 /// Why a request gets no success. The receivers turn it into their protocol's words.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,7 +25,7 @@ pub(crate) enum Refusal {
     Malformed(DecodeError),
     MalformedCompression,
     /// The spans were counted and could not be stored; they may be sent again.
-    NotStored(&'static str),
+    NotStored(AppendError),
     /// May be sent again.
     Overloaded(&'static str),
     TooLarge,
@@ -70,23 +60,21 @@ pub(crate) struct Accepted {
 #[derive(Clone, Debug)]
 pub(crate) struct Intake {
     pub(crate) admission: Admission,
-    catalog: Arc<Catalog>,
-    ledger: Arc<Ledger>,
-    queue: Queue,
     decoders: Arc<Semaphore>,
+    ledger: Arc<Ledger>,
+    store: Store,
 }
 
 impl Intake {
-    pub(crate) fn new(catalog: Arc<Catalog>, ledger: Arc<Ledger>, queue: Queue) -> Self {
+    pub(crate) fn new(store: Store, ledger: Arc<Ledger>) -> Self {
         // Decoded spans are larger than their bytes: no more requests at once than cores.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let decoders = Arc::new(Semaphore::new(cores));
         Self {
             admission: Admission::new(),
-            catalog,
-            ledger,
-            queue,
             decoders,
+            ledger,
+            store,
         }
     }
 
@@ -114,17 +102,13 @@ impl Intake {
         };
         let intake = self.clone();
         let decoding = tokio::task::spawn_blocking(move || {
-            let result = intake.decode_and_queue(request, &body, encoding, format, lease);
+            let result = intake.decode_and_append(request, &body, encoding, format, lease);
             drop(turn);
             result
         });
         // A panic in the task ends the request, not the process.
-        let (counts, outcome) = decoding.await.map_err(|_| Refusal::Failed)??;
-        let outcome = match outcome.await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => return Err(Refusal::NotStored("the store cannot be written")),
-            Err(_) => return Err(Refusal::NotStored(STOPPING)),
-        };
+        let (counts, pending) = decoding.await.map_err(|_| Refusal::Failed)??;
+        let outcome = pending.committed().await.map_err(Refusal::NotStored)?;
         let mut message = counts.message();
         if outcome.trace_too_large > 0 {
             let stop = if message.is_empty() { "" } else { "; " };
@@ -139,26 +123,22 @@ impl Intake {
         })
     }
 
-    fn decode_and_queue(
+    fn decode_and_append(
         &self,
         request: OpenRequest,
         body: &Bytes,
         encoding: Encoding,
         format: Format,
         mut lease: Lease,
-    ) -> Result<(Counts, Outcome), Refusal> {
+    ) -> Result<(Counts, PendingAppend), Refusal> {
         let decoded = match decode(body, encoding, format, &mut lease) {
             Ok(decoded) => decoded,
             Err(refusal) => return Err(refusal.counted(request)),
         };
         let counts = decoded.counts;
         let waiting = request.decoded(&counts);
-        let (segments, seen) = segments(decoded, &self.catalog);
-        let outcome = self
-            .queue
-            .submit(Work { segments, seen }, waiting)
-            .map_err(|_| Refusal::NotStored("the queue is full"))?;
-        Ok((counts, outcome))
+        let pending = self.store.append(decoded.groups, waiting);
+        Ok((counts, pending.map_err(Refusal::NotStored)?))
     }
 }
 
@@ -176,27 +156,15 @@ fn decode(
         decompressed.as_slice()
     };
     // Checked before anything is decoded or counted: a request that needs too much is refused whole.
-    let items = match format {
-        Format::Json => cost::json_items(bytes),
-        Format::Protobuf => cost::protobuf_items(bytes),
-    };
-    if items > cost::MAX_ITEMS {
+    if decode::item_count(bytes, format) > MAX_ITEMS {
         return Err(Refusal::TooLarge);
     }
-    let decoded = match format {
-        Format::Json => json::decode(bytes),
-        Format::Protobuf => protobuf::decode(bytes),
-    }
-    .map_err(Refusal::Malformed)?;
-    if cost::stored_bytes(&decoded.groups, bytes.len()) > cost::MAX_STORED_BYTES {
+    let decoded = decode::decode(bytes, format).map_err(Refusal::Malformed)?;
+    if stored_bytes(&decoded.groups, bytes.len()) > MAX_STORED_BYTES {
         return Err(Refusal::TooLarge);
     }
     Ok(decoded)
 }
-
-type Outcome = tokio::sync::oneshot::Receiver<
-    Result<crate::store::commit::Outcome, crate::store::writer::NotStored>,
->;
 
 impl From<BodyError> for Refusal {
     fn from(error: BodyError) -> Self {
@@ -227,9 +195,9 @@ mod tests {
     const SPAN: &str = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"01010101010101010101010101010101",
         "spanId":"0202020202020202","startTimeUnixNano":"1","endTimeUnixNano":"2"}]}]}]}"#;
 
-    async fn refused(queue: Queue) -> (Refusal, Arc<Ledger>) {
+    async fn refused(store: Store) -> (Refusal, Arc<Ledger>) {
         let ledger = Arc::<Ledger>::default();
-        let intake = Intake::new(Arc::default(), Arc::clone(&ledger), queue);
+        let intake = Intake::new(store, Arc::clone(&ledger));
         let lease = intake.admission.lease();
         let (encoding, format) = (Encoding::Identity, Format::Json);
         let taken = intake.take(intake.request(), SPAN.into(), encoding, format, lease);
@@ -243,8 +211,8 @@ mod tests {
             decoded: 1,
             ..Requests::default()
         };
-        let (refusal, ledger) = refused(Queue::without_writer(0)).await;
-        assert_eq!(refusal, Refusal::NotStored("the queue is full"));
+        let (refusal, ledger) = refused(Store::without_writer(0)).await;
+        assert_eq!(refusal, Refusal::NotStored(AppendError::QueueFull));
         let stats = ledger.stats();
         assert_eq!(stats.requests, decoded);
         let expected = RefusedSpans {
@@ -253,8 +221,8 @@ mod tests {
         };
         assert_eq!((stats.spans.refused, stats.spans.waiting), (expected, 0));
 
-        let (refusal, ledger) = refused(Queue::without_writer(1024 * 1024)).await;
-        assert!(matches!(refusal, Refusal::NotStored(_)));
+        let (refusal, ledger) = refused(Store::without_writer(1024 * 1024)).await;
+        assert_eq!(refusal, Refusal::NotStored(AppendError::Stopped));
         let stats = ledger.stats();
         assert_eq!(stats.requests, decoded);
         let expected = RefusedSpans {

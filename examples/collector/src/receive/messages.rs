@@ -12,7 +12,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use prost::Message;
 use serde::Serialize;
 
-use super::intake::{Accepted, Format, Refusal};
+use super::intake::{Accepted, Refusal};
+use crate::decode::Format;
 use crate::serve::headers;
 
 /// How long a refused sender is asked to wait. Commits take milliseconds; a second lets a whole
@@ -181,9 +182,8 @@ impl Refusal {
     /// Our own words and numbers; nothing that the sender wrote.
     pub(crate) fn message(&self) -> Cow<'static, str> {
         match self {
-            Self::BadRequest(reason) | Self::NotStored(reason) | Self::Overloaded(reason) => {
-                (*reason).into()
-            }
+            Self::BadRequest(reason) | Self::Overloaded(reason) => (*reason).into(),
+            Self::NotStored(error) => error.to_string().into(),
             Self::Failed => "the collector failed to handle the request".into(),
             Self::Malformed(error) => error.to_string().into(),
             Self::MalformedCompression => "the body cannot be decompressed".into(),

@@ -11,5 +11,6 @@ pub(crate) mod grpc;
 pub(crate) mod http;
 mod intake;
 mod messages;
+mod stored_size;
 
 pub(crate) use intake::Intake;

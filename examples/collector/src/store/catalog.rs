@@ -23,13 +23,13 @@ const MAX_VALUES: u32 = 100;
 const MAX_NAME_BYTES: usize = 256;
 
 /// Service, name and kind.
-pub(crate) type Operation = (String, String, u8);
+pub(super) type Operation = (String, String, u8);
 /// Key, value and service.
-pub(crate) type Tag = (String, String, String);
+pub(super) type Tag = (String, String, String);
 
 /// Names of one request that had no row of this hour yet.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(super) struct NewNames {
     operations: Vec<Name<Operation>>,
     tags: Vec<Name<Tag>>,
 }
@@ -40,12 +40,12 @@ struct Name<R> {
     hash: u64,
     /// The hash of service and key, whose values have a limit; zero for an operation.
     key: u64,
-    /// Places of the segments that hold the name, in order.
+    /// Indexes of the segments that hold the name, in order.
     segments: Vec<u32>,
 }
 
-impl Seen {
-    pub(crate) fn cost_bytes(&self) -> usize {
+impl NewNames {
+    pub(super) fn cost_bytes(&self) -> usize {
         let operations = self.operations.iter();
         let operations = operations.map(|one| one.row.0.len() + one.row.1.len() + one.cost_bytes());
         let tags = self.tags.iter().map(|one| {
@@ -62,9 +62,9 @@ impl<R> Name<R> {
     }
 }
 
-/// What was already written.
+/// Remembers the names that are already written.
 #[derive(Debug, Default)]
-pub(crate) struct Catalog {
+pub(super) struct Catalog {
     hasher: RandomState,
     state: Mutex<State>,
 }
@@ -78,8 +78,8 @@ struct State {
 }
 
 impl Catalog {
-    /// Returns the names in `segments`, each the groups of one, that have no row of this hour yet.
-    pub(crate) fn observe(&self, segments: &[Vec<Group>]) -> Seen {
+    /// Returns the names in the groups of each segment that have no row of this hour yet.
+    pub(super) fn observe(&self, segments: &[Vec<Group>]) -> NewNames {
         // Once per request, not per span: the lock is held for some microseconds per span.
         let state = &*self.state.lock();
         let mut observer = Observer {
@@ -94,28 +94,28 @@ impl Catalog {
                 observer.group(group, segment as u32);
             }
         }
-        Seen {
+        NewNames {
             operations: observer.operations.names,
             tags: observer.tags.names,
         }
     }
 
-    /// Returns the rows to write for a request, whose stored segments are the true ones of `stored`,
-    /// and remembers them as written.
-    pub(crate) fn admit<'s>(
+    /// Returns the rows to write for a request and remembers them as written. `stored` says of each
+    /// segment whether it is stored.
+    pub(super) fn admit<'s>(
         &self,
-        seen: &'s Seen,
+        names: &'s NewNames,
         stored: &[bool],
     ) -> (Vec<&'s Operation>, Vec<&'s Tag>) {
         let state = &mut *self.state.lock();
         (
-            state.admit(&seen.operations, stored),
-            state.admit(&seen.tags, stored),
+            state.admit(&names.operations, stored),
+            state.admit(&names.tags, stored),
         )
     }
 
     /// Forgets what was written when another hour begins, so that rows get the new one.
-    pub(crate) fn begin_hour(&self, hour: i64) {
+    pub(super) fn begin_hour(&self, hour: i64) {
         let mut state = self.state.lock();
         if state.hour != hour {
             *state = State {
@@ -126,7 +126,7 @@ impl Catalog {
     }
 
     /// Forgets everything: a transaction that held new names failed.
-    pub(crate) fn reset(&self) {
+    pub(super) fn reset(&self) {
         let mut state = self.state.lock();
         *state = State {
             hour: state.hour,
@@ -137,7 +137,7 @@ impl Catalog {
 
 impl State {
     fn admit<'s, R>(&mut self, names: &'s [Name<R>], stored: &[bool]) -> Vec<&'s R> {
-        let is_stored = |place: &u32| stored.get(*place as usize) == Some(&true);
+        let is_stored = |index: &u32| stored.get(*index as usize) == Some(&true);
         let mut rows = Vec::new();
         for name in names {
             if self.rows >= MAX_ROWS
@@ -156,7 +156,7 @@ impl State {
         rows
     }
 
-    /// Whether a key has all values that it may have, with so `many` more.
+    /// Returns whether a key has all the values that it may have once `more` are added.
     fn is_full(&self, key: u64, more: u32) -> bool {
         let values = self.values_per_key.get(&key).copied().unwrap_or(0);
         values + more >= MAX_VALUES
@@ -172,10 +172,10 @@ struct Observer<'a> {
     values_per_key: HashMap<u64, u32>,
 }
 
-/// Names and where each is, by its hash.
+/// Names with the index of each by its hash.
 struct Collected<R> {
     names: Vec<Name<R>>,
-    places: HashMap<u64, usize>,
+    indexes: HashMap<u64, usize>,
 }
 
 impl Observer<'_> {
@@ -231,7 +231,7 @@ impl Observer<'_> {
 }
 
 impl<R> Collected<R> {
-    /// Notes that a segment holds a name. One that is new is taken if there is `room`; true then.
+    /// Notes that a segment holds a name. Returns true if the name is new and there is `room` for it.
     fn add(
         &mut self,
         (hash, key): (u64, u64),
@@ -239,15 +239,15 @@ impl<R> Collected<R> {
         room: bool,
         row: impl FnOnce() -> R,
     ) -> bool {
-        let known = self.places.get(&hash);
-        if let Some(name) = known.and_then(|place| self.names.get_mut(*place)) {
+        let known = self.indexes.get(&hash);
+        if let Some(name) = known.and_then(|index| self.names.get_mut(*index)) {
             if name.segments.last() != Some(&segment) {
                 name.segments.push(segment);
             }
             return false;
         }
         if room {
-            self.places.insert(hash, self.names.len());
+            self.indexes.insert(hash, self.names.len());
             let (row, segments) = (row(), vec![segment]);
             self.names.push(Name {
                 row,
@@ -264,7 +264,7 @@ impl<R> Default for Collected<R> {
     fn default() -> Self {
         Self {
             names: Vec::new(),
-            places: HashMap::new(),
+            indexes: HashMap::new(),
         }
     }
 }
@@ -297,10 +297,10 @@ mod tests {
         }]
     }
 
-    /// Rows of a request with these segments, of which those are stored.
+    /// Returns the numbers of rows written for a request whose segments are stored or not.
     fn rows(catalog: &Catalog, segments: &[Vec<Group>], stored: &[bool]) -> (usize, usize) {
-        let seen = catalog.observe(segments);
-        let (operations, tags) = catalog.admit(&seen, stored);
+        let names = catalog.observe(segments);
+        let (operations, tags) = catalog.admit(&names, stored);
         (operations.len(), tags.len())
     }
 

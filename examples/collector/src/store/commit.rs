@@ -1,52 +1,46 @@
-//! One transaction: many requests' segments become rows, all or none.
+//! One transaction, which writes the segments of many requests or none of them.
 //!
 //! Rows are inserted many to a statement, as each statement costs a trip to the thread that owns
 //! the SQLite connection.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 use sqlx::{Connection as _, QueryBuilder};
 
-use super::catalog::{Catalog, Operation, Seen, Tag};
+use super::catalog::{Catalog, Operation, Tag};
 use super::postings::{self, Entry, split_trace_no, trace_no};
-use super::read::{Row, existing, segment_ids};
+use super::read::{TraceRow, existing, segment_ids};
 use super::segment::Segment;
 use super::summary::{Identity, read_identities};
+use super::write_request::WriteRequest;
 use super::{merge, schema, terms};
 use crate::model::TraceId;
 
-/// Spans kept per trace. Segments that would pass it are refused for good, as each new segment of a
-/// trace looks at the ids of all former ones.
+/// The most spans of a trace. A segment that would pass the limit is rejected for good, because each new
+/// segment of a trace reads the ids of all earlier ones.
 const MAX_TRACE_SPANS: u64 = 100_000;
 
 /// Rows per statement, largest first. Few sizes, so that few statements are prepared.
 const ROWS_PER_STATEMENT: [usize; 3] = [200, 20, 1];
 
-/// What became of the spans of one request.
+/// The numbers of spans of one request by their outcome.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Outcome {
+pub(crate) struct AppendOutcome {
     pub(crate) stored: u64,
     pub(crate) duplicate: u64,
     pub(crate) trace_too_large: u64,
 }
 
-/// The segments of one request.
+/// The one connection that writes.
 #[derive(Debug)]
-pub(crate) struct Work {
-    pub(crate) segments: Vec<Segment>,
-    pub(crate) seen: Seen,
-}
-
-/// The one that writes.
-#[derive(Debug)]
-pub(crate) struct Committer {
-    pub(crate) connection: SqliteConnection,
+pub(super) struct Committer {
+    pub(super) connection: SqliteConnection,
     /// The database file, for messages.
-    pub(crate) path: PathBuf,
+    pub(super) path: Arc<Path>,
     catalog: Arc<Catalog>,
     hour: i64,
     next: u32,
@@ -54,15 +48,19 @@ pub(crate) struct Committer {
 
 /// A trace as this commit changes it.
 struct Change<'a> {
-    row: Row,
+    row: TraceRow,
     spans: Vec<Identity>,
     added: Vec<(i64, &'a Segment)>,
-    /// Whether the trace now starts earlier than units already written say.
+    /// Whether the trace now starts earlier than the units say that are written already.
     start_moved: bool,
 }
 
 impl Committer {
-    pub(crate) fn new(connection: SqliteConnection, path: PathBuf, catalog: Arc<Catalog>) -> Self {
+    pub(super) fn new(
+        connection: SqliteConnection,
+        path: Arc<Path>,
+        catalog: Arc<Catalog>,
+    ) -> Self {
         Self {
             connection,
             path,
@@ -72,25 +70,28 @@ impl Committer {
         }
     }
 
-    /// Stores all of `batch`, or nothing of it. The outcomes are in the order of the batch.
-    pub(crate) async fn commit(&mut self, batch: &[&Work]) -> Result<Vec<Outcome>, sqlx::Error> {
+    /// Stores all requests of `batch` or none. The outcomes are in the order of the batch.
+    pub(super) async fn commit(
+        &mut self,
+        batch: &[&WriteRequest],
+    ) -> Result<Vec<AppendOutcome>, sqlx::Error> {
         self.begin_hour().await?;
         let mut next = self.next;
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         let connection = &mut *transaction;
 
         let mut changes = load(connection, batch).await?;
-        let mut outcomes = vec![Outcome::default(); batch.len()];
+        let mut outcomes = vec![AppendOutcome::default(); batch.len()];
         let (mut operations, mut tags) = (Vec::new(), Vec::new());
-        for (work, outcome) in batch.iter().zip(&mut outcomes) {
-            let mut stored = Vec::with_capacity(work.segments.len());
-            for segment in &work.segments {
+        for (request, outcome) in batch.iter().zip(&mut outcomes) {
+            let mut stored = Vec::with_capacity(request.segments.len());
+            for segment in &request.segments {
                 let change = changes.entry(segment.summary.trace_id).or_insert_with(|| {
                     let no = trace_no(self.hour, next);
                     next = next.wrapping_add(1);
                     let summary = segment.summary.clone();
                     Change {
-                        row: Row {
+                        row: TraceRow {
                             no,
                             summary,
                             segments: 0,
@@ -102,7 +103,7 @@ impl Committer {
                 });
                 stored.push(change.add(segment, outcome));
             }
-            let rows = self.catalog.admit(&work.seen, &stored);
+            let rows = self.catalog.admit(&request.names, &stored);
             operations.extend(rows.0);
             tags.extend(rows.1);
         }
@@ -122,14 +123,14 @@ impl Committer {
         Ok(outcomes)
     }
 
-    /// Joins small units where enough have piled up. In a transaction of its own, after senders
-    /// have their answers.
-    pub(crate) async fn merge_units(&mut self) -> Result<(), sqlx::Error> {
+    /// Merges small units if there are enough of them. It uses a transaction of its own, after senders have
+    /// their answers.
+    pub(super) async fn merge_units(&mut self) -> Result<(), sqlx::Error> {
         merge::merge(&mut self.connection, self.hour).await
     }
 
-    /// Whether a transaction can be begun and ended: the file is there, not locked, not read-only.
-    pub(crate) async fn probe(&mut self) -> Result<(), sqlx::Error> {
+    /// Writes without a change, which fails if the file is missing, locked or read-only.
+    pub(super) async fn probe(&mut self) -> Result<(), sqlx::Error> {
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         // Rewrites the version with itself, which makes SQLite take the page for writing.
         let version = format!("PRAGMA user_version = {}", schema::VERSION);
@@ -157,7 +158,7 @@ impl Committer {
 
 impl<'a> Change<'a> {
     /// Adds a segment if it holds a span that is not there, and the trace has room for it.
-    fn add(&mut self, segment: &'a Segment, outcome: &mut Outcome) -> bool {
+    fn add(&mut self, segment: &'a Segment, outcome: &mut AppendOutcome) -> bool {
         let before = self.spans.len() as u64;
         if before + segment.span_count > MAX_TRACE_SPANS {
             // Only new spans count; those that are stored already take no room.
@@ -199,14 +200,14 @@ async fn next_number(connection: &mut SqliteConnection, hour: i64) -> Result<u32
     Ok(last.map_or(0, |no| split_trace_no(no).1.wrapping_add(1)))
 }
 
-/// The traces of the batch that are already there, with the ids of all their spans.
+/// Returns the traces of the batch that are already stored, with the ids of all their spans.
 async fn load<'a>(
     connection: &mut SqliteConnection,
-    batch: &[&Work],
+    batch: &[&WriteRequest],
 ) -> Result<HashMap<TraceId, Change<'a>>, sqlx::Error> {
     let mut wanted: Vec<TraceId> = batch
         .iter()
-        .flat_map(|work| &work.segments)
+        .flat_map(|request| &request.segments)
         .map(|segment| segment.summary.trace_id)
         .collect();
     wanted.sort_unstable();

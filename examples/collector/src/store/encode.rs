@@ -8,7 +8,7 @@ use crate::model::{Attribute, Attributes, Event, Link, Resource, Scope, Span, Va
 
 /// Appends one `ResourceSpans` that holds `spans` under one resource and scope. Returns the hash of
 /// each span, with its resource and scope, as it is written.
-pub(crate) fn resource_spans(
+pub(super) fn resource_spans(
     out: &mut Vec<u8>,
     resource: &Resource,
     scope: &Scope,
@@ -135,7 +135,7 @@ fn key(out: &mut Vec<u8>, field: u32, wire_type: u32) {
     varint(out, u64::from(field << 3 | wire_type));
 }
 
-pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
+pub(super) fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value & 0x7f | 0x80) as u8);
         value >>= 7;
@@ -207,7 +207,7 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::decode::protobuf::decode;
+    use crate::decode::{Format, decode};
     use crate::model::{Kind, Status};
 
     fn sample() -> (Resource, Scope, Span) {
@@ -275,7 +275,7 @@ mod tests {
         let (resource, scope, span) = sample();
         let mut out = Vec::new();
         resource_spans(&mut out, &resource, &scope, std::slice::from_ref(&span));
-        let decoded = decode(&out).unwrap();
+        let decoded = decode(&out, Format::Protobuf).unwrap();
         assert_eq!(decoded.groups.len(), 1);
         assert_eq!(*decoded.groups[0].resource, resource);
         assert_eq!(*decoded.groups[0].scope, scope);

@@ -1,10 +1,10 @@
-//! What a search asks of a trace: as terms that postings know, and checked on rows and spans.
+//! The conditions of a search: as terms of postings, and as checks of rows and spans.
 
-use super::read::Row;
+use super::read::TraceRow;
 use super::terms::{self, Term};
 use crate::model::{Group, Span};
 
-/// What a trace must be. Service, operation and tags must be met by one span of it.
+/// The conditions that a trace must meet. One of its spans must meet those on service, operation and tags.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Filter {
     pub(crate) service: Option<String>,
@@ -19,6 +19,7 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
+    /// Returns the terms that every trace has which meets the conditions.
     pub(super) fn terms(&self) -> Vec<Term> {
         let mut all: Vec<Term> = self
             .tags
@@ -40,8 +41,8 @@ impl Filter {
         all
     }
 
-    /// What the row can tell.
-    pub(super) fn takes(&self, row: &Row) -> bool {
+    /// Checks the conditions that the row alone decides.
+    pub(super) fn takes(&self, row: &TraceRow) -> bool {
         let summary = &row.summary;
         let duration = summary.duration_nanos();
         self.start_nanos
@@ -54,9 +55,9 @@ impl Filter {
                 .is_none_or(|wanted| wanted == summary.has_errors)
     }
 
-    /// Whether a hit must be checked against spans. A service alone is in the row's list, which
-    /// is whole for all but traces of hundreds of services.
-    pub(super) fn needs_spans(&self, row: &Row) -> bool {
+    /// Returns whether the spans of a hit must be checked. A condition on the service alone is decided by the
+    /// list of the row, unless the trace has hundreds of services.
+    pub(super) fn needs_spans(&self, row: &TraceRow) -> bool {
         let listed = self
             .service
             .as_ref()
@@ -64,6 +65,7 @@ impl Filter {
         self.operation.is_some() || !self.tags.is_empty() || !listed
     }
 
+    /// Checks the conditions that one span must meet.
     pub(super) fn takes_spans(&self, groups: &[Group]) -> bool {
         groups.iter().any(|group| {
             let service = group.resource.service_name();
@@ -83,7 +85,7 @@ impl Filter {
             })
     }
 
-    /// Whether nothing but time narrows the result.
+    /// Returns whether there are conditions on the start time only.
     pub(super) fn is_time_only(&self) -> bool {
         Self {
             start_nanos: self.start_nanos,
@@ -92,7 +94,7 @@ impl Filter {
         } == *self
     }
 
-    /// The times as SQLite's signed integers; times past their end mean the end.
+    /// Returns the bounds of the start time as signed integers of SQLite. Later times become the last one.
     pub(super) fn bounds(&self) -> (i64, i64) {
         let signed = |nanos: u64| i64::try_from(nanos).unwrap_or(i64::MAX);
         (

@@ -8,7 +8,7 @@ pub(super) const EMPTY: u64 = 0xcbf2_9ce4_8422_2325;
 
 const PRIME: u64 = 0x0000_0100_0000_01b3;
 
-/// The hash of what `hash` is the hash of, followed by `bytes`.
+/// Returns the hash of the bytes behind `hash`, followed by `bytes`.
 pub(super) fn add(hash: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(hash, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(PRIME)

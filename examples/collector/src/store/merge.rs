@@ -1,20 +1,20 @@
-//! Units: the sorted posting lists of a commit, and their joining into larger ones.
+//! Units: the sorted posting lists of commits, and their merging into larger ones.
 //!
-//! A search looks into every unit of its time range, so there must be few; a commit adds one, so
-//! they must be joined. As in any log-structured merge, lists of like size are joined
-//! ([`FAN_IN`] at a time), so each entry is rewritten a handful of times. Joining stops at
-//! [`MAX_ENTRIES`], which bounds its memory (8 bytes an entry) and the time the writer is away.
+//! A search reads every unit of its time range, so there must be few of them. Each commit adds one, so they
+//! must be merged. As in any log-structured merge, lists of similar size are merged ([`FAN_IN`] at a time),
+//! so each entry is rewritten a few times. Merging stops at [`MAX_ENTRIES`], which bounds its memory (8 bytes
+//! an entry) and the time for which the writer is busy.
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, QueryBuilder};
 
 use super::postings::{Entry, entries, pages};
 
-/// Units of like size that are joined into one.
+/// Units of similar size that are merged into one.
 const FAN_IN: usize = 16;
-/// Joining fewer than this gains too little; happens only near [`MAX_ENTRIES`].
-const MIN_JOINED: usize = 4;
-/// Entries of the largest unit that joining makes, about 32 MiB while it works.
+/// The fewest units worth merging. Fewer than [`FAN_IN`] are merged only near [`MAX_ENTRIES`].
+const MIN_MERGED: usize = 4;
+/// Entries of the largest merged unit, which take about 32 MiB in memory.
 const MAX_ENTRIES: u64 = 4_000_000;
 
 /// Writes sorted entries as a new unit. `starts` are the earliest and latest start of its traces.
@@ -44,8 +44,8 @@ pub(super) async fn write_unit(
     Ok(())
 }
 
-/// Makes the units of an hour say that they may hold a trace that starts at `start`: a later segment
-/// moved it there, and a search up to that time must still look into them.
+/// Lowers the earliest start of the units of an hour to `start`. A later segment moved a trace there, and a
+/// search up to that time must still read these units.
 pub(super) async fn lower_starts(
     connection: &mut SqliteConnection,
     hour: i64,
@@ -66,7 +66,7 @@ struct Unit {
     starts: (u64, u64),
 }
 
-/// Joins the units of an hour as long as enough of like size are there.
+/// Merges the units of an hour while there are enough of similar size.
 pub(super) async fn merge(connection: &mut SqliteConnection, hour: i64) -> Result<(), sqlx::Error> {
     loop {
         let rows: Vec<(i64, i64, i64, i64)> =
@@ -82,12 +82,13 @@ pub(super) async fn merge(connection: &mut SqliteConnection, hour: i64) -> Resul
         let Some(chosen) = choose(units.collect()) else {
             return Ok(());
         };
-        join(connection, hour, &chosen).await?;
+        merge_units(connection, hour, &chosen).await?;
     }
 }
 
-/// Units of one size class, if it has [`FAN_IN`] of them: the smallest that add up to no more than
-/// [`MAX_ENTRIES`]. A class spans a factor of `FAN_IN`, so what joining makes belongs to the next.
+/// Returns the units to merge: the smallest of a size class that has [`FAN_IN`] of them, as long as they add
+/// up to no more than [`MAX_ENTRIES`]. A class spans a factor of `FAN_IN`, so the merged unit belongs to the
+/// next class.
 fn choose(mut units: Vec<Unit>) -> Option<Vec<Unit>> {
     let class = |unit: &Unit| unit.entries.max(1).ilog(FAN_IN as u64);
     units.sort_unstable_by_key(|unit| unit.entries);
@@ -101,14 +102,14 @@ fn choose(mut units: Vec<Unit>) -> Option<Vec<Unit>> {
             sum <= MAX_ENTRIES
         };
         let chosen: Vec<Unit> = like.iter().take_while(fits).copied().collect();
-        if chosen.len() >= MIN_JOINED {
+        if chosen.len() >= MIN_MERGED {
             return Some(chosen);
         }
     }
     None
 }
 
-async fn join(
+async fn merge_units(
     connection: &mut SqliteConnection,
     hour: i64,
     units: &[Unit],
@@ -126,7 +127,7 @@ async fn join(
         all.extend(pages.iter().flat_map(|page| entries(page)));
         starts = (starts.0.min(unit.starts.0), starts.1.max(unit.starts.1));
     }
-    // The stable sort finds the runs and merges them, which is what this is.
+    // The stable sort finds the sorted runs and merges them.
     all.sort();
     all.dedup();
     for table in ["page WHERE unit", "unit WHERE id"] {
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn like_sizes_are_joined_and_large_ones_left() {
+    fn similar_sizes_are_merged_and_large_ones_left() {
         assert_eq!(choose(units(&[10; FAN_IN - 1])), None);
         assert_eq!(choose(units(&[10; FAN_IN])).unwrap().len(), FAN_IN);
         let mut sizes = vec![10; FAN_IN];
@@ -169,7 +170,7 @@ mod tests {
         assert_eq!(choose(units(&sizes)).unwrap().len(), FAN_IN);
         assert_eq!(choose(units(&[MAX_ENTRIES; 100])), None);
         assert_eq!(choose(units(&[MAX_ENTRIES / 3; 100])), None);
-        assert_eq!(choose(units(&[900_000; 100])).unwrap().len(), MIN_JOINED);
+        assert_eq!(choose(units(&[900_000; 100])).unwrap().len(), MIN_MERGED);
     }
 
     // With a fan-in of 16, each of 1,000,000 entries is rewritten at most once per level that

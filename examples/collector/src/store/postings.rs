@@ -11,25 +11,25 @@ use super::terms::Term;
 const PAGE_ENTRIES: usize = 4096;
 
 /// An entry of a unit.
-pub(crate) type Entry = u64;
+pub(super) type Entry = u64;
 
-pub(crate) fn entry(term: Term, n: u32) -> Entry {
+pub(super) fn entry(term: Term, n: u32) -> Entry {
     u64::from(term) << 32 | u64::from(n)
 }
 
-pub(crate) fn term_of(entry: Entry) -> Term {
+pub(super) fn term_of(entry: Entry) -> Term {
     (entry >> 32) as Term
 }
 
-/// An encoded page and the term it is found by.
+/// An encoded page with the term by which it is found.
 #[derive(Debug)]
-pub(crate) struct Page {
-    pub(crate) last_term: Term,
-    pub(crate) bytes: Vec<u8>,
+pub(super) struct Page {
+    pub(super) last_term: Term,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// Cuts sorted entries into pages.
-pub(crate) fn pages(sorted: &[Entry]) -> impl Iterator<Item = Page> {
+pub(super) fn pages(sorted: &[Entry]) -> impl Iterator<Item = Page> {
     debug_assert!(sorted.is_sorted());
     sorted.chunks(PAGE_ENTRIES).map(|chunk| {
         let mut bytes = Vec::with_capacity(chunk.len() * 4);
@@ -45,9 +45,9 @@ pub(crate) fn pages(sorted: &[Entry]) -> impl Iterator<Item = Page> {
     })
 }
 
-/// The entries of a page. Ends at the first byte that makes no sense, as bytes of a damaged file
-/// may; what a search then misses is only what that page held.
-pub(crate) fn entries(bytes: &[u8]) -> impl Iterator<Item = Entry> {
+/// Returns the entries of a page. Ends at the first malformed byte, which a damaged file may have. A search
+/// then misses only entries of that page.
+pub(super) fn entries(bytes: &[u8]) -> impl Iterator<Item = Entry> {
     let mut rest = bytes;
     let mut previous = 0u64;
     std::iter::from_fn(move || {
@@ -66,9 +66,9 @@ pub(crate) fn entries(bytes: &[u8]) -> impl Iterator<Item = Entry> {
     })
 }
 
-/// The trace numbers a page has for a term, appended to `found`. True if the next page may have
+/// Appends the trace numbers that a page has for a term to `found`. Returns true if the next page may have
 /// more of them.
-pub(crate) fn lookup(bytes: &[u8], term: Term, hour: i64, found: &mut Vec<i64>) -> bool {
+pub(super) fn lookup(bytes: &[u8], term: Term, hour: i64, found: &mut Vec<i64>) -> bool {
     let mut last = 0;
     for entry in entries(bytes) {
         last = term_of(entry);
@@ -82,13 +82,13 @@ pub(crate) fn lookup(bytes: &[u8], term: Term, hour: i64, found: &mut Vec<i64>) 
     last == term
 }
 
-/// A trace's number: the hour of its first receipt and its place in it.
-pub(crate) fn trace_no(hour: i64, n: u32) -> i64 {
+/// Returns the number of a trace from the hour of its first receipt and its number within that hour.
+pub(super) fn trace_no(hour: i64, n: u32) -> i64 {
     hour << 32 | i64::from(n)
 }
 
-/// The hour and the place within it.
-pub(crate) fn split_trace_no(no: i64) -> (i64, u32) {
+/// Returns the hour of a trace number and the number within that hour.
+pub(super) fn split_trace_no(no: i64) -> (i64, u32) {
     (no >> 32, no as u32)
 }
 
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn trace_numbers_split_into_hour_and_place() {
+    fn trace_numbers_split_into_their_parts() {
         let no = trace_no(498_000, u32::MAX);
         assert_eq!(split_trace_no(no), (498_000, u32::MAX));
         assert_eq!(trace_no(498_001, 0), no + 1);

@@ -1,37 +1,45 @@
-//! Reading rows and segments back.
+//! Reads the rows and segments of traces.
 
 use std::collections::HashSet;
 
 use sqlx::query_builder::Separated;
-use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
-use sqlx::{FromRow, QueryBuilder, Row as _};
+use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool, SqliteRow};
+use sqlx::{Connection as _, FromRow, QueryBuilder, Row as _};
 
-use super::cost::{MAX_ITEMS, protobuf_items};
+use super::error::ReadError;
 use super::segment::{RAW, ZSTD};
 use super::summary::{Identity, Root, Summary, read_identities};
-use crate::decode::protobuf;
-use crate::error::ReadError;
+use crate::decode::{self, Format, MAX_ITEMS};
 use crate::model::{Group, Status, TraceId};
 
-/// A segment decompresses to no more than this; what a request may hold is less.
+/// The most bytes that a segment decompresses to. A request holds fewer.
 const MAX_SEGMENT_BYTES: usize = 64 * 1024 * 1024;
+
+/// The position of a trace in the order of results: its start in nanoseconds, then its id.
+pub(crate) type Cursor = (u64, TraceId);
 
 /// A row of the trace table.
 #[derive(Clone, Debug)]
-pub(crate) struct Row {
-    pub(crate) no: i64,
-    pub(crate) summary: Summary,
-    /// Segments stored so far, and so the next one's number.
-    pub(crate) segments: i64,
+pub(super) struct TraceRow {
+    pub(super) no: i64,
+    pub(super) summary: Summary,
+    /// The number of segments, which is the number of the next one. The column is called `pieces`,
+    /// because a new name would make existing stores unreadable.
+    pub(super) segments: i64,
 }
 
-/// The columns of a [`Row`].
-pub(crate) const COLUMNS: &str = "no, trace_id, start_ns, end_ns, span_count, orphan_count, has_error, \
+/// The columns of a [`TraceRow`].
+pub(super) const COLUMNS: &str = "no, trace_id, start_ns, end_ns, span_count, orphan_count, has_error, \
      pieces, root_rank, root_start_ns, root_status, root_service, root_operation, services";
 
-impl Row {
+impl TraceRow {
+    /// Returns the position of the trace in the order of results.
+    pub(super) fn cursor(&self) -> Cursor {
+        (self.summary.start_nanos, self.summary.trace_id)
+    }
+
     /// Binds all columns, in the order of [`COLUMNS`].
-    pub(crate) fn bind(&self, row: &mut Separated<'_, Sqlite, &'static str>) {
+    pub(super) fn bind(&self, row: &mut Separated<'_, Sqlite, &'static str>) {
         let summary = &self.summary;
         let services: Vec<&String> = summary.services.iter().collect();
         row.push_bind(self.no)
@@ -52,7 +60,7 @@ impl Row {
     }
 }
 
-impl FromRow<'_, SqliteRow> for Row {
+impl FromRow<'_, SqliteRow> for TraceRow {
     fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
         let unsigned = |name| row.try_get::<i64, _>(name).map(i64::cast_unsigned);
         let decode = |source| sqlx::Error::ColumnDecode {
@@ -84,11 +92,11 @@ impl FromRow<'_, SqliteRow> for Row {
     }
 }
 
-/// The rows of those of `ids` that are stored.
+/// Returns the rows of the traces among `ids` that are stored.
 pub(super) async fn existing(
     connection: &mut SqliteConnection,
     ids: &[TraceId],
-) -> Result<Vec<Row>, sqlx::Error> {
+) -> Result<Vec<TraceRow>, sqlx::Error> {
     let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM trace WHERE trace_id IN ("));
     let mut list = query.separated(", ");
     for id in ids {
@@ -103,7 +111,7 @@ pub(super) async fn existing(
         .await
 }
 
-/// Trace number and ids of every segment of the given traces.
+/// Returns the trace number and the ids of every segment of the given traces.
 pub(super) async fn segment_ids(
     connection: &mut SqliteConnection,
     numbers: &[i64],
@@ -121,19 +129,42 @@ pub(super) async fn segment_ids(
         .await
 }
 
-/// The row of a trace.
-pub(crate) async fn row(
-    connection: &mut SqliteConnection,
-    id: TraceId,
-) -> Result<Option<Row>, sqlx::Error> {
-    Ok(existing(connection, &[id]).await?.pop())
+/// A trace with its spans.
+#[derive(Debug)]
+pub(crate) struct StoredTrace {
+    pub(crate) summary: Summary,
+    /// Each span once, in the order of receipt.
+    pub(crate) groups: Vec<Group>,
+    /// Whether spans are left out at a limit.
+    pub(crate) truncated: bool,
 }
 
-/// The spans of a trace, each once, in the order of their segments.
+/// Reads a trace, or as much of it as the limits allow.
+pub(super) async fn trace(
+    pool: &SqlitePool,
+    id: TraceId,
+    max_spans: usize,
+    max_bytes: usize,
+) -> Result<Option<StoredTrace>, ReadError> {
+    let mut connection = pool.acquire().await?;
+    // One snapshot, so that summary and spans agree.
+    let mut snapshot = connection.begin().await?;
+    let Some(row) = existing(&mut snapshot, &[id]).await?.pop() else {
+        return Ok(None);
+    };
+    let (groups, truncated) = spans(&mut snapshot, row.no, max_spans, max_bytes).await?;
+    Ok(Some(StoredTrace {
+        summary: row.summary,
+        groups,
+        truncated,
+    }))
+}
+
+/// Reads the spans of a trace, each once, in the order of their segments.
 ///
-/// Stops after the segment with which `max_spans`, `max_bytes` of decoded spans or [`MAX_ITEMS`] are
-/// reached; true beside the groups says that something was left out.
-pub(crate) async fn spans(
+/// Stops after the segment that reaches `max_spans`, `max_bytes` of decoded spans or [`MAX_ITEMS`]. The
+/// flag beside the groups says whether spans are left out.
+async fn spans(
     connection: &mut SqliteConnection,
     no: i64,
     max_spans: usize,
@@ -152,11 +183,11 @@ pub(crate) async fn spans(
         }
         let segment = decompress(&segment)?;
         bytes += segment.len();
-        items += protobuf_items(&segment);
+        items += decode::item_count(&segment, Format::Protobuf);
         let mut identities: Vec<Identity> = Vec::new();
         read_identities(&ids, &mut identities);
         let mut identities = identities.into_iter();
-        for mut group in decode(&segment)? {
+        for mut group in decode_groups(&segment)? {
             group.spans.retain(|span| {
                 // Identities are in the order of the segment.
                 let content = identities.next().map_or(0, |one| one.content);
@@ -173,8 +204,8 @@ pub(crate) async fn spans(
     Ok((groups, left_out))
 }
 
-/// Whether a segment of the trace passes `test`. One segment at a time is in memory.
-pub(crate) async fn any_segment(
+/// Returns whether a segment of the trace passes `test`. One segment at a time is in memory.
+pub(super) async fn any_segment(
     connection: &mut SqliteConnection,
     no: i64,
     test: impl Fn(&[Group]) -> bool,
@@ -183,7 +214,7 @@ pub(crate) async fn any_segment(
         let Some((_, segment)) = segment(connection, no, seq).await? else {
             break;
         };
-        if test(&decode(&decompress(&segment)?)?) {
+        if test(&decode_groups(&decompress(&segment)?)?) {
             return Ok(true);
         }
     }
@@ -204,8 +235,9 @@ async fn segment(
     )
 }
 
-fn decode(segment: &[u8]) -> Result<Vec<Group>, ReadError> {
-    let decoded = protobuf::decode(segment).map_err(|_| ReadError::CorruptSegment)?;
+fn decode_groups(segment: &[u8]) -> Result<Vec<Group>, ReadError> {
+    let decoded = decode::decode(segment, Format::Protobuf);
+    let decoded = decoded.map_err(|_| ReadError::CorruptSegment)?;
     Ok(decoded.groups)
 }
 

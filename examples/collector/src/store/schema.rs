@@ -1,4 +1,4 @@
-//! The tables, and how a data directory is opened.
+//! The tables of the store, and the opening of a data directory.
 //!
 //! A trace's number is `hour << 32 | n`, where `hour` counts hours since the epoch at the trace's
 //! first receipt. Segments are stored in the order of that number, so an hour is one contiguous
@@ -28,7 +28,7 @@ const VERSION_AT: usize = 60;
 const APPLICATION_AT: usize = 68;
 const FILE_NAME: &str = "traces.sqlite";
 const LOCK_NAME: &str = "lock";
-/// Connections that answer queries; more only wait for the same two or four cores.
+/// Connections that answer queries. More of them would only wait for the same cores.
 const READERS: u32 = 4;
 
 const TABLES: &str = "
@@ -94,16 +94,16 @@ CREATE TABLE tag (
 
 /// An open data directory. The lock lives as long as this does.
 #[derive(Debug)]
-pub(crate) struct Database {
-    pub(crate) writer: SqliteConnection,
-    pub(crate) readers: SqlitePool,
-    pub(crate) lock: File,
+pub(super) struct Database {
+    pub(super) writer: SqliteConnection,
+    pub(super) readers: SqlitePool,
+    pub(super) lock: File,
     /// The database file.
-    pub(crate) path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 /// Opens the store in `directory`, creating both as needed.
-pub(crate) async fn open(directory: &Path) -> Result<Database, Error> {
+pub(super) async fn open(directory: &Path) -> Result<Database, Error> {
     std::fs::create_dir_all(directory).map_err(|source| Error::DataDir {
         path: directory.to_owned(),
         source,
@@ -174,11 +174,11 @@ fn lock(directory: &Path) -> Result<File, Error> {
     Ok(lock)
 }
 
-/// Refuses a file that is not a store of this version. Reads its header and nothing else: SQLite, even
-/// where it only reads, leaves files of its own beside a database with a write-ahead log.
+/// Returns whether the tables are still to be made, or an error if the file is not a store of this version.
 ///
-/// Returns whether the tables are still to be made. They are made before the file has such a log, so the
-/// header is never older than they are.
+/// Reads nothing but the header: SQLite, even where it only reads, leaves files of its own beside a database
+/// with a write-ahead log. The tables are made before the file has such a log, so the header is never older
+/// than they are.
 fn recognise(path: &Path) -> Result<bool, Error> {
     let failed = |source| Error::Read {
         path: path.to_owned(),

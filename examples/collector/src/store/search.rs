@@ -1,64 +1,44 @@
-//! Finding traces: from postings to rows, newest first.
+//! Finds traces by their postings and rows, newest first.
 //!
-//! Each condition that has a term narrows the set of candidates; what has none (times, exact
-//! durations) is checked on the row, and what a row cannot tell (that one span has the service,
-//! the operation and the attributes together) on the spans. Few candidates are fetched and sorted;
-//! many are walked in the order of time until the page is full.
+//! Each condition that has a term narrows the set of candidates. Conditions without a term (times, exact
+//! durations) are checked on the row. The spans are checked for what a row does not hold: that one span
+//! has the service, the operation and the attributes together. A few candidates are fetched and sorted.
+//! Many candidates are walked in the order of time until the page is full.
 
 use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Connection as _, QueryBuilder};
 
+use super::error::ReadError;
 use super::filter::Filter;
 use super::postings::lookup;
-use super::read::{COLUMNS, Row, any_segment};
+use super::read::{COLUMNS, TraceRow};
+use super::result_page::{PageFiller, PageRequest, SearchResult};
 use super::terms::Term;
-use crate::error::ReadError;
-use crate::model::{Group, TraceId};
 
-/// Up to this many candidates are fetched by number; more are met while walking through time.
+/// The most candidates that are fetched by number. More are walked in the order of time.
 const DIRECT: usize = 5000;
-/// Keys read at a time while walking.
+/// Rows whose position is read at a time while walking.
 const STRIDE: i64 = 1000;
 /// Without conditions, traces are counted to here.
 const MAX_COUNT: i64 = 10_000;
-/// A search that takes longer answers with what it has and where to go on.
+/// A search that takes longer returns the results so far and the position to continue from.
 const MAX_TIME: Duration = Duration::from_secs(2);
 
-/// The place of a trace in the order of results: start, then id.
-pub(crate) type Key = (u64, TraceId);
-
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Window {
-    /// Results before this place only.
-    pub(crate) before: Option<Key>,
-    pub(crate) offset: usize,
-    pub(crate) limit: usize,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    pub(crate) rows: Vec<Row>,
-    pub(crate) total: u64,
-    pub(crate) total_is_exact: bool,
-    /// Where the next page begins, if there is one.
-    pub(crate) next: Option<Key>,
-}
-
 /// Searches one snapshot of the store.
-pub(crate) async fn search(
+pub(super) async fn search(
     pool: &SqlitePool,
     filter: &Filter,
-    window: Window,
-) -> Result<Found, ReadError> {
+    page: PageRequest,
+) -> Result<SearchResult, ReadError> {
     let mut connection = pool.acquire().await?;
     let mut snapshot = connection.begin().await?;
     let deadline = Instant::now() + MAX_TIME;
     let terms = filter.terms();
     let search = Search {
         filter,
-        window,
+        page,
         deadline,
     };
     if terms.is_empty() {
@@ -72,14 +52,15 @@ pub(crate) async fn search(
     }
 }
 
+/// A search in progress.
 struct Search<'f> {
     filter: &'f Filter,
-    window: Window,
+    page: PageRequest,
     deadline: Instant,
 }
 
 impl Search<'_> {
-    /// Numbers of the traces that have all terms, sorted.
+    /// Returns the numbers of the traces that have all terms, sorted.
     async fn candidates(
         &self,
         connection: &mut SqliteConnection,
@@ -139,23 +120,28 @@ impl Search<'_> {
         Ok(found)
     }
 
-    /// Few candidates: all rows, sorted.
+    /// Fetches all rows of a few candidates and sorts them.
     async fn direct(
         &self,
         connection: &mut SqliteConnection,
         candidates: &[i64],
-    ) -> Result<Found, ReadError> {
+    ) -> Result<SearchResult, ReadError> {
         let mut rows = rows(connection, candidates).await?;
         rows.retain(|row| self.filter.takes(row));
-        rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.key()));
-        let mut found = Found {
+        rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.cursor()));
+        let mut found = SearchResult {
             total: rows.len() as u64,
-            ..Found::default()
+            ..SearchResult::default()
         };
-        let mut filler = PageFiller::new(self);
+        let mut filler = PageFiller::new(self.filter, self.page, self.deadline);
         let mut unchecked = 0;
         for row in rows {
-            if filler.is_full() || self.window.before.is_some_and(|before| row.key() >= before) {
+            if filler.is_full()
+                || self
+                    .page
+                    .before
+                    .is_some_and(|before| row.cursor() >= before)
+            {
                 unchecked += u64::from(self.filter.needs_spans(&row));
             } else if !filler.offer(connection, row).await? {
                 found.total -= 1;
@@ -165,13 +151,13 @@ impl Search<'_> {
         Ok(filler.finish(found))
     }
 
-    /// Many candidates, or all traces: newest first until the page is full.
+    /// Walks many candidates, or all traces, newest first until the page is full.
     async fn walk(
         &self,
         connection: &mut SqliteConnection,
         candidates: Option<&[i64]>,
-    ) -> Result<Found, ReadError> {
-        let mut found = Found::default();
+    ) -> Result<SearchResult, ReadError> {
+        let mut found = SearchResult::default();
         let (start, end) = self.filter.bounds();
         match candidates {
             Some(candidates) => found.total = candidates.len() as u64,
@@ -188,12 +174,12 @@ impl Search<'_> {
                 found.total_is_exact = count <= MAX_COUNT && self.filter.is_time_only();
             }
         }
-        // Past every key, so that the first one is included.
+        // Past every position, so that the first trace is included.
         let past_end = (end, vec![0xff; 17]);
-        let mut before = self.window.before.map_or(past_end.clone(), |(nanos, id)| {
+        let mut before = self.page.before.map_or(past_end.clone(), |(nanos, id)| {
             (i64::try_from(nanos).unwrap_or(i64::MAX), id.to_vec()).min(past_end)
         });
-        let mut filler = PageFiller::new(self);
+        let mut filler = PageFiller::new(self.filter, self.page, self.deadline);
         loop {
             let keys: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as(
                 "SELECT no, start_ns, trace_id FROM trace WHERE start_ns >= ? AND (start_ns, trace_id) < (?, ?) \
@@ -215,11 +201,11 @@ impl Search<'_> {
                 .map(|(no, ..)| *no)
                 .filter(|no| candidates.is_none_or(|all| all.binary_search(no).is_ok()))
                 .collect();
-            // A page is seldom as long as a stride: do not read rows that nobody will see.
+            // A page is seldom as long as a stride, so rows are read in smaller parts.
             for part in chosen.chunks(100) {
                 let mut rows = rows(connection, part).await?;
                 rows.retain(|row| self.filter.takes(row));
-                rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.key()));
+                rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.cursor()));
                 for row in rows {
                     filler.offer(connection, row).await?;
                 }
@@ -239,93 +225,10 @@ impl Search<'_> {
     }
 }
 
-/// Fills a page.
-struct PageFiller<'s> {
-    search: &'s Search<'s>,
-    skip: usize,
-    rows: Vec<Row>,
-    more: bool,
-    timed_out: bool,
-    last: Option<Key>,
-}
-
-impl<'s> PageFiller<'s> {
-    fn new(search: &'s Search<'s>) -> Self {
-        let skip = search.window.offset;
-        Self {
-            search,
-            skip,
-            rows: Vec::new(),
-            more: false,
-            timed_out: false,
-            last: None,
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.more || self.timed_out
-    }
-
-    /// Takes a row if it is one; false if its spans say that it is none. Rows offered after the
-    /// page is full are neither checked nor taken.
-    async fn offer(
-        &mut self,
-        connection: &mut SqliteConnection,
-        row: Row,
-    ) -> Result<bool, ReadError> {
-        if self.is_full() {
-            return Ok(true);
-        }
-        if Instant::now() > self.search.deadline {
-            self.timed_out = true;
-            return Ok(true);
-        }
-        let filter = self.search.filter;
-        if filter.needs_spans(&row) {
-            let test = |groups: &[Group]| filter.takes_spans(groups);
-            if !any_segment(connection, row.no, test).await? {
-                self.last = Some(row.key());
-                return Ok(false);
-            }
-        }
-        if self.skip > 0 {
-            self.skip -= 1;
-        } else if self.rows.len() < self.search.window.limit {
-            self.last = Some(row.key());
-            self.rows.push(row);
-        } else {
-            self.more = true;
-        }
-        Ok(true)
-    }
-
-    /// The walk ran out of time at this place.
-    fn time_out(&mut self, at: &(i64, Vec<u8>)) {
-        self.timed_out = true;
-        if let Ok(id) = TraceId::try_from(at.1.as_slice()) {
-            self.last = Some((at.0.cast_unsigned(), id));
-        }
-    }
-
-    fn finish(self, mut found: Found) -> Found {
-        // With nothing looked at there is no place to go on from but where this page began.
-        found.next = if self.is_full() {
-            self.last.or(self.search.window.before)
-        } else {
-            None
-        };
-        found.rows = self.rows;
-        found
-    }
-}
-
-impl Row {
-    pub(crate) fn key(&self) -> Key {
-        (self.summary.start_nanos, self.summary.trace_id)
-    }
-}
-
-async fn rows(connection: &mut SqliteConnection, numbers: &[i64]) -> Result<Vec<Row>, ReadError> {
+async fn rows(
+    connection: &mut SqliteConnection,
+    numbers: &[i64],
+) -> Result<Vec<TraceRow>, ReadError> {
     let mut all = Vec::with_capacity(numbers.len());
     for part in numbers.chunks(500) {
         let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM trace WHERE no IN ("));
@@ -336,7 +239,7 @@ async fn rows(connection: &mut SqliteConnection, numbers: &[i64]) -> Result<Vec<
         query.push(")");
         all.extend(
             query
-                .build_query_as::<Row>()
+                .build_query_as::<TraceRow>()
                 .persistent(false)
                 .fetch_all(&mut *connection)
                 .await?,

@@ -1,94 +1,58 @@
-//! Turns a decoded request into segments: what the writer puts in the store for each trace.
-//!
-//! This is the expensive part of storing (encoding, hashing, compressing) and is done by the task
-//! that decoded the request, on any core, so that the one writer has only rows to insert.
+//! Segments: the spans of one trace from one request, encoded as OTLP and compressed.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::catalog::{Catalog, Seen};
 use super::encode::resource_spans;
 use super::summary::{Identity, Summary};
 use super::terms::{self, Term};
-use crate::decode::Decoded;
-use crate::model::{Attribute, Group, Span, Status, TraceId};
+use crate::model::{Attribute, Group, Resource, Span, Status};
 
-/// zstd's level: 1 costs a fraction of encoding and leaves about a third of the bytes.
+/// The level of zstd. Level 1 takes a fraction of the time of encoding and leaves about a third of the bytes.
 const LEVEL: i32 = 1;
-/// Below this a segment is stored as it is.
+/// Shorter segments are stored uncompressed.
 const MIN_COMPRESSED_BYTES: usize = 256;
-/// The first byte of a segment: how the rest is stored.
-pub(crate) const RAW: u8 = 0;
-/// See [`RAW`].
-pub(crate) const ZSTD: u8 = 1;
+/// The first byte of a segment whose other bytes are not compressed.
+pub(super) const RAW: u8 = 0;
+/// The first byte of a segment whose other bytes are a zstd frame.
+pub(super) const ZSTD: u8 = 1;
 
-/// The spans of one trace from one request, ready to be stored.
+/// The memory of a segment besides its ids, spans and terms.
+pub(crate) const SEGMENT_OVERHEAD_BYTES: usize = size_of::<Segment>();
+
+/// A row of the segment table, with the terms by which searches find its trace.
 #[derive(Debug)]
-pub(crate) struct Segment {
-    pub(crate) summary: Summary,
-    /// The [`Identity`] of each span, in the order of the segment, uncompressed as they have nothing
-    /// to compress and are needed to add segments up.
-    pub(crate) ids: Vec<u8>,
-    /// One byte of format, then OTLP `TracesData`.
-    pub(crate) spans: Vec<u8>,
+pub(super) struct Segment {
+    pub(super) summary: Summary,
+    /// The [`Identity`] of each span, in the order of `spans`. Identities hardly compress, and each
+    /// commit reads those of all segments of a trace, so they are stored uncompressed.
+    pub(super) ids: Vec<u8>,
+    /// One byte of format, then OTLP `TracesData`, compressed or not.
+    pub(super) spans: Vec<u8>,
     /// Sorted, each once.
-    pub(crate) terms: Vec<Term>,
-    pub(crate) span_count: u64,
+    pub(super) terms: Vec<Term>,
+    pub(super) span_count: u64,
 }
 
 impl Segment {
-    /// Memory this takes while it waits for the writer, nearly.
-    pub(crate) fn cost_bytes(&self) -> usize {
+    /// Returns the approximate memory that the segment takes while it waits for the writer.
+    pub(super) fn cost_bytes(&self) -> usize {
         size_of::<Self>() + self.ids.len() + self.spans.len() + self.terms.len() * size_of::<Term>()
     }
 }
 
-/// Splits a request by trace. Names that have no row yet are returned beside the segments.
-pub(crate) fn segments(decoded: Decoded, catalog: &Catalog) -> (Vec<Segment>, Seen) {
-    let mut places: HashMap<TraceId, usize> = HashMap::new();
-    let mut traces: Vec<Vec<Group>> = Vec::new();
-    for group in decoded.groups {
-        for span in group.spans {
-            let place = *places.entry(span.trace_id).or_insert(traces.len());
-            if place == traces.len() {
-                traces.push(Vec::new());
-            }
-            let Some(parts) = traces.get_mut(place) else {
-                continue;
-            };
-            match parts.last_mut() {
-                Some(part)
-                    if Arc::ptr_eq(&part.resource, &group.resource)
-                        && Arc::ptr_eq(&part.scope, &group.scope) =>
-                {
-                    part.spans.push(span);
-                }
-                _ => parts.push(Group {
-                    resource: Arc::clone(&group.resource),
-                    scope: Arc::clone(&group.scope),
-                    spans: vec![span],
-                }),
-            }
-        }
-    }
-    let seen = catalog.observe(&traces);
-    let mut builder = Builder::default();
-    let segments = traces.iter().filter_map(|groups| builder.segment(groups));
-    (segments.collect(), seen)
-}
-
-/// What is used again from segment to segment.
+/// Builds the segments of one request, and keeps its buffers from one segment to the next.
 #[derive(Default)]
-struct Builder {
+pub(super) struct SegmentBuilder {
     encoded: Vec<u8>,
     compressor: Option<zstd::bulk::Compressor<'static>>,
-    // Terms of the resource last seen: the spans of a request share a handful of resources.
-    resource: Option<Arc<crate::model::Resource>>,
+    // The last resource and its terms: the spans of a request share a handful of resources.
+    resource: Option<Arc<Resource>>,
     resource_terms: Vec<Term>,
 }
 
-impl Builder {
-    fn segment(&mut self, groups: &[Group]) -> Option<Segment> {
+impl SegmentBuilder {
+    /// Encodes the spans of one trace. Returns `None` if there are none.
+    pub(super) fn build(&mut self, groups: &[Group]) -> Option<Segment> {
         let mut summary: Option<Summary> = None;
         let (mut ids, mut terms) = (Vec::new(), Vec::new());
         let mut span_count = 0;
@@ -127,7 +91,7 @@ impl Builder {
         })
     }
 
-    fn terms_of(&mut self, resource: &Arc<crate::model::Resource>) -> &[Term] {
+    fn terms_of(&mut self, resource: &Arc<Resource>) -> &[Term] {
         if !self
             .resource
             .as_ref()
@@ -157,7 +121,7 @@ impl Builder {
                 return out;
             }
         }
-        // zstd out of memory is the one way to get here with a large segment: stored is stored.
+        // A large segment gets here only if zstd is out of memory. It is stored uncompressed.
         [&[RAW], self.encoded.as_slice()].concat()
     }
 }

@@ -1,10 +1,10 @@
-//! What is known of a trace without reading its spans, and how segments add up to it.
+//! The summary of a trace, which is known without reading spans, and how segments add up to it.
 
 use std::collections::BTreeSet;
 
 use crate::model::{Span, SpanId, Status, TraceId};
 
-/// Service names kept per trace; a trace across more is shown with the first ones by name.
+/// Service names kept per trace. A trace of more services shows the first ones by name.
 const MAX_SERVICES: usize = 256;
 
 /// The span that names a trace: its root, or the earliest span while the root is missing.
@@ -27,7 +27,7 @@ impl Root {
     }
 }
 
-/// A row of the trace table, or the part of it that one segment knows.
+/// The summary of a whole trace or of one segment.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Summary {
     pub(crate) trace_id: TraceId,
@@ -42,7 +42,7 @@ pub(crate) struct Summary {
 
 impl Summary {
     /// The summary of a single span.
-    pub(crate) fn of(span: &Span, service: &str) -> Self {
+    pub(super) fn of(span: &Span, service: &str) -> Self {
         Self {
             trace_id: span.trace_id,
             start_nanos: span.start_nanos,
@@ -62,7 +62,7 @@ impl Summary {
     }
 
     /// Adds a span to the summary. Counts are left to [`Self::count`].
-    pub(crate) fn add(&mut self, span: &Span, service: &str) {
+    pub(super) fn add(&mut self, span: &Span, service: &str) {
         self.start_nanos = self.start_nanos.min(span.start_nanos);
         self.end_nanos = self.end_nanos.max(span.end_nanos);
         self.has_errors |= span.status == Status::Error;
@@ -79,8 +79,8 @@ impl Summary {
         }
     }
 
-    /// Adds what another segment of the same trace knows. Counts are left to [`Self::count`].
-    pub(crate) fn merge(&mut self, other: &Self) {
+    /// Adds the summary of another segment of the same trace. Counts are left to [`Self::count`].
+    pub(super) fn merge(&mut self, other: &Self) {
         self.start_nanos = self.start_nanos.min(other.start_nanos);
         self.end_nanos = self.end_nanos.max(other.end_nanos);
         self.has_errors |= other.has_errors;
@@ -94,7 +94,7 @@ impl Summary {
     }
 
     /// Sets the numbers of spans and orphans from those of all segments.
-    pub(crate) fn count(&mut self, all: &mut Vec<Identity>) {
+    pub(super) fn count(&mut self, all: &mut Vec<Identity>) {
         (self.spans, self.orphans) = count(all);
     }
 
@@ -102,7 +102,7 @@ impl Summary {
         self.end_nanos.saturating_sub(self.start_nanos)
     }
 
-    /// ERROR if any span failed, else what the root says of itself.
+    /// Returns ERROR if any span failed, else the status of the root.
     pub(crate) fn status(&self) -> Status {
         if self.has_errors {
             Status::Error
@@ -112,13 +112,13 @@ impl Summary {
     }
 }
 
-/// The part of a span by which it differs from the others of its trace.
+/// The parts of a span that tell it from the others of its trace.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Identity {
-    pub(crate) span: SpanId,
+pub(super) struct Identity {
+    pub(super) span: SpanId,
     /// The hash of the span with its resource and scope. A sender can make two of its own spans equal
     /// and so lose the second one, but it cannot match a span whose content it does not know.
-    pub(crate) content: u64,
+    pub(super) content: u64,
     /// Zero for none.
     parent: SpanId,
 }
@@ -127,7 +127,7 @@ pub(crate) struct Identity {
 const IDENTITY_BYTES: usize = 24;
 
 impl Identity {
-    pub(crate) fn new(span: &Span, content: u64) -> Self {
+    pub(super) fn new(span: &Span, content: u64) -> Self {
         Self {
             span: span.span_id,
             content,
@@ -136,7 +136,7 @@ impl Identity {
     }
 
     /// Writes the entry of a span as a segment keeps it.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
         out.extend(self.span);
         out.extend(self.parent);
         out.extend(self.content.to_be_bytes());
@@ -144,7 +144,7 @@ impl Identity {
 }
 
 /// Reads the entries of a segment.
-pub(crate) fn read_identities(bytes: &[u8], out: &mut Vec<Identity>) {
+pub(super) fn read_identities(bytes: &[u8], out: &mut Vec<Identity>) {
     let (entries, _) = bytes.as_chunks::<IDENTITY_BYTES>();
     for entry in entries {
         let (parts, _) = entry.as_chunks::<8>();

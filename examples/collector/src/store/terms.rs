@@ -1,33 +1,33 @@
-//! What a trace can be found by, as 32-bit hashes.
+//! Terms: the hashes by which searches find a trace.
 //!
 //! The hash is FNV-1a of 64 bits, folded to 32. Each kind of term starts with its own byte and parts
 //! end with a zero byte, so that kinds and parts do not run together.
-//! A sender can make two terms collide. That only causes a needless check of spans.
+//! A sender can make two terms collide, which only causes a needless check of spans.
 
 use super::fnv;
 use crate::model::double_text;
 
-/// The hash of a term.
-pub(crate) type Term = u32;
+/// A 32-bit hash.
+pub(super) type Term = u32;
 
-/// Durations from which a trace gets a term of its own, in milliseconds: 1, 4, 16, .. 65,536.
+/// The number of durations that have a term: 1, 4, 16, .. 65,536 milliseconds.
 const DURATION_STEPS: u32 = 9;
 
-pub(crate) fn service(name: &str) -> Term {
+pub(super) fn service(name: &str) -> Term {
     term(b's', &[name])
 }
 
-pub(crate) fn operation(name: &str) -> Term {
+pub(super) fn operation(name: &str) -> Term {
     term(b'o', &[name])
 }
 
-pub(crate) fn service_operation(service: &str, name: &str) -> Term {
+pub(super) fn service_operation(service: &str, name: &str) -> Term {
     term(b'b', &[service, name])
 }
 
-/// The term of an attribute with this text. Texts of one number have one term, whatever the value's
+/// Returns the term of an attribute with this text. Texts of one number have one term, whatever the value's
 /// type: see [`Value::is_found_by`](crate::model::Value::is_found_by).
-pub(crate) fn attribute(key: &str, text: &str) -> Term {
+pub(super) fn attribute(key: &str, text: &str) -> Term {
     let is_number = text
         .bytes()
         .next()
@@ -39,20 +39,20 @@ pub(crate) fn attribute(key: &str, text: &str) -> Term {
     }
 }
 
-/// The term of every trace that holds a span with an error.
-pub(crate) fn error() -> Term {
+/// Returns the term of every trace that has a span with an error.
+pub(super) fn error() -> Term {
     term(b'e', &[])
 }
 
-/// The terms of a trace that lasted `nanos`: one for each step it reached.
-pub(crate) fn durations(nanos: u64) -> impl Iterator<Item = Term> {
+/// Returns the terms of a trace that lasted `nanos`: one for each step that it reached.
+pub(super) fn durations(nanos: u64) -> impl Iterator<Item = Term> {
     (0..DURATION_STEPS)
         .take_while(move |step| step_nanos(*step) <= nanos)
         .map(duration_step)
 }
 
-/// The narrowest term that holds every trace of at least `nanos`; `None` below the first step.
-pub(crate) fn at_least(nanos: u64) -> Option<Term> {
+/// Returns the narrowest term that every trace of at least `nanos` has, or `None` below the first step.
+pub(super) fn at_least(nanos: u64) -> Option<Term> {
     (0..DURATION_STEPS)
         .rev()
         .find(|step| step_nanos(*step) <= nanos)

@@ -1,8 +1,8 @@
-//! The queue in front of the store and the one task that empties it.
+//! The queue of write requests and the one task that empties it.
 //!
-//! Each round takes what is waiting and commits it together, so the batch grows with the load by
-//! itself and a lone request waits for nothing. Senders are answered after the commit: what was
-//! accepted is in the file and survives the death of the process.
+//! Each round commits all requests that wait, so batches grow with the load, and a lone request does not
+//! wait for others. Senders are answered after the commit. Accepted spans are in the file by then, and
+//! survive the death of the process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,75 +13,82 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use super::catalog::Catalog;
-use super::commit::{Committer, Outcome, Work};
+use super::commit::{AppendOutcome, Committer};
+use super::error::AppendError;
+use super::write_request::WriteRequest;
 use crate::error::in_one_line;
 use crate::ledger::{SpanRefusal, WaitingSpans};
 
-/// Bytes of segments that may wait for the writer.
+/// Bytes of requests that may wait for the writer.
 pub(crate) const QUEUE_BYTES: usize = 64 * 1024 * 1024;
-/// Bytes of segments that go into one commit, if as many wait. Bounds how long a commit takes.
+/// Bytes of requests after which a commit takes no more of them. Bounds how long a commit takes.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
-/// How often the store is tried while nothing is written.
+/// The time between two probes of the store while nothing is written.
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Why a request was not stored. It may be sent again.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct NotStored;
-
-/// A request on its way into the store.
+/// A request that waits for the writer.
 #[derive(Debug)]
-struct Submission {
-    work: Work,
+struct QueuedWrite {
+    request: WriteRequest,
     waiting: WaitingSpans,
     cost: usize,
-    reply: oneshot::Sender<Result<Outcome, NotStored>>,
+    reply: oneshot::Sender<Result<AppendOutcome, AppendError>>,
     _permit: OwnedSemaphorePermit,
 }
 
-/// Hands segments to the writer.
+/// The way to the writer.
 #[derive(Clone, Debug)]
-pub(crate) struct Queue {
-    sender: mpsc::UnboundedSender<Submission>,
+pub(super) struct Queue {
+    sender: mpsc::UnboundedSender<QueuedWrite>,
     room: Arc<Semaphore>,
     healthy: Arc<AtomicBool>,
 }
 
+/// A request in the queue.
+#[derive(Debug)]
+pub(crate) struct PendingAppend(oneshot::Receiver<Result<AppendOutcome, AppendError>>);
+
+impl PendingAppend {
+    /// Returns the outcome after the commit.
+    ///
+    /// # Cancellation
+    /// The request stays in the queue, and the ledger gets its outcome.
+    pub(crate) async fn committed(self) -> Result<AppendOutcome, AppendError> {
+        // The writer drops its half without an answer if it ends early.
+        self.0.await.unwrap_or(Err(AppendError::Stopped))
+    }
+}
+
 impl Queue {
-    /// Queues the segments of a request, whose spans are `waiting`, and returns where its outcome
-    /// will come, or refuses it if the queue is full.
-    pub(crate) fn submit(
+    /// Queues a request whose spans are `waiting`. A full queue refuses it.
+    pub(super) fn submit(
         &self,
-        work: Work,
+        request: WriteRequest,
         waiting: WaitingSpans,
-    ) -> Result<oneshot::Receiver<Result<Outcome, NotStored>>, NotStored> {
-        let cost = work
-            .segments
-            .iter()
-            .map(super::segment::Segment::cost_bytes)
-            .sum::<usize>()
-            + work.seen.cost_bytes()
-            + size_of::<Submission>();
+    ) -> Result<PendingAppend, AppendError> {
+        let cost = request.cost_bytes() + size_of::<QueuedWrite>();
         let permits = u32::try_from(cost.min(QUEUE_BYTES)).unwrap_or(u32::MAX);
         let Ok(permit) = Arc::clone(&self.room).try_acquire_many_owned(permits) else {
             waiting.refused(SpanRefusal::QueueFull);
-            return Err(NotStored);
+            return Err(AppendError::QueueFull);
         };
         let (reply, outcome) = oneshot::channel();
-        let submission = Submission {
-            work,
+        let queued = QueuedWrite {
+            request,
             waiting,
             cost,
             reply,
             _permit: permit,
         };
-        // The writer has ended: the submission is dropped, and with it what waited.
-        self.sender.send(submission).map_err(|_| NotStored)?;
-        Ok(outcome)
+        // If the writer has ended, `queued` is dropped here, which counts its spans as interrupted.
+        let sent = self.sender.send(queued);
+        sent.map_err(|_| AppendError::Stopped)?;
+        Ok(PendingAppend(outcome))
     }
 
-    /// A queue of `room` bytes whose writer has ended.
+    /// Returns a queue of `room` bytes whose writer has ended.
     #[cfg(test)]
-    pub(crate) fn without_writer(room: usize) -> Self {
+    pub(super) fn without_writer(room: usize) -> Self {
         Self {
             sender: mpsc::unbounded_channel().0,
             room: Arc::new(Semaphore::new(room)),
@@ -89,15 +96,15 @@ impl Queue {
         }
     }
 
-    /// Whether the last commit or probe of the store succeeded.
-    pub(crate) fn is_healthy(&self) -> bool {
-        // Relaxed: a flag by itself, nothing is read on its strength.
+    /// Returns whether the last commit or probe of the store succeeded.
+    pub(super) fn is_healthy(&self) -> bool {
+        // Relaxed: no other memory is read because of this flag.
         self.healthy.load(Ordering::Relaxed)
     }
 }
 
-/// Starts the writer. It ends when every [`Queue`] is gone and the last segment is stored.
-pub(crate) fn start(
+/// Starts the writer. It ends when every [`Queue`] is gone and the last request is written.
+pub(super) fn start(
     committer: Committer,
     catalog: Arc<Catalog>,
 ) -> (Queue, JoinHandle<Result<(), sqlx::Error>>) {
@@ -125,7 +132,7 @@ struct Writer {
 impl Writer {
     async fn run(
         mut self,
-        mut receiver: mpsc::UnboundedReceiver<Submission>,
+        mut receiver: mpsc::UnboundedReceiver<QueuedWrite>,
     ) -> Result<(), sqlx::Error> {
         let mut probe = tokio::time::interval(PROBE_INTERVAL);
         probe.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -154,42 +161,43 @@ impl Writer {
         Ok(())
     }
 
-    async fn store(&mut self, batch: Vec<Submission>) {
-        let works: Vec<&Work> = batch.iter().map(|submission| &submission.work).collect();
-        let result = self.committer.commit(&works).await;
+    async fn store(&mut self, batch: Vec<QueuedWrite>) {
+        let requests: Vec<&WriteRequest> = batch.iter().map(|queued| &queued.request).collect();
+        let result = self.committer.commit(&requests).await;
         self.note(result.as_ref().err());
         match result {
             Ok(outcomes) => {
-                for (submission, outcome) in batch.into_iter().zip(outcomes) {
-                    let Outcome {
+                for (queued, outcome) in batch.into_iter().zip(outcomes) {
+                    let AppendOutcome {
                         stored,
                         duplicate,
                         trace_too_large,
                     } = outcome;
-                    submission
-                        .waiting
-                        .committed(stored, duplicate, trace_too_large);
+                    queued.waiting.committed(stored, duplicate, trace_too_large);
                     // A sender that has gone away does not need its answer.
-                    let _ = submission.reply.send(Ok(outcome));
+                    let _ = queued.reply.send(Ok(outcome));
                 }
             }
             Err(_) => {
                 self.catalog.reset();
-                for submission in batch {
-                    submission.waiting.refused(SpanRefusal::StoreFailed);
+                for queued in batch {
+                    queued.waiting.refused(SpanRefusal::StoreFailed);
                     // As above.
-                    let _ = submission.reply.send(Err(NotStored));
+                    let _ = queued.reply.send(Err(AppendError::WriteFailed));
                 }
                 return;
             }
         }
         if let Err(error) = self.committer.merge_units().await {
             let path = self.committer.path.display();
-            eprintln!("cannot join index units of {path}: {}", in_one_line(&error));
+            eprintln!(
+                "cannot merge index units of {path}: {}",
+                in_one_line(&error)
+            );
         }
     }
 
-    /// Remembers whether the store can be written, and says so once when that changes.
+    /// Remembers whether the store can be written, and logs each change.
     fn note(&self, error: Option<&sqlx::Error>) {
         let was_healthy = self.healthy.swap(error.is_none(), Ordering::Relaxed);
         let path = self.committer.path.display();

@@ -1,4 +1,4 @@
-//! The colours of the page can be told apart and read, in its light and its dark dress.
+//! Tests that the colours of the page have enough contrast, in its light and its dark theme.
 
 use std::collections::HashMap;
 

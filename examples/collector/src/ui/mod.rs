@@ -21,8 +21,8 @@ use axum::routing::get;
 /// Returns the routes of the page: `/`, the deep links `/search` and `/trace/{id}`, and
 /// `/assets/{name}`.
 ///
-/// All answers carry a validator and `Cache-Control: no-cache`: a browser keeps them and asks
-/// whether they changed, so an upgraded collector never meets yesterday's scripts.
+/// All answers carry a validator and `Cache-Control: no-cache`. A browser keeps them and asks whether they
+/// changed, so an upgraded collector is never used with old scripts.
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/", get(page))
@@ -63,7 +63,7 @@ fn respond(file: &File, request: &HeaderMap) -> Response {
     }
 }
 
-/// A validator from the content itself: equal builds agree on it, and a changed file changes it.
+/// Returns a validator that depends on the content alone, so equal builds have equal validators.
 fn entity_tag(body: &str) -> String {
     let mut hasher = DefaultHasher::new();
     body.hash(&mut hasher);
@@ -198,8 +198,8 @@ mod tests {
         );
     }
 
-    /// Every file a page or module names is served, every served file is named, and none is longer
-    /// than a reader likes.
+    /// Every file that a page or module names is served, every served file is named, and none has more than
+    /// 400 lines.
     #[test]
     fn files_name_each_other_and_stay_short() {
         let mut named = Vec::new();
@@ -231,7 +231,7 @@ mod tests {
         }
     }
 
-    /// What would turn data into markup or code does not occur in our scripts at all.
+    /// Our scripts contain nothing that turns data into markup or code.
     #[test]
     fn scripts_hold_no_sink_for_markup() {
         for file in ASSETS.iter().chain([&INDEX]) {

@@ -1,32 +1,18 @@
-//! What a request costs, known before it is paid.
+//! Counts the items of a request before it is decoded.
 //!
-//! Two things of a request grow far beyond its bytes. An empty attribute is two bytes to send and
-//! dozens to keep, so items are counted before they are decoded. A resource is stored with each
-//! trace it has spans of, so its copies are added up before they are encoded.
+//! Items are attributes, events, links and the parts of values. An empty attribute takes two bytes to send
+//! and dozens to keep, so a request of few bytes may need much memory once it is decoded.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use super::validate::{MAX_ATTRIBUTES, MAX_DEPTH, MAX_EVENTS, MAX_LINKS};
+use super::wire::{Field, Slice};
 
-use super::segment::Segment;
-use super::writer::QUEUE_BYTES;
-use crate::decode::validate::{MAX_ATTRIBUTES, MAX_DEPTH, MAX_EVENTS, MAX_LINKS};
-use crate::decode::wire::{Field, Slice};
-use crate::model::{Attribute, Attributes, Group, Resource, TraceId, Value};
-
-/// Attributes, events, links and parts of values in one request; each takes about 60 bytes. The
-/// largest body, 20 MiB, holds about half as many where its attributes have names and values.
+/// The most items of one request. Each takes about 60 bytes. The largest body, 20 MiB, holds about half as
+/// many items if its attributes have names and values.
 pub(crate) const MAX_ITEMS: usize = 1_000_000;
 
-/// Bytes of one request as it would be stored, before compression: a share of the queue, so that
-/// one sender does not fill it alone.
-pub(crate) const MAX_STORED_BYTES: usize = QUEUE_BYTES / 2;
-
-/// Bytes around a key and its value when encoded, at most.
-const FRAME_BYTES: usize = 24;
-
-/// The items of an OTLP/protobuf body that its decoder would keep. Ends where the body makes no
-/// sense, as the decoder does, and soon after [`MAX_ITEMS`].
-pub(crate) fn protobuf_items(body: &[u8]) -> usize {
+/// Counts the items of an OTLP/protobuf body that its decoder would keep. Stops where the body is malformed,
+/// as the decoder does, and soon after [`MAX_ITEMS`].
+pub(super) fn protobuf_items(body: &[u8]) -> usize {
     let mut items = 0;
     for resource_spans in parts(Slice::new(body), 1) {
         for resource in parts(resource_spans, 1) {
@@ -55,8 +41,9 @@ pub(crate) fn protobuf_items(body: &[u8]) -> usize {
     items
 }
 
-/// No fewer than the items of an OTLP/JSON body: each is an object, or a null in its place.
-pub(crate) fn json_items(body: &[u8]) -> usize {
+/// Returns a number no lower than that of the items of an OTLP/JSON body. Each item is an object, or a null
+/// in its place.
+pub(super) fn json_items(body: &[u8]) -> usize {
     let (mut items, mut in_text, mut escaped) = (0, false, false);
     for byte in body {
         match byte {
@@ -71,7 +58,7 @@ pub(crate) fn json_items(body: &[u8]) -> usize {
     items
 }
 
-/// The nested messages of one field.
+/// Returns the nested messages of one field.
 fn parts(message: Slice<'_>, field: u32) -> impl Iterator<Item = Slice<'_>> {
     message
         .fields()
@@ -105,54 +92,6 @@ fn values(any: Slice<'_>, depth: usize, items: &mut usize) {
         for value in parts(entry, 2) {
             values(value, depth + 1, items);
         }
-    }
-}
-
-/// Nearly the bytes of a request as it would be stored: its body, and for each trace of each
-/// group the resource, the scope and the segment's own.
-pub(crate) fn stored_bytes(groups: &[Group], body_bytes: usize) -> usize {
-    let mut total = body_bytes;
-    let mut traces: HashSet<TraceId> = HashSet::new();
-    // Many groups may share one large resource: it is measured once.
-    let mut measured: Option<(&Arc<Resource>, usize)> = None;
-    for group in groups {
-        let resource_bytes = match measured {
-            Some((resource, bytes)) if Arc::ptr_eq(resource, &group.resource) => bytes,
-            _ => list_bytes(&group.resource.attributes) + group.resource.schema_url.len(),
-        };
-        measured = Some((&group.resource, resource_bytes));
-        let scope = &group.scope;
-        let scope_bytes = list_bytes(&scope.attributes)
-            + scope.name.len()
-            + scope.version.len()
-            + scope.schema_url.len();
-        traces.clear();
-        traces.extend(group.spans.iter().map(|span| span.trace_id));
-        let copy = resource_bytes + scope_bytes + size_of::<Segment>();
-        total = total.saturating_add(copy.saturating_mul(traces.len()));
-    }
-    total
-}
-
-fn list_bytes(attributes: &Attributes) -> usize {
-    attributes.items.iter().map(attribute_bytes).sum()
-}
-
-fn attribute_bytes(attribute: &Attribute) -> usize {
-    FRAME_BYTES + attribute.key.len() + value_bytes(&attribute.value)
-}
-
-/// The decoders keep at most 64 levels, so this recursion has that bound.
-fn value_bytes(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Double(_) => 0,
-        Value::String(text) => text.len(),
-        Value::Bytes(bytes) => bytes.len(),
-        Value::Array(values) => values
-            .iter()
-            .map(|one| FRAME_BYTES + value_bytes(one))
-            .sum(),
-        Value::Map(entries) => entries.iter().map(attribute_bytes).sum(),
     }
 }
 
@@ -232,34 +171,5 @@ mod tests {
     fn json_items_are_counted_outside_text() {
         assert_eq!(json_items(br#"{"a":[{},{},null,"{n\"{"]}"#), 4);
         assert_eq!(json_items(br#"{"\\":{}}"#), 2);
-    }
-
-    #[test]
-    fn a_resource_costs_once_for_each_of_its_traces() {
-        let text = |len| Attribute {
-            key: "k".into(),
-            value: Value::String("x".repeat(len)),
-        };
-        let resource = Arc::new(Resource {
-            attributes: Attributes {
-                items: vec![text(1000)],
-                dropped: 0,
-            },
-            ..Resource::default()
-        });
-        let group = |ids: &[u8]| Group {
-            resource: Arc::clone(&resource),
-            scope: Arc::default(),
-            spans: ids
-                .iter()
-                .map(|id| crate::model::Span {
-                    trace_id: [*id; 16],
-                    ..crate::model::Span::default()
-                })
-                .collect(),
-        };
-        let copy = 1000 + 1 + FRAME_BYTES + size_of::<Segment>();
-        assert_eq!(stored_bytes(&[group(&[1, 1, 2])], 50), 50 + 2 * copy);
-        assert_eq!(stored_bytes(&[group(&[1]), group(&[1])], 0), 2 * copy);
     }
 }
