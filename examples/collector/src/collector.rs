@@ -13,9 +13,9 @@ use crate::config::CollectorConfig;
 use crate::error::Error;
 use crate::ledger::Ledger;
 use crate::receive::{self, Intake};
-use crate::serve::{ConnectionBudget, Listener, headers};
+use crate::serve::{ConnectionBudget, Listener};
 use crate::store::Store;
-use crate::{health, origin, query, ui};
+use crate::{health, query, ui};
 
 /// The time to write what is queued and to close the store, once the listeners have stopped. A decoder may
 /// still work on a large request during that time.
@@ -66,11 +66,11 @@ impl Collector {
     pub async fn start(config: CollectorConfig) -> Result<Self, Error> {
         let budget = ConnectionBudget::of_process(4);
         let grpc = Listener::bind("otlp-grpc", config.otlp_grpc_address(), &budget)?
-            .unreadable(receive::http::unreadable);
+            .unreadable(receive::http::refuse_unreadable);
         let http = Listener::bind("otlp-http", config.otlp_http_address(), &budget)?
-            .unreadable(receive::http::unreadable);
-        let query =
-            Listener::bind("query", config.query_address(), &budget)?.unreadable(query::unreadable);
+            .unreadable(receive::http::refuse_unreadable);
+        let query = Listener::bind("query", config.query_address(), &budget)?
+            .unreadable(query::refuse_unreadable);
         let health = Listener::bind("health", config.health_address(), &budget)?;
         let addresses = [&grpc, &http, &query, &health].map(|one| (one.name, one.address));
 
@@ -83,9 +83,7 @@ impl Collector {
         let (stop, stopping) = watch::channel(false);
         let receiver = receive::http::router(intake.clone(), http.address);
         let page_and_api = query::router(store.clone(), ledger).merge(ui::router());
-        let page_and_api =
-            origin::guard(page_and_api, query.address, |denied, _| query::deny(denied));
-        let page_and_api = headers::bound(page_and_api, |_| query::headers_too_large());
+        let page_and_api = query::guard(page_and_api, query.address);
         let listeners = vec![
             grpc.serve(receive::grpc::router(intake), stopping.clone()),
             http.serve(receiver, stopping.clone()),

@@ -55,7 +55,6 @@ mod error;
 mod health;
 mod ledger;
 mod model;
-mod origin;
 mod query;
 mod receive;
 mod serve;

@@ -7,11 +7,10 @@ use serde::Serialize;
 
 use super::protect;
 use crate::error::in_one_line;
-use crate::origin::Denied;
-use crate::serve::headers;
+use crate::serve::ListenerRefusal;
 use crate::store::ReadError;
 
-/// Why a query has no answer.
+/// An error of a query. Every error of the API is one.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     status: StatusCode,
@@ -19,12 +18,12 @@ pub(crate) struct ApiError {
     cause: Option<Cause>,
 }
 
-/// The cause of an internal error. It is logged, and not part of the answer.
+/// The cause of an internal error, which is logged and is not part of the answer.
 #[derive(Clone, Debug)]
 pub(super) struct Cause(pub(super) String);
 
 impl ApiError {
-    /// A parameter is unknown or wrong; the message names it.
+    /// Returns the error of a parameter that is unknown or wrong. The message names the parameter.
     pub(crate) fn bad_parameter(message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
@@ -41,18 +40,11 @@ impl ApiError {
         }
     }
 
-    pub(crate) fn denied(denied: Denied) -> Self {
+    /// Returns the error of a request that the listener refuses.
+    pub(crate) fn refused(refusal: ListenerRefusal) -> Self {
         Self {
-            status: denied.status(),
-            message: denied.message().into(),
-            cause: None,
-        }
-    }
-
-    pub(crate) fn headers_too_large() -> Self {
-        Self {
-            status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            message: headers::TOO_LARGE.into(),
+            status: refusal.status(),
+            message: refusal.message().into(),
             cause: None,
         }
     }
@@ -104,7 +96,7 @@ impl IntoResponse for ApiError {
             message: self.message,
         };
         let mut response = (self.status, Json(Body { error })).into_response();
-        // Refusals that never reach the router of the API need these headers too.
+        // Errors that never reach the router of the API need these headers too.
         protect(&mut response);
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(cause);

@@ -1,7 +1,7 @@
 //! The query API: JSON over HTTP.
 //!
-//! Times in answers are microseconds since the epoch. Unknown parameters are refused by name, as a
-//! misspelt one would otherwise widen the result unseen.
+//! Times in answers are microseconds since the epoch. An unknown parameter is an error that names it,
+//! because a misspelt parameter would otherwise widen the result without notice.
 
 mod critical_path;
 mod error;
@@ -13,6 +13,7 @@ mod service_map;
 mod token;
 mod traces;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -20,11 +21,11 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::sync::Semaphore;
 
 use crate::ledger::Ledger;
-use crate::origin::Denied;
+use crate::serve::{self, ListenerRefusal};
 use crate::store::Store;
 use error::{ApiError, Cause};
 
@@ -65,8 +66,8 @@ async fn no_such_resource() -> ApiError {
     ApiError::not_found("no such resource")
 }
 
-/// Puts headers on an answer of `/api`. Spans hold users' data: browsers and proxies must not store
-/// the answer, and browsers must read it as JSON only.
+/// Puts headers on an answer of `/api`. Spans hold users' data, so browsers and proxies must not store
+/// the answer, and browsers must read it only as JSON.
 fn protect(response: &mut Response) {
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, value);
@@ -81,25 +82,19 @@ const HEADERS: [(HeaderName, HeaderValue); 2] = [
     ),
 ];
 
-/// The refusal of a request that a web page of another site has made.
-pub(crate) fn deny(denied: Denied) -> Response {
-    ApiError::denied(denied).into_response()
+/// Puts the guards of a listener at `address` in front of a router. Their errors are those of the API.
+pub(crate) fn guard(router: Router, address: SocketAddr) -> Router {
+    let refuse = |refusal, _: &HeaderMap| ApiError::refused(refusal).into_response();
+    let router = serve::refuse_cross_site(router, address, refuse);
+    serve::limit_headers(router, refuse)
 }
 
-/// The answer to bytes that are not a request.
-pub(crate) fn unreadable(status: StatusCode) -> Response {
-    match status {
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => headers_too_large(),
-        _ => ApiError::bad_parameter("the request is not HTTP").into_response(),
-    }
+/// Returns the answer to bytes that are not a request.
+pub(crate) fn refuse_unreadable(refusal: ListenerRefusal) -> Response {
+    ApiError::refused(refusal).into_response()
 }
 
-/// The refusal of a request with too many or too large headers.
-pub(crate) fn headers_too_large() -> Response {
-    ApiError::headers_too_large().into_response()
-}
-
-/// Refuses what would only queue up, and logs why the store could not be read.
+/// Refuses queries beyond [`MAX_QUERIES`], and logs errors of the store.
 async fn bound(State(api): State<Api>, request: Request, next: Next) -> Response {
     let Ok(_permit) = api.permits.try_acquire() else {
         return ApiError::overloaded().into_response();

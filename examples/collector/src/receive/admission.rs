@@ -1,27 +1,25 @@
-//! The budget of bytes for requests in work.
+//! The budget of bytes for requests in progress.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::refusal::Refusal;
+
 /// Bytes of request bodies, compressed and decompressed, that are held at one time.
-pub(crate) const BUDGET_BYTES: usize = 64 * 1024 * 1024;
+pub(super) const BUDGET_BYTES: usize = 64 * 1024 * 1024;
 
-/// The budget is used up. The request may be sent again.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Overloaded;
-
-/// Hands out leases on the budget.
+/// The budget, which hands out leases.
 #[derive(Clone, Debug)]
-pub(crate) struct Admission(Arc<Semaphore>);
+pub(super) struct Admission(Arc<Semaphore>);
 
 impl Admission {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Arc::new(Semaphore::new(BUDGET_BYTES)))
     }
 
-    /// A lease of nothing, to grow.
-    pub(crate) fn lease(&self) -> Lease {
+    /// Returns an empty lease.
+    pub(super) fn lease(&self) -> Lease {
         Lease {
             budget: Arc::clone(&self.0),
             held: None,
@@ -29,21 +27,22 @@ impl Admission {
     }
 }
 
-/// Bytes taken from the budget; dropping it gives them back.
+/// Bytes that are taken from the budget until the lease is dropped.
 #[derive(Debug)]
-pub(crate) struct Lease {
+pub(super) struct Lease {
     budget: Arc<Semaphore>,
     held: Option<OwnedSemaphorePermit>,
 }
 
 impl Lease {
-    /// Takes more, at once or not at all: waiting for room while holding some would let a few
-    /// requests stop each other for good.
-    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Overloaded> {
-        let bytes = u32::try_from(bytes).map_err(|_| Overloaded)?;
+    /// Takes more bytes from the budget, or refuses the request if there is no room now.
+    ///
+    /// It never waits: a few requests that hold room and wait for more would stop each other for good.
+    pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let bytes = u32::try_from(bytes).map_err(|_| Refusal::Overloaded)?;
         let more = Arc::clone(&self.budget)
             .try_acquire_many_owned(bytes)
-            .map_err(|_| Overloaded)?;
+            .map_err(|_| Refusal::Overloaded)?;
         match &mut self.held {
             Some(held) => held.merge(more),
             None => self.held = Some(more),
@@ -62,9 +61,9 @@ mod tests {
         let mut first = admission.lease();
         first.grow(BUDGET_BYTES - 10).unwrap();
         let mut second = admission.lease();
-        assert_eq!(second.grow(11), Err(Overloaded));
+        assert_eq!(second.grow(11), Err(Refusal::Overloaded));
         second.grow(10).unwrap();
-        assert_eq!(first.grow(1), Err(Overloaded));
+        assert_eq!(first.grow(1), Err(Refusal::Overloaded));
         drop(second);
         first.grow(10).unwrap();
         drop(first);

@@ -1,19 +1,20 @@
-//! Decompression that stops at a limit, for every codec, while it goes on.
+//! Decompresses bodies, and stops as soon as one exceeds the limit.
 
 use std::io::Read;
 
-use super::admission::{Lease, Overloaded};
+use super::admission::Lease;
+use super::refusal::Refusal;
 
-/// Bytes a request may have, compressed, and again once decompressed.
-pub(crate) const MAX_BODY_BYTES: usize = 20 * 1024 * 1024;
-/// Output asked for, and paid for, at a time.
+/// The most bytes of a request, as sent and again once decompressed.
+pub(super) const MAX_BODY_BYTES: usize = 20 * 1024 * 1024;
+/// Bytes that are decompressed at a time. The lease grows by as many.
 const STEP_BYTES: usize = 64 * 1024;
-/// The largest window a zstd frame may ask for, as a power of two: 8 MiB, what RFC 8878 §3.1.1.1.2
-/// tells decoders to support. A frame names its own window and a decoder allocates it.
+/// The largest window that a zstd frame may ask for, as a power of two: 8 MiB, which RFC 8878 §3.1.1.1.2
+/// recommends that decoders support. A frame names its own window and a decoder allocates it.
 const MAX_ZSTD_WINDOW_LOG: u32 = 23;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Encoding {
+pub(super) enum Encoding {
     Gzip,
     Identity,
     Zstd,
@@ -21,7 +22,7 @@ pub(crate) enum Encoding {
 
 impl Encoding {
     /// Reads a `Content-Encoding` or `grpc-encoding` value.
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
+    pub(super) fn from_name(name: &str) -> Option<Self> {
         match name.trim() {
             "" => Some(Self::Identity),
             name if name.eq_ignore_ascii_case("identity") => Some(Self::Identity),
@@ -32,40 +33,27 @@ impl Encoding {
     }
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum DecompressError {
-    Malformed,
-    Overloaded,
-    TooLarge,
-}
-
-impl From<Overloaded> for DecompressError {
-    fn from(Overloaded: Overloaded) -> Self {
-        Self::Overloaded
-    }
-}
-
-/// Decompresses `body`, at most [`MAX_BODY_BYTES`], taking each step's room from `lease` first.
-pub(crate) fn decompress(
+/// Decompresses `body` to at most [`MAX_BODY_BYTES`]. The lease grows before each step.
+pub(super) fn decompress(
     body: &[u8],
     encoding: Encoding,
     lease: &mut Lease,
-) -> Result<Vec<u8>, DecompressError> {
+) -> Result<Vec<u8>, Refusal> {
     match encoding {
         Encoding::Identity => Ok(body.to_owned()),
         Encoding::Gzip => read(flate2::read::MultiGzDecoder::new(body), lease),
         Encoding::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(body)
-                .map_err(|_| DecompressError::Malformed)?;
+                .map_err(|_| Refusal::MalformedCompression)?;
             decoder
                 .window_log_max(MAX_ZSTD_WINDOW_LOG)
-                .map_err(|_| DecompressError::Malformed)?;
+                .map_err(|_| Refusal::MalformedCompression)?;
             read(decoder, lease)
         }
     }
 }
 
-fn read(mut decoder: impl Read, lease: &mut Lease) -> Result<Vec<u8>, DecompressError> {
+fn read(mut decoder: impl Read, lease: &mut Lease) -> Result<Vec<u8>, Refusal> {
     let mut out = Vec::new();
     loop {
         let start = out.len();
@@ -73,7 +61,10 @@ fn read(mut decoder: impl Read, lease: &mut Lease) -> Result<Vec<u8>, Decompress
         out.resize(start + STEP_BYTES, 0);
         let mut filled = start;
         while let Some(room) = out.get_mut(filled..).filter(|room| !room.is_empty()) {
-            match decoder.read(room).map_err(|_| DecompressError::Malformed)? {
+            match decoder
+                .read(room)
+                .map_err(|_| Refusal::MalformedCompression)?
+            {
                 0 => {
                     out.truncate(filled);
                     return Ok(out);
@@ -81,7 +72,7 @@ fn read(mut decoder: impl Read, lease: &mut Lease) -> Result<Vec<u8>, Decompress
                 count => filled += count,
             }
             if filled > MAX_BODY_BYTES {
-                return Err(DecompressError::TooLarge);
+                return Err(Refusal::TooLarge);
             }
         }
     }
@@ -130,7 +121,7 @@ mod tests {
             assert!(bomb.len() < 64 * 1024);
             let mut lease = Admission::new().lease();
             let result = decompress(&bomb, encoding, &mut lease);
-            assert_eq!(result, Err(DecompressError::TooLarge), "{encoding:?}");
+            assert_eq!(result, Err(Refusal::TooLarge), "{encoding:?}");
         }
         let whole = vec![0; MAX_BODY_BYTES];
         let mut lease = Admission::new().lease();
@@ -150,7 +141,7 @@ mod tests {
         let mut lease = admission.lease();
         let packed = gzip(&vec![0; 2 * STEP_BYTES]);
         let result = decompress(&packed, Encoding::Gzip, &mut lease);
-        assert_eq!(result, Err(DecompressError::Overloaded));
+        assert_eq!(result, Err(Refusal::Overloaded));
     }
 
     #[test]
@@ -164,7 +155,7 @@ mod tests {
         ] {
             assert_eq!(
                 decompress(bytes, encoding, &mut lease),
-                Err(DecompressError::Malformed)
+                Err(Refusal::MalformedCompression)
             );
         }
     }
@@ -176,7 +167,7 @@ mod tests {
         let mut lease = Admission::new().lease();
         assert_eq!(
             decompress(&frame, Encoding::Zstd, &mut lease),
-            Err(DecompressError::Malformed)
+            Err(Refusal::MalformedCompression)
         );
     }
 }

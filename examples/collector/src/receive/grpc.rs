@@ -1,9 +1,9 @@
 //! OTLP/gRPC: the one unary method of `TraceService`, over HTTP/2.
 //!
-//! A generated server decompresses and decodes a message before any code of ours sees it, so a
-//! handful of small bombs could take all memory whatever the limit of one. One unary method needs
-//! little framing (a flag, a length, a message; a status in the trailers), so it is done here,
-//! where every byte passes the same budget as over HTTP.
+//! A generated server decompresses and decodes a message before this code is called. A handful of small
+//! bombs could then take all memory, whatever the limit of one message. One unary method needs little
+//! framing (a flag, a length, a message; a status in the trailers), so the framing is done here, where
+//! every byte passes the same budget as over HTTP.
 //! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
 
 use axum::Router;
@@ -16,16 +16,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use http_body_util::{BodyExt as _, Full};
 
 use super::body;
 use super::decompress::{Encoding, MAX_BODY_BYTES};
-use super::intake::{Accepted, Intake, Refusal};
+use super::http::error as http_error;
+use super::intake::{Accepted, EncodedRequest, Intake};
 use super::messages::{self, Code};
+use super::refusal::Refusal;
 use crate::decode::Format;
-use crate::ledger::OpenRequest;
-use crate::serve::headers;
+use crate::serve;
 
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 /// The content type of a call, before the encoding of its messages.
@@ -39,7 +40,7 @@ const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
-/// The receiver. A request that is not gRPC gets an HTTP error on every path. gRPC always answers with
+/// Returns the receiver. A request that is not gRPC gets an HTTP error on every path. gRPC always answers with
 /// HTTP status 200, which a sender of OTLP/HTTP would take for a success.
 pub(crate) fn router(intake: Intake) -> Router {
     let router = Router::new()
@@ -47,9 +48,8 @@ pub(crate) fn router(intake: Intake) -> Router {
         .fallback(unknown_method)
         .with_state(intake.clone())
         .layer(middleware::from_fn_with_state(intake.clone(), only_grpc));
-    headers::bound(router, move |headers| {
-        Refusal::BadRequest(headers::TOO_LARGE).counted(intake.request());
-        messages::headers_too_large(headers)
+    serve::limit_headers(router, move |refusal, headers| {
+        http_error(&intake.refuse(Refusal::Listener(refusal)), headers)
     })
 }
 
@@ -57,14 +57,15 @@ async fn only_grpc(State(intake): State<Intake>, request: Request, next: Next) -
     if is_grpc(&request) {
         return next.run(request).await;
     }
+    // "gRPC over HTTP2" asks for status 415, which this refusal has over HTTP.
     let message = "this port takes OTLP over gRPC; OTLP over HTTP has a port of its own";
-    Refusal::BadRequest(message).counted(intake.request());
-    // "gRPC over HTTP2" asks for this status.
-    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-    messages::error(status, Code::InvalidArgument, message, request.headers())
+    http_error(
+        &intake.refuse(Refusal::Unsupported(message)),
+        request.headers(),
+    )
 }
 
-/// Whether this is a call of gRPC: HTTP/2, POST, and a content type that begins with
+/// Returns whether this is a call of gRPC: HTTP/2, POST, and a content type that begins with
 /// `application/grpc`, but not with the name of another protocol such as `application/grpc-web`.
 fn is_grpc<B>(request: &http::Request<B>) -> bool {
     let content_type = request.headers().get(CONTENT_TYPE);
@@ -78,55 +79,41 @@ fn is_grpc<B>(request: &http::Request<B>) -> bool {
 }
 
 async fn unknown_method(State(intake): State<Intake>) -> Response {
-    let message = "unknown service or method";
-    Refusal::BadRequest(message).counted(intake.request());
-    failure(Code::Unimplemented, message)
+    error(&intake.refuse(Refusal::Unknown("unknown service or method")))
 }
 
 async fn export(State(intake): State<Intake>, request: Request) -> Response {
-    let entry = intake.request();
-    let encoding = request
-        .headers()
-        .get(GRPC_ENCODING)
-        .map_or(Some(Encoding::Identity), |value| {
-            value.to_str().ok().and_then(Encoding::from_name)
-        });
-    let Some(encoding) = encoding else {
-        let message = "grpc-encoding must be gzip, zstd or identity";
-        Refusal::BadRequest(message).counted(entry);
-        return failure(Code::Unimplemented, message);
-    };
-    match store(&intake, entry, request.into_body(), encoding).await {
+    let (parts, body) = request.into_parts();
+    match intake.take(read(&intake, &parts.headers, body)).await {
         Ok(accepted) => success(&accepted),
-        Err(refusal) => failure(code_of(&refusal), &refusal.message()),
+        Err(refusal) => error(&refusal),
     }
 }
 
-async fn store(
-    intake: &Intake,
-    entry: OpenRequest,
-    body: Body,
-    encoding: Encoding,
-) -> Result<Accepted, Refusal> {
-    let mut lease = intake.admission.lease();
-    let read = body::read(body, None, &mut lease).await;
-    match read
-        .map_err(Refusal::from)
-        .and_then(|body| unframe(&body, encoding))
-    {
-        Ok((encoding, message)) => {
-            let format = Format::Protobuf;
-            intake.take(entry, message, encoding, format, lease).await
-        }
-        Err(refusal) => Err(refusal.counted(entry)),
-    }
+async fn read(intake: &Intake, headers: &HeaderMap, body: Body) -> Result<EncodedRequest, Refusal> {
+    let encoding = match headers.get(GRPC_ENCODING) {
+        Some(value) => value.to_str().ok().and_then(Encoding::from_name),
+        None => Some(Encoding::Identity),
+    };
+    let encoding = encoding.ok_or(Refusal::Unsupported(
+        "grpc-encoding must be gzip, zstd or identity",
+    ))?;
+    let mut lease = intake.lease();
+    let framed = body::read(body, None, &mut lease).await?;
+    let (encoding, body) = unframe(&framed, encoding)?;
+    Ok(EncodedRequest {
+        body,
+        encoding,
+        format: Format::Protobuf,
+        lease,
+    })
 }
 
 /// Returns the one message of a unary call and its compression. A flag of the message says whether it is
 /// compressed, and `encoding`, which belongs to the call, says how.
 fn unframe(body: &Bytes, encoding: Encoding) -> Result<(Encoding, Bytes), Refusal> {
     let Some((prefix, rest)) = body.split_first_chunk::<PREFIX_BYTES>() else {
-        return Err(Refusal::BadRequest("the message is cut off"));
+        return Err(Refusal::Framing("the message is cut off"));
     };
     let [flag, length @ ..] = *prefix;
     let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
@@ -134,25 +121,31 @@ fn unframe(body: &Bytes, encoding: Encoding) -> Result<(Encoding, Bytes), Refusa
         return Err(Refusal::TooLarge);
     }
     if length != rest.len() {
-        return Err(Refusal::BadRequest("the body must be one whole message"));
+        return Err(Refusal::Framing("the body must be one whole message"));
     }
     let message = body.slice(PREFIX_BYTES..);
     match (flag, encoding) {
         (0, _) => Ok((Encoding::Identity, message)),
-        (1, Encoding::Identity) => Err(Refusal::BadRequest(
+        (1, Encoding::Identity) => Err(Refusal::Framing(
             "the Compressed-Flag of the message is set, but the call has no grpc-encoding",
         )),
         (1, encoding) => Ok((encoding, message)),
-        _ => Err(Refusal::BadRequest("the Compressed-Flag must be 0 or 1")),
+        _ => Err(Refusal::Framing("the Compressed-Flag must be 0 or 1")),
     }
 }
 
-/// The code of a refusal. gRPC has INTERNAL for errors in its own framing and compression: see "Status
+/// Returns the code of an error. gRPC has INTERNAL for errors in its own framing and compression: see "Status
 /// codes and their use in gRPC" and the test cases of "gRPC Compression".
 fn code_of(refusal: &Refusal) -> Code {
     match refusal {
-        Refusal::BadRequest(_) | Refusal::MalformedCompression => Code::Internal,
-        _ => refusal.code(),
+        Refusal::Failed | Refusal::Framing(_) | Refusal::MalformedCompression => Code::Internal,
+        Refusal::Listener(_) | Refusal::Malformed(_) => Code::InvalidArgument,
+        Refusal::MethodNotAllowed | Refusal::Unknown(_) | Refusal::Unsupported(_) => {
+            Code::Unimplemented
+        }
+        Refusal::NotStored(_) | Refusal::Overloaded => Code::Unavailable,
+        Refusal::TooLarge => Code::ResourceExhausted,
+        Refusal::TooSlow => Code::DeadlineExceeded,
     }
 }
 
@@ -167,16 +160,17 @@ fn success(accepted: &Accepted) -> Response {
     head(Body::new(body))
 }
 
-/// An answer without a message has its status in the headers ("Trailers-Only").
-fn failure(code: Code, message: &str) -> Response {
+/// Returns an error. An answer without a message has its status in the headers ("Trailers-Only").
+fn error(refusal: &Refusal) -> Response {
+    let (code, message) = (code_of(refusal), refusal.message());
     let mut response = head(Body::empty());
     let headers = response.headers_mut();
     headers.insert(GRPC_STATUS, HeaderValue::from(code as u16));
     // Our messages are plain ASCII without `%`, so they need no escapes.
-    if let Ok(value) = HeaderValue::from_str(message) {
+    if let Ok(value) = HeaderValue::from_str(&message) {
         headers.insert(GRPC_MESSAGE, value);
     }
-    let details = STANDARD_NO_PAD.encode(messages::status(code, message, Format::Protobuf));
+    let details = STANDARD_NO_PAD.encode(messages::status(code, &message, Format::Protobuf));
     if let Ok(value) = HeaderValue::from_str(&details) {
         headers.insert(GRPC_DETAILS, value);
     }
@@ -211,9 +205,9 @@ mod tests {
     fn a_body_is_one_whole_message() {
         let identity = Encoding::Identity;
         check(&[0, 0, 0, 0, 0], identity, Ok((identity, b"")));
-        let cut_off = Refusal::BadRequest("the message is cut off");
+        let cut_off = Refusal::Framing("the message is cut off");
         check(&[0, 0, 0], identity, Err(cut_off));
-        let not_one = Refusal::BadRequest("the body must be one whole message");
+        let not_one = Refusal::Framing("the body must be one whole message");
         check(&[0, 0, 0, 0, 2, b'a'], identity, Err(not_one));
         check(&[0, 0, 0, 0, 0, 0], identity, Err(not_one));
         let too_large = Err(Refusal::TooLarge);
@@ -229,9 +223,9 @@ mod tests {
         }
         let no_encoding =
             "the Compressed-Flag of the message is set, but the call has no grpc-encoding";
-        let no_encoding = Refusal::BadRequest(no_encoding);
+        let no_encoding = Refusal::Framing(no_encoding);
         check(&message(1), Encoding::Identity, Err(no_encoding));
-        let no_flag = Refusal::BadRequest("the Compressed-Flag must be 0 or 1");
+        let no_flag = Refusal::Framing("the Compressed-Flag must be 0 or 1");
         check(&message(2), Encoding::Gzip, Err(no_flag));
     }
 

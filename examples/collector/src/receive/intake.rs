@@ -1,4 +1,4 @@
-//! The path of a body that both receivers share: decompress, decode, store, await the commit.
+//! The path of a request that both receivers share: read, decompress, decode, store, await the commit.
 
 use std::sync::Arc;
 
@@ -6,60 +6,36 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use super::admission::{Admission, Lease};
-use super::body::BodyError;
-use super::decompress::{DecompressError, Encoding, decompress};
+use super::decompress::{Encoding, decompress};
+use super::refusal::Refusal;
 use super::stored_size::{MAX_STORED_BYTES, stored_bytes};
-use crate::decode::{self, Counts, DecodeError, Decoded, Format, MAX_ITEMS};
-use crate::ledger::{Ledger, OpenRequest, RequestRefusal};
-use crate::store::{AppendError, PendingAppend, Store};
+use crate::decode::{self, Counts, Decoded, Format, MAX_ITEMS};
+use crate::ledger::{Ledger, OpenRequest};
+use crate::store::{PendingAppend, Store};
 
-const STOPPING: &str = "the collector is stopping";
-
-/// Why a request gets no success. The receivers turn it into their protocol's words.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Refusal {
-    /// Headers or framing that no OTLP sender would send.
-    BadRequest(&'static str),
-    /// The collector itself failed; the same request would fail again.
-    Failed,
-    Malformed(DecodeError),
-    MalformedCompression,
-    /// The spans were counted and could not be stored; they may be sent again.
-    NotStored(AppendError),
-    /// May be sent again.
-    Overloaded(&'static str),
-    TooLarge,
-    TooSlow,
+/// A request as it was sent.
+#[derive(Debug)]
+pub(super) struct EncodedRequest {
+    pub(super) body: Bytes,
+    pub(super) encoding: Encoding,
+    pub(super) format: Format,
+    /// The room that the body takes from the budget.
+    pub(super) lease: Lease,
 }
 
-impl Refusal {
-    /// Counts `request` as refused for this reason.
-    pub(crate) fn counted(self, request: OpenRequest) -> Self {
-        match self {
-            Self::BadRequest(_) | Self::Malformed(_) | Self::MalformedCompression => {
-                request.refused(RequestRefusal::Malformed);
-            }
-            Self::Overloaded(_) => request.refused(RequestRefusal::Overloaded),
-            Self::TooLarge => request.refused(RequestRefusal::TooLarge),
-            Self::TooSlow => request.refused(RequestRefusal::TooSlow),
-            // Only decoded requests end for these reasons, and they are counted already.
-            Self::Failed | Self::NotStored(_) => drop(request),
-        }
-        self
-    }
-}
-
-/// What was not taken of a request that was.
+/// The part of an accepted request that was not kept.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Accepted {
-    pub(crate) rejected: u64,
-    pub(crate) message: String,
+pub(super) struct Accepted {
+    /// The number of rejected spans.
+    pub(super) rejected: u64,
+    /// The reasons of rejected spans, and the parts that were dropped or changed. Empty if there are none.
+    pub(super) message: String,
 }
 
-/// The way into the store, shared by the receivers.
+/// The way into the store. The receivers share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Intake {
-    pub(crate) admission: Admission,
+    admission: Admission,
     decoders: Arc<Semaphore>,
     ledger: Arc<Ledger>,
     store: Store,
@@ -67,42 +43,49 @@ pub(crate) struct Intake {
 
 impl Intake {
     pub(crate) fn new(store: Store, ledger: Arc<Ledger>) -> Self {
-        // Decoded spans are larger than their bytes: no more requests at once than cores.
+        // Decoded spans take more memory than their bytes, so no more requests are decoded at a time than
+        // there are cores.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let decoders = Arc::new(Semaphore::new(cores));
         Self {
             admission: Admission::new(),
-            decoders,
+            decoders: Arc::new(Semaphore::new(cores)),
             ledger,
             store,
         }
     }
 
-    /// Opens the ledger's entry of a request.
-    pub(crate) fn request(&self) -> OpenRequest {
-        self.ledger.open_request()
+    /// Returns an empty lease on the budget, with which a receiver reads a body.
+    pub(super) fn lease(&self) -> Lease {
+        self.admission.lease()
     }
 
-    /// Stores the spans of a body and waits until they are. The ledger has the outcome then.
+    /// Counts a request that is refused unread.
+    pub(super) fn refuse(&self, refusal: Refusal) -> Refusal {
+        counted(refusal, self.ledger.open_request())
+    }
+
+    /// Awaits a request that is being read, stores its spans and waits for the commit. The ledger has the
+    /// outcome then.
     ///
     /// # Cancellation
-    /// Decoding, once begun, goes on to the queue, and the ledger has its outcome; only the answer
-    /// is lost.
-    pub(crate) async fn take(
+    /// A request that is not whole yet is counted as unfinished. Once its decoding has begun, the request
+    /// goes on to the queue, and the ledger gets its outcome. Only the answer is lost.
+    pub(super) async fn take(
         &self,
-        request: OpenRequest,
-        body: Bytes,
-        encoding: Encoding,
-        format: Format,
-        lease: Lease,
+        reading: impl Future<Output = Result<EncodedRequest, Refusal>>,
     ) -> Result<Accepted, Refusal> {
-        let turn = match Arc::clone(&self.decoders).acquire_owned().await {
-            Ok(turn) => turn,
-            Err(_) => return Err(Refusal::Overloaded(STOPPING).counted(request)),
+        let entry = self.ledger.open_request();
+        let request = match reading.await {
+            Ok(request) => request,
+            Err(refusal) => return Err(counted(refusal, entry)),
+        };
+        // The semaphore is never closed.
+        let Ok(turn) = Arc::clone(&self.decoders).acquire_owned().await else {
+            return Err(counted(Refusal::Overloaded, entry));
         };
         let intake = self.clone();
         let decoding = tokio::task::spawn_blocking(move || {
-            let result = intake.decode_and_append(request, &body, encoding, format, lease);
+            let result = intake.decode_and_append(request, entry);
             drop(turn);
             result
         });
@@ -125,36 +108,38 @@ impl Intake {
 
     fn decode_and_append(
         &self,
-        request: OpenRequest,
-        body: &Bytes,
-        encoding: Encoding,
-        format: Format,
-        mut lease: Lease,
+        mut request: EncodedRequest,
+        entry: OpenRequest,
     ) -> Result<(Counts, PendingAppend), Refusal> {
-        let decoded = match decode(body, encoding, format, &mut lease) {
+        // The request keeps its lease on the budget until its spans are in the queue.
+        let decoded = match decode(&mut request) {
             Ok(decoded) => decoded,
-            Err(refusal) => return Err(refusal.counted(request)),
+            Err(refusal) => return Err(counted(refusal, entry)),
         };
         let counts = decoded.counts;
-        let waiting = request.decoded(&counts);
+        let waiting = entry.decoded(&counts);
         let pending = self.store.append(decoded.groups, waiting);
         Ok((counts, pending.map_err(Refusal::NotStored)?))
     }
 }
 
-fn decode(
-    body: &Bytes,
-    encoding: Encoding,
-    format: Format,
-    lease: &mut Lease,
-) -> Result<Decoded, Refusal> {
+/// Counts a request as refused for this cause.
+fn counted(refusal: Refusal, entry: OpenRequest) -> Refusal {
+    if let Some(reason) = refusal.counter() {
+        entry.refused(reason);
+    }
+    refusal
+}
+
+fn decode(request: &mut EncodedRequest) -> Result<Decoded, Refusal> {
     let decompressed;
-    let bytes = if encoding == Encoding::Identity {
-        body.as_ref()
+    let bytes = if request.encoding == Encoding::Identity {
+        request.body.as_ref()
     } else {
-        decompressed = decompress(body, encoding, lease)?;
+        decompressed = decompress(&request.body, request.encoding, &mut request.lease)?;
         decompressed.as_slice()
     };
+    let format = request.format;
     // Checked before anything is decoded or counted: a request that needs too much is refused whole.
     if decode::item_count(bytes, format) > MAX_ITEMS {
         return Err(Refusal::TooLarge);
@@ -166,69 +151,65 @@ fn decode(
     Ok(decoded)
 }
 
-impl From<BodyError> for Refusal {
-    fn from(error: BodyError) -> Self {
-        match error {
-            BodyError::Broken => Self::BadRequest("the body is incomplete"),
-            BodyError::Overloaded => Self::Overloaded("too many requests are in progress"),
-            BodyError::TooLarge => Self::TooLarge,
-            BodyError::TooSlow => Self::TooSlow,
-        }
-    }
-}
-
-impl From<DecompressError> for Refusal {
-    fn from(error: DecompressError) -> Self {
-        match error {
-            DecompressError::Malformed => Self::MalformedCompression,
-            DecompressError::Overloaded => Self::Overloaded("too many requests are in progress"),
-            DecompressError::TooLarge => Self::TooLarge,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ledger::{RefusedSpans, Requests};
+    use crate::store::AppendError;
 
     const SPAN: &str = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"01010101010101010101010101010101",
         "spanId":"0202020202020202","startTimeUnixNano":"1","endTimeUnixNano":"2"}]}]}]}"#;
 
-    async fn refused(store: Store) -> (Refusal, Arc<Ledger>) {
+    async fn take(store: Store, body: &'static str) -> (Refusal, Arc<Ledger>) {
         let ledger = Arc::<Ledger>::default();
         let intake = Intake::new(store, Arc::clone(&ledger));
-        let lease = intake.admission.lease();
-        let (encoding, format) = (Encoding::Identity, Format::Json);
-        let taken = intake.take(intake.request(), SPAN.into(), encoding, format, lease);
-        (taken.await.unwrap_err(), ledger)
+        let request = EncodedRequest {
+            body: body.into(),
+            encoding: Encoding::Identity,
+            format: Format::Json,
+            lease: intake.lease(),
+        };
+        let taken = intake.take(async { Ok(request) }).await;
+        (taken.unwrap_err(), ledger)
     }
 
     // Regression: the request was counted as decoded and as overloaded.
     #[tokio::test]
-    async fn a_request_that_finds_no_room_is_in_one_counter() {
+    async fn a_decoded_request_that_is_not_stored_is_in_one_counter() {
         let decoded = Requests {
             decoded: 1,
             ..Requests::default()
         };
-        let (refusal, ledger) = refused(Store::without_writer(0)).await;
-        assert_eq!(refusal, Refusal::NotStored(AppendError::QueueFull));
-        let stats = ledger.stats();
-        assert_eq!(stats.requests, decoded);
-        let expected = RefusedSpans {
+        let full = RefusedSpans {
             queue_full: 1,
             ..RefusedSpans::default()
         };
-        assert_eq!((stats.spans.refused, stats.spans.waiting), (expected, 0));
-
-        let (refusal, ledger) = refused(Store::without_writer(1024 * 1024)).await;
-        assert_eq!(refusal, Refusal::NotStored(AppendError::Stopped));
-        let stats = ledger.stats();
-        assert_eq!(stats.requests, decoded);
-        let expected = RefusedSpans {
+        let interrupted = RefusedSpans {
             interrupted: 1,
             ..RefusedSpans::default()
         };
-        assert_eq!((stats.spans.refused, stats.spans.waiting), (expected, 0));
+        for (room, error, refused) in [
+            (0, AppendError::QueueFull, full),
+            (1024 * 1024, AppendError::Stopped, interrupted),
+        ] {
+            let (refusal, ledger) = take(Store::without_writer(room), SPAN).await;
+            assert_eq!(refusal, Refusal::NotStored(error));
+            let stats = ledger.stats();
+            assert_eq!(stats.requests, decoded);
+            assert_eq!((stats.spans.refused, stats.spans.waiting), (refused, 0));
+            assert!(stats.spans.balance());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_not_decoded_is_in_one_counter() {
+        let (refusal, ledger) = take(Store::without_writer(1024 * 1024), "{").await;
+        assert!(matches!(refusal, Refusal::Malformed(_)));
+        let malformed = Requests {
+            malformed: 1,
+            ..Requests::default()
+        };
+        let stats = ledger.stats();
+        assert_eq!((stats.requests, stats.spans.received), (malformed, 0));
     }
 }

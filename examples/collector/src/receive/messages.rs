@@ -1,28 +1,23 @@
-//! The messages of an answer, in the encoding of the request, and answers over HTTP.
+//! The messages of an answer, in the format of its request.
 //!
 //! Field numbers are those of opentelemetry/proto/collector/trace/v1/trace_service.proto,
 //! google/rpc/status.proto and google/rpc/error_details.proto.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use axum::response::Response;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, StatusCode};
 use prost::Message;
 use serde::Serialize;
 
-use super::intake::{Accepted, Refusal};
+use super::intake::Accepted;
 use crate::decode::Format;
-use crate::serve::headers;
 
-/// How long a refused sender is asked to wait. Commits take milliseconds; a second lets a whole
+/// The time that a refused sender is asked to wait. Commits take milliseconds, so a second lets a whole
 /// budget of requests through.
-const RETRY_DELAY: Duration = Duration::from_secs(1);
+pub(super) const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Codes of google/rpc/code.proto.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Code {
+pub(super) enum Code {
     DeadlineExceeded = 4,
     Internal = 13,
     InvalidArgument = 3,
@@ -77,8 +72,8 @@ struct DurationMessage {
     seconds: i64,
 }
 
-/// The body of a success, whole or partial.
-pub(crate) fn success(accepted: &Accepted, format: Format) -> Vec<u8> {
+/// Returns the message of a success, whole or partial.
+pub(super) fn success(accepted: &Accepted, format: Format) -> Vec<u8> {
     // A message without rejected spans is a warning.
     let partial = accepted.rejected > 0 || !accepted.message.is_empty();
     match format {
@@ -113,8 +108,8 @@ pub(crate) fn success(accepted: &Accepted, format: Format) -> Vec<u8> {
     }
 }
 
-/// The body of an error: a `google.rpc.Status`, with `RetryInfo` where trying again may help.
-pub(crate) fn status(code: Code, message: &str, format: Format) -> Vec<u8> {
+/// Returns the message of an error: a `google.rpc.Status`, with `RetryInfo` if the sender may try again.
+pub(super) fn status(code: Code, message: &str, format: Format) -> Vec<u8> {
     let seconds = RETRY_DELAY.as_secs();
     let retry = code == Code::Unavailable;
     let type_url = "type.googleapis.com/google.rpc.RetryInfo";
@@ -164,82 +159,6 @@ pub(crate) fn status(code: Code, message: &str, format: Format) -> Vec<u8> {
             .encode_to_vec()
         }
     }
-}
-
-impl Refusal {
-    pub(crate) fn code(&self) -> Code {
-        match self {
-            Self::BadRequest(_) | Self::Malformed(_) | Self::MalformedCompression => {
-                Code::InvalidArgument
-            }
-            Self::Failed => Code::Internal,
-            Self::NotStored(_) | Self::Overloaded(_) => Code::Unavailable,
-            Self::TooLarge => Code::ResourceExhausted,
-            Self::TooSlow => Code::DeadlineExceeded,
-        }
-    }
-
-    /// Our own words and numbers; nothing that the sender wrote.
-    pub(crate) fn message(&self) -> Cow<'static, str> {
-        match self {
-            Self::BadRequest(reason) | Self::Overloaded(reason) => (*reason).into(),
-            Self::NotStored(error) => error.to_string().into(),
-            Self::Failed => "the collector failed to handle the request".into(),
-            Self::Malformed(error) => error.to_string().into(),
-            Self::MalformedCompression => "the body cannot be decompressed".into(),
-            Self::TooLarge => "the request is too large, as sent, decompressed or stored".into(),
-            Self::TooSlow => "the body did not arrive in time".into(),
-        }
-    }
-}
-
-/// The format of a request by its content type, parameters such as a charset aside.
-pub(crate) fn format_of(headers: &HeaderMap) -> Option<Format> {
-    let mut values = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return None;
-    };
-    let media_type = value.to_str().ok()?.split(';').next()?.trim();
-    if media_type.eq_ignore_ascii_case("application/x-protobuf") {
-        Some(Format::Protobuf)
-    } else if media_type.eq_ignore_ascii_case("application/json") {
-        Some(Format::Json)
-    } else {
-        None
-    }
-}
-
-/// An answer over HTTP.
-pub(crate) fn respond(status: StatusCode, format: Format, body: Vec<u8>) -> Response {
-    let content_type = HeaderValue::from_static(match format {
-        Format::Json => "application/json",
-        Format::Protobuf => "application/x-protobuf",
-    });
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
-    response
-}
-
-/// An error over HTTP. OTLP asks for a `Status` in the body of each, in the format of the request. A
-/// request without a known format is answered in JSON.
-pub(crate) fn error(http: StatusCode, code: Code, message: &str, headers: &HeaderMap) -> Response {
-    let format = format_of(headers).unwrap_or(Format::Json);
-    let mut response = respond(http, format, status(code, message, format));
-    if code == Code::Unavailable {
-        let seconds = HeaderValue::from(RETRY_DELAY.as_secs());
-        response.headers_mut().insert(RETRY_AFTER, seconds);
-    }
-    response
-}
-
-/// The refusal of a request with too many or too large headers.
-pub(crate) fn headers_too_large(headers: &HeaderMap) -> Response {
-    let (status, code) = (
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-        Code::ResourceExhausted,
-    );
-    error(status, code, headers::TOO_LARGE, headers)
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {

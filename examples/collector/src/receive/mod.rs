@@ -1,8 +1,8 @@
 //! The OTLP receivers and the limits between untrusted bytes and the decoder.
 //!
-//! Every byte is paid for before it is kept: a request takes room from one budget for what it
-//! sends, and again while it is decompressed. Over the budget, the sender is asked to retry later, and
-//! queries and health checks go on.
+//! All requests share one budget of bytes. A request takes room from it before its bytes are kept, and
+//! again while it is decompressed. If the budget is used up, the sender is asked to retry later. Queries and
+//! health checks are not affected.
 
 mod admission;
 mod body;
@@ -11,6 +11,7 @@ pub(crate) mod grpc;
 pub(crate) mod http;
 mod intake;
 mod messages;
+mod refusal;
 mod stored_size;
 
 pub(crate) use intake::Intake;

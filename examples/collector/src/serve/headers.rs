@@ -3,30 +3,23 @@
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
-use axum::response::Response;
-use http::HeaderMap;
 use http::request::Parts;
+
+use super::refusal::{ListenerRefusal, Refuse};
 
 /// Bytes of headers, with the request line.
 const MAX_BYTES: usize = 16 * 1024;
 /// Number of headers.
 const MAX_LINES: usize = 100;
 
-/// The bounds within hyper and h2. h2 answers requests over its bound itself, with an empty body. Both
-/// are four times as wide, so that a sender that is over the limit by mistake is answered here.
+/// The bound of bytes within hyper and h2. h2 itself answers requests over its bound, with an empty body. It
+/// is four times as wide, so that a sender that is over the limit by mistake is answered here.
 pub(super) const CONNECTION_BYTES: usize = 4 * MAX_BYTES;
-/// See [`CONNECTION_BYTES`].
+/// The bound of lines within hyper: see [`CONNECTION_BYTES`].
 pub(super) const CONNECTION_LINES: usize = 4 * MAX_LINES;
 
-/// Why headers are refused.
-pub(crate) const TOO_LARGE: &str = "the headers exceed 16 KiB or 100 lines";
-
-/// Puts the bound in front of everything `router` answers; `refuse` makes the refusal, with status
-/// 431.
-pub(crate) fn bound(
-    router: Router,
-    refuse: impl Fn(&HeaderMap) -> Response + Clone + Send + Sync + 'static,
-) -> Router {
+/// Refuses requests to a router whose headers exceed the bound.
+pub(crate) fn limit_headers(router: Router, refuse: impl Refuse) -> Router {
     router.layer(middleware::from_fn(move |request: Request, next: Next| {
         let refuse = refuse.clone();
         async move {
@@ -34,7 +27,7 @@ pub(crate) fn bound(
             if fits(&parts) {
                 next.run(Request::from_parts(parts, body)).await
             } else {
-                refuse(&parts.headers)
+                refuse(ListenerRefusal::HeadersTooLarge, &parts.headers)
             }
         }
     }))

@@ -19,17 +19,15 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::time::Sleep;
 
+use super::refusal::{ListenerRefusal, RefuseUnreadable};
 use super::{REST_BYTES, REST_TIMEOUT, headers};
-
-/// Makes the answer to bytes that are not a request.
-pub(crate) type Unreadable = fn(StatusCode) -> Response;
 
 /// Serves `router` until the peer goes away, or for `timeout` sends no headers or takes nothing of an
 /// answer. Once `stop` has ended, a request in progress is answered and the connection closed.
 pub(super) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     router: Router,
-    unreadable: Option<Unreadable>,
+    unreadable: Option<RefuseUnreadable>,
     timeout: Duration,
     stop: impl Future<Output = ()>,
 ) {
@@ -63,7 +61,8 @@ pub(super) async fn serve(
     let mut stream = watched.stream;
     let last = async {
         if let (Some(status), Some(unreadable)) = (watched.replaced, unreadable) {
-            refuse(&mut stream, unreadable(status)).await?;
+            let refusal = ListenerRefusal::of_unreadable(status);
+            write(&mut stream, unreadable(refusal)).await?;
         } else if !answered {
             return Ok(());
         }
@@ -76,7 +75,8 @@ pub(super) async fn serve(
     let _: Result<io::Result<()>, _> = tokio::time::timeout(REST_TIMEOUT, last).await;
 }
 
-async fn refuse(stream: &mut (impl AsyncWrite + Unpin), response: Response) -> io::Result<()> {
+/// Writes an answer after which the connection is closed.
+async fn write(stream: &mut (impl AsyncWrite + Unpin), response: Response) -> io::Result<()> {
     let (parts, body) = response.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let mut bytes = format!("HTTP/1.1 {}\r\n", parts.status).into_bytes();
@@ -128,7 +128,7 @@ fn own_error(written: &[u8]) -> Option<StatusCode> {
 }
 
 impl<S> Watched<S> {
-    /// Whether these bytes are withheld. `written` is all that is to be written now.
+    /// Returns whether these bytes are withheld. `written` holds all bytes of this write.
     fn withholds(&mut self, written: &[u8]) -> bool {
         if self.replaces && !self.within && self.replaced.is_none() {
             self.replaced = own_error(written);

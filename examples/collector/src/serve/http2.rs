@@ -122,7 +122,7 @@ async fn answer(
     };
     // An error means that the peer has gone.
     let _ = send(response, respond, is_head, timeout).await;
-    // Whether all of it came makes no difference to the answer.
+    // The answer is sent already, so it does not matter whether the rest arrived.
     let _ = tokio::time::timeout(REST_TIMEOUT, read_rest(rest)).await;
 }
 

@@ -1,9 +1,11 @@
-//! Listeners: accepting connections and serving them within bounds.
+//! Listeners, which accept connections and serve them within bounds.
 
 mod connection_budget;
-pub(crate) mod headers;
+mod cross_site;
+mod headers;
 mod http1;
 mod http2;
+mod refusal;
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,9 +19,12 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::error::Error;
 use connection_budget::{ConnectionPermit, ListenerBudget};
-use http1::Unreadable;
+use refusal::RefuseUnreadable;
 
 pub(crate) use connection_budget::ConnectionBudget;
+pub(crate) use cross_site::refuse_cross_site;
+pub(crate) use headers::limit_headers;
+pub(crate) use refusal::ListenerRefusal;
 
 /// The first bytes of an HTTP/2 connection, RFC 9113 section 3.4.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -49,7 +54,8 @@ pub(crate) struct Listener {
     socket: TcpListener,
     budget: ListenerBudget,
     header_timeout: Duration,
-    unreadable: Option<Unreadable>,
+    unreadable: Option<RefuseUnreadable>,
+    /// The time of the last log line.
     logged: Option<Instant>,
 }
 
@@ -79,7 +85,7 @@ impl Listener {
     }
 
     /// Sets the answer to bytes that are not a request, which reach no router.
-    pub(crate) fn unreadable(mut self, answer: Unreadable) -> Self {
+    pub(crate) fn unreadable(mut self, answer: RefuseUnreadable) -> Self {
         self.unreadable = Some(answer);
         self
     }
@@ -170,7 +176,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 async fn serve(
     stream: TcpStream,
     router: Router,
-    unreadable: Option<Unreadable>,
+    unreadable: Option<RefuseUnreadable>,
     timeout: Duration,
     stop: &mut watch::Receiver<bool>,
 ) {

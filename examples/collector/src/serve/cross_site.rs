@@ -2,49 +2,24 @@
 //!
 //! A browser lets a page read the answers of its own host. A site that makes its name resolve to
 //! 127.0.0.1 turns the collector into that host ("DNS rebinding"), but it cannot choose what the
-//! `Host` header says. So a listener on a loopback address answers to loopback names alone.
+//! `Host` header says. A listener on a loopback address therefore answers only to loopback names.
 
 use std::net::{IpAddr, SocketAddr};
 
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
-use axum::response::Response;
 use http::header::{HOST, HeaderName, ORIGIN};
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Version};
 
-/// Why a request is not let in. The receivers turn it into their protocol's words.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Denied {
-    /// `Host` is missing, or names something other than this machine.
-    Host,
-    /// The request was made by a page of another origin.
-    Origin,
-}
+use super::refusal::{ListenerRefusal, Refuse};
 
-impl Denied {
-    /// 421 is for a host that the server does not answer for, RFC 9110 section 15.5.20.
-    pub(crate) fn status(self) -> StatusCode {
-        match self {
-            Self::Host => StatusCode::MISDIRECTED_REQUEST,
-            Self::Origin => StatusCode::FORBIDDEN,
-        }
-    }
-
-    pub(crate) fn message(self) -> &'static str {
-        match self {
-            Self::Host => "the host must be localhost or a loopback address",
-            Self::Origin => "requests from other origins are refused",
-        }
-    }
-}
-
-/// Puts the check in front of everything `router` answers; `refuse` makes the refusal.
-pub(crate) fn guard(
+/// Refuses requests of other sites' pages to a router that listens on `address`.
+pub(crate) fn refuse_cross_site(
     router: Router,
     address: SocketAddr,
-    refuse: impl Fn(Denied, &HeaderMap) -> Response + Clone + Send + Sync + 'static,
+    refuse: impl Refuse,
 ) -> Router {
     let local = is_loopback(address.ip());
     router.layer(middleware::from_fn(move |request: Request, next: Next| {
@@ -52,28 +27,28 @@ pub(crate) fn guard(
         async move {
             match check(local, &request) {
                 Ok(()) => next.run(request).await,
-                Err(denied) => refuse(denied, request.headers()),
+                Err(refusal) => refuse(refusal, request.headers()),
             }
         }
     }))
 }
 
-fn check<B>(local: bool, request: &http::Request<B>) -> Result<(), Denied> {
-    let header = one(request.headers(), &HOST).map_err(|()| Denied::Host)?;
+fn check<B>(local: bool, request: &http::Request<B>) -> Result<(), ListenerRefusal> {
+    let header = one(request.headers(), &HOST).map_err(|()| ListenerRefusal::Host)?;
     // `:authority` of HTTP/2, or the whole URI in an HTTP/1 request line, which goes before `Host`.
     let named = request.uri().authority().map(Authority::as_str);
     if local {
         let absent = header.is_none() && named.is_none();
         if absent && request.version() > Version::HTTP_10 {
-            return Err(Denied::Host);
+            return Err(ListenerRefusal::Host);
         }
         let header = header.map(HeaderValue::as_bytes);
         let mut hosts = header.into_iter().chain(named.map(str::as_bytes));
         if !hosts.all(is_local) {
-            return Err(Denied::Host);
+            return Err(ListenerRefusal::Host);
         }
     }
-    let origin = one(request.headers(), &ORIGIN).map_err(|()| Denied::Origin)?;
+    let origin = one(request.headers(), &ORIGIN).map_err(|()| ListenerRefusal::Origin)?;
     let Some(origin) = origin else { return Ok(()) };
     // Browsers leave a default port out of both, so that equal origins are equal texts.
     let origin = origin.as_bytes();
@@ -85,11 +60,11 @@ fn check<B>(local: bool, request: &http::Request<B>) -> Result<(), Denied> {
         .or(header.map(HeaderValue::as_bytes));
     match (origin, host) {
         (Some(origin), Some(host)) if origin.eq_ignore_ascii_case(host) => Ok(()),
-        _ => Err(Denied::Origin),
+        _ => Err(ListenerRefusal::Origin),
     }
 }
 
-/// A header that may be there once.
+/// Returns a header that may occur once, or an error if it occurs more often.
 fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, ()> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
@@ -157,19 +132,19 @@ mod tests {
         ];
         for host in hosts {
             let request = request(&[("host", host)]);
-            assert_eq!(check(true, &request), Err(Denied::Host), "{host}");
+            assert_eq!(check(true, &request), Err(ListenerRefusal::Host), "{host}");
             assert_eq!(check(false, &request), Ok(()), "{host}");
         }
         let twice = request(&[("host", "localhost"), ("host", "localhost")]);
-        assert_eq!(check(true, &twice), Err(Denied::Host));
+        assert_eq!(check(true, &twice), Err(ListenerRefusal::Host));
     }
 
     #[test]
     fn a_host_may_be_absent_in_http_1_0_only() {
         for (version, expected) in [
             (Version::HTTP_10, Ok(())),
-            (Version::HTTP_11, Err(Denied::Host)),
-            (Version::HTTP_2, Err(Denied::Host)),
+            (Version::HTTP_11, Err(ListenerRefusal::Host)),
+            (Version::HTTP_2, Err(ListenerRefusal::Host)),
         ] {
             let mut request = request(&[]);
             *request.version_mut() = version;
@@ -181,7 +156,7 @@ mod tests {
     fn the_authority_of_the_uri_is_held_to_the_same() {
         for (uri, expected) in [
             ("http://localhost:1/", Ok(())),
-            ("http://evil.example/", Err(Denied::Host)),
+            ("http://evil.example/", Err(ListenerRefusal::Host)),
         ] {
             let mut request = request(&[("host", "localhost")]);
             *request.uri_mut() = uri.parse().unwrap();
@@ -211,7 +186,11 @@ mod tests {
         for origin in origins {
             let request = request(&[host, ("origin", origin)]);
             for local in [true, false] {
-                assert_eq!(check(local, &request), Err(Denied::Origin), "{origin}");
+                assert_eq!(
+                    check(local, &request),
+                    Err(ListenerRefusal::Origin),
+                    "{origin}"
+                );
             }
         }
     }
