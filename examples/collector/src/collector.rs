@@ -17,15 +17,15 @@ use crate::serve::{ConnectionBudget, Listener};
 use crate::store::Store;
 use crate::{health, query, ui};
 
-/// The time to write what is queued and to close the store, once the listeners have stopped. A decoder may
-/// still work on a large request during that time.
+/// The time to write what is queued and to close the store, once the listeners have stopped. A
+/// decoder may still work on a large request during that time.
 const CLOSE: Duration = Duration::from_secs(10);
 
 /// A running collector: four listeners and a store.
 ///
 /// # Cancellation
-/// Dropping the collector stops nothing at once. Its tasks end with their runtime, and spans of requests that
-/// were not answered yet may be lost. Stop it with [`shutdown`](Self::shutdown).
+/// Dropping the collector stops nothing at once. Its tasks end with their runtime, and spans of
+/// requests that were not answered yet may be lost. Stop it with [`shutdown`](Self::shutdown).
 #[derive(Debug)]
 pub struct Collector {
     addresses: [(&'static str, SocketAddr); 4],
@@ -129,8 +129,8 @@ impl Collector {
         &self.data_dir
     }
 
-    /// Stops listening, lets requests in progress end (up to 5 s), writes what is queued and closes the store
-    /// (up to 10 s). All data is in the one database file then.
+    /// Stops listening, lets requests in progress end (up to 5 s), writes what is queued and closes
+    /// the store (up to 10 s). All data is in the one database file then.
     ///
     /// # Errors
     /// The store could not be closed, or not in time: [`Error::ShutdownTimeout`]. Spans that were
@@ -149,8 +149,8 @@ impl Collector {
     }
 }
 
-/// Creates the directory for its owner alone, because spans hold users' data. An existing directory keeps its
-/// mode.
+/// Creates the directory for its owner alone, because spans hold users' data. An existing directory
+/// keeps its mode.
 fn create_data_dir(path: &Path) -> Result<(), Error> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 /// Listen addresses and data directory of a [`Collector`](crate::Collector).
 ///
-/// Every address defaults to the loopback interface, so nothing is reachable from outside unless it is
-/// configured. Port 0 lets the operating system choose, and the running collector
-/// returns the chosen port.
+/// Every address defaults to the loopback interface, so nothing is reachable from outside unless it
+/// is configured. Port 0 lets the operating system choose, and the running collector returns the
+/// chosen port.
 ///
 /// # Examples
 ///

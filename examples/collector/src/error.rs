@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// An error of [`Collector::start`](crate::Collector::start) or [`Collector::shutdown`](crate::Collector::shutdown).
+/// An error of [`Collector::start`](crate::Collector::start) or
+/// [`Collector::shutdown`](crate::Collector::shutdown).
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -80,8 +81,8 @@ pub enum Error {
         /// The version this program writes.
         expected: i64,
     },
-    /// The store was not closed in time at shutdown. Spans that were answered with success are kept: the
-    /// next start reads them from the write-ahead log.
+    /// The store was not closed in time at shutdown. Spans that were answered with success are
+    /// kept: the next start reads them from the write-ahead log.
     #[error("store {path} was not closed in time")]
     ShutdownTimeout {
         /// The database file.

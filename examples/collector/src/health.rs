@@ -13,8 +13,8 @@ pub(crate) fn router(store: Store) -> Router {
     Router::new().route("/", get(health)).with_state(store)
 }
 
-/// Returns 200 while the store can be written, else 503. The answer is the result of the last write, so a
-/// check takes no time.
+/// Returns 200 while the store can be written, else 503. The answer is the result of the last
+/// write, so a check takes no time.
 async fn health(State(store): State<Store>) -> Response {
     if store.is_healthy() {
         (StatusCode::OK, Json(json!({ "status": "ok" }))).into_response()

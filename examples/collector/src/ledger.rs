@@ -1,15 +1,16 @@
 //! The ledger: the outcome of every request and every span.
 //!
-//! At any moment `received = stored + duplicate + rejected + refused + waiting`, to the span. A request
-//! that has ended is in exactly one counter of [`Requests`]. All numbers change together under one lock,
-//! once per request and once per commit.
+//! At any moment `received = stored + duplicate + rejected + refused + waiting`, to the span. A
+//! request that has ended is in exactly one counter of [`Requests`]. All numbers change together
+//! under one lock, once per request and once per commit.
 //!
-//! Two words differ. A *rejected* span is invalid, and its request is accepted without it (OTLP calls this
-//! a partial success). *Refused* spans were valid, and their whole request got an error.
+//! Two words differ. A *rejected* span is invalid, and its request is accepted without it (OTLP
+//! calls this a partial success). *Refused* spans were valid, and their whole request got an error.
 //!
-//! An [`OpenRequest`] stands for a request until it is decoded or refused, and [`WaitingSpans`] for its
-//! spans until they are stored or refused. Each can be counted only once, because counting consumes it.
-//! A value that is dropped counts itself, so neither a panic nor a cancelled task leaves anything open.
+//! An [`OpenRequest`] stands for a request until it is decoded or refused, and [`WaitingSpans`] for
+//! its spans until they are stored or refused. Each can be counted only once, because counting
+//! consumes it. A value that is dropped counts itself, so neither a panic nor a cancelled task
+//! leaves anything open.
 
 use std::sync::Arc;
 
@@ -190,8 +191,8 @@ impl Drop for OpenRequest {
     }
 }
 
-/// The valid spans of one request, which wait for the store. If they are dropped, they are counted as
-/// interrupted.
+/// The valid spans of one request, which wait for the store. If they are dropped, they are counted
+/// as interrupted.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct WaitingSpans {

@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
-//! A reference collector, which receives spans over OTLP, stores them, and answers queries about them.
+//! A reference collector, which receives spans over OTLP, stores them, and answers queries about
+//! them.
 //!
 //! ```text
 //! otlp-grpc 4317 ─┐  budget     decode      split into segments   queue   one     SQLite
@@ -11,13 +12,13 @@
 //! ```
 //!
 //! # Guarantees
-//! - A success is answered after the commit. Accepted spans survive `kill -9` of the process, and every
-//!   query finds them from then on. A power cut may take the last commits.
-//! - Nothing is lost silently. A part of a request that is dropped or changed is counted and named in a
-//!   partial success. A request for which there is no room is refused with a time to retry.
+//! - A success is answered after the commit. Accepted spans survive `kill -9` of the process, and
+//!   every query finds them from then on. A power cut may take the last commits.
+//! - Nothing is lost silently. A part of a request that is dropped or changed is counted and named
+//!   in a partial success. A request for which there is no room is refused with a time to retry.
 //! - An unreadable value or an invalid span is dropped alone. The rest of its batch is kept.
-//! - `GET /api/stats` holds the ledger: `received = stored + duplicate + rejected + refused + waiting`.
-//!   Each request that has ended is in exactly one counter.
+//! - `GET /api/stats` holds the ledger: `received = stored + duplicate + rejected + refused +
+//!   waiting`. Each request that has ended is in exactly one counter.
 //! - Bodies, decompressed bodies, attribute nesting, headers, connections, waiting bytes and
 //!   answers are bounded. By default, every listener is on the loopback interface.
 //!
@@ -41,8 +42,8 @@
 //! | `Host` of OTLP/HTTP and query on a loopback address | `localhost`, a loopback address | 421 |
 //! | `Origin` of OTLP/HTTP and query, if there is one | the request's own host and port | 403 |
 //!
-//! Dropped and cut parts are named in the partial success. After an error, the rest of a request's body
-//! is read for up to 2 s, so that a sender that is still writing gets its answer.
+//! Dropped and cut parts are named in the partial success. After an error, the rest of a request's
+//! body is read for up to 2 s, so that a sender that is still writing gets its answer.
 //!
 //! # Examples
 //! See [`Collector::start`].

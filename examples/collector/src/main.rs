@@ -42,7 +42,8 @@ struct Flags {
     data_dir: PathBuf,
 }
 
-/// The time for threads that still decode when all else has ended. Their requests were never answered.
+/// The time for threads that still decode when all else has ended. Their requests were never
+/// answered.
 const LAST_THREADS: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {

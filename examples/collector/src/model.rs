@@ -1,7 +1,7 @@
 //! Spans in memory, between decoding and storing and after reading.
 //!
-//! Both decoders build these types, so a span is the same for the store and the queries, whatever its
-//! encoding was.
+//! Both decoders build these types, so a span is the same for the store and the queries, whatever
+//! its encoding was.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -206,8 +206,8 @@ impl Resource {
 }
 
 impl Value {
-    /// Returns the text of a value in lists for completion, which is the text that the API shows, or
-    /// `None` for a value without a one-line text (null, bytes, arrays, maps).
+    /// Returns the text of a value in lists for completion, which is the text that the API shows,
+    /// or `None` for a value without a one-line text (null, bytes, arrays, maps).
     pub(crate) fn search_text(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Bool(value) => Some(if *value { "true" } else { "false" }.into()),
@@ -218,8 +218,8 @@ impl Value {
         }
     }
 
-    /// Returns whether a search for `text` finds the value. A double has several texts: `5.0` in JSON and `5`
-    /// in a browser are one number, and so are `1e+300` and `1e300`.
+    /// Returns whether a search for `text` finds the value. A double has several texts: `5.0` in
+    /// JSON and `5` in a browser are one number, and so are `1e+300` and `1e300`.
     pub(crate) fn is_found_by(&self, text: &str) -> bool {
         match self {
             Self::Double(value) => {

@@ -12,8 +12,8 @@ mod common;
 use common::{Fixture, JSON};
 use serde_json::{Value, json};
 
-/// The values that `javascript.mjs` sets. JSON.stringify has turned NaN and the infinities into null.
-/// Numbers beyond 64 bits are doubles, and halves of surrogate pairs U+FFFD.
+/// The values that `javascript.mjs` sets. JSON.stringify has turned NaN and the infinities into
+/// null. Numbers beyond 64 bits are doubles, and halves of surrogate pairs U+FFFD.
 fn expected() -> Value {
     json!({
         "nan": null,

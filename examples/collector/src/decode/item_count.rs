@@ -1,17 +1,17 @@
 //! Counts the items of a request before it is decoded.
 //!
-//! Items are attributes, events, links and the parts of values. An empty attribute takes two bytes to send
-//! and dozens to keep, so a request of few bytes may need much memory once it is decoded.
+//! Items are attributes, events, links and the parts of values. An empty attribute takes two bytes
+//! to send and dozens to keep, so a request of few bytes may need much memory once it is decoded.
 
 use super::validate::{MAX_ATTRIBUTES, MAX_DEPTH, MAX_EVENTS, MAX_LINKS};
 use super::wire::{Field, Slice};
 
-/// The most items of one request. Each takes about 60 bytes. The largest body, 20 MiB, holds about half as
-/// many items if its attributes have names and values.
+/// The most items of one request. Each takes about 60 bytes. The largest body, 20 MiB, holds about
+/// half as many items if its attributes have names and values.
 pub(crate) const MAX_ITEMS: usize = 1_000_000;
 
-/// Counts the items of an OTLP/protobuf body that its decoder would keep. Stops where the body is malformed,
-/// as the decoder does, and soon after [`MAX_ITEMS`].
+/// Counts the items of an OTLP/protobuf body that its decoder would keep. Stops where the body is
+/// malformed, as the decoder does, and soon after [`MAX_ITEMS`].
 pub(super) fn protobuf_items(body: &[u8]) -> usize {
     let mut items = 0;
     for resource_spans in parts(Slice::new(body), 1) {
@@ -41,8 +41,8 @@ pub(super) fn protobuf_items(body: &[u8]) -> usize {
     items
 }
 
-/// Returns a number no lower than that of the items of an OTLP/JSON body. Each item is an object, or a null
-/// in its place.
+/// Returns a number no lower than that of the items of an OTLP/JSON body. Each item is an object,
+/// or a null in its place.
 pub(super) fn json_items(body: &[u8]) -> usize {
     let (mut items, mut in_text, mut escaped) = (0, false, false);
     for byte in body {

@@ -1,8 +1,8 @@
 //! OTLP/JSON: the JSON form of `ExportTraceServiceRequest`.
 //!
-//! The rules are those of ProtoJSON, which are in `json_fields`. The OTLP specification, section "JSON
-//! Protobuf Encoding", changes two of them: ids are in hex, and unknown keys are ignored. Spans are
-//! checked while their list is read, so rejected spans are never kept.
+//! The rules are those of ProtoJSON, which are in `json_fields`. The OTLP specification, section
+//! "JSON Protobuf Encoding", changes two of them: ids are in hex, and unknown keys are ignored.
+//! Spans are checked while their list is read, so rejected spans are never kept.
 
 use std::sync::Arc;
 
@@ -276,7 +276,8 @@ impl Fields<'_> {
         Ok(Some(event))
     }
 
-    /// Reads a link. Returns `None`, and counts the loss, if its ids are invalid: it points nowhere.
+    /// Reads a link. Returns `None`, and counts the loss, if its ids are invalid: it points
+    /// nowhere.
     fn link(&mut self) -> Read<Option<Link>> {
         let Some(mut place) = self.element_message("links")? else {
             self.counts.dropped += 1;
@@ -326,8 +327,8 @@ impl Fields<'_> {
     }
 }
 
-/// Empties a list that the request repeats. The last list is kept, and the spans of earlier lists are
-/// rejected.
+/// Empties a list that the request repeats. The last list is kept, and the spans of earlier lists
+/// are rejected.
 fn replace<T>(list: &mut Vec<T>, spans: impl Fn(&T) -> usize, counts: &mut Counts) {
     for _ in 0..list.iter().map(spans).sum() {
         counts.reject(InvalidSpan::Repeated);

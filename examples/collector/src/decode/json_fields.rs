@@ -1,9 +1,8 @@
 //! The rules of ProtoJSON that hold for every field, in one place.
 //!
-//! A member that is `null` is treated as absent. Of repeated members, the last one is kept. A value of a
-//! wrong type or out of range is counted, and its field stays as it was. Only malformed JSON ends the
-//! reading.
-//! <https://protobuf.dev/programming-guides/json/>
+//! A member that is `null` is treated as absent. Of repeated members, the last one is kept. A value
+//! of a wrong type or out of range is counted, and its field stays as it was. Only malformed JSON
+//! ends the reading. <https://protobuf.dev/programming-guides/json/>
 
 use std::borrow::Cow;
 
@@ -34,14 +33,14 @@ impl<'a> Fields<'a> {
         self.inside(Shape::Object, field)
     }
 
-    /// Enters a repeated field, whose elements [`element`](Self::element) finds. Returns `None` if it is
-    /// absent.
+    /// Enters a repeated field, whose elements [`element`](Self::element) finds. Returns `None` if
+    /// it is absent.
     pub(super) fn list(&mut self, field: &'static str) -> Read<Option<Place>> {
         self.inside(Shape::Array, field)
     }
 
-    /// Enters an element of a repeated message. Returns `None` if it is not an object: `null` is not
-    /// allowed here.
+    /// Enters an element of a repeated message. Returns `None` if it is not an object: `null` is
+    /// not allowed here.
     pub(super) fn element_message(&mut self, field: &'static str) -> Read<Option<Place>> {
         if self.reader.shape()? == Shape::Object {
             return Ok(Some(self.reader.enter()));
@@ -66,8 +65,9 @@ impl<'a> Fields<'a> {
         Ok(None)
     }
 
-    /// Returns the name of the next field of a message in lowerCamelCase, the form that OTLP requires.
-    /// As in ProtoJSON, the names of the `.proto` files, such as `trace_id`, are accepted too.
+    /// Returns the name of the next field of a message in lowerCamelCase, the form that OTLP
+    /// requires. As in ProtoJSON, the names of the `.proto` files, such as `trace_id`, are accepted
+    /// too.
     pub(super) fn key(&mut self, place: &mut Place) -> Read<Option<Cow<'a, str>>> {
         let key = self.reader.key(place)?;
         Ok(key.map(|key| {
@@ -152,8 +152,8 @@ impl<'a> Fields<'a> {
         self.scalar(field, |scalar| enumeration(scalar, by_name))
     }
 
-    /// Reads an id, which OTLP writes in hex instead of base64. A malformed id is not counted here: its
-    /// span is rejected, which has a count of its own.
+    /// Reads an id, which OTLP writes in hex instead of base64. A malformed id is not counted here:
+    /// its span is rejected, which has a count of its own.
     pub(super) fn id(&mut self, into: &mut Id) -> Read {
         *into = match self.reader.shape()? {
             Shape::Scalar => match self.reader.scalar()? {
@@ -170,8 +170,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Returns the ProtoJSON form of a name in a `.proto` file: each underscore is removed, and the letter
-/// after it is a capital one.
+/// Returns the ProtoJSON form of a name in a `.proto` file: each underscore is removed, and the
+/// letter after it is a capital one.
 fn camel_case(name: &str) -> String {
     let mut after_underscore = false;
     let mut out = String::with_capacity(name.len());

@@ -1,9 +1,9 @@
 //! A bounded reader of JSON (RFC 8259) over borrowed text.
 //!
-//! Malformed text fails a whole request, while a value of a wrong type or range is only left out. The
-//! reader therefore knows JSON's grammar but no types: numbers stay as they are written, members may
-//! repeat, and a `\u` escape may be half of a surrogate pair. It allocates only for strings with escapes
-//! and does not recurse, so skipped values may nest to any depth.
+//! Malformed text fails a whole request, while a value of a wrong type or range is only left out.
+//! The reader therefore knows JSON's grammar but no types: numbers stay as they are written,
+//! members may repeat, and a `\u` escape may be half of a surrogate pair. It allocates only for
+//! strings with escapes and does not recurse, so skipped values may nest to any depth.
 
 use std::borrow::Cow;
 
@@ -72,7 +72,8 @@ impl<'a> Reader<'a> {
         Place::First
     }
 
-    /// Returns the name of the next member of an object, or `None` at its end. The value comes next.
+    /// Returns the name of the next member of an object, or `None` at its end. The value comes
+    /// next.
     pub(super) fn key(&mut self, place: &mut Place) -> Result<Option<Cow<'a, str>>, Malformed> {
         if !self.part(place, b'}')? {
             return Ok(None);
@@ -266,8 +267,8 @@ impl<'a> Reader<'a> {
         Ok(Some(character))
     }
 
-    /// Returns the character of the next four digits. If they are the first half of a surrogate pair, the
-    /// second half is read as well.
+    /// Returns the character of the next four digits. If they are the first half of a surrogate
+    /// pair, the second half is read as well.
     fn unicode(&mut self) -> Result<Option<char>, Malformed> {
         let first = self.four_digits()?;
         if let Some(character) = char::from_u32(first) {

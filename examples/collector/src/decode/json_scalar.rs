@@ -1,9 +1,9 @@
 //! The scalar types of protobuf as JSON has them.
 //!
 //! The rules are those of ProtoJSON, "Representation of each type"
-//! (<https://protobuf.dev/programming-guides/json/>): numbers may be strings and strings numbers, an
-//! integer may be written with a fraction of zero or an exponent, and bytes come in either alphabet
-//! of base64, with padding or without.
+//! (<https://protobuf.dev/programming-guides/json/>): numbers may be strings and strings numbers,
+//! an integer may be written with a fraction of zero or an exponent, and bytes come in either
+//! alphabet of base64, with padding or without.
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;

@@ -42,8 +42,8 @@ impl Fields<'_> {
         Ok(())
     }
 
-    /// Empties a list that the request repeats, because the last list is kept. Returns the number of
-    /// dropped parts.
+    /// Empties a list that the request repeats, because the last list is kept. Returns the number
+    /// of dropped parts.
     pub(super) fn replace<T>(&mut self, list: &mut Vec<T>) -> u32 {
         let dropped = list.len() as u32;
         self.counts.drop_replaced(dropped);
@@ -73,8 +73,8 @@ impl Fields<'_> {
         Ok(Some(entry))
     }
 
-    /// Reads an `AnyValue` inside `depth` arrays and maps. Of several members, the last one that is set is
-    /// kept.
+    /// Reads an `AnyValue` inside `depth` arrays and maps. Of several members, the last one that is
+    /// set is kept.
     fn any_value(&mut self, depth: usize, budget: &mut Budget, into: &mut Value) -> Read {
         let Some(mut place) = self.message("value")? else {
             return Ok(());
@@ -109,8 +109,8 @@ impl Fields<'_> {
         Ok(())
     }
 
-    /// Reads an integer, or a double if the number is not a 64-bit integer. JavaScript has integers up
-    /// to 1.8e308, which its SDK sends as `intValue`.
+    /// Reads an integer, or a double if the number is not a 64-bit integer. JavaScript has integers
+    /// up to 1.8e308, which its SDK sends as `intValue`.
     fn int_value(&mut self) -> Read<Option<Value>> {
         let mut as_double = false;
         let value = self.scalar("intValue", |scalar| {
@@ -157,7 +157,8 @@ impl Fields<'_> {
         Ok(too_deep)
     }
 
-    /// Reads a message whose only field is a list of `values`, as far as the budget has nodes for them.
+    /// Reads a message whose only field is a list of `values`, as far as the budget has nodes for
+    /// them.
     fn values<T>(
         &mut self,
         field: &'static str,

@@ -38,7 +38,8 @@ pub(crate) struct Decoded {
     pub(crate) counts: Counts,
 }
 
-/// An error that makes a whole request unreadable. It names positions and never repeats the untrusted bytes.
+/// An error that makes a whole request unreadable. It names positions and never repeats the
+/// untrusted bytes.
 #[derive(Clone, Copy, Debug, Error, PartialEq)]
 pub(crate) enum DecodeError {
     #[error("malformed JSON at line {line} column {column}")]
@@ -60,8 +61,8 @@ pub(crate) fn decode(body: &[u8], format: Format) -> Result<Decoded, DecodeError
     }
 }
 
-/// Returns how many items a body holds, without decoding it: attributes, events, links and parts of values.
-/// The count is exact up to [`MAX_ITEMS`] for protobuf, and may be too high for JSON.
+/// Returns how many items a body holds, without decoding it: attributes, events, links and parts of
+/// values. The count is exact up to [`MAX_ITEMS`] for protobuf, and may be too high for JSON.
 pub(crate) fn item_count(body: &[u8], format: Format) -> usize {
     match format {
         Format::Json => item_count::json_items(body),

@@ -45,14 +45,15 @@ pub(crate) struct Counts {
     pub(crate) unreadable_spans: u64,
     /// Attribute values, names and messages that were cut at a limit.
     pub(crate) truncated: u64,
-    /// Attributes, events, links and their parts that were dropped, on kept and rejected spans alike. This includes
-    /// the next three counts.
+    /// Attributes, events, links and their parts that were dropped, on kept and rejected spans
+    /// alike. This includes the next three counts.
     pub(crate) dropped: u64,
     /// Attributes, events and links beyond the limit of their list.
     pub(crate) over_limit: u64,
     /// Links with invalid ids.
     pub(crate) invalid_links: u64,
-    /// Attributes, events, links and array elements of a field that a later one of the same name replaced.
+    /// Attributes, events, links and array elements of a field that a later one of the same name
+    /// replaced.
     pub(crate) replaced_parts: u64,
     /// Fields with a value of a wrong type or out of range, and the name of the first one.
     pub(crate) unreadable: u64,
@@ -128,8 +129,8 @@ impl Counts {
         self.replaced += budget.replaced;
     }
 
-    /// Returns the text of a partial success: counts and fixed words, never the sender's text. It is empty
-    /// if everything was kept as it was sent.
+    /// Returns the text of a partial success: counts and fixed words, never the sender's text. It
+    /// is empty if everything was kept as it was sent.
     pub(crate) fn message(&self) -> String {
         let reasons = self.reasons().into_iter().filter(|(count, _)| *count > 0);
         let reasons: Vec<String> = reasons
@@ -192,7 +193,8 @@ pub(crate) fn span_id(bytes: &[u8]) -> Result<SpanId, InvalidSpan> {
         .ok_or(InvalidSpan::SpanId)
 }
 
-/// Returns the parent id of these bytes. No bytes mean no parent, and so do zeros, which some senders write.
+/// Returns the parent id of these bytes. No bytes mean no parent, and so do zeros, which some
+/// senders write.
 pub(crate) fn parent_id(bytes: &[u8]) -> Result<Option<SpanId>, InvalidSpan> {
     if bytes.is_empty() {
         return Ok(None);
@@ -201,9 +203,9 @@ pub(crate) fn parent_id(bytes: &[u8]) -> Result<Option<SpanId>, InvalidSpan> {
     Ok(Some(id).filter(|id| *id != SpanId::default()))
 }
 
-/// Checks the times of a span. A span without duration is valid. A span that ends before it starts, or has
-/// no start, cannot be shown. The upper bound is the year 2262: the store keeps nanoseconds as signed 64-bit
-/// integers.
+/// Checks the times of a span. A span without duration is valid. A span that ends before it starts,
+/// or has no start, cannot be shown. The upper bound is the year 2262: the store keeps nanoseconds
+/// as signed 64-bit integers.
 pub(crate) fn times(span: &Span) -> Result<(), InvalidSpan> {
     let fits = i64::try_from(span.end_nanos).is_ok();
     if span.start_nanos == 0 || span.end_nanos < span.start_nanos || !fits {
@@ -212,7 +214,8 @@ pub(crate) fn times(span: &Span) -> Result<(), InvalidSpan> {
     Ok(())
 }
 
-/// The text and nodes that one attribute value may still use. The parts of the value use it up in their order.
+/// The text and nodes that one attribute value may still use. The parts of the value use it up in
+/// their order.
 #[derive(Debug)]
 pub(crate) struct Budget {
     bytes: usize,

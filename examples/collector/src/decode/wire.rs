@@ -34,7 +34,8 @@ impl<'a> Slice<'a> {
         self.bytes
     }
 
-    /// Returns the bytes as text. proto3 requires UTF-8; invalid parts become replacement characters.
+    /// Returns the bytes as text. proto3 requires UTF-8; invalid parts become replacement
+    /// characters.
     pub(crate) fn text(self) -> Text<'a> {
         let text = String::from_utf8_lossy(self.bytes);
         let replaced = matches!(text, Cow::Owned(_));

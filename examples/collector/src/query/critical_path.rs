@@ -1,8 +1,9 @@
 //! The critical path of a trace: the spans that its duration waited for.
 //!
-//! The search goes backwards from the end of the root. A parent waited for the child that ended last, at or
-//! before the moment in question. The path of this child is followed in the same way, and the search goes
-//! on before its start. Children that ran beside the chosen child are not on the path.
+//! The search goes backwards from the end of the root. A parent waited for the child that ended
+//! last, at or before the moment in question. The path of this child is followed in the same way,
+//! and the search goes on before its start. Children that ran beside the chosen child are not on
+//! the path.
 //!
 //! Assumptions: a parent waits for its children (a child that outlives its parent is cut at the
 //! parent's end and one that starts after it is left out), and clocks of different machines agree.
@@ -14,8 +15,8 @@ use std::collections::{HashMap, HashSet};
 
 use crate::model::{Span, SpanId};
 
-/// Returns the ids on the critical path in the order of their start, the root first. Without a root the path
-/// begins at the earliest span.
+/// Returns the ids on the critical path in the order of their start, the root first. Without a root
+/// the path begins at the earliest span.
 pub(super) fn critical_path(spans: &[&Span]) -> Vec<SpanId> {
     let known: HashSet<SpanId> = spans.iter().map(|span| span.span_id).collect();
     let mut children: HashMap<SpanId, Vec<&Span>> = HashMap::new();

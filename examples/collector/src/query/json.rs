@@ -176,8 +176,8 @@ impl Serialize for AttributesJson<'_> {
     }
 }
 
-/// A value in the JSON type that matches its own. Bytes become base64; numbers that JSON cannot write
-/// become their names, as in OTLP. Nesting is bounded by the decoders.
+/// A value in the JSON type that matches its own. Bytes become base64; numbers that JSON cannot
+/// write become their names, as in OTLP. Nesting is bounded by the decoders.
 struct ValueJson<'a>(&'a Value);
 
 impl Serialize for ValueJson<'_> {

@@ -1,7 +1,7 @@
 //! The query API: JSON over HTTP.
 //!
-//! Times in answers are microseconds since the epoch. An unknown parameter is an error that names it,
-//! because a misspelt parameter would otherwise widen the result without notice.
+//! Times in answers are microseconds since the epoch. An unknown parameter is an error that names
+//! it, because a misspelt parameter would otherwise widen the result without notice.
 
 mod critical_path;
 mod error;
@@ -66,8 +66,8 @@ async fn no_such_resource() -> ApiError {
     ApiError::not_found("no such resource")
 }
 
-/// Puts headers on an answer of `/api`. Spans hold users' data, so browsers and proxies must not store
-/// the answer, and browsers must read it only as JSON.
+/// Puts headers on an answer of `/api`. Spans hold users' data, so browsers and proxies must not
+/// store the answer, and browsers must read it only as JSON.
 fn protect(response: &mut Response) {
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, value);
@@ -82,7 +82,8 @@ const HEADERS: [(HeaderName, HeaderValue); 2] = [
     ),
 ];
 
-/// Puts the guards of a listener at `address` in front of a router. Their errors are those of the API.
+/// Puts the guards of a listener at `address` in front of a router. Their errors are those of the
+/// API.
 pub(crate) fn guard(router: Router, address: SocketAddr) -> Router {
     let refuse = |refusal, _: &HeaderMap| ApiError::refused(refusal).into_response();
     let router = serve::refuse_cross_site(router, address, refuse);

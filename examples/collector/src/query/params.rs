@@ -20,8 +20,8 @@ const MAX_TAGS: usize = 16;
 
 pub(crate) type Pairs = Vec<(String, String)>;
 
-/// The query string of a request. It must be UTF-8, because a query with replaced characters would be
-/// another query.
+/// The query string of a request. It must be UTF-8, because a query with replaced characters would
+/// be another query.
 pub(super) struct QueryString(pub(super) Pairs);
 
 impl<S: Sync> FromRequestParts<S> for QueryString {
@@ -81,7 +81,8 @@ pub(crate) fn search(pairs: Pairs) -> Result<(Filter, PageRequest), ApiError> {
     let mut known = Vec::new();
     for (name, value) in pairs {
         if let Some(key) = name.strip_prefix("tag.") {
-            // All must match, even several of one key: a span and its resource may both have that key.
+            // All must match, even several of one key: a span and its resource may both have that
+            // key.
             if filter.tags.len() >= MAX_TAGS {
                 return Err(ApiError::bad_parameter(format!(
                     "at most {MAX_TAGS} tag parameters"

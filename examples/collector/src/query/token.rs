@@ -1,5 +1,5 @@
-//! Page tokens, which hold the position of the last result. Traces that are stored between two pages
-//! therefore neither shift results nor repeat them.
+//! Page tokens, which hold the position of the last result. Traces that are stored between two
+//! pages therefore neither shift results nor repeat them.
 
 use crate::model::TraceId;
 use crate::store::Cursor;

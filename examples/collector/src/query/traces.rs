@@ -13,8 +13,8 @@ use super::params::{self, PathText, QueryString};
 use super::service_map::ServiceMap;
 use super::token::{self, hex};
 
-/// The most spans in an answer. The answer of a larger trace has the spans that arrived first and is marked as
-/// truncated.
+/// The most spans in an answer. The answer of a larger trace has the spans that arrived first and
+/// is marked as truncated.
 const MAX_SPANS: usize = 20_000;
 /// The most decoded bytes of spans in an answer. As JSON, they may be about twice as many.
 const MAX_BYTES: usize = 32 * 1024 * 1024;

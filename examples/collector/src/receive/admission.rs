@@ -37,7 +37,8 @@ pub(super) struct Lease {
 impl Lease {
     /// Takes more bytes from the budget, or refuses the request if there is no room now.
     ///
-    /// It never waits: a few requests that hold room and wait for more would stop each other for good.
+    /// It never waits: a few requests that hold room and wait for more would stop each other for
+    /// good.
     pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
         let bytes = u32::try_from(bytes).map_err(|_| Refusal::Overloaded)?;
         let more = Arc::clone(&self.budget)

@@ -9,8 +9,9 @@ use super::refusal::Refusal;
 pub(super) const MAX_BODY_BYTES: usize = 20 * 1024 * 1024;
 /// Bytes that are decompressed at a time. The lease grows by as many.
 const STEP_BYTES: usize = 64 * 1024;
-/// The largest window that a zstd frame may ask for, as a power of two: 8 MiB, which RFC 8878 §3.1.1.1.2
-/// recommends that decoders support. A frame names its own window and a decoder allocates it.
+/// The largest window that a zstd frame may ask for, as a power of two: 8 MiB, which RFC 8878
+/// §3.1.1.1.2 recommends that decoders support. A frame names its own window and a decoder
+/// allocates it.
 const MAX_ZSTD_WINDOW_LOG: u32 = 23;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,9 +1,9 @@
 //! OTLP/gRPC: the one unary method of `TraceService`, over HTTP/2.
 //!
-//! A generated server decompresses and decodes a message before this code is called. A handful of small
-//! bombs could then take all memory, whatever the limit of one message. One unary method needs little
-//! framing (a flag, a length, a message; a status in the trailers), so the framing is done here, where
-//! every byte passes the same budget as over HTTP.
+//! A generated server decompresses and decodes a message before this code is called. A handful of
+//! small bombs could then take all memory, whatever the limit of one message. One unary method
+//! needs little framing (a flag, a length, a message; a status in the trailers), so the framing is
+//! done here, where every byte passes the same budget as over HTTP.
 //! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
 
 use axum::Router;
@@ -40,8 +40,8 @@ const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
-/// Returns the receiver. A request that is not gRPC gets an HTTP error on every path. gRPC always answers with
-/// HTTP status 200, which a sender of OTLP/HTTP would take for a success.
+/// Returns the receiver. A request that is not gRPC gets an HTTP error on every path. gRPC always
+/// answers with HTTP status 200, which a sender of OTLP/HTTP would take for a success.
 pub(crate) fn router(intake: Intake) -> Router {
     let router = Router::new()
         .route(EXPORT, post(export))
@@ -109,8 +109,8 @@ async fn read(intake: &Intake, headers: &HeaderMap, body: Body) -> Result<Encode
     })
 }
 
-/// Returns the one message of a unary call and its compression. A flag of the message says whether it is
-/// compressed, and `encoding`, which belongs to the call, says how.
+/// Returns the one message of a unary call and its compression. A flag of the message says whether
+/// it is compressed, and `encoding`, which belongs to the call, says how.
 fn unframe(body: &Bytes, encoding: Encoding) -> Result<(Encoding, Bytes), Refusal> {
     let Some((prefix, rest)) = body.split_first_chunk::<PREFIX_BYTES>() else {
         return Err(Refusal::Framing("the message is cut off"));
@@ -134,8 +134,8 @@ fn unframe(body: &Bytes, encoding: Encoding) -> Result<(Encoding, Bytes), Refusa
     }
 }
 
-/// Returns the code of an error. gRPC has INTERNAL for errors in its own framing and compression: see "Status
-/// codes and their use in gRPC" and the test cases of "gRPC Compression".
+/// Returns the code of an error. gRPC has INTERNAL for errors in its own framing and compression:
+/// see "Status codes and their use in gRPC" and the test cases of "gRPC Compression".
 fn code_of(refusal: &Refusal) -> Code {
     match refusal {
         Refusal::Failed | Refusal::Framing(_) | Refusal::MalformedCompression => Code::Internal,

@@ -32,7 +32,8 @@ pub(crate) fn router(intake: Intake, address: SocketAddr) -> Router {
     serve::limit_headers(router, refuse)
 }
 
-/// Returns the answer to bytes that are not a request. Their format is unknown, so the answer is in JSON.
+/// Returns the answer to bytes that are not a request. Their format is unknown, so the answer is in
+/// JSON.
 pub(crate) fn refuse_unreadable(refusal: ListenerRefusal) -> Response {
     error(&Refusal::Listener(refusal), &HeaderMap::new())
 }
@@ -107,8 +108,8 @@ fn content_encoding(headers: &HeaderMap) -> Option<Encoding> {
     }
 }
 
-/// Returns an error over HTTP. OTLP asks for a `Status` in its body, in the format of the request. A request
-/// without a known format is answered in JSON.
+/// Returns an error over HTTP. OTLP asks for a `Status` in its body, in the format of the request.
+/// A request without a known format is answered in JSON.
 pub(super) fn error(refusal: &Refusal, headers: &HeaderMap) -> Response {
     let (status, code) = status_and_code(refusal);
     let format = format_of(headers).unwrap_or(Format::Json);
@@ -121,8 +122,8 @@ pub(super) fn error(refusal: &Refusal, headers: &HeaderMap) -> Response {
     response
 }
 
-/// Returns the status of an error and the code in its body. The OTLP specification lists the statuses. Of
-/// these, only 503 lets a sender try again.
+/// Returns the status of an error and the code in its body. The OTLP specification lists the
+/// statuses. Of these, only 503 lets a sender try again.
 fn status_and_code(refusal: &Refusal) -> (StatusCode, Code) {
     match refusal {
         Refusal::Failed => (StatusCode::INTERNAL_SERVER_ERROR, Code::Internal),

@@ -1,4 +1,5 @@
-//! The path of a request that both receivers share: read, decompress, decode, store, await the commit.
+//! The path of a request that both receivers share: read, decompress, decode, store, await the
+//! commit.
 
 use std::sync::Arc;
 
@@ -28,7 +29,8 @@ pub(super) struct EncodedRequest {
 pub(super) struct Accepted {
     /// The number of rejected spans.
     pub(super) rejected: u64,
-    /// The reasons of rejected spans, and the parts that were dropped or changed. Empty if there are none.
+    /// The reasons of rejected spans, and the parts that were dropped or changed. Empty if there
+    /// are none.
     pub(super) message: String,
 }
 
@@ -43,8 +45,8 @@ pub(crate) struct Intake {
 
 impl Intake {
     pub(crate) fn new(store: Store, ledger: Arc<Ledger>) -> Self {
-        // Decoded spans take more memory than their bytes, so no more requests are decoded at a time than
-        // there are cores.
+        // Decoded spans take more memory than their bytes, so no more requests are decoded at a
+        // time than there are cores.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             admission: Admission::new(),
@@ -64,12 +66,12 @@ impl Intake {
         counted(refusal, self.ledger.open_request())
     }
 
-    /// Awaits a request that is being read, stores its spans and waits for the commit. The ledger has the
-    /// outcome then.
+    /// Awaits a request that is being read, stores its spans and waits for the commit. The ledger
+    /// has the outcome then.
     ///
     /// # Cancellation
-    /// A request that is not whole yet is counted as unfinished. Once its decoding has begun, the request
-    /// goes on to the queue, and the ledger gets its outcome. Only the answer is lost.
+    /// A request that is not whole yet is counted as unfinished. Once its decoding has begun, the
+    /// request goes on to the queue, and the ledger gets its outcome. Only the answer is lost.
     pub(super) async fn take(
         &self,
         reading: impl Future<Output = Result<EncodedRequest, Refusal>>,
@@ -140,7 +142,8 @@ fn decode(request: &mut EncodedRequest) -> Result<Decoded, Refusal> {
         decompressed.as_slice()
     };
     let format = request.format;
-    // Checked before anything is decoded or counted: a request that needs too much is refused whole.
+    // Checked before anything is decoded or counted: a request that needs too much is refused
+    // whole.
     if decode::item_count(bytes, format) > MAX_ITEMS {
         return Err(Refusal::TooLarge);
     }

@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::intake::Accepted;
 use crate::decode::Format;
 
-/// The time that a refused sender is asked to wait. Commits take milliseconds, so a second lets a whole
-/// budget of requests through.
+/// The time that a refused sender is asked to wait. Commits take milliseconds, so a second lets a
+/// whole budget of requests through.
 pub(super) const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Codes of google/rpc/code.proto.
@@ -108,7 +108,8 @@ pub(super) fn success(accepted: &Accepted, format: Format) -> Vec<u8> {
     }
 }
 
-/// Returns the message of an error: a `google.rpc.Status`, with `RetryInfo` if the sender may try again.
+/// Returns the message of an error: a `google.rpc.Status`, with `RetryInfo` if the sender may try
+/// again.
 pub(super) fn status(code: Code, message: &str, format: Format) -> Vec<u8> {
     let seconds = RETRY_DELAY.as_secs();
     let retry = code == Code::Unavailable;

@@ -7,7 +7,8 @@ use crate::ledger::RequestRefusal;
 use crate::serve::ListenerRefusal;
 use crate::store::AppendError;
 
-/// The cause of an error that a sender gets. The receivers translate it into the statuses of their protocol.
+/// The cause of an error that a sender gets. The receivers translate it into the statuses of their
+/// protocol.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Refusal {
     /// The collector itself failed. The same request would fail again.
@@ -51,8 +52,8 @@ impl Refusal {
         }
     }
 
-    /// Returns the counter of a request that is refused before its spans are known. `None` for a request
-    /// that is counted already, because it was decoded.
+    /// Returns the counter of a request that is refused before its spans are known. `None` for a
+    /// request that is counted already, because it was decoded.
     pub(super) fn counter(&self) -> Option<RequestRefusal> {
         match self {
             Self::Failed | Self::NotStored(_) => None,

@@ -1,7 +1,7 @@
 //! The size of a request as it would be stored.
 //!
-//! A resource is stored with each trace that has spans of it, so a request may grow far beyond its bytes.
-//! Its size is computed before its spans are counted and encoded.
+//! A resource is stored with each trace that has spans of it, so a request may grow far beyond its
+//! bytes. Its size is computed before its spans are counted and encoded.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,15 +9,15 @@ use std::sync::Arc;
 use crate::model::{Attribute, Attributes, Group, Resource, TraceId, Value};
 use crate::store::{QUEUE_BYTES, SEGMENT_OVERHEAD_BYTES};
 
-/// The largest size of one request as it would be stored, before compression. It is half of the queue, so
-/// one request cannot fill the queue alone.
+/// The largest size of one request as it would be stored, before compression. It is half of the
+/// queue, so one request cannot fill the queue alone.
 pub(super) const MAX_STORED_BYTES: usize = QUEUE_BYTES / 2;
 
 /// The most bytes around a key and its value when they are encoded.
 const FRAME_BYTES: usize = 24;
 
-/// Returns the approximate size of a request as it would be stored: its body and, for each trace of each
-/// group, a copy of the resource and the scope, and the overhead of a segment.
+/// Returns the approximate size of a request as it would be stored: its body and, for each trace of
+/// each group, a copy of the resource and the scope, and the overhead of a segment.
 pub(super) fn stored_bytes(groups: &[Group], body_bytes: usize) -> usize {
     let mut total = body_bytes;
     let mut traces: HashSet<TraceId> = HashSet::new();

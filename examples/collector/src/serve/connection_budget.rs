@@ -1,8 +1,8 @@
 //! The limit on the number of open connections.
 //!
 //! Each connection is a file, and the system limits the open files of a process. All listeners take
-//! permits from one budget, which leaves files for the store. Each listener has a few permits that no
-//! other can take, so thousands of idle connections to one port do not block the others.
+//! permits from one budget, which leaves files for the store. Each listener has a few permits that
+//! no other can take, so thousands of idle connections to one port do not block the others.
 
 use std::sync::Arc;
 
@@ -27,7 +27,8 @@ pub(crate) struct ConnectionBudget {
 }
 
 impl ConnectionBudget {
-    /// Returns the budget of this process for a number of listeners. It depends on the limit of open files.
+    /// Returns the budget of this process for a number of listeners. It depends on the limit of
+    /// open files.
     pub(crate) fn of_process(listeners: usize) -> Self {
         Self::new(total(getrlimit(Resource::Nofile).current), listeners)
     }

@@ -12,8 +12,9 @@ const MAX_BYTES: usize = 16 * 1024;
 /// Number of headers.
 const MAX_LINES: usize = 100;
 
-/// The bound of bytes within hyper and h2. h2 itself answers requests over its bound, with an empty body. It
-/// is four times as wide, so that a sender that is over the limit by mistake is answered here.
+/// The bound of bytes within hyper and h2. h2 itself answers requests over its bound, with an empty
+/// body. It is four times as wide, so that a sender that is over the limit by mistake is answered
+/// here.
 pub(super) const CONNECTION_BYTES: usize = 4 * MAX_BYTES;
 /// The bound of lines within hyper: see [`CONNECTION_BYTES`].
 pub(super) const CONNECTION_LINES: usize = 4 * MAX_LINES;

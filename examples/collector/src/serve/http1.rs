@@ -1,8 +1,8 @@
 //! One connection of HTTP/1.
 //!
-//! hyper itself answers bytes that it cannot read as a request, with 400, or with 431 beyond its bound
-//! on headers. Its answer has no body, and OTLP asks for one in every error. The stream therefore
-//! withholds an answer of hyper's own, and the listener's own error is sent in its place.
+//! hyper itself answers bytes that it cannot read as a request, with 400, or with 431 beyond its
+//! bound on headers. Its answer has no body, and OTLP asks for one in every error. The stream
+//! therefore withholds an answer of hyper's own, and the listener's own error is sent in its place.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -22,8 +22,8 @@ use tokio::time::Sleep;
 use super::refusal::{ListenerRefusal, RefuseUnreadable};
 use super::{REST_BYTES, REST_TIMEOUT, headers};
 
-/// Serves `router` until the peer goes away, or for `timeout` sends no headers or takes nothing of an
-/// answer. Once `stop` has ended, a request in progress is answered and the connection closed.
+/// Serves `router` until the peer goes away, or for `timeout` sends no headers or takes nothing of
+/// an answer. Once `stop` has ended, a request in progress is answered and the connection closed.
 pub(super) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     router: Router,

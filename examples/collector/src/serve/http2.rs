@@ -1,8 +1,9 @@
 //! One connection of HTTP/2.
 //!
-//! hyper does not send `100 Continue` over HTTP/2 (<https://github.com/hyperium/hyper/issues/2743>), so
-//! a sender that waits for it waits until its own timeout. This file uses h2, the layer below hyper,
-//! directly. h2 does the frames, their flow control and their bounds.
+//! hyper does not send `100 Continue` over HTTP/2
+//! (<https://github.com/hyperium/hyper/issues/2743>), so a sender that waits for it waits until its
+//! own timeout. This file uses h2, the layer below hyper, directly. h2 does the frames, their flow
+//! control and their bounds.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -32,9 +33,9 @@ const WINDOW_BYTES: u32 = 1024 * 1024;
 /// Time between the answer to one ping and the next ping.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Serves `router` until the peer goes away, or does not answer a ping within `timeout`. An answer of
-/// which the peer takes nothing for that time is reset. Once `stop` has ended, requests in progress are
-/// answered and others refused.
+/// Serves `router` until the peer goes away, or does not answer a ping within `timeout`. An answer
+/// of which the peer takes nothing for that time is reset. Once `stop` has ended, requests in
+/// progress are answered and others refused.
 pub(super) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     router: Router,
@@ -126,8 +127,8 @@ async fn answer(
     let _ = tokio::time::timeout(REST_TIMEOUT, read_rest(rest)).await;
 }
 
-/// Reads the part of a body that the handler did not read. A stream that is dropped before its end is
-/// reset.
+/// Reads the part of a body that the handler did not read. A stream that is dropped before its end
+/// is reset.
 async fn read_rest(rest: oneshot::Receiver<RecvStream>) {
     let Ok(mut stream) = rest.await else { return };
     let mut left = REST_BYTES;
@@ -193,8 +194,8 @@ async fn send(
     stream.send_data(Bytes::new(), true)
 }
 
-/// The body of a request. It signals when its first byte is asked for, and gives the stream back when it
-/// is dropped.
+/// The body of a request. It signals when its first byte is asked for, and gives the stream back
+/// when it is dropped.
 struct RequestBody {
     // Taken when it is dropped.
     stream: Option<RecvStream>,

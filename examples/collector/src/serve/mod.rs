@@ -28,9 +28,10 @@ pub(crate) use refusal::ListenerRefusal;
 
 /// The first bytes of an HTTP/2 connection, RFC 9113 section 3.4.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// Time for the bytes by which HTTP/1 and HTTP/2 differ. The same time is granted for the headers of
-/// an HTTP/1 request, counted from there or from the last answer, and for the answer to a ping of
-/// HTTP/2, and for a peer to take more of an answer. The limit also closes silent and idle connections.
+/// Time for the bytes by which HTTP/1 and HTTP/2 differ. The same time is granted for the headers
+/// of an HTTP/1 request, counted from there or from the last answer, and for the answer to a ping
+/// of HTTP/2, and for a peer to take more of an answer. The limit also closes silent and idle
+/// connections.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections that the system keeps for each listener until there is a permit for them.
 const BACKLOG: u32 = 1024;
@@ -38,8 +39,8 @@ const BACKLOG: u32 = 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Time connections have to end their requests at shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
-/// Time for reading what a peer still sends of a request that is answered already. Without it the peer
-/// may see a reset connection or stream instead of the answer.
+/// Time for reading what a peer still sends of a request that is answered already. Without it the
+/// peer may see a reset connection or stream instead of the answer.
 const REST_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes read in that time.
 const REST_BYTES: u64 = 64 * 1024 * 1024;

@@ -231,7 +231,8 @@ impl Observer<'_> {
 }
 
 impl<R> Collected<R> {
-    /// Notes that a segment holds a name. Returns true if the name is new and there is `room` for it.
+    /// Notes that a segment holds a name. Returns true if the name is new and there is `room` for
+    /// it.
     fn add(
         &mut self,
         (hash, key): (u64, u64),

@@ -20,8 +20,8 @@ use super::write_request::WriteRequest;
 use super::{merge, schema, terms};
 use crate::model::TraceId;
 
-/// The most spans of a trace. A segment that would pass the limit is rejected for good, because each new
-/// segment of a trace reads the ids of all earlier ones.
+/// The most spans of a trace. A segment that would pass the limit is rejected for good, because
+/// each new segment of a trace reads the ids of all earlier ones.
 const MAX_TRACE_SPANS: u64 = 100_000;
 
 /// Rows per statement, largest first. Few sizes, so that few statements are prepared.
@@ -123,8 +123,8 @@ impl Committer {
         Ok(outcomes)
     }
 
-    /// Merges small units if there are enough of them. It uses a transaction of its own, after senders have
-    /// their answers.
+    /// Merges small units if there are enough of them. It uses a transaction of its own, after
+    /// senders have their answers.
     pub(super) async fn merge_units(&mut self) -> Result<(), sqlx::Error> {
         merge::merge(&mut self.connection, self.hour).await
     }

@@ -4,7 +4,8 @@ use super::read::TraceRow;
 use super::terms::{self, Term};
 use crate::model::{Group, Span};
 
-/// The conditions that a trace must meet. One of its spans must meet those on service, operation and tags.
+/// The conditions that a trace must meet. One of its spans must meet those on service, operation
+/// and tags.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Filter {
     pub(crate) service: Option<String>,
@@ -55,8 +56,8 @@ impl Filter {
                 .is_none_or(|wanted| wanted == summary.has_errors)
     }
 
-    /// Returns whether the spans of a hit must be checked. A condition on the service alone is decided by the
-    /// list of the row, unless the trace has hundreds of services.
+    /// Returns whether the spans of a hit must be checked. A condition on the service alone is
+    /// decided by the list of the row, unless the trace has hundreds of services.
     pub(super) fn needs_spans(&self, row: &TraceRow) -> bool {
         let listed = self
             .service
@@ -94,7 +95,8 @@ impl Filter {
         } == *self
     }
 
-    /// Returns the bounds of the start time as signed integers of SQLite. Later times become the last one.
+    /// Returns the bounds of the start time as signed integers of SQLite. Later times become the
+    /// last one.
     pub(super) fn bounds(&self) -> (i64, i64) {
         let signed = |nanos: u64| i64::try_from(nanos).unwrap_or(i64::MAX);
         (

@@ -1,7 +1,7 @@
 //! 64-bit FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>).
 //!
-//! Hashes are stored in the file, so the function is fixed. A sender that chooses the input can make
-//! two hashes equal; each use of the function documents the consequence.
+//! Hashes are stored in the file, so the function is fixed. A sender that chooses the input can
+//! make two hashes equal; each use of the function documents the consequence.
 
 /// The hash of nothing.
 pub(super) const EMPTY: u64 = 0xcbf2_9ce4_8422_2325;

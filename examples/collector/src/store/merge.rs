@@ -1,9 +1,10 @@
 //! Units: the sorted posting lists of commits, and their merging into larger ones.
 //!
-//! A search reads every unit of its time range, so there must be few of them. Each commit adds one, so they
-//! must be merged. As in any log-structured merge, lists of similar size are merged ([`FAN_IN`] at a time),
-//! so each entry is rewritten a few times. Merging stops at [`MAX_ENTRIES`], which bounds its memory (8 bytes
-//! an entry) and the time for which the writer is busy.
+//! A search reads every unit of its time range, so there must be few of them. Each commit adds one,
+//! so they must be merged. As in any log-structured merge, lists of similar size are merged
+//! ([`FAN_IN`] at a time), so each entry is rewritten a few times. Merging stops at
+//! [`MAX_ENTRIES`], which bounds its memory (8 bytes an entry) and the time for which the writer is
+//! busy.
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, QueryBuilder};
@@ -44,8 +45,8 @@ pub(super) async fn write_unit(
     Ok(())
 }
 
-/// Lowers the earliest start of the units of an hour to `start`. A later segment moved a trace there, and a
-/// search up to that time must still read these units.
+/// Lowers the earliest start of the units of an hour to `start`. A later segment moved a trace
+/// there, and a search up to that time must still read these units.
 pub(super) async fn lower_starts(
     connection: &mut SqliteConnection,
     hour: i64,
@@ -86,9 +87,9 @@ pub(super) async fn merge(connection: &mut SqliteConnection, hour: i64) -> Resul
     }
 }
 
-/// Returns the units to merge: the smallest of a size class that has [`FAN_IN`] of them, as long as they add
-/// up to no more than [`MAX_ENTRIES`]. A class spans a factor of `FAN_IN`, so the merged unit belongs to the
-/// next class.
+/// Returns the units to merge: the smallest of a size class that has [`FAN_IN`] of them, as long as
+/// they add up to no more than [`MAX_ENTRIES`]. A class spans a factor of `FAN_IN`, so the merged
+/// unit belongs to the next class.
 fn choose(mut units: Vec<Unit>) -> Option<Vec<Unit>> {
     let class = |unit: &Unit| unit.entries.max(1).ilog(FAN_IN as u64);
     units.sort_unstable_by_key(|unit| unit.entries);

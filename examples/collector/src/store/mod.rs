@@ -2,17 +2,18 @@
 //!
 //! A row per span with its indexes costs more than everything else a collector does. So the unit of
 //! storage is the *segment*: the spans of one trace that came in one request, encoded as OTLP and
-//! compressed with zstd (level 1). A trace is one summary row and one segment row for each request that
-//! held spans of it.
+//! compressed with zstd (level 1). A trace is one summary row and one segment row for each request
+//! that held spans of it.
 //!
-//! Searches use postings. Each commit writes one sorted list of (term, trace), called a *unit*. A term is
-//! the hash of a service, an operation, an attribute with its value, or a class of duration. Small units
-//! are merged into larger ones. A posting may be a false hit, because two terms may share a hash, and
-//! service and attribute may match different spans. Every hit is therefore checked against the spans.
+//! Searches use postings. Each commit writes one sorted list of (term, trace), called a *unit*. A
+//! term is the hash of a service, an operation, an attribute with its value, or a class of
+//! duration. Small units are merged into larger ones. A posting may be a false hit, because two
+//! terms may share a hash, and service and attribute may match different spans. Every hit is
+//! therefore checked against the spans.
 //!
-//! Spans with the same ids and different content are all kept: a client and a server that share an id
-//! as Zipkin's do, or two states of a span that was sent while it ran. Content that is sent again, by
-//! a sender that missed the answer, is kept once.
+//! Spans with the same ids and different content are all kept: a client and a server that share an
+//! id as Zipkin's do, or two states of a span that was sent while it ran. Content that is sent
+//! again, by a sender that missed the answer, is kept once.
 //!
 //! Everything that belongs to an hour of receipt has numbers or keys in one range, so that an hour
 //! can later be deleted whole. One task writes; readers never wait for it (write-ahead log).
@@ -104,7 +105,8 @@ impl Store {
         })
     }
 
-    /// Returns a store whose queue has `room` bytes, whose writer has ended, and which cannot be read.
+    /// Returns a store whose queue has `room` bytes, whose writer has ended, and which cannot be
+    /// read.
     #[cfg(test)]
     pub(crate) fn without_writer(room: usize) -> Self {
         Self {
@@ -121,8 +123,8 @@ impl Store {
         &self.path
     }
 
-    /// Encodes the spans of a request and queues them for the writer. `waiting` are these spans in the
-    /// ledger, which gets their outcome in any case.
+    /// Encodes the spans of a request and queues them for the writer. `waiting` are these spans in
+    /// the ledger, which gets their outcome in any case.
     ///
     /// # Cost
     /// Encodes and compresses all spans on the calling thread.
@@ -196,14 +198,15 @@ impl Store {
         names::tag_values(&self.readers, key, service, limit).await
     }
 
-    /// Writes what is queued and closes the files, then lets other collectors use the directory. All data
-    /// is in the one database file then.
+    /// Writes what is queued and closes the files, then lets other collectors use the directory.
+    /// All data is in the one database file then.
     ///
-    /// Waits until all other handles are dropped, as each of them can still append. The first call closes
-    /// the store; later ones do nothing.
+    /// Waits until all other handles are dropped, as each of them can still append. The first call
+    /// closes the store; later ones do nothing.
     ///
     /// # Errors
-    /// The store could not be closed, or not `within` this time. Committed spans are safe in either case.
+    /// The store could not be closed, or not `within` this time. Committed spans are safe in either
+    /// case.
     pub(crate) async fn close(self, within: Duration) -> Result<(), Error> {
         let Self {
             path,

@@ -45,8 +45,8 @@ pub(super) fn pages(sorted: &[Entry]) -> impl Iterator<Item = Page> {
     })
 }
 
-/// Returns the entries of a page. Ends at the first malformed byte, which a damaged file may have. A search
-/// then misses only entries of that page.
+/// Returns the entries of a page. Ends at the first malformed byte, which a damaged file may have.
+/// A search then misses only entries of that page.
 pub(super) fn entries(bytes: &[u8]) -> impl Iterator<Item = Entry> {
     let mut rest = bytes;
     let mut previous = 0u64;
@@ -66,8 +66,8 @@ pub(super) fn entries(bytes: &[u8]) -> impl Iterator<Item = Entry> {
     })
 }
 
-/// Appends the trace numbers that a page has for a term to `found`. Returns true if the next page may have
-/// more of them.
+/// Appends the trace numbers that a page has for a term to `found`. Returns true if the next page
+/// may have more of them.
 pub(super) fn lookup(bytes: &[u8], term: Term, hour: i64, found: &mut Vec<i64>) -> bool {
     let mut last = 0;
     for entry in entries(bytes) {
@@ -82,7 +82,8 @@ pub(super) fn lookup(bytes: &[u8], term: Term, hour: i64, found: &mut Vec<i64>) 
     last == term
 }
 
-/// Returns the number of a trace from the hour of its first receipt and its number within that hour.
+/// Returns the number of a trace from the hour of its first receipt and its number within that
+/// hour.
 pub(super) fn trace_no(hour: i64, n: u32) -> i64 {
     hour << 32 | i64::from(n)
 }

@@ -162,8 +162,8 @@ pub(super) async fn trace(
 
 /// Reads the spans of a trace, each once, in the order of their segments.
 ///
-/// Stops after the segment that reaches `max_spans`, `max_bytes` of decoded spans or [`MAX_ITEMS`]. The
-/// flag beside the groups says whether spans are left out.
+/// Stops after the segment that reaches `max_spans`, `max_bytes` of decoded spans or [`MAX_ITEMS`].
+/// The flag beside the groups says whether spans are left out.
 async fn spans(
     connection: &mut SqliteConnection,
     no: i64,

@@ -1,5 +1,5 @@
-//! Pages of search results, and how one is filled: rows are checked against their spans where the filter
-//! needs them.
+//! Pages of search results, and how one is filled: rows are checked against their spans where the
+//! filter needs them.
 
 use std::time::Instant;
 
@@ -64,8 +64,8 @@ impl<'s> PageFiller<'s> {
         self.more || self.timed_out
     }
 
-    /// Takes a row unless its spans do not pass the filter; returns false then. A full page neither checks
-    /// nor takes rows.
+    /// Takes a row unless its spans do not pass the filter; returns false then. A full page neither
+    /// checks nor takes rows.
     pub(super) async fn offer(
         &mut self,
         connection: &mut SqliteConnection,

@@ -18,8 +18,8 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use crate::error::Error;
 
 pub(super) const VERSION: i64 = 2;
-/// Marks the database file as one of this program, <https://www.sqlite.org/pragma.html#pragma_application_id>:
-/// "trcc" in ASCII.
+/// Marks the database file as one of this program,
+/// <https://www.sqlite.org/pragma.html#pragma_application_id>: "trcc" in ASCII.
 const APPLICATION: i64 = 0x7472_6363;
 /// The database header, <https://www.sqlite.org/fileformat2.html#the_database_header>.
 const HEADER_BYTES: u64 = 100;
@@ -174,11 +174,12 @@ fn lock(directory: &Path) -> Result<File, Error> {
     Ok(lock)
 }
 
-/// Returns whether the tables are still to be made, or an error if the file is not a store of this version.
+/// Returns whether the tables are still to be made, or an error if the file is not a store of this
+/// version.
 ///
-/// Reads nothing but the header: SQLite, even where it only reads, leaves files of its own beside a database
-/// with a write-ahead log. The tables are made before the file has such a log, so the header is never older
-/// than they are.
+/// Reads nothing but the header: SQLite, even where it only reads, leaves files of its own beside a
+/// database with a write-ahead log. The tables are made before the file has such a log, so the
+/// header is never older than they are.
 fn recognise(path: &Path) -> Result<bool, Error> {
     let failed = |source| Error::Read {
         path: path.to_owned(),

@@ -1,9 +1,9 @@
 //! Finds traces by their postings and rows, newest first.
 //!
-//! Each condition that has a term narrows the set of candidates. Conditions without a term (times, exact
-//! durations) are checked on the row. The spans are checked for what a row does not hold: that one span
-//! has the service, the operation and the attributes together. A few candidates are fetched and sorted.
-//! Many candidates are walked in the order of time until the page is full.
+//! Each condition that has a term narrows the set of candidates. Conditions without a term (times,
+//! exact durations) are checked on the row. The spans are checked for what a row does not hold:
+//! that one span has the service, the operation and the attributes together. A few candidates are
+//! fetched and sorted. Many candidates are walked in the order of time until the page is full.
 
 use std::time::{Duration, Instant};
 

@@ -7,7 +7,8 @@ use super::summary::{Identity, Summary};
 use super::terms::{self, Term};
 use crate::model::{Attribute, Group, Resource, Span, Status};
 
-/// The level of zstd. Level 1 takes a fraction of the time of encoding and leaves about a third of the bytes.
+/// The level of zstd. Level 1 takes a fraction of the time of encoding and leaves about a third of
+/// the bytes.
 const LEVEL: i32 = 1;
 /// Shorter segments are stored uncompressed.
 const MIN_COMPRESSED_BYTES: usize = 256;

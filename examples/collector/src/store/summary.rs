@@ -116,8 +116,8 @@ impl Summary {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Identity {
     pub(super) span: SpanId,
-    /// The hash of the span with its resource and scope. A sender can make two of its own spans equal
-    /// and so lose the second one, but it cannot match a span whose content it does not know.
+    /// The hash of the span with its resource and scope. A sender can make two of its own spans
+    /// equal and so lose the second one, but it cannot match a span whose content it does not know.
     pub(super) content: u64,
     /// Zero for none.
     parent: SpanId,

@@ -1,8 +1,8 @@
 //! Terms: the hashes by which searches find a trace.
 //!
-//! The hash is FNV-1a of 64 bits, folded to 32. Each kind of term starts with its own byte and parts
-//! end with a zero byte, so that kinds and parts do not run together.
-//! A sender can make two terms collide, which only causes a needless check of spans.
+//! The hash is FNV-1a of 64 bits, folded to 32. Each kind of term starts with its own byte and
+//! parts end with a zero byte, so that kinds and parts do not run together. A sender can make two
+//! terms collide, which only causes a needless check of spans.
 
 use super::fnv;
 use crate::model::double_text;
@@ -25,8 +25,8 @@ pub(super) fn service_operation(service: &str, name: &str) -> Term {
     term(b'b', &[service, name])
 }
 
-/// Returns the term of an attribute with this text. Texts of one number have one term, whatever the value's
-/// type: see [`Value::is_found_by`](crate::model::Value::is_found_by).
+/// Returns the term of an attribute with this text. Texts of one number have one term, whatever the
+/// value's type: see [`Value::is_found_by`](crate::model::Value::is_found_by).
 pub(super) fn attribute(key: &str, text: &str) -> Term {
     let is_number = text
         .bytes()
@@ -51,7 +51,8 @@ pub(super) fn durations(nanos: u64) -> impl Iterator<Item = Term> {
         .map(duration_step)
 }
 
-/// Returns the narrowest term that every trace of at least `nanos` has, or `None` below the first step.
+/// Returns the narrowest term that every trace of at least `nanos` has, or `None` below the first
+/// step.
 pub(super) fn at_least(nanos: u64) -> Option<Term> {
     (0..DURATION_STEPS)
         .rev()

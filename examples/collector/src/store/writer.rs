@@ -1,8 +1,8 @@
 //! The queue of write requests and the one task that empties it.
 //!
-//! Each round commits all requests that wait, so batches grow with the load, and a lone request does not
-//! wait for others. Senders are answered after the commit. Accepted spans are in the file by then, and
-//! survive the death of the process.
+//! Each round commits all requests that wait, so batches grow with the load, and a lone request
+//! does not wait for others. Senders are answered after the commit. Accepted spans are in the file
+//! by then, and survive the death of the process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -21,8 +21,8 @@ use axum::routing::get;
 /// Returns the routes of the page: `/`, the deep links `/search` and `/trace/{id}`, and
 /// `/assets/{name}`.
 ///
-/// All answers carry a validator and `Cache-Control: no-cache`. A browser keeps them and asks whether they
-/// changed, so an upgraded collector is never used with old scripts.
+/// All answers carry a validator and `Cache-Control: no-cache`. A browser keeps them and asks
+/// whether they changed, so an upgraded collector is never used with old scripts.
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/", get(page))
@@ -198,8 +198,8 @@ mod tests {
         );
     }
 
-    /// Every file that a page or module names is served, every served file is named, and none has more than
-    /// 400 lines.
+    /// Every file that a page or module names is served, every served file is named, and none has
+    /// more than 400 lines.
     #[test]
     fn files_name_each_other_and_stay_short() {
         let mut named = Vec::new();
