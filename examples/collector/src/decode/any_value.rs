@@ -1,7 +1,7 @@
 //! OTLP attribute values and attribute lists from protobuf.
 //!
 //! An attacker chooses how deep an `AnyValue` nests. The walk recurses at most
-//! [`MAX_DEPTH`](super::validate::MAX_DEPTH) levels; what lies deeper is stepped over as one slice.
+//! [`MAX_DEPTH`] levels; what lies deeper is stepped over as one slice.
 
 use super::DecodeError;
 use super::validate::{Budget, Counts, MAX_ATTRIBUTES, MAX_DEPTH, bounded_text};
