@@ -5,7 +5,7 @@
 //! in the buffer of an ordinary span. It gets its ids and its place in a trace when the parent is
 //! set. So no data is kept twice, and the sampler sees all that is recorded.
 
-use std::{mem, sync::Arc};
+use std::sync::Arc;
 
 use opentelemetry::{
     Context, KeyValue,
@@ -20,7 +20,7 @@ use crate::{
     pipeline::span_counters::StartClass,
     provider_core::{ProviderCore, Sampler},
     record::kind::otlp_kind,
-    sampling::{Identity, is_recording, is_sampled_by_parent, may_record},
+    sampling::{Identity, is_sampled_by_parent, may_record},
     span::{
         Span,
         recording::{Recording, SpanStart, SpanState},
@@ -220,8 +220,8 @@ impl Recording {
                 &links,
             )
         });
-        let attributes = is_recording(&sampling).then(|| mem::take(&mut sampling.attributes));
-        identity.write_sampled(self.context_mut(), sampling);
-        attributes
+        let is_sampled = sampling.decision == SamplingDecision::RecordAndSample;
+        identity.write_with_state(self.context_mut(), is_sampled, &mut sampling.trace_state);
+        (sampling.decision != SamplingDecision::Drop).then_some(sampling.attributes)
     }
 }

@@ -1,10 +1,11 @@
 //! The decision about a new span: its ids, and whether it is recorded and sampled.
 
+use std::mem;
+
 use opentelemetry::{
     SpanId, TraceId,
     trace::{SpanContext, TraceFlags, TraceState},
 };
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult};
 
 use crate::{
     ids::{RANDOM, new_ids},
@@ -35,12 +36,6 @@ pub(crate) fn parent_based_flags(parent: Option<TraceFlags>, root: TraceFlags) -
 #[inline(always)]
 pub(crate) fn is_sampled_by_parent(parent: Option<&SpanContext>) -> bool {
     parent_based_flags(parent.map(SpanContext::trace_flags), TraceFlags::default()).is_sampled()
-}
-
-/// Returns whether a span records by the decision of a sampler.
-#[inline(always)]
-pub(crate) fn is_recording(sampling: &SamplingResult) -> bool {
-    sampling.decision != SamplingDecision::Drop
 }
 
 /// The ids and flags of a span: a context without its `tracestate`, which is written without
@@ -86,12 +81,20 @@ impl Identity {
         self.write(context, is_sampled, state.map(|state| || state.clone()));
     }
 
-    /// Writes the context of a span by the decision of a sampler.
+    /// Writes the context of a span by the decision of a sampler, and takes its `tracestate`.
     #[inline(always)]
-    pub(crate) fn write_sampled(self, context: &mut SpanContext, sampling: SamplingResult) {
-        let is_sampled = sampling.decision == SamplingDecision::RecordAndSample;
-        let state = Some(sampling.trace_state).filter(|state| *state != TraceState::NONE);
-        self.write(context, is_sampled, state.map(|state| || state));
+    pub(crate) fn write_with_state(
+        self,
+        context: &mut SpanContext,
+        is_sampled: bool,
+        state: &mut TraceState,
+    ) {
+        let has_state = *state != TraceState::NONE;
+        self.write(
+            context,
+            is_sampled,
+            has_state.then_some(|| mem::take(state)),
+        );
     }
 
     /// Writes a whole span context in its place. Most contexts have no `tracestate`, and moving one

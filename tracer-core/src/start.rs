@@ -14,7 +14,7 @@ use crate::{
     pipeline::span_counters::StartClass,
     provider_core::{ProviderCore, Sampler},
     record::kind::otlp_kind,
-    sampling::{Identity, is_recording, is_sampled_by_parent, may_record},
+    sampling::{Identity, is_sampled_by_parent, may_record},
     span::{Span, recording::SpanStart},
     thread_state,
 };
@@ -120,7 +120,7 @@ pub(crate) fn start(
         }
         return span;
     };
-    let mut sampling = provider.sample(known, || {
+    let sampling = provider.sample(known, || {
         parent_context.with(parent, |context| {
             sampler.should_sample(
                 Some(context),
@@ -133,18 +133,21 @@ pub(crate) fn start(
         })
     });
     count_start_class(provider, known, &sampling.decision);
-    let attributes = mem::take(&mut sampling.attributes);
-    if !is_recording(&sampling) {
-        let span = Span::non_recording(|context| identity.write_sampled(context, sampling));
+    let (decision, attributes) = (sampling.decision, sampling.attributes);
+    let is_sampled = decision == SamplingDecision::RecordAndSample;
+    let mut state = sampling.trace_state;
+    let write = |context: &mut SpanContext| {
+        identity.write_with_state(context, is_sampled, &mut state);
+    };
+    if decision == SamplingDecision::Drop {
+        let span = Span::non_recording(write);
         if attributes.capacity() == 0 {
             // Nothing to free, which its drop takes a call to find out.
             mem::forget(attributes);
         }
         return span;
     }
-    let mut span = start_recording(provider, scope, options, known, &attributes, |context| {
-        identity.write_sampled(context, sampling);
-    });
+    let mut span = start_recording(provider, scope, options, known, &attributes, write);
     if calls_processors {
         call_processors(provider, &mut span, parent, parent_context);
     }

@@ -98,6 +98,8 @@ pub(crate) fn newest_provider() -> Option<Arc<ProviderCore>> {
 
 /// Makes a span current. `provider` is the provider of a span that does not record. Returns the span
 /// if there is no stack.
+// Inlined into its usual caller; the other one has a copy that is cold.
+#[inline(always)]
 pub(crate) fn enter(span: Span, provider: Option<&Arc<ProviderCore>>) -> Result<EntryKey, Span> {
     let mut span = span;
     let known = span.provider().or(provider);
@@ -137,9 +139,16 @@ pub(crate) fn enter_started(
     });
     match (key, span) {
         (Some(key), _) => Ok(key),
-        (None, Some(span)) => enter(span, provider),
+        (None, Some(span)) => enter_again(span, provider),
         (None, None) => Err(Span::gone()),
     }
+}
+
+/// [`enter`], if the provider has moved in the list of the thread.
+#[cold]
+#[inline(never)]
+fn enter_again(span: Span, provider: Option<&Arc<ProviderCore>>) -> Result<EntryKey, Span> {
+    enter(span, provider)
 }
 
 #[inline]

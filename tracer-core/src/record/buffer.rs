@@ -164,7 +164,8 @@ impl Buffer {
 ///
 /// Names, keys and most values have up to 32 bytes: two moves that overlap in the middle take less
 /// than the call of a general copy.
-#[inline]
+// Measured: as a call, it makes an attribute 15 of 250 instructions more.
+#[inline(always)]
 pub(crate) fn copy_short(to: &mut [u8], from: &[u8]) {
     #[inline(always)]
     fn ends<const N: usize>(to: &mut [u8], from: &[u8]) {
