@@ -1,6 +1,6 @@
 //! Business operations with typed events: an order that is paid, and one that is declined.
 //!
-//! Run with `cargo run -p tracer-core --example business`.
+//! Run with `cargo run -p tracer-core --example operation`.
 
 use std::{fmt, time::Duration};
 

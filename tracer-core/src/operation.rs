@@ -75,7 +75,7 @@ pub trait Event {
 /// # Examples
 /// ```
 /// use opentelemetry::KeyValue;
-/// use tracer_core::business;
+/// use tracer_core::operation;
 ///
 /// struct CartEmptied;
 ///
