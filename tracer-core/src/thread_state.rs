@@ -312,8 +312,9 @@ impl Drop for ThreadState {
 }
 
 impl Slot {
-    /// Leaves the ring to the next thread that needs one. Returns the values to be dropped.
-    fn give_back(self) -> (Arc<ProviderCore>, Vec<Box<Recording>>) {
+    /// Leaves the ring to the next thread that needs one. Returns the values to be dropped, whose
+    /// destructors may run user code.
+    fn give_back(self) -> impl Sized {
         self.writer.give_back();
         (self.provider, self.spare)
     }
