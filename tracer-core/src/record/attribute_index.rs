@@ -1,11 +1,11 @@
-//! Where the attributes of a span lie in its buffer, so that setting a key again replaces its value.
+//! The positions of a span's attributes in its buffer. Setting a key again replaces its value.
 
 use super::buffer::Buffer;
 
-/// The attributes of one span, in the order in which they stand in the buffer.
+/// The attributes of one span, in the order in which they lie in the buffer.
 ///
-/// A span has few attributes, so a short list that is searched beats a hash table: each entry holds
-/// enough of its key to tell most others apart without looking into the buffer.
+/// A span has few attributes, so searching a short list beats a hash table. Each entry holds enough
+/// of its key to rule out most other keys without reading the buffer.
 #[derive(Debug, Default)]
 pub(crate) struct AttributeIndex(Vec<Slot>);
 
@@ -17,19 +17,20 @@ struct Slot {
 }
 
 impl AttributeIndex {
-    /// Notes that the field that begins at `at` has the key of this mark.
+    /// Adds the attribute whose field begins at `at` and whose key has this mark.
     #[inline]
     pub(crate) fn push(&mut self, mark: Mark, at: usize) {
-        // A buffer of 4 GiB is beyond every ring; its attributes are only not found again.
+        // No ring accepts a record of 4 GiB; at worst, such attributes are not found again.
         let at = u32::try_from(at).unwrap_or(u32::MAX);
         self.0.push(Slot { mark: mark.0, at });
     }
 
-    /// Takes the attribute with this key out of the buffer, if there is one; what follows moves up.
+    /// Removes the attribute with this key from the buffer, if there is one. The bytes after it
+    /// move up.
     #[inline]
     pub(crate) fn remove(&mut self, key: &str, mark: Mark, buffer: &mut Buffer) -> bool {
-        // Two steps: the marks of other keys are nearly always others, so the first step usually
-        // is the whole work.
+        // Two steps: the marks of different keys nearly always differ, so the first step is usually
+        // enough.
         self.0.iter().any(|slot| slot.mark == mark.0) && self.remove_found(key, mark, buffer)
     }
 
@@ -48,8 +49,8 @@ impl AttributeIndex {
         true
     }
 
-    /// Follows a change of what stands before the attributes from the `first` on, from `before`
-    /// to `after` bytes.
+    /// Adjusts the positions from the attribute with index `first` on, after the bytes before it
+    /// changed in size from `before` to `after`.
     pub(crate) fn shift(&mut self, first: usize, before: usize, after: usize) {
         for slot in self.0.iter_mut().skip(first) {
             let at = (slot.at as usize).saturating_sub(before) + after;
@@ -61,7 +62,7 @@ impl AttributeIndex {
         self.0.len()
     }
 
-    /// The memory this takes.
+    /// Returns the memory that the list takes, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.0.capacity() * size_of::<Slot>()
     }
@@ -71,12 +72,12 @@ impl AttributeIndex {
     }
 }
 
-/// Length and outer bytes of a key: unequal for most different keys, and quick to take.
+/// A key's length and its first and last byte: cheap to take, and different for most keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mark(u32);
 
 impl Mark {
-    /// The mark of a key, `None` for an empty one.
+    /// Returns the mark of a key, or `None` for an empty one.
     #[inline]
     pub(crate) fn of(key: &str) -> Option<Self> {
         let bytes = key.as_bytes();
@@ -86,7 +87,7 @@ impl Mark {
     }
 }
 
-/// The key of the `KeyValue` field at `at`.
+/// Returns the key of the `KeyValue` field at `at`.
 fn key_at(buffer: &[u8], at: usize) -> Option<&[u8]> {
     let field = buffer.get(at + 1..)?;
     let message = field.get(varint_size(field)?..)?;
@@ -95,7 +96,7 @@ fn key_at(buffer: &[u8], at: usize) -> Option<&[u8]> {
     key.get(prefix..prefix + read_varint(key)?)
 }
 
-/// The size of the field at `at`, its tag and length included.
+/// Returns the size of the field at `at`, including its tag and length.
 fn field_len(buffer: &[u8], at: usize) -> Option<usize> {
     let field = buffer.get(at + 1..)?;
     Some(1 + varint_size(field)? + read_varint(field)?)
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_with_equal_marks_are_told_apart() {
+    fn different_keys_with_equal_marks_are_distinguished() {
         let (mut index, mut buffer) = (AttributeIndex::default(), Buffer::new());
         buffer.extend(&[0; 5]);
         assert_eq!(mark("abc"), mark("axc"));

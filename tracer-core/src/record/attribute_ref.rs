@@ -1,10 +1,10 @@
-//! Attributes that are borrowed: a span encodes them at once, so they need not be owned.
+//! Borrowed attributes. A span encodes an attribute at once, so the attribute need not be owned.
 
 use std::fmt;
 
 use opentelemetry::{KeyValue, Value};
 
-/// An attribute whose key and value are borrowed, so that giving it to a span allocates nothing.
+/// An attribute with a borrowed key and value, so that setting it on a span allocates nothing.
 ///
 /// # Examples
 /// ```
@@ -26,19 +26,19 @@ pub struct AttributeRef<'a> {
 }
 
 impl<'a> AttributeRef<'a> {
-    /// No attribute: what the places of a list hold before they are filled.
+    /// A placeholder for the elements of an array that is not filled yet.
     pub const EMPTY: Self = Self {
         key: "",
         value: ValueRef::Bool(false),
     };
 
-    /// An attribute. One with an empty key is dropped and counted where it is set.
+    /// Creates an attribute. A span drops and counts an attribute with an empty key.
     #[inline]
     pub fn new(key: &'a str, value: ValueRef<'a>) -> Self {
         Self { key, value }
     }
 
-    /// Copies the attribute.
+    /// Copies the attribute into an owned one.
     pub(crate) fn to_key_value(self) -> KeyValue {
         let value = match self.value {
             ValueRef::Bool(bool) => Value::Bool(bool),
@@ -51,7 +51,7 @@ impl<'a> AttributeRef<'a> {
     }
 }
 
-// Keys only: values may be secret.
+// Only keys, because values may be secret.
 impl fmt::Debug for AttributeRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AttributeRef")
@@ -64,15 +64,15 @@ impl fmt::Debug for AttributeRef<'_> {
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum ValueRef<'a> {
-    /// True or false.
+    /// A boolean.
     Bool(bool),
     /// A floating point number.
     F64(f64),
-    /// A whole number.
+    /// An integer.
     I64(i64),
-    /// Any value of the API: arrays.
+    /// Any other value of the API, which is an array.
     Other(&'a Value),
-    /// A text.
+    /// A string.
     Str(&'a str),
 }
 
@@ -102,7 +102,7 @@ impl<'a> From<&'a Value> for ValueRef<'a> {
     }
 }
 
-/// What can be encoded as an attribute.
+/// A type that can be encoded as an attribute.
 pub(crate) trait Attribute {
     fn key(&self) -> &str;
     fn value(&self) -> ValueRef<'_>;
@@ -126,7 +126,8 @@ impl Attribute for AttributeRef<'_> {
         self.key
     }
 
-    // Case by case: a copy of the whole, right after its parts were written, waits for those.
+    // Variant by variant: a copy of the whole value, right after its parts were written, would
+    // stall until those writes are done.
     #[inline]
     fn value(&self) -> ValueRef<'_> {
         match self.value {

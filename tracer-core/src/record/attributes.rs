@@ -1,4 +1,4 @@
-//! `KeyValue`s of the API as `opentelemetry.proto.common.v1.KeyValue` messages.
+//! Encodes the API's `KeyValue`s as `opentelemetry.proto.common.v1.KeyValue` messages.
 //!
 //! Field numbers: KeyValue key 1, value 2; AnyValue string 1, bool 2, int 3, double 4, array 5;
 //! ArrayValue values 1. Source: opentelemetry-proto 1.11, common.proto.
@@ -23,13 +23,13 @@ const DOUBLE: u8 = tag(4, FIXED64);
 const ARRAY: u8 = tag(5, BYTES);
 const ELEMENT: u8 = tag(1, BYTES);
 
-/// Up to this many attributes of an event or link are compared one by one.
+/// Up to this many attributes of an event or link, keys are compared one by one.
 const FEW: usize = 64;
 
-/// Up to this many bytes, every length in a `KeyValue` field takes one byte.
+/// Up to this many bytes of key and value, every length in a `KeyValue` field takes one byte.
 const SHORT: usize = 100;
 
-/// Appends one `KeyValue` as a field with the given tag. Values are kept within the limits.
+/// Appends one `KeyValue` as a field with the given tag. Values are cut to the limits.
 #[inline(always)]
 pub(crate) fn put_attribute(
     out: &mut Buffer,
@@ -39,7 +39,7 @@ pub(crate) fn put_attribute(
     limits: &Limits,
 ) {
     let eight;
-    // The first four bytes of the value and the rest of it, where every length takes one byte.
+    // The first four bytes of the value, and the rest of it. Every length takes one byte.
     let (start, rest): ([u8; 4], &[u8]) = match value {
         ValueRef::Str(string) => {
             let string = cut(string, limits).as_bytes();
@@ -51,7 +51,7 @@ pub(crate) fn put_attribute(
         }
         ValueRef::Bool(bool) => ([VALUE, 2, BOOL, u8::from(bool)], &[]),
         ValueRef::I64(int @ 0..0x80) => ([VALUE, 2, INT, low_byte(int)], &[]),
-        // Two groups of seven bits: status codes, ports, sizes.
+        // Two groups of seven bits: enough for status codes, ports and sizes.
         ValueRef::I64(int @ 0x80..0x4000) => {
             eight = (int >> 7).to_le_bytes();
             let (high, _) = eight.split_at(1);
@@ -101,7 +101,7 @@ fn low_byte(int: i64) -> u8 {
     int.to_le_bytes()[0]
 }
 
-/// The same for keys and values of every kind and length.
+/// Appends a `KeyValue` with a key and a value of any type and length.
 fn put_any_attribute(out: &mut Buffer, field: u8, key: &str, value: ValueRef<'_>, limits: &Limits) {
     out.nest(field, |out| {
         out.put_bytes(KEY, key.as_bytes());
@@ -122,7 +122,7 @@ fn put_value(out: &mut Buffer, value: ValueRef<'_>, limits: &Limits) {
         ValueRef::Other(Value::Array(array)) => {
             out.nest(ARRAY, |out| put_array(out, array, limits));
         }
-        // The enum is open; a value that a later version of the API adds is kept as text.
+        // The enum is non-exhaustive. A value that a later API version adds is recorded as text.
         ValueRef::Other(other) => put_string(out, &other.as_str(), limits),
     }
 }
@@ -149,7 +149,7 @@ fn put_bool(out: &mut Buffer, bool: bool) {
     out.extend(&[BOOL, u8::from(bool)]);
 }
 
-/// Negative numbers take ten bytes, as protobuf's `int64` has it.
+/// Appends an integer. Negative numbers take ten bytes, as in protobuf's `int64`.
 fn put_int(out: &mut Buffer, int: i64) {
     out.push(INT);
     out.put_varint(int.cast_unsigned());
@@ -164,9 +164,9 @@ fn put_string(out: &mut Buffer, string: &str, limits: &Limits) {
     out.put_bytes(STRING, cut(string, limits).as_bytes());
 }
 
-/// Appends the attributes of an event or link: up to `max`, with keys that are not empty and
-/// unique, the last value of a key winning, as those of a span. Returns how many are left out,
-/// replaced ones apart.
+/// Appends at most `max` attributes of an event or link. As in a span, keys are unique and not
+/// empty, and the last value of a key wins. Returns how many attributes are dropped, not counting
+/// replaced ones.
 pub(crate) fn put_distinct<A: Attribute>(
     out: &mut Buffer,
     field: u8,
@@ -183,7 +183,7 @@ pub(crate) fn put_distinct<A: Attribute>(
     })
 }
 
-/// The same for lists so long that searching them for each key would hold the caller up.
+/// Does the same for a list so long that searching it for each key would delay the caller.
 #[cold]
 fn put_many<A: Attribute>(
     out: &mut Buffer,
@@ -214,7 +214,7 @@ fn put_unreplaced<A: Attribute>(
         if key.is_empty() {
             dropped = dropped.saturating_add(1);
         } else if is_replaced(at, attribute) {
-            // The last value of a key is the one that counts.
+            // A later attribute has the same key, and its value wins.
         } else if kept == max {
             dropped = dropped.saturating_add(1);
         } else {
@@ -225,10 +225,10 @@ fn put_unreplaced<A: Attribute>(
     dropped
 }
 
-/// The string, or as many of its characters as the limit allows.
+/// Returns the string, or as many of its characters as the limit allows.
 #[inline]
 fn cut<'a>(string: &'a str, limits: &Limits) -> &'a str {
-    // A character takes at least one byte, so most strings need no counting.
+    // A character takes at least one byte, so most strings need no character count.
     if string.len() <= limits.max_value_length {
         return string;
     }
@@ -256,7 +256,7 @@ mod tests {
     use super::*;
     use crate::record::limits::SpanLimits;
 
-    /// Encodes ours, and decodes with prost.
+    /// Encodes with this module, and decodes with prost.
     #[track_caller]
     fn check(attribute: KeyValue, max_length: usize, expected: &KeyValue) {
         let mut out = Buffer::new();

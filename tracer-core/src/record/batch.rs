@@ -7,17 +7,17 @@ use opentelemetry_sdk::Resource;
 
 use super::SpanRecord;
 
-/// A batch of ended spans of one resource, in the order in which the worker found them.
+/// A batch of ended spans of one resource, in the order in which the worker read them.
 #[derive(Clone)]
 pub struct SpanBatch {
-    // The worker's buffer itself: handing a batch on copies no record.
+    // The worker's own buffer, so that passing a batch on copies no record.
     records: Arc<Vec<u8>>,
     len: usize,
     resource: Arc<Resource>,
     scopes: Arc<[InstrumentationScope]>,
 }
 
-// Sizes only in these two: the contents of spans may be secret.
+// Only sizes in the two `Debug` impls, because the contents of spans may be secret.
 impl fmt::Debug for SpanBatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SpanBatch")
@@ -74,7 +74,7 @@ impl SpanBatch {
         self.len == 0
     }
 
-    /// Returns the size of the records in bytes, which is within a few per cent of their size in OTLP.
+    /// Returns the size of the records in bytes. It is within a few per cent of their size in OTLP.
     pub fn record_bytes(&self) -> usize {
         self.records.len()
     }
@@ -84,13 +84,13 @@ impl SpanBatch {
         &self.resource
     }
 
-    /// Returns the instrumentation scopes of the provider, which [`SpanRecord::scope_index`] refers
-    /// to. Scopes without a span in this batch may be among them.
+    /// Returns the instrumentation scopes of the provider, to which [`SpanRecord::scope_index`]
+    /// refers. They may include scopes without a span in this batch.
     pub fn scopes(&self) -> &[InstrumentationScope] {
         &self.scopes
     }
 
-    /// Iterates over the spans, in the order in which the worker found them.
+    /// Iterates over the spans, in the order in which the worker read them.
     ///
     /// # Cost
     /// No allocation; a record is a view into the batch.
@@ -101,7 +101,7 @@ impl SpanBatch {
     }
 }
 
-/// The iterator of [`SpanBatch::spans`].
+/// An iterator over the spans of a batch, returned by [`SpanBatch::spans`].
 #[derive(Clone)]
 pub struct SpanRecords<'a> {
     rest: &'a [u8],

@@ -1,7 +1,7 @@
-//! What a record holds, as the types of the API.
+//! Decodes the contents of a record into the types of the API.
 //!
-//! The messages read here were written by `span::recording`; fields of other kinds cannot occur and
-//! are passed over.
+//! `span::recording` wrote the messages that are read here. Fields of other types cannot occur and
+//! are skipped.
 
 use std::iter;
 
@@ -17,10 +17,11 @@ use super::{
 use crate::clock::system_time;
 
 impl<'a> SpanRecord<'a> {
-    /// The attributes, with keys that are unique, in the order in which they were set last.
+    /// Iterates over the attributes. Keys are unique, and the order is that in which they were last
+    /// set.
     ///
     /// # Cost
-    /// Here and below, strings are allocated for each item that is taken.
+    /// This iterator and those of events and links allocate strings for each item taken.
     pub fn attributes(&self) -> impl Iterator<Item = KeyValue> + use<'a> {
         self.fields().filter_map(|field| match field {
             (9, Field::Bytes(bytes)) => key_value(bytes),
@@ -28,7 +29,7 @@ impl<'a> SpanRecord<'a> {
         })
     }
 
-    /// The value of one attribute.
+    /// Returns the value of one attribute.
     pub fn attribute(&self, key: &str) -> Option<Value> {
         self.fields().find_map(|field| match field {
             (9, Field::Bytes(bytes)) if has_key(bytes, key) => Some(key_value(bytes)?.value),
@@ -36,12 +37,12 @@ impl<'a> SpanRecord<'a> {
         })
     }
 
-    /// How many attributes were dropped.
+    /// Returns how many attributes were dropped.
     pub fn dropped_attributes(&self) -> u32 {
         self.count(10)
     }
 
-    /// The events, in the order in which they were added.
+    /// Iterates over the events, in the order in which they were added.
     pub fn events(&self) -> impl Iterator<Item = Event> + use<'a> {
         self.fields().filter_map(|field| match field {
             (11, Field::Bytes(bytes)) => Some(event(bytes)),
@@ -49,12 +50,12 @@ impl<'a> SpanRecord<'a> {
         })
     }
 
-    /// How many events were dropped.
+    /// Returns how many events were dropped.
     pub fn dropped_events(&self) -> u32 {
         self.count(12)
     }
 
-    /// The links, in the order in which they were added.
+    /// Iterates over the links, in the order in which they were added.
     pub fn links(&self) -> impl Iterator<Item = Link> + use<'a> {
         self.fields().filter_map(|field| match field {
             (13, Field::Bytes(bytes)) => Some(link(bytes)),
@@ -62,12 +63,12 @@ impl<'a> SpanRecord<'a> {
         })
     }
 
-    /// How many links were dropped.
+    /// Returns how many links were dropped.
     pub fn dropped_links(&self) -> u32 {
         self.count(14)
     }
 
-    /// The context of the span, as its children see it.
+    /// Returns the context of the span, as its children see it.
     pub fn span_context(&self) -> SpanContext {
         SpanContext::new(
             self.trace_id(),
@@ -78,7 +79,7 @@ impl<'a> SpanRecord<'a> {
         )
     }
 
-    /// The status.
+    /// Returns the status.
     pub fn status(&self) -> Status {
         match self.otlp_status_code() {
             1 => Status::Ok,
@@ -164,8 +165,8 @@ fn key_value(mut rest: &[u8]) -> Option<KeyValue> {
     Some(KeyValue::new(key, value?))
 }
 
-/// An empty value, which the limit of depth leaves, is an empty string here: the API has no other
-/// (common/README.md "AnyValue representation for non-OTLP protocols").
+/// Decodes a value. The depth limit leaves an empty value, which becomes an empty string: the API
+/// has no empty value (common/README.md "AnyValue representation for non-OTLP protocols").
 fn any_value(mut rest: &[u8]) -> Option<Value> {
     if rest.is_empty() {
         return Some(Value::String("".into()));
@@ -180,7 +181,8 @@ fn any_value(mut rest: &[u8]) -> Option<Value> {
     })
 }
 
-/// The elements are of one type, because the API's arrays are; an empty array has forgotten which.
+/// Decodes an array. Its elements have one type, because the API's arrays do. The type of an empty
+/// array is not recorded.
 fn array(mut rest: &[u8]) -> Array {
     let mut elements = Vec::new();
     while let Some((1, Field::Bytes(bytes))) = next_field(&mut rest) {

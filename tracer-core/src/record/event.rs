@@ -1,4 +1,4 @@
-//! Events as `opentelemetry.proto.trace.v1.Span.Event` messages (trace.proto, 1.11).
+//! Encodes events as `opentelemetry.proto.trace.v1.Span.Event` messages (trace.proto, 1.11).
 
 use super::{
     attribute_ref::Attribute,
@@ -14,7 +14,7 @@ const NAME: u8 = tag(2, BYTES);
 const ATTRIBUTES: u8 = tag(3, BYTES);
 const DROPPED: u8 = tag(4, VARINT);
 
-/// Appends an event. `dropped` attributes were left out before.
+/// Appends an event. `dropped` is the number of attributes that were already left out.
 pub(crate) fn put_event<A: Attribute>(
     out: &mut Buffer,
     name: &str,

@@ -1,12 +1,11 @@
-//! The layout of an ended span between the caller's thread and the worker.
+//! The layout of an ended span's record between the caller's thread and the worker.
 //!
 //! ```text
 //! | head, fixed | name | tracestate | OTLP fields 9..14 | status message |
 //! ```
 //!
-//! The fields that every span has stay in a compact head that the worker encodes; attributes,
-//! events and links are encoded once, by the caller, as they are set. One copy takes both into the
-//! ring.
+//! The fields that every span has are in a compact head, which the worker encodes. The caller
+//! encodes attributes, events and links once, as they are set. One copy takes both into the ring.
 
 use opentelemetry::{SpanId, TraceId, trace::Status};
 
@@ -21,7 +20,7 @@ const PARENT_IS_REMOTE: u8 = 1;
 /// The fixed part of a record. All numbers are little-endian in the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
-    /// The whole record in bytes, this head included.
+    /// The length of the whole record in bytes, including this head.
     pub(crate) len: u32,
     pub(crate) name_len: u32,
     pub(crate) trace_state_len: u32,
@@ -65,9 +64,9 @@ impl Head {
         (head.len as usize >= HEAD_BYTES).then_some(head)
     }
 
-    /// The head of a record that is being written: its length is not known yet.
+    /// Reads the head of a record that is still being written, whose length is not known yet.
     pub(crate) fn written(bytes: &[u8]) -> Option<Self> {
-        // Of a length that is known, so that nothing is checked further on.
+        // A chunk of constant size, so that the reads below need no bounds checks.
         let mut bytes = Cursor(bytes.first_chunk::<HEAD_BYTES>()?);
         Some(Self {
             len: u32::from_le_bytes(bytes.take()?),
@@ -99,7 +98,7 @@ impl Head {
             &mut rest,
             &[self.flags, self.kind, self.status_code, self.bits],
         );
-        // An id is a number in memory and big-endian bytes by its interface.
+        // In memory an id is a number; its interface gives big-endian bytes.
         let trace_id = u128::from_be_bytes(self.trace_id.to_bytes());
         put(&mut rest, &trace_id.to_le_bytes());
         for id in [self.span_id, self.parent_span_id] {
@@ -109,7 +108,7 @@ impl Head {
         put(&mut rest, &self.end_unix_nanos.to_le_bytes());
     }
 
-    /// The same bytes as words, each little-endian in the ring.
+    /// Returns the bytes of the head as words, each little-endian in the ring.
     #[inline(always)]
     pub(crate) fn words(&self) -> [u64; HEAD_BYTES / 8] {
         let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
@@ -141,7 +140,7 @@ impl Head {
     }
 }
 
-/// What is known at the end only, written over the head that was written at the start.
+/// The fields that are known only at the end. They overwrite those of the head from the start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct End {
     pub(crate) len: u32,
@@ -166,7 +165,7 @@ impl End {
     }
 }
 
-/// The number of trace.proto's `StatusCode`, and the description.
+/// Returns the number of trace.proto's `StatusCode`, and the description.
 #[inline]
 pub(crate) fn otlp_status(status: &Status) -> (u8, &str) {
     match status {
@@ -176,12 +175,12 @@ pub(crate) fn otlp_status(status: &Status) -> (u8, &str) {
     }
 }
 
-/// Lengths of what fits in memory; a record over 4 GiB is refused by the ring anyway.
+/// Converts a length in memory. The ring refuses a record over 4 GiB anyway.
 pub(crate) fn len_u32(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
 
-/// Writes the next bytes. The lengths are constants, so this is a move.
+/// Writes the next bytes. The lengths are constants, so each write is a plain store.
 #[inline(always)]
 fn put<const N: usize>(rest: &mut &mut [u8], bytes: &[u8; N]) {
     if let Some((here, after)) = std::mem::take(rest).split_first_chunk_mut() {

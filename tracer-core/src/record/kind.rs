@@ -13,7 +13,7 @@ pub(crate) fn otlp_kind(kind: Option<&SpanKind>) -> u8 {
     }
 }
 
-/// Returns the kind of a number, as [`otlp_kind`] gives it.
+/// Returns the kind with this number, the inverse of [`otlp_kind`].
 pub(crate) fn span_kind(number: u8) -> SpanKind {
     match number {
         2 => SpanKind::Server,

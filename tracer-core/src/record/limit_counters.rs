@@ -1,4 +1,4 @@
-//! Counters for the data that span limits drop. Spans count it; the worker logs it.
+//! Counters for the data that span limits drop. Spans update them; the worker logs them.
 
 use std::{
     array,
@@ -42,14 +42,14 @@ impl Limit {
     }
 }
 
-/// The limits of one provider, and counters for the data that they have dropped.
+/// The limits of one provider, with counters for the data that they have dropped.
 #[derive(Debug)]
 pub(crate) struct Limits {
     limits: SpanLimits,
     counts: Counts,
 }
 
-/// On their own cache lines, because the limits are read with every attribute.
+/// Counters on their own cache lines, because the limits are read with every attribute.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Counts {
@@ -59,7 +59,7 @@ struct Counts {
 }
 
 impl Limits {
-    /// Counts dropped data. Threads share the counter, which costs nothing while spans stay within
+    /// Counts dropped data. Threads share the counters, which has no cost while spans stay within
     /// their limits.
     #[cold]
     pub(crate) fn count_dropped(&self, limit: Limit, count: u32) {
@@ -77,7 +77,7 @@ impl Limits {
         }
     }
 
-    /// Returns the data dropped so far.
+    /// Returns how much data was dropped so far.
     pub(crate) fn over_limit(&self) -> OverLimit {
         // Relaxed: statistics.
         let [

@@ -1,8 +1,8 @@
-//! How much one span may hold.
+//! The limits on the size of one span.
 
 use crate::env::Env;
 
-/// Limits on what a span keeps; what goes beyond is dropped and counted in the span itself.
+/// Limits on the contents of a span. Data beyond them is dropped, and the span counts it.
 ///
 /// Source: OpenTelemetry specification, trace/sdk.md "Span Limits" and common/README.md
 /// "Attribute Limits".
@@ -19,8 +19,8 @@ pub struct SpanLimits {
 }
 
 impl Default for SpanLimits {
-    /// 128 of each, 4096 characters a value, and a depth of 64. The specification sets no limit for a
-    /// value; without one, a single attribute could take the memory of thousands of spans.
+    /// 128 of each, 4096 characters a value, and a depth of 64. The specification sets no limit for
+    /// a value. Without one, a single attribute could take the memory of thousands of spans.
     fn default() -> Self {
         Self {
             max_attributes: 128,
@@ -35,11 +35,11 @@ impl Default for SpanLimits {
 }
 
 impl SpanLimits {
-    /// The limits of an environment, each as by default where no variable sets it.
+    /// Reads the limits from an environment. A limit that no variable sets has its default.
     ///
-    /// `OTEL_ATTRIBUTE_COUNT_LIMIT` counts for spans, events and links, and
-    /// `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` for all values, unless the more specific variable is
-    /// set (common/README.md "Attribute Limits").
+    /// `OTEL_ATTRIBUTE_COUNT_LIMIT` applies to spans, events and links, and
+    /// `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` to all values, unless the more specific variable is set
+    /// (common/README.md "Attribute Limits").
     pub fn from_env(env: &mut Env) -> Self {
         let default = Self::default();
         let general = env.count("OTEL_ATTRIBUTE_COUNT_LIMIT", 0, default.max_attributes);
@@ -57,53 +57,57 @@ impl SpanLimits {
         }
     }
 
-    /// Attributes of a span (`OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, default 128). The first ones are
-    /// kept; setting a key again never counts twice.
+    /// Sets how many attributes a span holds (`OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, default 128). The
+    /// first ones are recorded. Setting a key again does not count twice.
     #[must_use]
     pub fn max_attributes(mut self, count: u32) -> Self {
         self.max_attributes = count;
         self
     }
 
-    /// Events of a span (`OTEL_SPAN_EVENT_COUNT_LIMIT`, default 128). The first ones are kept.
+    /// Sets how many events a span holds (`OTEL_SPAN_EVENT_COUNT_LIMIT`, default 128). The first
+    /// ones are recorded.
     #[must_use]
     pub fn max_events(mut self, count: u32) -> Self {
         self.max_events = count;
         self
     }
 
-    /// Links of a span (`OTEL_SPAN_LINK_COUNT_LIMIT`, default 128). The first ones are kept.
+    /// Sets how many links a span holds (`OTEL_SPAN_LINK_COUNT_LIMIT`, default 128). The first ones
+    /// are recorded.
     #[must_use]
     pub fn max_links(mut self, count: u32) -> Self {
         self.max_links = count;
         self
     }
 
-    /// Attributes of one event (`OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT`, default 128).
+    /// Sets how many attributes one event holds (`OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT`, default 128).
     #[must_use]
     pub fn max_attributes_per_event(mut self, count: u32) -> Self {
         self.max_attributes_per_event = count;
         self
     }
 
-    /// Attributes of one link (`OTEL_LINK_ATTRIBUTE_COUNT_LIMIT`, default 128).
+    /// Sets how many attributes one link holds (`OTEL_LINK_ATTRIBUTE_COUNT_LIMIT`, default 128).
     #[must_use]
     pub fn max_attributes_per_link(mut self, count: u32) -> Self {
         self.max_attributes_per_link = count;
         self
     }
 
-    /// Characters of one string value (`OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, default 4096), in
-    /// an array of each element. A longer one is cut. `usize::MAX` is no limit.
+    /// Sets how many characters a string value holds (`OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`,
+    /// default 4096). In an array, the limit applies to each element. A longer string is cut.
+    /// `usize::MAX` means no limit.
     #[must_use]
     pub fn max_value_length(mut self, characters: usize) -> Self {
         self.max_value_length = characters;
         self
     }
 
-    /// How deep arrays may be nested (default 64; no variable sets it). An attribute's value is at
-    /// depth 1, and the API's arrays hold plain values only, so the one limit that changes anything
-    /// is 0: every array then becomes an empty value, for exporters of the SDK an empty string.
+    /// Sets how deep arrays may be nested (default 64; no variable sets it). An attribute's value
+    /// is at depth 1, and the API's arrays hold plain values only. So only a limit of 0 has an
+    /// effect: every array becomes an empty value, which exporters of the SDK see as an empty
+    /// string.
     #[must_use]
     pub fn max_value_depth(mut self, depth: u32) -> Self {
         self.max_value_depth = depth;

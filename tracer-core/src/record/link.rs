@@ -1,4 +1,4 @@
-//! Links as `opentelemetry.proto.trace.v1.Span.Link` messages (trace.proto, 1.11).
+//! Encodes links as `opentelemetry.proto.trace.v1.Span.Link` messages (trace.proto, 1.11).
 
 use opentelemetry::{
     KeyValue,
@@ -21,12 +21,13 @@ const ATTRIBUTES: u8 = tag(4, BYTES);
 const DROPPED: u8 = tag(5, VARINT);
 const FLAGS: u8 = tag(6, FIXED32);
 
-/// trace/api.md "Link": one that points nowhere and says nothing need not be recorded.
+/// Returns whether a link has an invalid context, no attributes and no `tracestate`. Such a link
+/// need not be recorded (trace/api.md "Link").
 pub(crate) fn is_empty(context: &SpanContext, attributes: &[KeyValue]) -> bool {
     !context.is_valid() && attributes.is_empty() && *context.trace_state() == TraceState::NONE
 }
 
-/// Appends a link. `dropped` attributes were left out before.
+/// Appends a link. `dropped` is the number of attributes that were already left out.
 pub(crate) fn put_link(
     out: &mut Buffer,
     context: &SpanContext,

@@ -6,7 +6,7 @@
 //!
 //! [`head`] defines the fixed part. `attributes`, `event` and `link` append the fields to a
 //! [`buffer`], already encoded as OTLP protobuf. [`SpanRecord`] reads a record, [`SpanBatch`] holds
-//! the records of many spans. Nothing here knows how a record is filled, sent or exported.
+//! the records of many spans. This module does not know how a record is filled, sent or exported.
 
 pub(crate) mod attribute_index;
 mod attribute_ref;

@@ -1,12 +1,12 @@
-//! A `tracestate` as the text that is recorded.
+//! Records a `tracestate` as text.
 
 use opentelemetry::trace::TraceState;
 
 use super::buffer::Buffer;
 
-/// Appends the members of a state as its header has them, and returns how many bytes those are.
-/// [`TraceState::header`] says the same with a string for each member.
-// Apart, so that spans without one do not pay for its code.
+/// Appends the members of a state as in the header, and returns how many bytes they take. Unlike
+/// [`TraceState::header`], it allocates no string for each member.
+// Not inlined, so that spans without a `tracestate` do not carry its code.
 #[inline(never)]
 pub(crate) fn put_trace_state(out: &mut Buffer, state: &TraceState) -> usize {
     let before = out.len();

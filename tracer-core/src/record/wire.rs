@@ -1,7 +1,7 @@
 //! Protobuf's wire format, as far as a span's attributes, events and links need it.
 //!
-//! Encoding: varints little end first, 7 bits a byte; a field is its number times 8 plus the wire
-//! type (0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes).
+//! Encoding: a varint has its low bits first, 7 bits a byte. The key of a field is its number times
+//! 8 plus the wire type (0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes).
 //! Source: protobuf.dev, "Encoding".
 
 pub(crate) const VARINT: u8 = 0;
@@ -9,18 +9,18 @@ pub(crate) const FIXED64: u8 = 1;
 pub(crate) const BYTES: u8 = 2;
 pub(crate) const FIXED32: u8 = 5;
 
-/// The first byte of a field with a number up to 15.
+/// Returns the first byte of a field with a number up to 15.
 pub(crate) const fn tag(field: u8, wire_type: u8) -> u8 {
     (field << 3) | wire_type
 }
 
-/// How many bytes a varint takes.
+/// Returns how many bytes a varint takes.
 pub(crate) const fn varint_len(value: u64) -> usize {
     // 7 bits a byte, and one byte for zero.
     (70 - (value | 1).leading_zeros() as usize) / 7
 }
 
-/// The size of a field of `len` bytes with its tag and its length.
+/// Returns the size of a field of `len` bytes with its tag and its length.
 pub(crate) const fn bytes_field_len(len: usize) -> usize {
     1 + varint_len(len as u64) + len
 }
@@ -34,7 +34,8 @@ pub(crate) enum Field<'a> {
     Bytes(&'a [u8]),
 }
 
-/// Reads the next field and its number; `None` at the end or where the bytes are no message.
+/// Reads the next field and its number. Returns `None` at the end, or if the bytes are not a
+/// message.
 pub(crate) fn next_field<'a>(rest: &mut &'a [u8]) -> Option<(u64, Field<'a>)> {
     let key = varint(rest)?;
     let field = match (key & 7) as u8 {
