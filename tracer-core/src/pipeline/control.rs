@@ -11,11 +11,11 @@ use crate::{
     sync::{Condvar, Mutex},
 };
 
-/// How much longer than its timeout a caller waits for the answer. Without it, a shutdown that runs
-/// into its deadline would return just before the last spans are counted.
+/// How much longer than its timeout a caller waits for the answer. Without it, a shutdown that
+/// reaches its deadline would return just before the last spans are counted.
 const GRACE: Duration = Duration::from_millis(25);
 
-/// The longest timeout: a year.
+/// The longest timeout: one year.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The two requests to the worker.
@@ -51,7 +51,7 @@ pub(crate) struct Control {
 #[derive(Debug, Default)]
 struct Tickets {
     open: Vec<Arc<Ticket>>,
-    /// Whether the worker is gone, so that requests are refused.
+    /// Set when the worker is gone. Requests are then refused.
     closed: bool,
 }
 
@@ -61,7 +61,7 @@ impl Control {
         &self.wakeup
     }
 
-    /// Sends a request and waits for the answer until the timeout.
+    /// Sends a request and waits for the answer, at most for the timeout.
     pub(crate) fn call(&self, request: Request, timeout: Duration) -> Result<(), FlushError> {
         let ticket = self.post(request, timeout)?;
         // The worker keeps the deadline; its answer may come a moment later.
@@ -85,7 +85,7 @@ impl Control {
         request: Request,
         timeout: Duration,
     ) -> Result<Arc<Ticket>, FlushError> {
-        // A longer timeout is as good, and no clock overflows.
+        // Bounded, so that the addition cannot overflow. A longer timeout would make no difference.
         let deadline = Instant::now() + timeout.min(LONGEST);
         let ticket = Arc::new(Ticket {
             request,
@@ -104,19 +104,19 @@ impl Control {
         Ok(ticket)
     }
 
-    /// Takes the requests that came since the last call.
+    /// Takes the requests sent since the last call.
     pub(crate) fn take(&self) -> Vec<Arc<Ticket>> {
         std::mem::take(&mut self.tickets.lock().open)
     }
 
-    /// Returns whether a shutdown waits to be taken.
+    /// Returns whether a shutdown request is waiting.
     pub(crate) fn has_shutdown(&self) -> bool {
         let tickets = self.tickets.lock();
         let mut open = tickets.open.iter();
         open.any(|ticket| ticket.request == Request::Shutdown)
     }
 
-    /// Refuses all later requests, and those that were not taken.
+    /// Refuses all later requests, and those that the worker has not taken.
     pub(crate) fn close(&self) {
         let left = {
             let mut tickets = self.tickets.lock();

@@ -16,7 +16,8 @@ use crate::{
     panic_guard::catch_panic,
 };
 
-/// One export queue as two components: a batching processor, and its exporter.
+/// The metrics of one export queue, which counts as two components: a batching processor and its
+/// exporter.
 #[derive(Debug)]
 pub(crate) struct ExportMetrics {
     pub(crate) processor: Vec<KeyValue>,
@@ -42,7 +43,7 @@ impl ExportMetrics {
                 .f64_histogram("otel.sdk.exporter.operation.duration")
                 .with_unit("s")
                 .with_description("The duration of exporting a batch of telemetry records.")
-                // The conventions ask for one bucket.
+                // The conventions require a single bucket.
                 .with_boundaries(Vec::new())
                 .build(),
         }
@@ -69,7 +70,7 @@ impl ExportMetrics {
     }
 }
 
-/// The status that the destination gave, where there is one.
+/// Returns the status that the destination answered, if there is one.
 fn status(error: &ExportError) -> Option<Status> {
     match error {
         ExportError::NonRetryable { status } | ExportError::RetriesExhausted { status } => {
@@ -79,7 +80,7 @@ fn status(error: &ExportError) -> Option<Status> {
     }
 }
 
-/// The attributes of a new component: its type and its name, `<type>/<n>`.
+/// Returns the attributes of a new component: its type, and its name `<type>/<n>`.
 fn component(component_type: &'static str) -> Vec<KeyValue> {
     static NEXT: Mutex<BTreeMap<&str, u64>> = Mutex::new(BTreeMap::new());
     let mut next = NEXT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,7 +93,7 @@ fn component(component_type: &'static str) -> Vec<KeyValue> {
     ]
 }
 
-/// The name of a gRPC status code (gRPC, "Status codes and their use in gRPC").
+/// Returns the name of a gRPC status code (gRPC, "Status codes and their use in gRPC").
 fn grpc_name(code: i32) -> String {
     const NAMES: [&str; 17] = [
         "OK",

@@ -1,5 +1,5 @@
-//! The thread of one exporter: takes batches from the export queue, and runs the exports on a tokio
-//! runtime of its own.
+//! The thread of one exporter. It takes batches from the export queue, and runs the exports on its
+//! own tokio runtime.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -31,7 +31,7 @@ use crate::{
 /// The name of the threads of an exporter.
 const NAME: &str = "tracer-export";
 
-/// Threads for exporters that block and for the resolver of host names.
+/// The maximum number of threads for exporters that block and for the resolver of host names.
 const BLOCKING_THREADS: usize = 16;
 
 /// The state of the export thread.
@@ -45,7 +45,7 @@ pub(super) struct ExportThread {
     exports: JoinSet<ExportResult>,
     under_way: HashMap<task::Id, UnderWay>,
     outage: Outage,
-    /// The reason for which spans were last lost.
+    /// The reason of the last loss.
     lost_by: &'static str,
     started: Instant,
 }
@@ -78,19 +78,19 @@ impl ExportThread {
         }
     }
 
-    /// Starts the thread, with a runtime whose other threads are set up in the same way.
+    /// Starts the thread. Its runtime sets up all other threads in the same way.
     pub(super) fn start(self, orders: mpsc::UnboundedReceiver<Order>) -> io::Result<()> {
         let provider = self.provider;
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(BLOCKING_THREADS)
             .thread_name(NAME)
-            // The guard is forgotten, because the thread stays as it is until it ends.
+            // The guard is leaked, because the thread keeps this setting until it ends.
             .on_thread_start(move || mem::forget(thread::enter(Some(provider))))
             .build()?;
         thread::spawn(NAME, Some(provider), move || {
             runtime.block_on(self.run(orders));
-            // An exporter that still blocks a thread must not keep this one.
+            // An exporter that still blocks another thread must not delay this one.
             runtime.shutdown_background();
         })
     }
@@ -103,7 +103,7 @@ impl ExportThread {
                 None => tokio::select! {
                     order = orders.recv() => match order {
                         Some(order) => order,
-                        // The worker is gone without a shutdown: nothing more will come.
+                        // The worker ended without a shutdown: no more orders will come.
                         None => return,
                     },
                     () = self.advance() => continue,
@@ -125,10 +125,10 @@ impl ExportThread {
         }
     }
 
-    /// Waits until an export ends or can begin, and counts or begins it.
+    /// Waits until an export ends and counts its outcome, or until one can begin and starts it.
     ///
     /// # Cancellation
-    /// Safe to drop: no await follows between receiving a batch or an outcome and handling it.
+    /// Cancel safe: there is no await between receiving a batch or an outcome and handling it.
     async fn advance(&mut self) {
         tokio::select! {
             Some(done) = self.exports.join_next_with_id(), if !self.exports.is_empty() => {
@@ -140,11 +140,11 @@ impl ExportThread {
         }
     }
 
-    /// Exports the batches that were queued before the order, flushes or shuts down the exporter, and
-    /// answers.
+    /// Exports the batches that were queued before the order, then flushes or shuts down the
+    /// exporter, and answers the order.
     ///
     /// # Cancellation
-    /// Safe to drop, like `advance`; the order is then not answered.
+    /// Cancel safe, like `advance`. A cancelled order is not answered.
     async fn serve(&mut self, order: &Order) {
         let deadline = order.barrier.deadline;
         let (accepted, _) = self.stats.progress();
@@ -284,7 +284,7 @@ async fn next_shutdown(
     }
 }
 
-/// A hint for the log message about an export that lost spans.
+/// Returns a hint for the log message about an export that lost spans.
 fn hint(result: &ExportResult) -> String {
     match result {
         Ok(_) => "the destination rejected some spans of a batch".to_owned(),
@@ -292,7 +292,7 @@ fn hint(result: &ExportResult) -> String {
     }
 }
 
-/// Forgets the payload of a panic, which may panic again when it is dropped.
+/// Leaks the payload of a panic, because dropping it may panic again.
 fn forget_panic(error: JoinError) {
     if let Ok(payload) = error.try_into_panic() {
         mem::forget(payload);

@@ -1,5 +1,5 @@
-//! The pipeline of a provider: starts it, flushes it, shuts it down, and starts it anew in a forked
-//! child.
+//! The pipeline of a provider: starts it, flushes it, shuts it down, and starts a new one in a
+//! forked child.
 
 use std::{
     sync::{Arc, Weak},
@@ -48,7 +48,7 @@ pub(crate) trait PipelineOwner: Host {
 }
 
 impl Pipeline {
-    /// A pipeline that does not run yet.
+    /// Creates a pipeline that does not run yet.
     pub(crate) fn new(
         provider: u64,
         config: BatchConfig,
@@ -85,7 +85,7 @@ impl Pipeline {
         self.exporters.len()
     }
 
-    /// Returns whether the provider is shut down, or about to be.
+    /// Returns whether the provider is shut down, or its shutdown has begun.
     pub(crate) fn is_closed(&self) -> bool {
         // Relaxed: a hint. A span that misses it stays in its ring and is counted from there.
         self.closed.load(Ordering::Relaxed)
@@ -99,8 +99,8 @@ impl Pipeline {
         })
     }
 
-    /// Returns the state of this process, with a worker that reads the rings. Starts the worker in a
-    /// forked child, unless the pipeline is closed.
+    /// Returns the state of this process, with a running worker. In a forked child, starts the
+    /// worker unless the pipeline is closed.
     pub(crate) fn running_state<H: PipelineOwner>(host: &Arc<H>) -> Arc<PipelineState> {
         let state = host.pipeline().state(&**host);
         if state.start() {
@@ -109,12 +109,12 @@ impl Pipeline {
         state
     }
 
-    /// Takes a ring for the calling thread. `None` if no ring is left.
+    /// Takes a ring for the calling thread. Returns `None` if no ring is left.
     pub(crate) fn writer<H: PipelineOwner>(host: &Arc<H>) -> Option<RingWriter> {
         Self::running_state(host).writer()
     }
 
-    /// Returns whether the calling thread is one that a flush waits for.
+    /// Returns whether a flush waits for the calling thread.
     pub(crate) fn is_own_thread(&self) -> bool {
         works_for(self.provider)
     }
@@ -130,18 +130,18 @@ impl Pipeline {
         } else if self.is_closed() {
             Err(FlushError::AlreadyShutdown)
         } else {
-            // A forked child that has made no spans.
+            // This is a forked child that has made no spans.
             Ok(())
         }
     }
 
-    /// Closes the pipeline for spans that end later. Returns false if that was done before.
+    /// Closes the pipeline for spans that end later. Returns false if it was closed before.
     pub(crate) fn begin_shutdown(&self) -> bool {
         // Relaxed: it only matters which caller is first.
         !self.closed.swap(true, Ordering::Relaxed)
     }
 
-    /// Exports the spans that are left, closes the exporters and ends the worker. Follows
+    /// Exports the remaining spans, shuts down the exporters and ends the worker. Call it after
     /// [`begin_shutdown`](Self::begin_shutdown).
     pub(crate) fn finish_shutdown(
         &self,
@@ -150,7 +150,7 @@ impl Pipeline {
     ) -> Result<(), FlushError> {
         let state = self.state(host);
         if self.is_own_thread() {
-            // The worker goes on without the caller. It takes the request unless it has ended.
+            // The worker continues without the caller. It takes the request unless it has ended.
             let _ = state.control.post(Request::Shutdown, timeout);
             return Err(FlushError::InsideExporter);
         }
@@ -159,7 +159,7 @@ impl Pipeline {
         } else {
             state.control.call(Request::Shutdown, timeout)
         };
-        // An exporter that still hangs is given up now, so that every span has an outcome.
+        // The shutdown gives up on an exporter that still hangs, so that every span has an outcome.
         state.seal();
         exported
     }
@@ -184,7 +184,7 @@ impl Pipeline {
         Worker::start(self.provider, &self.config, host, state, exporters)
     }
 
-    /// Makes the exporters of a forked child, one for each of the parent's.
+    /// Creates the exporters of a forked child, one for each of the parent's.
     fn forked_exporters(
         &self,
         host: &dyn Host,
@@ -205,7 +205,8 @@ pub(crate) fn start_worker(worker: Worker) -> Result<(), ConfigError> {
 
 fn start_in_child<H: PipelineOwner>(host: &Arc<H>, state: &Arc<PipelineState>) {
     let (there, state_there) = (Arc::clone(host), Arc::clone(state));
-    // Exporters run user code, and threads take time to start: not on the caller's path.
+    // Exporters run user code, and starting threads takes time, so neither is done on the caller's
+    // path.
     let start = move || {
         let pipeline = there.pipeline();
         let exporters = pipeline.forked_exporters(&*there, &state_there);
@@ -222,7 +223,7 @@ fn start_in_child<H: PipelineOwner>(host: &Arc<H>, state: &Arc<PipelineState>) {
     }
 }
 
-/// Makes an exporter for this process to the destination of one in the parent process.
+/// Creates the exporter of this process for the destination of an exporter of the parent process.
 fn forked_exporter(
     parents: &Weak<dyn SpanExporter>,
     queue: &ExportQueueStats,
@@ -238,7 +239,7 @@ fn forked_exporter(
         .unwrap_or_else(|| Arc::new(NotForked(queue.component_type)))
 }
 
-/// Takes the place of an exporter that cannot follow into a forked child. Its export queue counts
+/// A replacement for an exporter that cannot follow into a forked child. Its export queue counts
 /// and logs the lost spans like those of any other exporter.
 #[derive(Debug)]
 struct NotForked(&'static str);

@@ -1,4 +1,4 @@
-//! The way of ended spans from the threads' rings to the exporters.
+//! The pipeline that carries ended spans from the threads' rings to the exporters.
 //!
 //! ```text
 //! thread: RingWriter -> ring \                   / ExportQueue -> export thread -> SpanExporter
@@ -6,12 +6,12 @@
 //! ```
 //!
 //! One [`worker`] thread drains the rings of all threads and forms batches. Each exporter has a
-//! bounded [`export_queue`] and a thread with a tokio runtime, so that no exporter can stop the
-//! draining or delay another one. [`lifecycle`] starts, flushes and shuts down, `state` holds what a
-//! forked child makes anew.
+//! bounded [`export_queue`] and a thread with a tokio runtime, so that no exporter stops the worker
+//! or delays another exporter. [`lifecycle`] starts, flushes and shuts down the pipeline. `state`
+//! holds the state that a forked child creates anew.
 //!
-//! The pipeline takes spans as records and knows no span and no provider. What it needs of the
-//! provider is in [`host`].
+//! The pipeline takes spans as records and depends on neither the span types nor the provider.
+//! [`host`] defines the services that it needs from the provider.
 
 mod config;
 pub(crate) mod control;

@@ -2,7 +2,7 @@
 //! end.
 //!
 //! Source: OpenTelemetry specification, performance.md "Reporting": on loss, warn at the start and
-//! the end, with a number; never once a span. Time is an argument.
+//! the end, with a number, and never once a span. The functions take the time as an argument.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::diagnostics::report;
 /// How often a loss is logged again while it lasts.
 const REMINDER: Duration = Duration::from_secs(60);
 
-/// A loss is over once nothing has been lost for this long, so that a destination that refuses every
-/// other batch, or a program that flushes a thousand times a second, does not fill the log.
+/// A loss is over once no span has been lost for this long. A destination that refuses every other
+/// batch, or a program that flushes a thousand times a second, then does not fill the log.
 const CALM: Duration = Duration::from_secs(1);
 
-/// A message to log, with the number of spans lost since the loss began.
+/// A message to log, with the number of spans lost since the outage began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
     Began { spans: u64 },
@@ -23,47 +23,48 @@ pub(crate) enum Notice {
     Over { spans: u64 },
 }
 
-/// The losses at one place.
+/// Tracks the losses at one place.
 #[derive(Debug, Default)]
 pub(crate) struct Outage {
-    /// `None` while all is well.
+    /// `None` while no span is lost.
     current: Option<Current>,
 }
 
-/// A loss that is not over.
+/// An outage that is not over.
 #[derive(Debug)]
 struct Current {
     /// Spans lost since it began.
     spans: u64,
-    /// When the last ones were lost.
+    /// The time of the last loss.
     last: Duration,
-    /// When it was last logged.
-    told: Duration,
+    /// The time of the last log message.
+    logged: Duration,
 }
 
 impl Outage {
-    /// Spans were lost.
+    /// Notes lost spans at time `now`. Returns a notice if it is time to log one.
     pub(crate) fn lost(&mut self, spans: u64, now: Duration) -> Option<Notice> {
         let Some(current) = &mut self.current else {
             self.current = Some(Current {
                 spans,
                 last: now,
-                told: now,
+                logged: now,
             });
             return Some(Notice::Began { spans });
         };
         current.spans += spans;
         current.last = now;
-        if now.saturating_sub(current.told) < REMINDER {
+        if now.saturating_sub(current.logged) < REMINDER {
             return None;
         }
-        current.told = now;
+        current.logged = now;
         Some(Notice::GoesOn {
             spans: current.spans,
         })
     }
 
-    /// Spans got through, or a while has passed without a loss.
+    /// Notes that spans got through, or that no loss was found. Returns a notice if the outage is
+    /// over.
     pub(crate) fn over(&mut self, now: Duration) -> Option<Notice> {
         let is_calm = |current: &mut Current| now.saturating_sub(current.last) >= CALM;
         let Current { spans, .. } = self.current.take_if(is_calm)?;
@@ -71,11 +72,11 @@ impl Outage {
     }
 }
 
-/// Where and why spans are lost, and what to do about it.
+/// The place and reason of a loss, and a hint for the user.
 #[derive(Clone, Debug)]
 pub(crate) struct Loss {
     pub(crate) place: &'static str,
-    /// The reason under which the statistics count it.
+    /// The reason by which the statistics count the loss.
     pub(crate) reason: &'static str,
     pub(crate) hint: String,
 }

@@ -1,11 +1,13 @@
 //! The rings of all threads of one provider.
 //!
 //! A thread takes a ring with its first span and gives it back when it ends, with the records that
-//! the worker has not read yet. Another thread continues in that ring. The hand-over orders the two
-//! threads, so the ring has one producer at any time. The number of rings is therefore the largest
-//! number of threads at the same time, however many came and went. The worker drops rings that no
-//! thread has needed for a while. A ring's counters are added to the totals in the critical section
-//! that drops the ring, so that no snapshot misses them or counts them twice.
+//! the worker has not read yet. Another thread then continues in that ring. The hand-over orders
+//! the two threads, so the ring has one producer at any time. Therefore the number of rings is the
+//! largest number of threads at the same time, however many threads there were in total.
+//!
+//! The worker drops rings that no thread has needed for a while. It adds their counters to the
+//! totals in the critical section that drops the ring. So no snapshot misses them or counts them
+//! twice.
 
 use std::{collections::HashSet, sync::Arc as StdArc};
 
@@ -32,11 +34,11 @@ pub(crate) struct RingRegistry {
     pub(crate) segments: Arc<SegmentPool>,
     /// The writing ends of rings whose threads have ended.
     idle: Queue<Producer>,
-    /// The reading ends of rings that are not in `inner` yet. They wait here so that the thread
-    /// that makes a ring takes no lock.
+    /// The reading ends of rings that are not in `inner` yet. They wait here, so that the thread
+    /// that creates a ring takes no lock.
     new: Queue<Consumer>,
     inner: Mutex<Inner>,
-    /// How many rings were taken from `idle`, for `trim`.
+    /// How many rings were taken from `idle` so far, for `trim`.
     reused: AtomicU64,
     /// The value of `reused` when `trim` was last called. Written by the worker only.
     reused_before: AtomicU64,
@@ -44,7 +46,7 @@ pub(crate) struct RingRegistry {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Rings that the worker has not seen yet.
+    /// Rings that the worker has not taken over yet.
     new: Vec<Consumer>,
     /// Every ring that is not retired.
     rings: Vec<Arc<Ring>>,
@@ -65,7 +67,7 @@ impl DroppedInRings {
 }
 
 impl RingRegistry {
-    /// A registry without rings, whose rings will share the budget of `segments`.
+    /// Creates a registry without rings. Its rings will share the budget of `segments`.
     pub(crate) fn new(segments: SegmentPool) -> Self {
         Self {
             segments: Arc::new(segments),
@@ -77,8 +79,8 @@ impl RingRegistry {
         }
     }
 
-    /// Returns the writing end of a ring that a thread left behind, or of a new ring. `None` if the
-    /// budget is used up. Takes no lock.
+    /// Returns the writing end of a ring that a thread gave back, or of a new ring. Returns `None`
+    /// if the budget is used up. Takes no lock.
     pub(crate) fn producer(&self) -> Option<Producer> {
         if let Some(idle) = self.idle.pop() {
             // Relaxed: a statistic.
@@ -99,18 +101,18 @@ impl RingRegistry {
         producer
     }
 
-    /// Takes back the ring of a thread that is ending, for another thread.
+    /// Takes back the ring of an ending thread, for use by another thread.
     pub(crate) fn give_back(&self, producer: Producer) {
         self.idle.push(producer);
     }
 
-    /// Moves the rings that are new since the last call to the worker's list.
+    /// Moves the rings that were created since the last call to the worker's list.
     pub(crate) fn take_new(&self, consumers: &mut Vec<Consumer>) {
         consumers.append(&mut self.lock().new);
     }
 
     /// Drops the writing ends of rings, and the free segments, that no thread has needed since the
-    /// last call. Called by the worker about once a second, which retires those rings once it has
+    /// last call. The worker calls this about once a second, and retires those rings once it has
     /// drained them.
     pub(crate) fn trim(&self) {
         // Relaxed: a statistic.
@@ -129,7 +131,7 @@ impl RingRegistry {
         self.segments.clear();
     }
 
-    /// Forgets rings whose producers are gone and whose records are drained.
+    /// Removes rings whose producers are gone and whose records are drained.
     pub(crate) fn retire(&self, consumers: Vec<Consumer>) {
         let addresses: HashSet<_> = consumers
             .iter()
@@ -154,7 +156,8 @@ impl RingRegistry {
         totals
     }
 
-    /// Returns how many spans found no room in the rings. Cheaper than [`totals`](Self::totals).
+    /// Returns how many spans found no room in the rings. This is cheaper than
+    /// [`totals`](Self::totals).
     pub(crate) fn dropped(&self) -> DroppedInRings {
         let inner = self.lock();
         let sum = |retired: u64, counter: fn(&SpanCounters) -> &AtomicU64| {
@@ -176,7 +179,7 @@ impl RingRegistry {
         self.lock().rings.len()
     }
 
-    /// Locks the list of rings, after adding those that wait in `new`.
+    /// Locks the list of rings, after adding the rings that wait in `new`.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         let mut inner = self.inner.lock();
         while let Some(consumer) = self.new.pop() {

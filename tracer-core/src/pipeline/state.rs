@@ -12,15 +12,15 @@ use crate::{
     sync::{AtomicBool, AtomicU64, Mutex, Ordering},
 };
 
-/// The state that a forked child makes anew. Its counters start at zero there.
+/// The state of one process. A forked child creates its own, with counters that start at zero.
 #[derive(Debug)]
 pub(crate) struct PipelineState {
     pub(crate) registry: Arc<RingRegistry>,
     pub(crate) control: Control,
-    /// One for each exporter, in the order in which they were added.
+    /// One for each exporter, in the order in which the exporters were added.
     pub(crate) export_queues: Vec<Arc<ExportQueueStats>>,
     pub(super) counts: Counts,
-    /// The ring that threads without a ring of their own share.
+    /// The ring shared by the threads that have no ring of their own.
     shared_writer: Mutex<Option<RingWriter>>,
     worker: AtomicU64,
 }
@@ -30,12 +30,12 @@ const IDLE: u64 = 0;
 const STARTED: u64 = 1;
 const CLOSED: u64 = 2;
 
-/// The counters that belong to no ring and to no exporter.
+/// The counters that belong to neither a ring nor an exporter.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     /// Spans that the worker took out of rings.
     queued: AtomicU64,
-    /// Set at the end of a shutdown: spans that are in a ring then are dropped.
+    /// Set at the end of a shutdown. Spans that are in a ring at that time are dropped.
     sealed: AtomicBool,
     without_ring: WithoutRing,
 }
@@ -43,11 +43,11 @@ pub(super) struct Counts {
 /// The counters of spans on threads without a ring.
 #[derive(Debug, Default)]
 struct WithoutRing {
-    /// Because the provider was closed.
+    /// Spans that started or ended here because the provider was closed.
     already_shutdown: StartedAndEnded,
-    /// Because there was no memory for the shared ring either.
+    /// Spans for which there was no memory, not even for the shared ring.
     queue_full: StartedAndEnded,
-    /// Because the span started in the parent process. It counts as started where it ends.
+    /// Spans that started in the parent process. They count as started where they end.
     forked: AtomicU64,
 }
 
@@ -58,7 +58,7 @@ struct StartedAndEnded {
 }
 
 impl PipelineState {
-    /// The state for the process that builds the provider.
+    /// Creates the state for the process that builds the provider.
     pub(super) fn new(
         component_types: impl Iterator<Item = &'static str>,
         config: &BatchConfig,
@@ -79,19 +79,19 @@ impl PipelineState {
         }
     }
 
-    /// The state for a process that was forked from the one with this state.
+    /// Creates the state for a process that was forked from the process with this state.
     pub(super) fn renewed(&self, config: &BatchConfig) -> Self {
         let queues = self.export_queues.iter();
         Self::new(queues.map(|queue| queue.component_type), config)
     }
 
-    /// Notes that a worker is being started. Returns false if one was started before, or if the
-    /// pipeline is closed.
+    /// Marks the worker as started. Returns false if it was started before, or if the pipeline is
+    /// closed.
     pub(super) fn start(&self) -> bool {
         self.leave_idle(STARTED)
     }
 
-    /// Closes a pipeline whose worker was never started; returns false if one was.
+    /// Closes a pipeline whose worker was never started. Returns false if it was started.
     pub(super) fn close_idle(&self) -> bool {
         let was_idle = self.leave_idle(CLOSED);
         if was_idle {
@@ -101,7 +101,7 @@ impl PipelineState {
     }
 
     fn leave_idle(&self, next: u64) -> bool {
-        // AcqRel, Acquire: of the threads that start and close, the first one decides.
+        // AcqRel, Acquire: of the threads that start and close the pipeline, the first one wins.
         self.worker
             .compare_exchange(IDLE, next, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()
@@ -109,8 +109,8 @@ impl PipelineState {
 
     /// Returns whether a worker was started.
     pub(super) fn is_started(&self) -> bool {
-        // Acquire: pairs with the exchange in `leave_idle`. A thread that ended a span sees it
-        // started.
+        // Acquire: pairs with the exchange in `leave_idle`. A thread that ended a span sees the
+        // worker as started.
         self.worker.load(Ordering::Acquire) == STARTED
     }
 
@@ -120,27 +120,27 @@ impl PipelineState {
         for queue in &self.export_queues {
             queue.seal();
         }
-        // Release: as in `close`.
+        // Release: pairs with the Acquire load in `stats`, as in `close`.
         self.counts.sealed.store(true, Ordering::Release);
     }
 
-    /// Ends the pipeline: spans in rings stay there, and requests are refused.
+    /// Ends the pipeline. Spans in rings stay there, and requests are refused.
     pub(super) fn close(&self) {
-        // Release: pairs with the Acquire load in `stats`; nothing is queued later.
+        // Release: pairs with the Acquire load in `stats`; nothing is queued after this store.
         self.counts.sealed.store(true, Ordering::Release);
         self.control.close();
         self.registry.clear();
     }
 
-    /// Takes a ring for the calling thread. `None` if no ring is left.
+    /// Takes a ring for the calling thread. Returns `None` if no ring is left.
     pub(super) fn writer(&self) -> Option<RingWriter> {
         RingWriter::new(&self.registry, self.control.wakeup())
     }
 
     /// Counts spans that the worker takes out of rings.
     pub(super) fn count_queued(&self, spans: u64) {
-        // Release: pairs with the Acquire load in `stats`, so that a snapshot that counts the spans
-        // here counts their ends too.
+        // Release: pairs with the Acquire load in `stats`, so that a snapshot that counts these
+        // spans as queued also counts their ends.
         self.counts.queued.fetch_add(spans, Ordering::Release);
     }
 
@@ -157,8 +157,8 @@ impl PipelineState {
     /// Counts the end of a span on a thread without a ring while the provider is closed.
     pub(crate) fn count_end_after_shutdown(&self) {
         let counts = &self.counts.without_ring;
-        // Release: pairs with the Acquire load in `stats`, so that a snapshot that counts the end of
-        // a span counts its start too.
+        // Release: pairs with the Acquire load in `stats`, so that a snapshot that counts the end
+        // of a span also counts its start.
         counts
             .already_shutdown
             .ended
@@ -167,7 +167,7 @@ impl PipelineState {
 
     /// Counts a span that started in the parent process and ended in this one.
     pub(crate) fn count_forked(&self) {
-        // Release: as above.
+        // Release: as in `count_end_after_shutdown`.
         self.counts
             .without_ring
             .forked
@@ -183,8 +183,8 @@ impl PipelineState {
         }
     }
 
-    /// Ends a span on a thread without a ring: `end` gives it to the shared ring. Returns whether
-    /// there is one; if not, the span is counted as dropped.
+    /// Ends a span on a thread without a ring; `end` writes it to the shared ring. Returns false if
+    /// there is no memory for the shared ring. The span then counts as dropped.
     pub(crate) fn end_without_ring(&self, end: impl FnOnce(&mut RingWriter)) -> bool {
         let ended = self.with_shared_writer(end).is_some();
         if !ended {
@@ -195,8 +195,8 @@ impl PipelineState {
         ended
     }
 
-    /// Calls `write` with the ring that threads without a ring of their own share. `None` if there
-    /// is no memory for it.
+    /// Calls `write` with the ring shared by the threads that have no ring of their own. Returns
+    /// `None` if there is no memory for it.
     pub(crate) fn with_shared_writer<T>(
         &self,
         write: impl FnOnce(&mut RingWriter) -> T,
@@ -208,10 +208,10 @@ impl PipelineState {
         Some(write(shared.as_mut()?))
     }
 
-    /// Takes a snapshot of all counters. The provider adds its own.
+    /// Takes a snapshot of all counters, together with those of the provider.
     ///
-    /// Later stages are read first, so that a snapshot under load counts no span at a later stage
-    /// that it does not count at the earlier ones.
+    /// Later stages are read first. So a snapshot under load counts no span at a later stage
+    /// without counting it at the earlier ones.
     pub(crate) fn stats(&self, provider: ProviderCounts) -> Stats {
         // Each load of a counter is an Acquire that pairs with the Release of its updates. Only the
         // earliest stage, the starts, needs none.
@@ -264,7 +264,8 @@ mod tests {
     use super::*;
     use crate::pipeline::test_host::TestHost;
 
-    /// The writer of the shared ring once referred to the state that holds it.
+    /// Regression test: the writer of the shared ring once held a reference to the state that owns
+    /// it.
     #[test]
     fn state_is_freed_with_its_provider_after_use_of_the_shared_ring() {
         let (host, worker) = TestHost::start(BatchConfig::default(), Vec::new());

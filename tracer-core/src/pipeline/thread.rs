@@ -7,15 +7,16 @@ use opentelemetry::{Context, ContextGuard};
 use crate::sync::{thread, thread_local};
 
 thread_local! {
-    /// The id of the provider that this thread works for, or 0.
+    /// The id of the provider that this thread works for, or 0 if there is none.
     #[allow(clippy::missing_const_for_thread_local, reason = "loom knows no const")]
     static PROVIDER: Cell<u64> = Cell::new(0);
 }
 
 /// Starts a thread of a provider.
 ///
-/// Spans are not recorded there: the code that exports spans would make new ones without end. If
-/// `works_for` is a provider, its flush is refused on the thread, because it would wait for itself.
+/// Spans are not recorded on this thread, because code that exports spans would make new spans
+/// without end. If `works_for` is a provider, its flush is refused on this thread, because the
+/// flush would wait for itself.
 pub(crate) fn spawn(
     name: &'static str,
     works_for: Option<u64>,
@@ -30,8 +31,8 @@ pub(crate) fn spawn(
     Ok(())
 }
 
-/// Makes the calling thread one of a provider, as [`spawn`] does. Telemetry is suppressed until the
-/// guard is dropped.
+/// Sets up the calling thread as one that the provider [spawned](spawn). Telemetry is suppressed
+/// until the guard is dropped.
 pub(super) fn enter(works_for: Option<u64>) -> ContextGuard {
     PROVIDER.with(|provider| provider.set(works_for.unwrap_or(0)));
     Context::enter_telemetry_suppressed_scope()

@@ -1,4 +1,4 @@
-//! The batch worker: drains all rings, forms batches, queues them for the exporters, and serves
+//! The batch worker. It drains all rings, forms batches, queues them for the exporters, and serves
 //! flushes and shutdowns.
 
 use std::{
@@ -26,8 +26,8 @@ use crate::{diagnostics, error::ConfigError, exporter::SpanExporter, record::Spa
 /// soon as there is room.
 const BACK_PRESSURE_PAUSE: Duration = Duration::from_millis(50);
 
-/// How often the worker adjusts the clock to wall time, reports losses, delivers pending messages
-/// and frees unused memory of the rings.
+/// How often the worker adjusts the clock to wall time, logs losses, delivers pending messages and
+/// frees unused memory of the rings.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) struct Worker {
@@ -40,10 +40,10 @@ pub(crate) struct Worker {
     /// Whether spans may stay in the rings while every export queue is full.
     may_wait_in_rings: bool,
     consumers: Vec<Consumer>,
-    /// The ring that the next round begins with, so that every ring has its turn when there is
-    /// little room.
+    /// The ring with which the next round begins. It changes, so that every ring gets its turn when
+    /// there is little room.
     next: usize,
-    /// The limits of the export queues at the moment.
+    /// The limits that currently apply to the export queues.
     bound: Bound,
     /// The batch being formed: its counts and its records.
     forming: FormingBatch,
@@ -58,7 +58,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts the export threads, and makes a worker that does not run yet.
+    /// Starts the export threads, and creates a worker that does not run yet.
     pub(super) fn start(
         provider: u64,
         config: &BatchConfig,
@@ -103,7 +103,7 @@ impl Worker {
 
     /// Runs until a shutdown is requested.
     pub(crate) fn run(mut self) {
-        // However this thread ends, no caller waits for it in vain.
+        // However this thread ends, its callers must get an answer.
         let _closing = CloseOnDrop(Arc::clone(&self.state));
         let wakeup = Arc::clone(self.state.control.wakeup());
         loop {
@@ -112,8 +112,8 @@ impl Worker {
                 if self.serve(tickets) {
                     return;
                 }
-                // A request that came meanwhile may have ended a pause in there, so the next pause
-                // is skipped.
+                // A request that came in the meantime may have ended a pause within `serve`, so the
+                // next pause is skipped.
                 wakeup.wake();
             }
             let pause = self.round();
@@ -148,14 +148,14 @@ impl Worker {
         if self.held.is_some() {
             return BACK_PRESSURE_PAUSE;
         }
-        // A batch is sent when it is due, not one pause later.
+        // A batch must be sent when it is due, not one pause later.
         self.forming
             .due_in(&self.limits, now)
             .map_or(pause, |due| pause.min(due))
     }
 
-    /// Moves records from the rings to batches until the rings are empty or, where positions are
-    /// given, drained up to them. Returns false if the exporters' queues fill up before that.
+    /// Moves records from the rings to batches until the rings are empty. If positions are given,
+    /// stops at them instead. Returns false if the exporters' queues fill up first.
     fn drain(&mut self, until: Option<&[u64]>) -> bool {
         let mut consumers = mem::take(&mut self.consumers);
         let mut retired = HashSet::new();
@@ -164,7 +164,8 @@ impl Worker {
         let turns = (first..).zip(from).chain((0..).zip(before));
         let mut complete = true;
         for (at, consumer) in turns {
-            // First the flag, then the position: what came before the flag is then seen.
+            // The flag is read before the position, so that the position covers all records pushed
+            // before the flag.
             let abandoned = consumer.is_abandoned();
             let available = consumer.available();
             let until = until
@@ -180,8 +181,8 @@ impl Worker {
                 break;
             }
         }
-        // During a flush, the given positions rely on the order of the rings, so rings are retired
-        // in the next round only.
+        // During a flush, the given positions rely on the order of the rings. So rings are retired
+        // only in the next round.
         if until.is_none() && !retired.is_empty() {
             let mut at = 0..;
             let is_retired = |_: &mut Consumer| at.next().is_some_and(|at| retired.contains(&at));
@@ -213,7 +214,7 @@ impl Worker {
         }
     }
 
-    /// Closes the batch being formed and hands it on.
+    /// Closes the batch being formed and queues it.
     fn complete(&mut self) {
         if !self.dispatch_held() || self.forming.spans == 0 {
             return;
@@ -233,11 +234,11 @@ impl Worker {
         self.dispatch_held();
     }
 
-    /// Queues the held batch for every exporter, unless no queue has room. If some queues have room,
-    /// the others lose the batch. Returns whether no batch is held any more.
+    /// Queues the held batch for every exporter, unless no queue has room. If only some queues have
+    /// room, the others lose the batch. Returns whether the batch is no longer held.
     ///
-    /// If the number of waiting spans was configured, spans do not wait in the rings: queues without
-    /// room lose the batch. A flush waits for room nevertheless.
+    /// If the number of waiting spans was configured, spans do not wait in the rings, and queues
+    /// without room lose the batch. A flush waits for room nevertheless.
     fn dispatch_held(&mut self) -> bool {
         let Some(batch) = self.held.take() else {
             return true;
@@ -258,7 +259,7 @@ impl Worker {
         true
     }
 
-    /// Serves flushes and shutdowns. Returns true when the worker is to end.
+    /// Serves flushes and shutdowns. Returns true if the worker must end.
     fn serve(&mut self, tickets: Vec<Arc<Ticket>>) -> bool {
         let is_shutdown = |ticket: &&Arc<Ticket>| ticket.request == Request::Shutdown;
         let shutdown = tickets
@@ -276,13 +277,14 @@ impl Worker {
         let queues = self.export_queues.iter();
         let lost_before: Vec<_> = queues.map(|queue| queue.stats().lost()).collect();
         if request == Request::Shutdown {
-            // Before the wait for room in the queues: an exporter that stops retrying makes room.
+            // This is done before waiting for room in the queues: an exporter that stops retrying
+            // makes room.
             for queue in &self.export_queues {
                 queue.begin_shutdown(deadline);
             }
         }
         let barrier = FlushBarrier::new(tickets, self.export_queues.len(), deadline);
-        // A flush reports the losses among spans that ended before it. A shutdown also reports spans
+        // A flush reports losses only of spans that ended before it. A shutdown also reports spans
         // that are lost while it runs.
         let is_last = request == Request::Shutdown;
         let dropped_before = is_last.then(|| self.state.registry.dropped().total());
@@ -314,8 +316,8 @@ impl Worker {
         is_last
     }
 
-    /// Drains what the rings hold at this moment, and hands it all on; false when the deadline
-    /// comes, or a shutdown overtakes a flush, before the exporters have room for it.
+    /// Drains the spans that are in the rings at this moment, and queues them all. Returns false if
+    /// the deadline passes before the exporters have room. A shutdown also interrupts a flush.
     fn drain_all(&mut self, request: Request, deadline: Instant) -> bool {
         self.state.registry.take_new(&mut self.consumers);
         let until: Vec<_> = self.consumers.iter_mut().map(Consumer::available).collect();
@@ -340,7 +342,8 @@ impl Worker {
         }
     }
 
-    /// At the end of a shutdown, counts what could not be handed on as failed by the deadline.
+    /// At the end of a shutdown, counts the spans that could not be queued as failed by the
+    /// deadline.
     fn give_up_rest(&mut self) {
         let held = self.held.take().map_or(0, |batch| batch.len());
         let mut spans = (held + mem::take(&mut self.forming).spans) as u64;

@@ -7,9 +7,10 @@
 //! ```
 //!
 //! A record occupies whole 8-byte words and starts with its length in bytes as a little-endian
-//! `u32`, which is all the ring knows of it. After Lamport's queue ("Proving the correctness of
-//! multiprocess programs", 1977) with the producer's last view of the consumer's position cached,
-//! so that a push usually touches no cache line that the consumer writes.
+//! `u32`. The ring knows nothing else about a record. The algorithm is Lamport's queue ("Proving
+//! the correctness of multiprocess programs", 1977). In addition, the producer caches the
+//! consumer's position as last read, so that a push usually touches no cache line that the consumer
+//! writes.
 //!
 //! The records lie in a chain of [`Segment`]s. Each segment is a circular buffer for a range of the
 //! positions. Usually the ring has one segment. A producer that finds it full links another one
@@ -22,32 +23,32 @@ use std::sync::Arc as StdArc;
 use super::segment::{PushError, Segment, SegmentPool};
 use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering};
 
-/// Keeps what two threads write on cache lines of their own. 128 bytes: x86 fetches lines in
-/// pairs, some ARM cores have lines that long.
+/// Keeps data that different threads write on separate cache lines. 128 bytes, because x86 fetches
+/// lines in pairs and some ARM cores have lines of that size.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Padded<T>(T);
 
-/// The state that the two ends share.
+/// The state that producer and consumer share.
 #[derive(Debug)]
 pub(crate) struct Ring<S> {
-    /// Where the producer writes next. Invariant: the segments hold `tail - head` bytes of records.
+    /// The position of the next write. Invariant: the segments hold `tail - head` bytes of records.
     tail: Padded<AtomicU64>,
-    /// Where the consumer reads next.
+    /// The position of the next read.
     head: Padded<AtomicU64>,
-    /// Set when the producer is gone: nothing more will come.
+    /// Set when the producer is dropped: no more records will come.
     abandoned: AtomicBool,
-    /// A value of the ring's user that both ends can read.
+    /// A value for the ring's user, which both ends can read.
     pub(crate) shared: S,
 }
 
 /// The effect of a push on the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pushed {
-    /// The record is in.
+    /// The record is in the ring.
     Quiet,
-    /// The record is in, and the ring took another segment for it. The consumer is so far behind that
-    /// it should be woken.
+    /// The record is in the ring, which took another segment for it. The consumer is so far behind
+    /// that it should be woken.
     Behind,
 }
 
@@ -80,35 +81,36 @@ pub(crate) fn ring<S: Default>(
     (producer, consumer)
 }
 
-/// The writing end; belongs to one thread at a time.
+/// The writing end of a ring, which belongs to one thread at a time.
 #[derive(Debug)]
 pub(crate) struct Producer<S = ()> {
     ring: Arc<Ring<S>>,
     /// The segment that holds `tail`.
     segment: StdArc<Segment>,
-    /// The own position; `ring.tail` is its published copy.
+    /// This producer's position; `ring.tail` is its published copy.
     tail: u64,
-    /// Bytes before this position are free to write. It is the consumer's position as last seen, or
+    /// Bytes before this position are free to write. It is the consumer's position as last read, or
     /// the start of the segment if that is later, plus the segment's capacity. Invariant: never
-    /// beyond the bytes that are really free.
+    /// beyond the bytes that are free.
     writable_until: u64,
-    /// Where `segment` begins.
+    /// The position at which `segment` begins.
     segment_start: u64,
     pool: Arc<SegmentPool>,
 }
 
 impl<S> Producer<S> {
-    /// Appends one record, given in pieces that are written one after the other. The first piece
-    /// starts with the length of all pieces together, as the module says.
+    /// Appends one record, given in two pieces that are written one after the other. The first
+    /// piece starts with the length of both pieces together, in the format that the module
+    /// describes.
     ///
     /// # Cost
-    /// One copy and one release store. Once per lap through the segment, an acquire load. While the
-    /// consumer is behind, taking a segment from the pool.
+    /// One copy and one release store. In addition, an acquire load once per lap through the
+    /// segment. While the consumer is behind, also taking a segment from the pool.
     #[inline(always)]
     pub(crate) fn push(&mut self, pieces: [&[u8]; 2]) -> Result<Pushed, PushError> {
         let [first, second] = pieces;
         let bytes = first.len() + second.len();
-        // The consumer believes this length, so it is checked here, where it costs one compare.
+        // The consumer relies on this length, so it is checked here, at the cost of one comparison.
         if u32::try_from(bytes).map(u32::to_le_bytes).ok().as_ref() != first.first_chunk() {
             debug_assert!(false, "a record starts with its length");
             return Err(PushError::TooLarge);
@@ -117,7 +119,8 @@ impl<S> Producer<S> {
         // SAFETY: `reserve` found the bytes from `tail` on free, and this is the only producer.
         unsafe { self.segment.storage.write(self.tail, first) };
         if !second.is_empty() {
-            // SAFETY: as above; the second piece follows the first within the free bytes.
+            // SAFETY: `reserve` found these bytes free too: the second piece follows the first.
+            // This is the only producer.
             unsafe {
                 self.segment
                     .storage
@@ -128,8 +131,8 @@ impl<S> Producer<S> {
         Ok(pushed)
     }
 
-    /// The same for a record whose first piece is words in registers. The low half of the first word
-    /// is the length.
+    /// Appends a record whose first piece is words in registers. The low half of the first word is
+    /// the length.
     #[inline(always)]
     pub(crate) fn push_words<const N: usize>(
         &mut self,
@@ -143,9 +146,11 @@ impl<S> Producer<S> {
             return Err(PushError::TooLarge);
         }
         let pushed = self.reserve(bytes)?;
-        // SAFETY: as in `push`; records begin at multiples of 8, because all positions are.
+        // SAFETY: `reserve` found the bytes from `tail` on free, and this is the only producer.
+        // Records begin at multiples of 8, because all positions are.
         unsafe { self.segment.storage.write_words(self.tail, words) };
-        // SAFETY: as above; the rest follows the words within the free bytes.
+        // SAFETY: `reserve` found these bytes free too: the rest follows the words. This is the
+        // only producer.
         unsafe { self.segment.storage.write(self.tail + 8 * N as u64, rest) };
         self.publish(bytes);
         Ok(pushed)
@@ -162,16 +167,16 @@ impl<S> Producer<S> {
         self.make_room(padded)
     }
 
-    /// Checks how far the consumer has got and, if that gives no room, moves to another segment.
+    /// Reads the consumer's position and, if that gives no room, moves to another segment.
     #[cold]
     fn make_room(&mut self, padded: u64) -> Result<Pushed, PushError> {
-        // Acquire: pairs with the Release store in `Consumer::release`, so that the consumer
-        // has finished reading what this push overwrites.
+        // Acquire: pairs with the Release store in `Consumer::release`, so that the consumer has
+        // finished reading the bytes that this push overwrites.
         let head = self.ring.head.0.load(Ordering::Acquire);
         let writable_until = head.max(self.segment_start) + self.segment.capacity;
         let fits = self.tail + padded <= writable_until;
-        // A segment that was made for one large record is left as soon as possible, so that its
-        // memory is freed.
+        // The producer leaves a segment that was made for one large record as soon as possible, so
+        // that its memory is freed.
         if fits && !self.segment.is_for_one_record(&self.pool) {
             self.writable_until = writable_until;
             return Ok(Pushed::Quiet);
@@ -196,12 +201,12 @@ impl<S> Producer<S> {
         }
     }
 
-    /// Hands the bytes of a record to the consumer.
+    /// Publishes the bytes of a record to the consumer.
     #[inline(always)]
     fn publish(&mut self, bytes: usize) {
         self.tail += (bytes as u64).next_multiple_of(8);
-        // Release: pairs with the Acquire load in `Consumer::available`, which makes the bytes
-        // above, and the segment that they are in, visible to the consumer.
+        // Release: pairs with the Acquire load in `Consumer::available`. It makes the bytes written
+        // before, and the segment that holds them, visible to the consumer.
         self.ring.tail.0.store(self.tail, Ordering::Release);
     }
 
@@ -214,36 +219,36 @@ impl<S> Producer<S> {
 
 impl<S> Drop for Producer<S> {
     fn drop(&mut self) {
-        // Release: pairs with the Acquire load in `Consumer::is_abandoned`; whoever sees the flag
-        // sees every push and every count before it.
+        // Release: pairs with the Acquire load in `Consumer::is_abandoned`. A thread that sees the
+        // flag sees every push and every count before it.
         self.ring.abandoned.store(true, Ordering::Release);
     }
 }
 
-/// The reading end; belongs to the worker.
+/// The reading end of a ring, which belongs to the worker.
 #[derive(Debug)]
 pub(crate) struct Consumer<S = ()> {
     ring: Arc<Ring<S>>,
     /// The segment that holds `head`, or that ends there.
     segment: StdArc<Segment>,
     head: u64,
-    /// The producer's position as last seen. Invariant: never ahead of the true one.
+    /// The producer's position as last read. Invariant: never ahead of the true one.
     tail: u64,
     pool: Arc<SegmentPool>,
 }
 
 impl<S> Consumer<S> {
-    /// The position up to which records can be popped now.
+    /// Reads and returns the position up to which records can be popped now.
     pub(crate) fn available(&mut self) -> u64 {
         // Acquire: pairs with the Release store in `Producer::publish`.
         self.tail = self.ring.tail.0.load(Ordering::Acquire);
         self.tail
     }
 
-    /// Appends the next record before position `until`, at most as far as
-    /// [`available`](Self::available) last told, to `out`, and returns whether there was one. The
-    /// room is given back by [`release`](Self::release) only, except that a segment that is read to
-    /// its end goes back to the pool here.
+    /// Appends the next record before position `until` to `out`, and returns whether there was one.
+    /// `until` is at most the last result of [`available`](Self::available). Only
+    /// [`release`](Self::release) gives the room back to the producer. A segment that is read to
+    /// its end, however, goes back to the pool here.
     pub(crate) fn pop(&mut self, until: u64, out: &mut Vec<u8>) -> bool {
         let until = until.min(self.tail);
         if self.head >= until {
@@ -252,17 +257,18 @@ impl<S> Consumer<S> {
         while let Some(next) = self.segment.take_next(self.head) {
             self.pool.give(std::mem::replace(&mut self.segment, next));
         }
-        // SAFETY: between head and a position that `available` told lies at least one record,
-        // which is at least one word, and the producer leaves it alone until it is released.
+        // SAFETY: between `head` and a position that `available` returned lies at least one record,
+        // which is at least one word. The producer does not touch it until it is released.
         let len = unsafe { self.segment.storage.read_u32(self.head) } as usize;
         let padded = (len as u64).next_multiple_of(8);
         if len < 4 || padded > self.tail - self.head || padded > self.segment.capacity {
-            // `push` lets no such length in.
+            // `push` accepts no such length.
             debug_assert!(false, "a record starts with its length");
             self.head = self.tail;
             return false;
         }
-        // SAFETY: as above; the record's `len` bytes lie before the position seen.
+        // SAFETY: the record's `len` bytes lie before the position that `available` returned. The
+        // producer does not touch them until they are released.
         unsafe { self.segment.storage.read(self.head, len, out) };
         self.head += padded;
         true
@@ -270,24 +276,25 @@ impl<S> Consumer<S> {
 
     /// Gives the room of all popped records back to the producer.
     pub(crate) fn release(&mut self) {
-        // Release: pairs with the Acquire load in `Producer::make_room`; the reads above are done.
+        // Release: pairs with the Acquire load in `Producer::make_room`, after the reads of the
+        // released bytes.
         self.ring.head.0.store(self.head, Ordering::Release);
     }
 
-    /// Whether the producer is gone. When this is true, everything it pushed is
+    /// Returns whether the producer is gone. If so, everything that it pushed is
     /// [`available`](Self::available).
     pub(crate) fn is_abandoned(&self) -> bool {
         // Acquire: pairs with the Release store in `Producer::drop`.
         self.ring.abandoned.load(Ordering::Acquire)
     }
 
-    /// The bytes that are not popped yet.
+    /// Returns the number of bytes that are not popped yet.
     pub(crate) fn used(&mut self) -> u64 {
         self.available() - self.head
     }
 
-    /// How full the ring is, in thousandths of the segment that is being read. More than 1000 is
-    /// possible in a ring that has grown.
+    /// Returns how full the ring is, in thousandths of the segment that is being read. The result
+    /// may exceed 1000 in a ring that has grown.
     pub(crate) fn filled_permille(&mut self) -> u64 {
         self.used() * 1000 / self.segment.capacity
     }
@@ -299,7 +306,7 @@ impl<S> Consumer<S> {
         pool.give(segment);
     }
 
-    /// Returns the state that both ends share.
+    /// Returns the state that producer and consumer share.
     pub(crate) fn ring(&self) -> &Arc<Ring<S>> {
         &self.ring
     }

@@ -1,5 +1,5 @@
-//! The ring against a list of records, over lists of operations; and between two real threads, for
-//! the sanitizers.
+//! Tests the ring against a list of records, with generated operations, and between two real
+//! threads for the sanitizers.
 
 #![allow(clippy::expect_used, reason = "a test may fail")]
 
@@ -35,13 +35,13 @@ fn small() -> (Producer, Consumer, Arc<SegmentPool>) {
     (producer, consumer, pool)
 }
 
-/// What is done to the ring.
+/// An operation on the ring.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// Pushes a record of so many bytes, in two pieces parted there or later.
+    /// Pushes a record of this many bytes, in two pieces split at that offset or later.
     Push(usize, usize),
-    /// Looks how far the producer has got.
-    Look,
+    /// Reads the producer's position.
+    Available,
     Pop,
     Release,
     Trim,
@@ -52,7 +52,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         8 => (4..SEGMENT + 3, 0..SEGMENT).prop_map(|(len, cut)| Step::Push(len, cut)),
         1 => (4..BUDGET + 3, 0..BUDGET).prop_map(|(len, cut)| Step::Push(len, cut)),
-        4 => Just(Step::Look),
+        4 => Just(Step::Available),
         6 => Just(Step::Pop),
         4 => Just(Step::Release),
         1 => Just(Step::Trim),
@@ -61,7 +61,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(step, 1..120)
 }
 
-/// What the ring is to be: the accepted records, and how far each side has got among them.
+/// The expected state of the ring: the accepted records, and each side's position among them.
 #[derive(Default)]
 struct Model {
     records: Vec<Vec<u8>>,
@@ -70,7 +70,7 @@ struct Model {
     /// How many records the consumer has seen, and how many it has popped.
     seen: usize,
     popped: usize,
-    /// The bytes of the popped records, and of those whose room was given back.
+    /// The bytes of the popped records, and of the records whose room was given back.
     read: usize,
     released: usize,
 }
@@ -119,7 +119,7 @@ impl Model {
     }
 }
 
-/// A record of `len` bytes that no other record equals.
+/// Returns a record of `len` bytes that no other record equals.
 fn record(len: usize, number: usize) -> Vec<u8> {
     let mut record = (len as u32).to_le_bytes().to_vec();
     record.extend((4..len).map(|at| (number * 31 + at) as u8));
@@ -145,7 +145,7 @@ fn check(steps: &[Step]) -> Result<(), TestCaseError> {
                     model.push(&record, answer, &pool)?;
                 }
             }
-            Step::Look => {
+            Step::Available => {
                 prop_assert_eq!(consumer.available(), model.pushed as u64);
                 prop_assert_eq!(consumer.used(), (model.pushed - model.read) as u64);
                 model.seen = model.records.len();

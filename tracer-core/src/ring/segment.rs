@@ -1,9 +1,9 @@
-//! The pieces of memory that rings are made of, and the budget that bounds them.
+//! The segments of memory that rings consist of, and the budget that bounds them.
 //!
 //! A ring starts with one small segment. A producer that finds its segment full takes another one
 //! from the provider's pool and continues there. The consumer follows once it has read the first
-//! segment, and puts that back into the pool. So a burst spreads over as many segments as the
-//! budget allows, and a ring whose spans are read in time stays in one.
+//! segment, which it gives back to the pool. So a burst takes as many segments as the budget
+//! allows, and a ring whose spans are read in time keeps one.
 //!
 //! ```text
 //! pool: [ ] [ ] [ ]        budget: bytes of the pool and of all rings together
@@ -17,21 +17,22 @@ use std::sync::Arc;
 use super::storage::Storage;
 use crate::sync::{AtomicU64, Mutex, Ordering, Queue};
 
-/// The size of a ring's first segment. It holds about 200 root spans without attributes, and a
-/// thread that makes few spans takes little memory. One span under the model checkers.
+/// The size of a ring's first segment. It holds about 200 root spans without attributes, so a
+/// thread that makes few spans takes little memory. Under the model checkers, it holds one span.
 const FIRST_BYTES: usize = if MODELLED { 128 } else { 16 << 10 };
 
-/// The size of the segments that follow, until the rings have taken a quarter of the budget. A
-/// thread that has made a burst keeps one of them.
+/// The size of the other segments, until the rings have taken a quarter of the budget. A thread
+/// that has made a burst keeps one of them.
 const SEGMENT_BYTES: usize = if MODELLED { 128 } else { 64 << 10 };
 
-/// A producer that is this far ahead of the consumer asks for it. Below, the consumer's own looks
-/// suffice, and a thread that makes a few hundred spans at once does not share its caches with it.
+/// A producer that is this far ahead of the consumer wakes it. Below that, it is enough that the
+/// consumer reads the rings on its own schedule. A thread that makes a few hundred spans at once
+/// then does not share its caches with the consumer.
 const AHEAD_BYTES: u64 = if MODELLED { 0 } else { 256 << 10 };
 
 const MODELLED: bool = cfg!(any(tracer_loom, tracer_shuttle));
 
-/// The charge for a segment that was made for one large record is rounded up to whole pages.
+/// The unit of the charge for a segment that was made for one large record: a whole page.
 const PAGE_BYTES: u64 = 4 << 10;
 
 /// The position at which a segment ends while it is the last one of its ring.
@@ -41,14 +42,15 @@ const OPEN: u64 = u64::MAX;
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(super) storage: Storage,
-    /// How many bytes of the storage may hold records at the same time. This is less than the whole
-    /// storage only in a segment that was made for one large record. Such a segment is used again
-    /// only if the budget allows no other; its records then touch up to twice its charge.
+    /// How many bytes of the storage may hold records at the same time. Only in a segment that was
+    /// made for one large record, this is less than the whole storage. Such a segment is used again
+    /// only if the budget allows no other. Its records then touch up to twice its charge.
     pub(super) capacity: u64,
-    /// The position in the ring from which the records continue in `next`.
+    /// The position in the ring at which the records continue in `next`.
     end: AtomicU64,
-    /// Set by the producer before it publishes the first record in that segment, and taken by the
-    /// consumer after it has seen that record. So neither waits for the other at this lock.
+    /// The producer sets this before it publishes the first record in the next segment. The
+    /// consumer takes it after it has seen that record. So neither waits for the other at this
+    /// lock.
     next: Mutex<Option<Arc<Segment>>>,
     /// The segment's share of the budget.
     _charge: Charge,
@@ -65,7 +67,7 @@ impl Segment {
         }))
     }
 
-    /// Whether the segment was made for one record that is larger than the usual segments.
+    /// Returns whether the segment was made for one record that is larger than the usual segments.
     pub(super) fn is_for_one_record(&self, pool: &SegmentPool) -> bool {
         self.capacity > pool.segment_bytes
     }
@@ -73,15 +75,15 @@ impl Segment {
     /// Makes the ring continue in segment `next` from position `end` on. Called by the producer.
     pub(super) fn link(&self, end: u64, next: Arc<Self>) {
         *self.next.lock() = Some(next);
-        // Relaxed: the consumer reads this only after it has seen a tail beyond `end`, and the
-        // Release store of that tail comes later.
+        // Relaxed: the consumer reads this only after it has seen a tail beyond `end`, which the
+        // producer publishes later by a Release store.
         self.end.store(end, Ordering::Relaxed);
     }
 
     /// Returns the next segment if this one ends at position `at`. Called by the consumer, for a
     /// position before a tail that it has seen.
     pub(super) fn take_next(&self, at: u64) -> Option<Arc<Self>> {
-        // Relaxed: as in `link`.
+        // Relaxed: ordered by the Acquire load of that tail, as `link` explains.
         if self.end.load(Ordering::Relaxed) == at {
             self.next.lock().take()
         } else {
@@ -91,7 +93,7 @@ impl Segment {
 }
 
 impl Drop for Segment {
-    /// Drops the segments that follow in a loop. A burst may have left thousands, and dropping them
+    /// Drops the following segments in a loop. A burst may have left thousands, and dropping them
     /// recursively could overflow the stack.
     fn drop(&mut self) {
         let mut next = self.next.lock().take();
@@ -101,12 +103,12 @@ impl Drop for Segment {
     }
 }
 
-/// Why a record was not taken.
+/// The reason why a ring did not take a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PushError {
     /// The budget is used up, or the operating system has no memory.
     Full,
-    /// The record is larger than the budget less one first segment.
+    /// The record is larger than the budget minus one first segment.
     TooLarge,
 }
 
@@ -124,7 +126,7 @@ pub(crate) struct SegmentPool {
     first_bytes: u64,
     segment_bytes: u64,
     ahead_bytes: u64,
-    /// How many segments rings have asked for, for `trim`.
+    /// How many segments rings have requested, for `trim`.
     taken: AtomicU64,
     /// The value of `taken` when `trim` was last called. Written by the worker only.
     taken_before: AtomicU64,
@@ -139,8 +141,8 @@ impl SegmentPool {
         }
     }
 
-    /// Like [`new`](Self::new), with other sizes of segments, for tests and models, where every ring
-    /// that grows asks for its consumer. Sizes are powers of two, at least 8.
+    /// Creates a pool with other segment sizes, for tests and models. Every ring that grows then
+    /// wakes its consumer. Sizes are powers of two, at least 8.
     pub(crate) fn with_sizes(max_bytes: usize, first: usize, segment: usize) -> Self {
         let budget = Budget {
             max_bytes: max_bytes as u64,
@@ -159,7 +161,7 @@ impl SegmentPool {
         }
     }
 
-    /// Returns a segment for a new ring; `None` if the budget is used up.
+    /// Returns a segment for a new ring, or `None` if the budget is used up.
     pub(crate) fn take_first(&self) -> Option<Arc<Segment>> {
         self.take_small()
     }
@@ -190,8 +192,8 @@ impl SegmentPool {
         taken.ok_or(PushError::Full)
     }
 
-    /// Whether the consumer of a ring that has grown is needed soon: `ahead` bytes wait in that ring,
-    /// or all rings together have taken half of the budget.
+    /// Returns whether the consumer of a grown ring should be woken. That is so if `ahead`, the
+    /// bytes in that ring, is large, or if all rings together have taken half of the budget.
     pub(super) fn is_consumer_needed(&self, ahead: u64) -> bool {
         ahead >= self.ahead_bytes || self.bytes() >= self.budget.max_bytes / 2
     }
@@ -211,19 +213,19 @@ impl SegmentPool {
             .or_else(|| self.free.pop())
     }
 
-    /// Whether rings grow by segments as small as the first one. Each thread keeps the segment that
-    /// it used last, and those of many threads that once were busy could be the whole budget.
+    /// Returns whether rings grow by segments of the first size. Each thread keeps the segment that
+    /// it used last, so the larger segments of many once busy threads could take the whole budget.
     fn is_scarce(&self) -> bool {
         self.bytes() > self.budget.max_bytes / 4
     }
 
-    /// Whether there are two sizes of segments.
+    /// Returns whether there are two sizes of segments.
     fn has_small(&self) -> bool {
         self.first_bytes < self.segment_bytes
     }
 
-    /// Takes back a segment whose records have all been read. Only segments of the two usual sizes are
-    /// kept.
+    /// Takes back a segment whose records have all been read. The pool keeps only segments of the
+    /// two usual sizes.
     pub(super) fn give(&self, segment: Arc<Segment>) {
         let queue = match segment.capacity {
             usual if usual == self.segment_bytes => Some(&self.free),
@@ -261,13 +263,13 @@ impl SegmentPool {
         free.or_else(|| self.has_small().then(|| self.small.pop()).flatten())
     }
 
-    /// How many segments are free.
+    /// Returns how many segments are free.
     #[cfg(test)]
     pub(super) fn free(&self) -> usize {
         self.free.len()
     }
 
-    /// The bytes of all segments of the provider, free ones included.
+    /// Returns the bytes of all segments of the provider, including free ones.
     pub(crate) fn bytes(&self) -> u64 {
         self.budget.bytes()
     }
@@ -287,7 +289,7 @@ impl SegmentPool {
         Segment::new(capacity, Budget::charge(&self.budget, charge)?)
     }
 
-    /// How many bytes of the budget a segment of this capacity takes.
+    /// Returns how many bytes of the budget a segment of this capacity takes.
     fn charge(&self, capacity: u64) -> u64 {
         if capacity > self.segment_bytes {
             capacity.next_multiple_of(PAGE_BYTES)
@@ -297,7 +299,7 @@ impl SegmentPool {
     }
 }
 
-/// How many bytes the segments of one provider take, and how many they may take.
+/// The number of bytes that the segments of one provider take, and its limit.
 #[derive(Debug)]
 struct Budget {
     max_bytes: u64,
@@ -306,8 +308,8 @@ struct Budget {
 }
 
 impl Budget {
-    /// Charges `bytes` to the budget until the charge is dropped. `None` if the budget does not
-    /// allow it.
+    /// Charges `bytes` to the budget until the charge is dropped. Returns `None` if the budget does
+    /// not allow it.
     fn charge(budget: &Arc<Self>, bytes: u64) -> Option<Charge> {
         let reserve = |used: u64| {
             let after = used.checked_add(bytes)?;
@@ -329,7 +331,7 @@ impl Budget {
     }
 }
 
-/// Bytes that are charged to a budget until this is dropped.
+/// A charge to a budget. Dropping it returns the bytes to the budget.
 #[derive(Debug)]
 struct Charge {
     budget: Arc<Budget>,

@@ -4,8 +4,8 @@
 //! no span has reached yet takes no physical memory. Memory that is freed after a burst goes back
 //! to the system, whatever else the allocator holds.
 //!
-//! This file knows nothing of heads and tails. Its functions say which bytes they touch, and
-//! [`byte_ring`](super::byte_ring) makes sure that only one thread touches them at a time.
+//! This file does not know the head and the tail of a ring. Its functions document which bytes they
+//! touch, and [`byte_ring`](super::byte_ring) ensures that only one thread touches them at a time.
 
 #[cfg(tracer_loom)]
 use crate::sync::UnsafeCell;
@@ -18,7 +18,7 @@ pub(crate) struct Storage {
 
 impl Storage {
     /// Creates a zeroed buffer of at least `bytes` bytes, rounded up to a power of two of words.
-    /// `None` if the operating system has no memory.
+    /// Returns `None` if the operating system has no memory.
     pub(crate) fn new(bytes: usize) -> Option<Self> {
         let words = bytes.div_ceil(8).max(1).checked_next_power_of_two()?;
         Some(Self {
@@ -26,13 +26,13 @@ impl Storage {
         })
     }
 
-    /// The size in bytes: a power of two, a multiple of 8.
+    /// Returns the size in bytes, which is a power of two and a multiple of 8.
     #[inline(always)]
     pub(crate) fn capacity(&self) -> usize {
         self.words.len * 8
     }
 
-    /// The offset of position `at`, and how many of `len` bytes fit before the wrap.
+    /// Returns the offset of position `at`, and how many of `len` bytes fit before the wrap.
     #[inline(always)]
     fn place(&self, at: u64, len: usize) -> (usize, usize) {
         #[expect(clippy::cast_possible_truncation, reason = "masked to the capacity")]
@@ -41,7 +41,7 @@ impl Storage {
     }
 }
 
-/// Pages of the operating system.
+/// Words in pages of the operating system.
 #[cfg(not(tracer_loom))]
 #[derive(Debug)]
 struct Words {
@@ -58,8 +58,8 @@ struct Words {
 unsafe impl Send for Words {}
 
 #[cfg(not(tracer_loom))]
-// SAFETY: shared access goes only through `write`, `write_words` and `read`, whose contracts rule
-// out that two threads touch one byte at the same time.
+// SAFETY: shared access goes only through `write`, `write_words`, `read` and `read_u32`. Their
+// contracts exclude that two threads touch one byte at the same time.
 unsafe impl Sync for Words {}
 
 #[cfg(not(tracer_loom))]
@@ -75,7 +75,7 @@ impl Words {
     }
 }
 
-/// Words whose every access the model checker sees.
+/// Words in cells, so that the model checker sees every access.
 #[cfg(tracer_loom)]
 #[derive(Debug)]
 struct Words {
@@ -84,7 +84,8 @@ struct Words {
 }
 
 #[cfg(tracer_loom)]
-// SAFETY: as above; loom fails a model in which two threads touch one word at the same time.
+// SAFETY: shared access goes only through the functions of `Storage`. Loom fails a model in which
+// two threads touch one word at the same time.
 unsafe impl Sync for Words {}
 
 #[cfg(tracer_loom)]
@@ -107,19 +108,21 @@ impl Storage {
         let base = self.words.start.as_ptr().cast::<u8>();
         let (at, first) = self.place(at, bytes.len());
         let (before, after) = bytes.split_at(first);
-        // SAFETY: `at + first` is at most the capacity, and the caller says that nobody else
-        // touches these bytes. `base` points to the whole capacity.
+        // SAFETY: `at + first` is at most the capacity, and the caller guarantees that no other
+        // thread touches these bytes. `base` points to the whole capacity.
         unsafe {
             std::ptr::copy_nonoverlapping(before.as_ptr(), base.wrapping_add(at), before.len());
         }
         if !after.is_empty() {
-            // SAFETY: `after` is shorter than the capacity, so it ends before `at`; as above.
+            // SAFETY: `after` is shorter than the capacity, so it ends before `at`. The caller
+            // guarantees that no other thread touches these bytes, and `base` points to the whole
+            // capacity.
             unsafe { std::ptr::copy_nonoverlapping(after.as_ptr(), base, after.len()) };
         }
     }
 
-    /// Stores words from position `at` on, wrapping at the end: for values that are in registers.
-    /// Copied from memory that was just written by smaller pieces, they would wait for those.
+    /// Stores words from position `at` on, wrapping at the end. It serves values that are in
+    /// registers: a copy from memory that smaller writes have just filled would stall on them.
     ///
     /// # Safety
     /// - `at` is a multiple of 8, and `N` words are at most the capacity.
@@ -132,8 +135,8 @@ impl Storage {
         if before == N * 8 {
             for (offset, word) in words.into_iter().enumerate() {
                 let place = base.wrapping_add(at / 8 + offset);
-                // SAFETY: all `N` words lie before the wrap, and the caller says that nobody else
-                // touches them. `base` points to the whole capacity.
+                // SAFETY: all `N` words lie before the wrap, and the caller guarantees that no
+                // other thread touches them. `base` points to the whole capacity.
                 unsafe { place.write(word.to_le()) };
             }
             return;
@@ -141,7 +144,8 @@ impl Storage {
         let mask = self.words.len - 1;
         for (offset, word) in words.into_iter().enumerate() {
             let place = (at / 8 + offset) & mask;
-            // SAFETY: `place` is below the number of cells; as above.
+            // SAFETY: `place` is below the number of words. The caller guarantees that no other
+            // thread touches them, and `base` points to the whole capacity.
             unsafe { base.wrapping_add(place).write(word.to_le()) };
         }
     }
@@ -155,30 +159,33 @@ impl Storage {
         debug_assert!(len <= self.capacity());
         let base = self.words.start.as_ptr().cast::<u8>().cast_const();
         let (at, first) = self.place(at, len);
-        // SAFETY: `at + first` is at most the capacity, all of which is initialised, and the
-        // caller says that nobody writes these bytes while the slice lives.
+        // SAFETY: `at + first` is at most the capacity, all of which is initialised. The caller
+        // guarantees that no other thread writes these bytes while the slice lives.
         let before = unsafe { std::slice::from_raw_parts(base.wrapping_add(at), first) };
         out.extend_from_slice(before);
         if first < len {
-            // SAFETY: as above; the rest starts at the first word.
+            // SAFETY: the rest starts at the first word and lies within the capacity. All bytes are
+            // initialised, and the caller guarantees that no other thread writes them while the
+            // slice lives.
             let after = unsafe { std::slice::from_raw_parts(base, len - first) };
             out.extend_from_slice(after);
         }
     }
 
-    /// The little-endian `u32` at position `at`, a multiple of 8.
+    /// Returns the little-endian `u32` at position `at`, a multiple of 8.
     ///
     /// # Safety
     /// - No other thread writes these bytes meanwhile.
     pub(crate) unsafe fn read_u32(&self, at: u64) -> u32 {
         let base = self.words.start.as_ptr().cast::<u8>().cast_const();
         let (at, _) = self.place(at, 4);
-        // SAFETY: four bytes from a multiple of 8 lie before the wrap; as above.
+        // SAFETY: four bytes from a multiple of 8 lie before the wrap. They are initialised, and
+        // the caller guarantees that no other thread writes them.
         u32::from_le_bytes(unsafe { base.wrapping_add(at).cast::<[u8; 4]>().read() })
     }
 }
 
-/// The same under the model checker, cell by cell, so that it sees each access.
+/// The same functions under the model checker, cell by cell, so that it sees each access.
 #[cfg(tracer_loom)]
 impl Storage {
     pub(crate) unsafe fn write(&self, at: u64, bytes: &[u8]) {
@@ -205,7 +212,7 @@ impl Storage {
         for offset in 0..len {
             let (at, _) = self.place(at + offset as u64, 1);
             out.push(self.words.cells[at / 8].with(|word| {
-                // SAFETY: as above.
+                // SAFETY: a byte of the word; loom fails the model if another thread writes it.
                 unsafe { word.cast::<u8>().wrapping_add(at % 8).read() }
             }));
         }
@@ -213,7 +220,7 @@ impl Storage {
 
     pub(crate) unsafe fn read_u32(&self, at: u64) -> u32 {
         let mut bytes = Vec::new();
-        // SAFETY: as the caller says.
+        // SAFETY: the caller upholds the same contract.
         unsafe { self.read(at, 4, &mut bytes) };
         bytes.try_into().map_or(0, u32::from_le_bytes)
     }

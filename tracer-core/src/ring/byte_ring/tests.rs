@@ -1,6 +1,6 @@
 use super::*;
 
-/// A ring of at most `segments` segments, each of which holds `bytes` bytes.
+/// Creates a ring of at most `segments` segments, each of which holds `bytes` bytes.
 fn bounded(bytes: usize, segments: usize) -> (Producer, Consumer, Arc<SegmentPool>) {
     let pool = Arc::new(SegmentPool::with_sizes(bytes * segments, bytes, bytes));
     let first = pool.take_first().expect("memory");
@@ -8,7 +8,7 @@ fn bounded(bytes: usize, segments: usize) -> (Producer, Consumer, Arc<SegmentPoo
     (producer, consumer, pool)
 }
 
-/// A ring that cannot grow.
+/// Creates a ring that cannot grow.
 fn fixed(bytes: usize) -> (Producer, Consumer) {
     let (producer, consumer, _) = bounded(bytes, 1);
     (producer, consumer)
@@ -169,7 +169,8 @@ fn record_larger_than_a_segment_gets_one_of_its_own_which_is_freed_after_it() {
         "the first segment and the large one are freed"
     );
 
-    // The large segment is left as soon as another one can be had, even if it has been read.
+    // The producer leaves the large segment as soon as it can get another one, even if the consumer
+    // has read it.
     assert_eq!(producer.push([&large, &[]]), Ok(Pushed::Behind));
     assert_eq!(drain(&mut consumer), [large]);
     assert_eq!(producer.push([&record(16, 4), &[]]), Ok(Pushed::Behind));
@@ -196,20 +197,23 @@ fn large_record_takes_the_place_of_free_segments() {
 }
 
 #[test]
-fn pop_goes_no_further_than_what_was_seen() {
+fn pop_stops_at_the_position_that_available_returned() {
     let (mut producer, mut consumer) = fixed(64);
     assert!(producer.push([&record(8, 7), &[]]).is_ok());
     let mut out = Vec::new();
-    assert!(!consumer.pop(u64::MAX, &mut out), "nothing seen yet");
+    assert!(!consumer.pop(u64::MAX, &mut out), "before `available`");
     consumer.available();
     assert!(producer.push([&record(8, 8), &[]]).is_ok());
     assert!(consumer.pop(u64::MAX, &mut out));
-    assert!(!consumer.pop(u64::MAX, &mut out), "the second was not seen");
+    assert!(
+        !consumer.pop(u64::MAX, &mut out),
+        "`available` did not return the second"
+    );
     assert_eq!(out, record(8, 7));
 }
 
 #[test]
-fn record_larger_than_the_budget_is_refused_as_such() {
+fn record_larger_than_the_budget_is_refused_as_too_large() {
     let (mut producer, _consumer) = fixed(32);
     let pushed = producer.push([&record(33, 0), &[]]);
     assert_eq!(pushed, Err(PushError::TooLarge));
@@ -238,7 +242,7 @@ fn record_that_never_fits_is_refused_as_too_large() {
     assert_eq!(producer.push([&record(8192, 1), &[]]), Ok(Pushed::Behind));
 }
 
-/// Each thread keeps the segment that it was in last.
+/// Each thread keeps the segment that it used last.
 #[test]
 fn rings_grow_by_small_segments_where_the_budget_is_scarce() {
     let pool = Arc::new(SegmentPool::with_sizes(64 * 100, 64, 256));
@@ -258,7 +262,7 @@ fn rings_grow_by_small_segments_where_the_budget_is_scarce() {
     pool.trim();
     pool.trim();
     assert_eq!(pool.bytes(), 64 * 50);
-    // A record that needs more than a small one takes the place of free ones.
+    // A record that needs more than a small segment displaces free ones.
     let (producer, consumer) = &mut rings[0];
     for fill in 0..(64 * 40 / 16) as u8 {
         assert!(producer.push([&record(16, fill), &[]]).is_ok());
