@@ -1,4 +1,4 @@
-//! How spans are batched and queued.
+//! Configures how spans are batched and queued.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ const BUDGET_BYTES: usize = 32 << 20;
 /// The average size that a span may have if the number of spans is set and the bytes are not.
 const SPAN_BYTES: usize = 1 << 10;
 
-/// When a batch is sent, how large it is, and how much may wait.
+/// Limits on batches: when a batch is sent, how large it is, and how much may wait.
 ///
 /// Source of names and defaults: OpenTelemetry specification, trace/sdk.md "Batching processor".
 ///
 /// # Memory
 /// - The rings of all threads together take at most `max_ring_bytes`.
-/// - Each exporter has at most `max_queue_bytes` queued and under way, or one batch that is larger.
+/// - Each exporter has at most `max_queue_bytes` queued and in flight, or one larger batch.
 /// - Each thread that makes spans keeps at most 128 KiB of spare buffers.
 /// - One batch is being formed.
 ///
-/// A thread's ring starts with 16 KiB and grows while its spans are not read in time. The memory
-/// that a burst took is freed within about three seconds after the worker has read the spans.
+/// A thread's ring starts with 16 KiB and grows while its spans are not read in time. The memory of
+/// a burst is freed within about three seconds after the worker has read the spans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BatchConfig {
@@ -54,11 +54,12 @@ impl Default for BatchConfig {
 }
 
 impl BatchConfig {
-    /// Reads the four `OTEL_BSP_*` variables and `TRACER_MAX_RING_BYTES`, and leaves everything
-    /// else at its default.
+    /// Reads the four `OTEL_BSP_*` variables and `TRACER_MAX_RING_BYTES`. Everything else has its
+    /// default.
     ///
     /// If the queue is smaller than the default batch of 512 spans, the batch size is that of the
-    /// queue, as the specification demands. A batch size that is set above the queue is refused.
+    /// queue, as the specification demands. A batch size that is set above the queue size is
+    /// refused.
     ///
     /// Source: sdk-environment-variables.md "Batch Span Processor".
     pub fn from_env(env: &mut Env) -> Self {
@@ -89,57 +90,57 @@ impl BatchConfig {
         config
     }
 
-    /// Spans that may wait for one exporter (`OTEL_BSP_MAX_QUEUE_SIZE`).
+    /// Sets how many spans may wait for one exporter (`OTEL_BSP_MAX_QUEUE_SIZE`).
     ///
     /// If it is not set, 2048 spans wait in each exporter's queue. While every queue is full,
     /// further spans wait in the rings, as many as fit into
     /// [`max_ring_bytes`](Self::max_ring_bytes).
     ///
-    /// If it is set, it bounds the number of spans: while the queues are full, the worker drops and
+    /// If it is set, it bounds the number of spans. While the queues are full, the worker drops and
     /// counts the spans that it finds in the rings. The rings and each queue may then take 1 KiB a
     /// span and at least 32 MiB, unless their bytes are set.
     ///
-    /// If the queue of one exporter is full and that of another is not, the batch is dropped for
-    /// the full one and counted. A flush ignores this bound and queues spans up to
-    /// [`max_queue_bytes`](Self::max_queue_bytes), so that a slow exporter does not delay the flush
-    /// of the others.
+    /// If only some queues are full, their exporters lose the batch, which is counted. A flush
+    /// ignores this bound and queues spans up to [`max_queue_bytes`](Self::max_queue_bytes), so
+    /// that a slow exporter does not delay the flush of the others.
     #[must_use]
     pub fn max_queue_size(mut self, spans: usize) -> Self {
         self.max_queue_size = Some(spans);
         self
     }
 
-    /// Bytes that may wait for one exporter, queued or under way, in the encoding of the rings. The
-    /// default is 32 MiB, or more for a large [`max_queue_size`](Self::max_queue_size). Beyond it
-    /// the queue counts as full. An empty queue takes one batch of any size.
+    /// Sets how many bytes may wait for one exporter, queued or in flight, in the encoding of the
+    /// rings. The default is 32 MiB, or more for a large [`max_queue_size`](Self::max_queue_size).
+    /// Beyond it the queue counts as full. An empty queue takes one batch of any size.
     #[must_use]
     pub fn max_queue_bytes(mut self, bytes: usize) -> Self {
         self.max_queue_bytes = Some(bytes);
         self
     }
 
-    /// Spans of one batch (`OTEL_BSP_MAX_EXPORT_BATCH_SIZE`, default 512). A batch that is full is
-    /// sent at once.
+    /// Sets how many spans a batch holds (`OTEL_BSP_MAX_EXPORT_BATCH_SIZE`, default 512). A full
+    /// batch is sent at once.
     #[must_use]
     pub fn max_export_batch_size(mut self, spans: usize) -> Self {
         self.max_export_batch_size = spans;
         self
     }
 
-    /// Bytes of one batch (default 2 MiB, half of what gRPC receivers take by default). The span
-    /// that passes the limit is the batch's last, so one batch may be larger by one span.
+    /// Sets how many bytes a batch holds (default 2 MiB, half of what gRPC receivers accept by
+    /// default). The span that passes the limit is the batch's last one, so a batch may be larger
+    /// by one span.
     #[must_use]
     pub fn max_export_batch_bytes(mut self, bytes: usize) -> Self {
         self.max_export_batch_bytes = bytes;
         self
     }
 
-    /// The longest time that a span waits for its batch to fill (`OTEL_BSP_SCHEDULE_DELAY`, default
-    /// 5 s). Many spans wait for less, because the time counts from the worker's last look at the
-    /// rings before the span ended.
+    /// Sets how long a span waits at most for its batch to fill (`OTEL_BSP_SCHEDULE_DELAY`, default
+    /// 5 s). Many spans wait less, because the time counts from the last time that the worker read
+    /// the rings before the span ended.
     ///
-    /// While no span ends, the worker looks at the rings every 500 ms, or once per delay if the
-    /// delay is shorter, but at most every 50 ms. So a span may wait for 50 ms even if the delay is
+    /// While no span ends, the worker reads the rings every 500 ms, or once per delay if the delay
+    /// is shorter, but at most every 50 ms. So a span may wait for 50 ms even if the delay is
     /// shorter.
     #[must_use]
     pub fn scheduled_delay(mut self, delay: Duration) -> Self {
@@ -147,8 +148,9 @@ impl BatchConfig {
         self
     }
 
-    /// How long one export may take (`OTEL_BSP_EXPORT_TIMEOUT`, default 30 s), the exporter's own
-    /// retries included. Spans of an export that takes longer are counted as failed.
+    /// Sets how long one export may take, including the exporter's own retries
+    /// (`OTEL_BSP_EXPORT_TIMEOUT`, default 30 s). Spans of an export that takes longer are counted
+    /// as failed.
     ///
     /// Zero means no limit (specification, configuration/common.md "Timeout"). A shutdown still
     /// ends by its own deadline, and an exporter may have a timeout of its own.
@@ -158,32 +160,35 @@ impl BatchConfig {
         self
     }
 
-    /// Batches of one exporter under way at the same time (default 4).
+    /// Sets how many batches of one exporter may be in flight at the same time (default 4).
     #[must_use]
     pub fn max_concurrent_exports(mut self, exports: usize) -> Self {
         self.max_concurrent_exports = exports;
         self
     }
 
-    /// Bytes that the rings of all threads may take together (`TRACER_MAX_RING_BYTES`, from 1 to
-    /// 4294967295). The default is 32 MiB, or more for a large
+    /// Sets how many bytes the rings of all threads may take together (`TRACER_MAX_RING_BYTES`,
+    /// from 1 to 4294967295). The default is 32 MiB, or more for a large
     /// [`max_queue_size`](Self::max_queue_size).
     ///
-    /// Each thread has a ring of 16 KiB, which grows by 64 KiB at a time while its spans are not
-    /// read in time, and by 16 KiB once all rings have taken a quarter of the bound. 32 MiB hold a
-    /// burst of about 200,000 spans with two attributes. A span that finds no room is dropped and
-    /// counted as [`queue_full`](crate::Dropped::queue_full). A span that is larger than the bound
-    /// less 16 KiB is counted as [`span_too_large`](crate::Dropped::span_too_large). If no ring is
-    /// left for a thread, it shares one with other such threads; the first 16 KiB of that ring are
-    /// not part of the bound. So with more than some 2,000 live threads, raise the bound by 16 KiB
-    /// for each.
+    /// Each thread has a ring of 16 KiB. It grows by 64 KiB at a time while its spans are not read
+    /// in time, and by 16 KiB once all rings have taken a quarter of the bound. 32 MiB hold a burst
+    /// of about 200,000 spans with two attributes.
+    ///
+    /// A span that finds no room is dropped and counted as
+    /// [`queue_full`](crate::Dropped::queue_full). A span that is larger than the bound minus 16
+    /// KiB is counted as [`span_too_large`](crate::Dropped::span_too_large).
+    ///
+    /// If no ring is left for a thread, it shares one with other such threads. The first 16 KiB of
+    /// that ring are not part of the bound. So with more than some 2,000 threads, raise the bound
+    /// by 16 KiB for each.
     #[must_use]
     pub fn max_ring_bytes(mut self, bytes: usize) -> Self {
         self.max_ring_bytes = Some(bytes);
         self
     }
 
-    /// How long one export may take; `Duration::MAX` if there is no limit.
+    /// Returns how long one export may take; `Duration::MAX` if there is no limit.
     pub(crate) fn export_limit(&self) -> Duration {
         if self.export_timeout.is_zero() {
             Duration::MAX
@@ -192,7 +197,7 @@ impl BatchConfig {
         }
     }
 
-    /// How much may wait for one exporter.
+    /// Returns how much may wait for one exporter.
     pub(crate) fn queue(&self) -> BatchSize {
         BatchSize {
             spans: self.queue_spans() as u64,
@@ -200,12 +205,12 @@ impl BatchConfig {
         }
     }
 
-    /// Whether spans may stay in the rings while every queue is full.
+    /// Returns whether spans may stay in the rings while every queue is full.
     pub(crate) fn may_wait_in_rings(&self) -> bool {
         self.max_queue_size.is_none()
     }
 
-    /// How many bytes the rings may take together.
+    /// Returns how many bytes the rings may take together.
     pub(crate) fn ring_bytes(&self) -> usize {
         self.max_ring_bytes.unwrap_or(self.budget_bytes())
     }
@@ -214,7 +219,7 @@ impl BatchConfig {
         self.max_queue_size.unwrap_or(QUEUE_SPANS)
     }
 
-    /// How many bytes the rings, or one queue, may take if that is not set.
+    /// Returns how many bytes the rings, or one queue, may take if that is not set.
     fn budget_bytes(&self) -> usize {
         let explicit = self.max_queue_size.unwrap_or(0);
         explicit.saturating_mul(SPAN_BYTES).max(BUDGET_BYTES)

@@ -1,4 +1,4 @@
-//! The queue of one exporter: the worker's end of it.
+//! The worker's end of the queue of one exporter.
 
 use std::{
     sync::{Arc, Weak},
@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct ExportQueue {
     batches: mpsc::UnboundedSender<SpanBatch>,
-    // Not in one channel with the batches: an order must be seen even if an export hangs.
+    // A channel of their own, because an order must be received even if an export hangs.
     orders: mpsc::UnboundedSender<Order>,
     stats: Arc<ExportQueueStats>,
     // Weak, because the export thread owns the exporter.
@@ -66,7 +66,7 @@ impl ExportQueue {
     pub(crate) fn send(&self, batch: SpanBatch, bound: Bound) {
         let size = batch.size();
         if self.stats.accept(size, bound) && self.batches.send(batch).is_err() {
-            // The export thread is gone, which only a bug of this crate could cause.
+            // The export thread is gone, which only a bug in this crate can cause.
             self.stats.begin(size.spans);
             let lost = Err(ExportError::AlreadyShutdown);
             self.stats.settle(size, &lost);
@@ -87,7 +87,7 @@ impl ExportQueue {
         });
     }
 
-    /// Orders a flush or a shutdown. Its barrier gets the answer.
+    /// Sends an order for a flush or a shutdown. Its barrier gets the answer.
     pub(crate) fn order(&self, order: Order) {
         if let Err(mpsc::error::SendError(order)) = self.orders.send(order) {
             order.barrier.answer(Answer::LATE);

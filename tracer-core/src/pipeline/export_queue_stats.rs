@@ -15,11 +15,11 @@ use crate::{
 };
 
 /// The counters of one export queue. The worker and the export thread write them once or twice a
-/// batch, any thread may read them. They are behind a lock, so that a snapshot is exact.
+/// batch, and any thread may read them. They are behind a lock, so that a snapshot is exact.
 #[derive(Debug)]
 pub(crate) struct ExportQueueStats {
     pub(crate) component_type: &'static str,
-    /// The largest queue.
+    /// The size at which the queue is full.
     limits: BatchSize,
     counts: Mutex<Counts>,
     /// Wakes the worker when there is room again.
@@ -30,9 +30,9 @@ pub(crate) struct ExportQueueStats {
 #[derive(Debug, Default)]
 struct Counts {
     accepted: u64,
-    /// Accepted spans that have left the queue: their export has begun, or never will.
+    /// Accepted spans that have left the queue: their export has begun, or never will begin.
     begun: u64,
-    /// Of those, the spans whose export never will begin: they failed by the deadline.
+    /// The part of `begun` whose export never will begin: these spans failed by the deadline.
     never_sent: u64,
     /// Bytes of the accepted spans that have no outcome yet.
     waiting_bytes: u64,
@@ -40,17 +40,18 @@ struct Counts {
     rejected: u64,
     queue_full: u64,
     failed: [u64; FailureReason::ALL.len()],
-    /// Whether a shutdown has given up the spans without an outcome. Later outcomes are not counted.
+    /// Set when a shutdown has given up the spans without an outcome. Later outcomes are not
+    /// counted.
     sealed: bool,
-    /// Whether the worker found no room since it was last woken.
+    /// Set when the worker has found no room. Cleared when it is woken.
     worker_waits: bool,
 }
 
-/// The limits that apply to a queue at the moment.
+/// The limits that currently apply to a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bound {
-    /// Bytes alone. Applies during a flush, which has to queue every span that ended before it: the
-    /// worker cannot wait for a slow exporter without making the others wait.
+    /// Only bytes. This applies during a flush, which must queue every span that ended before it:
+    /// if the worker waited for a slow exporter, the other exporters would wait too.
     Bytes,
     SpansAndBytes,
 }
@@ -72,7 +73,7 @@ impl ExportQueueStats {
 
     /// Sets the instruments of this exporter. Called at most once.
     pub(crate) fn set_metrics(&self, metrics: ExportMetrics) {
-        // Ignored, because it is called once.
+        // Ignored, because this is called only once.
         let _ = self.metrics.set(metrics);
     }
 
@@ -80,8 +81,8 @@ impl ExportQueueStats {
         self.metrics.get()
     }
 
-    /// Returns whether the queue has room for a batch. If not, the worker is woken when there may be
-    /// room.
+    /// Returns whether the queue has room for a batch. If not, the worker will be woken when there
+    /// may be room.
     pub(super) fn has_room(&self, batch: BatchSize, bound: Bound) -> bool {
         let mut counts = self.counts.lock();
         let room = counts.has_room(batch, self.limits(bound));
@@ -106,8 +107,8 @@ impl ExportQueueStats {
         }
     }
 
-    /// Counts a batch as queued if there is room and the queue is open, and as lost otherwise.
-    /// Returns whether it is queued.
+    /// Counts a batch as queued if there is room and the queue is open. Otherwise counts it as
+    /// lost. Returns whether it is queued.
     pub(super) fn accept(&self, batch: BatchSize, bound: Bound) -> bool {
         let mut counts = self.counts.lock();
         if counts.sealed {
@@ -123,7 +124,7 @@ impl ExportQueueStats {
         true
     }
 
-    /// Counts spans as failed that were never queued.
+    /// Counts spans that were never queued as failed.
     pub(super) fn refuse(&self, spans: u64, reason: FailureReason) {
         self.counts.lock().refuse(spans, reason);
     }
@@ -136,7 +137,8 @@ impl ExportQueueStats {
         self.wake_for_room(&mut counts);
     }
 
-    /// Counts the outcome of a batch whose export has begun. Returns how many of its spans are lost.
+    /// Counts the outcome of a batch whose export has begun. Returns how many of its spans are
+    /// lost.
     pub(super) fn settle(&self, batch: BatchSize, result: &ExportResult) -> u64 {
         let BatchSize { spans, bytes } = batch;
         let mut counts = self.counts.lock();
@@ -159,8 +161,8 @@ impl ExportQueueStats {
         }
     }
 
-    /// Counts all spans without an outcome as failed by the deadline, at the end of a shutdown. This
-    /// is final, because an exporter that blocks its thread may never give an outcome.
+    /// Counts all spans without an outcome as failed by the deadline, at the end of a shutdown.
+    /// This is final, because an exporter that blocks its thread may never return an outcome.
     pub(crate) fn seal(&self) {
         let mut counts = self.counts.lock();
         if !counts.sealed {
@@ -213,7 +215,7 @@ impl ExportQueueStats {
 
 impl Counts {
     fn has_room(&self, batch: BatchSize, limits: BatchSize) -> bool {
-        // One batch is always taken, however large: it could never go out otherwise.
+        // An empty queue takes one batch of any size; otherwise that batch could never be exported.
         let bytes_fit = self.waiting_bytes == 0
             || self.waiting_bytes.saturating_add(batch.bytes) <= limits.bytes;
         bytes_fit && self.accepted - self.begun + batch.spans <= limits.spans

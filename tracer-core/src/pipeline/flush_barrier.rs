@@ -8,7 +8,7 @@ use crate::{error::FlushError, sync::Mutex};
 /// The answer of the worker, or of one exporter.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Answer {
-    /// Spans lost while the request was served.
+    /// How many spans were lost while the request was served.
     pub(crate) lost: u64,
     /// Whether the deadline was met.
     pub(crate) in_time: bool,
@@ -37,12 +37,12 @@ pub(crate) struct FlushBarrier {
 struct State {
     /// How many answers are missing.
     missing: usize,
-    /// The answers so far, combined.
+    /// The combination of all answers so far.
     combined: Answer,
 }
 
 impl FlushBarrier {
-    /// A barrier for the worker and this number of exporters.
+    /// Creates a barrier for the worker and this number of exporters.
     pub(super) fn new(tickets: Vec<Arc<Ticket>>, exporters: usize, deadline: Instant) -> Arc<Self> {
         Arc::new(Self {
             tickets,
@@ -88,11 +88,11 @@ impl Answer {
     }
 }
 
-/// A flush or shutdown on its way to the export thread.
+/// A flush or shutdown that is sent to the export thread.
 #[derive(Debug)]
 pub(crate) struct Order {
     pub(crate) request: Request,
     pub(crate) barrier: Arc<FlushBarrier>,
-    /// The number of spans that this exporter had lost before.
+    /// How many spans this exporter had lost before the request.
     pub(crate) lost_before: u64,
 }

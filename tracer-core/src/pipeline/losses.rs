@@ -1,8 +1,7 @@
-//! The worker's messages about spans that found no room in the rings or in the queue of one
-//! exporter. The thread that ends such a span cannot report the loss, because the caller's path
-//! must not log.
+//! Logs the loss of spans that found no room in the rings or in the queue of one exporter. The
+//! worker does this, because a thread that ends a span must not log.
 //!
-//! Failed exports are reported by the exporter's thread.
+//! The export threads log failed exports.
 
 use std::time::Duration;
 
@@ -17,8 +16,8 @@ use super::{
 struct Watched {
     loss: Loss,
     outage: Outage,
-    /// The counter's value at the last look.
-    seen: u64,
+    /// The counter's value when it was last read.
+    last_count: u64,
 }
 
 /// The losses of one pipeline.
@@ -67,10 +66,10 @@ impl Losses {
     /// Logs each loss that has begun, has lasted for another minute, or has ended since the last
     /// call.
     pub(super) fn report(&mut self, dropped: DroppedInRings, state: &PipelineState, now: Duration) {
-        self.rings.look(dropped.queue_full, now);
-        self.span_too_large.look(dropped.span_too_large, now);
+        self.rings.update(dropped.queue_full, now);
+        self.span_too_large.update(dropped.span_too_large, now);
         for (queue, stats) in self.queues.iter_mut().zip(&state.export_queues) {
-            queue.look(stats.queue_full(), now);
+            queue.update(stats.queue_full(), now);
         }
     }
 }
@@ -80,12 +79,12 @@ impl Watched {
         Self {
             loss,
             outage: Outage::default(),
-            seen: 0,
+            last_count: 0,
         }
     }
 
-    fn look(&mut self, lost: u64, now: Duration) {
-        let more = lost - std::mem::replace(&mut self.seen, lost);
+    fn update(&mut self, lost: u64, now: Duration) {
+        let more = lost - std::mem::replace(&mut self.last_count, lost);
         let notice = if more > 0 {
             self.outage.lost(more, now)
         } else {

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::ring::{byte_ring::Pushed, segment::PushError};
 
-/// The ring of one thread, with its counters. Threads that have no ring of their own share one under
-/// a lock.
+/// The ring of one thread, with its counters. The threads that have no ring of their own share one
+/// under a lock.
 #[derive(Debug)]
 pub(crate) struct RingWriter {
     producer: Producer,
@@ -28,13 +28,13 @@ pub(crate) enum NotQueued {
 }
 
 impl RingWriter {
-    /// Takes a ring for the calling thread. `None` if the budget of the rings is used up.
+    /// Takes a ring for the calling thread. Returns `None` if the budget of the rings is used up.
     pub(super) fn new(registry: &Arc<RingRegistry>, wakeup: &Arc<Wakeup>) -> Option<Self> {
         Some(Self::of(registry.producer()?, registry, wakeup))
     }
 
     /// Takes a ring whose first segment is not charged to the budget, for the threads that have no
-    /// ring of their own. `None` if there is no memory.
+    /// ring of their own. Returns `None` if there is no memory.
     pub(super) fn beyond_budget(
         registry: &Arc<RingRegistry>,
         wakeup: &Arc<Wakeup>,
@@ -54,7 +54,7 @@ impl RingWriter {
         }
     }
 
-    /// Leaves the ring and its contents to the next thread that needs a ring.
+    /// Gives the ring and its contents back, for the next thread that needs a ring.
     pub(crate) fn give_back(self) {
         self.registry.give_back(self.producer);
     }
@@ -85,13 +85,13 @@ impl RingWriter {
     /// Counts a span that ended, and queues its record, given in two pieces.
     #[inline(always)]
     pub(crate) fn end(&mut self, record: [&[u8]; 2]) {
-        // Before the push: whoever sees the record sees the span counted.
+        // Counted before the push, so that a thread that sees the record also sees the count.
         SpanCounters::add_one(&self.counters().ended);
         let pushed = self.producer.push(record);
         self.count(pushed);
     }
 
-    /// The same for a record that starts with words in registers.
+    /// Counts a span that ended, and queues its record, which starts with words in registers.
     #[inline(always)]
     pub(crate) fn end_words<const N: usize>(&mut self, words: [u64; N], rest: &[u8]) {
         SpanCounters::add_one(&self.counters().ended);
@@ -99,7 +99,7 @@ impl RingWriter {
         self.count(pushed);
     }
 
-    /// Counts a record that was not queued, and wakes the worker if it is time.
+    /// Counts a record that was not queued, and wakes the worker if necessary.
     #[inline(always)]
     fn count(&self, pushed: Result<Pushed, PushError>) {
         match pushed {

@@ -1,13 +1,13 @@
-//! The worker's schedule: when it looks at the rings, and when a batch is complete. Time is an
-//! argument.
+//! The worker's schedule: when it reads the rings, and when a batch is complete. The functions take
+//! the time as an argument.
 
 use std::time::Duration;
 
-/// How long the worker pauses between two rounds.
+/// Determines how long the worker pauses between two rounds.
 ///
-/// Waking the worker is what makes the slowest thousandth of span ends slow, so the caller's path
-/// does it only when a ring grows or is full. Otherwise the worker looks again on its own: when it
-/// expects the ring that fills fastest to be three eighths full, and rarely while no spans end.
+/// Waking the worker dominates the slowest thousandth of span ends. So the caller's path does it
+/// only when a ring grows or is full. Otherwise the worker ends its pause on its own: when it
+/// expects the fastest filling ring to be three eighths full, and rarely while no spans end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pace {
     pause: Duration,
@@ -28,7 +28,7 @@ const LONGEST: Duration = Duration::from_millis(500);
 const LONGEST_WITHOUT_DELAY: Duration = Duration::from_millis(50);
 
 impl Pace {
-    /// The pace of a worker whose batches wait at most `delay` for more spans.
+    /// Creates the pace of a worker whose batches wait at most `delay` for more spans.
     pub(crate) fn new(delay: Duration) -> Self {
         Self {
             pause: FIRST,
@@ -37,13 +37,13 @@ impl Pace {
         }
     }
 
-    /// When the last round began. Spans that a later round finds ended after that.
+    /// Returns when the last round began. Spans that a later round finds ended after that time.
     pub(crate) fn last_round(&self) -> Duration {
         self.last
     }
 
-    /// Returns the pause after a round that began at `now`. `filled_permille` says how full the
-    /// fullest ring was, in thousandths of the segment being read; it exceeds 1000 in a ring that
+    /// Returns the pause after a round that began at `now`. `filled_permille` is the fill level of
+    /// the fullest ring, in thousandths of the segment being read. It exceeds 1000 in a ring that
     /// has grown.
     pub(crate) fn after_round(&mut self, now: Duration, filled_permille: u64) -> Duration {
         let since = now.saturating_sub(self.last);
@@ -65,7 +65,7 @@ pub(crate) struct FormingBatch {
     pub(crate) since: Option<Duration>,
 }
 
-/// When a batch is complete.
+/// The limits at which a batch is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BatchLimits {
     pub(crate) spans: usize,
@@ -81,12 +81,12 @@ impl FormingBatch {
         self.since.get_or_insert(since);
     }
 
-    /// Whether the batch can take no more.
+    /// Returns whether the batch can take no more spans.
     pub(crate) fn is_full(&self, limits: &BatchLimits) -> bool {
         self.spans >= limits.spans || self.bytes >= limits.bytes
     }
 
-    /// How long until the batch is due; zero when it is, `None` while it is empty.
+    /// Returns how long it is until the batch is due. Zero if it is due now, `None` if it is empty.
     pub(crate) fn due_in(&self, limits: &BatchLimits, now: Duration) -> Option<Duration> {
         let due = self.since?.saturating_add(limits.delay);
         Some(due.saturating_sub(now))
@@ -108,10 +108,10 @@ mod tests {
     #[test]
     fn pause_follows_the_ring_that_fills_fastest() {
         let mut pace = Pace::new(5000 * MILLI);
-        // A quarter in 20 ms makes three eighths in 30 ms, but a pause at most doubles.
+        // A quarter in 20 ms would make three eighths in 30 ms, but a pause may only double.
         assert_eq!(pace.after_round(20 * MILLI, 250), 20 * MILLI);
         assert_eq!(pace.after_round(40 * MILLI, 250), 30 * MILLI);
-        // The ring fills eight times as fast: one step adapts to that.
+        // The ring fills eight times as fast, and one step adapts to that.
         assert_eq!(pace.after_round(70 * MILLI, 3000), MILLI * 15 / 4);
         assert_eq!(pace.after_round(71 * MILLI, u64::MAX), SHORTEST);
     }

@@ -1,4 +1,5 @@
-//! The counters of the spans that one thread starts and ends. They lie beside the thread's ring.
+//! The counters of the spans that one thread starts and ends. They are stored with the thread's
+//! ring.
 
 use std::sync::atomic::AtomicU64 as StdAtomicU64;
 
@@ -7,7 +8,7 @@ use opentelemetry_sdk::trace::SamplingDecision;
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// Where a span's parent is. The semantic conventions call it `otel.span.parent.origin`.
+/// The origin of a span's parent. The semantic conventions call it `otel.span.parent.origin`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ParentOrigin {
     None,
@@ -33,7 +34,7 @@ pub(crate) struct StartClass {
 impl ParentOrigin {
     const ALL: [Self; 3] = [Self::None, Self::Local, Self::Remote];
 
-    /// The value of `otel.span.parent.origin`.
+    /// Returns the value of `otel.span.parent.origin`.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -46,7 +47,7 @@ impl ParentOrigin {
 impl SamplingOutcome {
     const ALL: [Self; 3] = [Self::Drop, Self::RecordOnly, Self::RecordAndSample];
 
-    /// The value of `otel.span.sampling_result`.
+    /// Returns the value of `otel.span.sampling_result`.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Drop => "DROP",
@@ -59,7 +60,7 @@ impl SamplingOutcome {
 impl StartClass {
     const COUNT: usize = ParentOrigin::ALL.len() * SamplingOutcome::ALL.len();
 
-    /// The class of a span with this valid parent, or of a root.
+    /// Returns the class of a span with this valid parent, or of a root.
     pub(crate) fn of(parent: Option<&SpanContext>, decision: &SamplingDecision) -> Self {
         Self {
             origin: match parent {
@@ -75,7 +76,7 @@ impl StartClass {
         }
     }
 
-    /// All classes, in the order of their indexes.
+    /// Iterates over all classes, in the order of their indexes.
     fn all() -> impl Iterator<Item = Self> {
         ParentOrigin::ALL.into_iter().flat_map(|origin| {
             let outcomes = SamplingOutcome::ALL.into_iter();
@@ -88,7 +89,7 @@ impl StartClass {
     }
 }
 
-/// The starts of spans by class.
+/// The number of span starts by class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StartsByClass([u64; StartClass::COUNT]);
 
@@ -115,7 +116,7 @@ pub(crate) struct SpanCounters {
     pub(crate) discarded: AtomicU64,
     /// Ended spans for which the ring had no room.
     pub(crate) queue_full: AtomicU64,
-    /// Ended spans that are larger than the budget of all rings allows.
+    /// Ended spans that do not fit into the budget of all rings.
     pub(crate) span_too_large: AtomicU64,
     /// Spans that ended after the shutdown.
     pub(crate) already_shutdown: AtomicU64,
@@ -129,16 +130,16 @@ impl SpanCounters {
     /// Adds one to the starts of a class. Called by the producer's thread only.
     pub(crate) fn add_start(&self, class: StartClass) {
         if let Some(starts) = self.started_by_class.get(class.index()) {
-            // Relaxed: a statistic of its own.
+            // Relaxed: a statistic that is read on its own.
             starts.store(starts.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         }
     }
 
     /// Adds one to a counter that only this thread writes.
     pub(crate) fn add_one(counter: &AtomicU64) {
-        // Relaxed: only this thread writes it. Release: pairs with the Acquire loads in
-        // `SpanTotals::add`, so that a snapshot that counts a span at one stage counts it at all
-        // earlier stages. On x86 every store is a release store.
+        // The load is Relaxed, because only this thread writes the counter. Release: pairs with the
+        // Acquire loads in `SpanTotals::add`, so that a snapshot that counts a span at one stage
+        // also counts it at all earlier stages. On x86 every store is a release store.
         counter.store(
             counter.load(Ordering::Relaxed).wrapping_add(1),
             Ordering::Release,
@@ -162,7 +163,7 @@ pub(crate) struct SpanTotals {
 impl SpanTotals {
     /// Adds the counters of rings. It reads the later stages of a span first: the outcomes of ended
     /// spans in all rings, then the ends, then the starts. So no sum exceeds the sum of an earlier
-    /// stage, even though a span may end on another thread than it started on.
+    /// stage, even though a span may start and end on different threads.
     pub(super) fn add<'a>(&mut self, rings: impl Iterator<Item = &'a SpanCounters> + Clone) {
         for counters in rings.clone() {
             // Acquire, here and below: pairs with the Release store in `SpanCounters::add_one`.
@@ -176,7 +177,7 @@ impl SpanTotals {
             self.ended += counters.ended.load(Ordering::Acquire);
         }
         for counters in rings {
-            // Relaxed: nothing is read after it.
+            // Relaxed: no other counter is read after it.
             self.started += counters.started.load(Ordering::Relaxed);
             let sums = self.started_by_class.0.iter_mut();
             for (sum, starts) in sums.zip(&counters.started_by_class) {
@@ -185,7 +186,7 @@ impl SpanTotals {
         }
     }
 
-    /// Ended spans that were never put into a ring.
+    /// Returns how many ended spans were never put into a ring.
     pub(super) fn not_in_ring(&self) -> u64 {
         self.not_sampled
             + self.discarded

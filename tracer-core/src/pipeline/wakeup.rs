@@ -1,9 +1,9 @@
-//! Ends the worker's pause early: for a flush, a shutdown, a ring that is far ahead of the worker or
-//! full, and an exporter that has room again.
+//! Ends the worker's pause early. The reasons are a flush, a shutdown, a ring that is full or far
+//! ahead of the worker, and an exporter that has room again.
 //!
-//! A flag stands before the thread's own park token, for two reasons. User code that runs on the
-//! worker, such as a subscriber of its diagnostics, may park too and consume the token. And waking a
-//! worker that was woken already then needs no system call.
+//! A flag is used in addition to the thread's own park token, for two reasons. User code that runs
+//! on the worker, such as a subscriber of its diagnostics, may also park and consume the token. And
+//! waking a worker that was already woken then needs no system call.
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -16,15 +16,15 @@ use crate::sync::{
 #[derive(Debug, Default)]
 pub(crate) struct Wakeup {
     is_set: AtomicBool,
-    /// The thread that pauses, once it has paused.
+    /// The thread that pauses, set at its first pause.
     worker: OnceLock<Thread>,
-    /// Whether the worker can take nothing from the rings until an exporter has room.
+    /// Set while the worker can take no spans from the rings until an exporter has room.
     waits_for_room: AtomicBool,
 }
 
 impl Wakeup {
-    /// Ends the current pause, or the next one if the worker is not pausing. After that pause the
-    /// worker sees everything that the caller did before.
+    /// Ends the current pause, or the next one if the worker is not pausing. After that pause, the
+    /// worker sees everything that the caller did before this call.
     ///
     /// # Cost
     /// One atomic operation, and a system call if the worker is pausing.
@@ -38,19 +38,20 @@ impl Wakeup {
         }
     }
 
-    /// Ends the worker's pause for a ring that is far ahead of it or full. Does nothing while the
+    /// Ends the worker's pause for a ring that is full or far ahead of it. Does nothing while the
     /// worker waits for an exporter: it could not empty the ring, and each lost span would wake it.
     pub(crate) fn wake_for_ring(&self) {
-        // Relaxed: a hint. The worker looks at the rings again soon, even if nothing wakes it.
+        // Relaxed: a hint. The worker reads the rings again soon, even if nothing wakes it.
         if !self.waits_for_room.load(Ordering::Relaxed) {
             self.wake();
         }
     }
 
-    /// Sets whether the worker waits for an exporter, which wakes it when it has room. Called by the
-    /// worker.
+    /// Sets whether the worker waits for an exporter, which will wake it when it has room. Called
+    /// by the worker.
     pub(super) fn set_waits_for_room(&self, waits: bool) {
-        // Relaxed: as above, and only the worker writes it. A store that changes nothing is spared.
+        // Relaxed: a hint, which only the worker writes. It stores nothing if the value is the
+        // same.
         if self.waits_for_room.load(Ordering::Relaxed) != waits {
             self.waits_for_room.store(waits, Ordering::Relaxed);
         }
@@ -62,15 +63,16 @@ impl Wakeup {
         self.is_set.load(Ordering::Relaxed)
     }
 
-    /// Pauses the calling thread, always the same one, until it is woken or the time is over.
+    /// Pauses the calling thread, always the same one, until it is woken or the timeout is over.
     pub(super) fn pause(&self, timeout: Duration) {
         self.worker.get_or_init(thread::current);
         // Acquire: pairs with the Release in `wake`. Release: a thread that calls `wake` after this
-        // finds the flag clear and unparks; the token then waits for the `park_timeout`.
+        // finds the flag clear and unparks. Then `park_timeout` finds the token and returns at
+        // once.
         if !self.is_set.swap(false, Ordering::AcqRel) {
             thread::park_timeout(timeout);
-            // Acquire: as above. A call of `wake` between the two needs no pause of its own, because
-            // everything before it is seen now.
+            // Acquire: pairs with the Release in `wake`. A `wake` between the two swaps needs no
+            // pause of its own, because everything before it is visible now.
             self.is_set.swap(false, Ordering::Acquire);
         }
     }
@@ -110,7 +112,7 @@ mod tests {
             wakeup.pause(pause);
             start.elapsed() >= pause
         };
-        // Now and then a thread may wake without a reason.
+        // A thread may also wake spuriously, so one of several tries must last.
         assert!((0..20).any(|_| second_lasts()));
     }
 

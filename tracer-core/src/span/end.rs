@@ -42,16 +42,18 @@ impl Span {
         // The processors are not called after their shutdown, if callbacks are nested too deep, or
         // with a span of the parent process. Such a span is not exported either, because a processor
         // may discard spans or remove secrets from them.
-        let unseen =
+        let skip_processors =
             provider.is_closed() || processors.are_too_deep() || recording.is_from_parent_process();
-        if !unseen {
+        if !skip_processors {
             recording.state = SpanState::Ending;
             processors.on_ending(self);
         }
         let Some(recording) = self.open_recording() else {
             return;
         };
-        if !unseen && mem::replace(&mut recording.state, SpanState::Open) == SpanState::Open {
+        if !skip_processors
+            && mem::replace(&mut recording.state, SpanState::Open) == SpanState::Open
+        {
             // A processor put another span into the handle. That span continues there.
             return;
         }
@@ -60,7 +62,7 @@ impl Span {
         }
         recording.hide();
         recording.put_counts();
-        if !unseen
+        if !skip_processors
             && let Some(record) = recording.record()
             && let Some(scope) = provider.scope(record.scope_index())
         {
