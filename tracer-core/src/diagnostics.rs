@@ -1,8 +1,8 @@
 //! Messages of the SDK about itself, as `tracing` events.
 //!
-//! A service may install its subscriber after it has set tracing up. A message that no subscriber
-//! receives is therefore kept, and logged again once a subscriber is installed. The worker checks
-//! for one about once a second; each flush and shutdown checks on the thread that calls it.
+//! A service may install its subscriber after it has set tracing up. So a message that no
+//! subscriber receives is kept, and logged again once a subscriber is installed. The worker checks
+//! for one about once a second. Each flush and shutdown checks on the thread that calls it.
 
 use std::mem;
 
@@ -10,7 +10,7 @@ use tracing::{dispatcher, subscriber::NoSubscriber};
 
 use crate::{fork::ForkMutex, panic_guard::catch_panic};
 
-/// How many messages wait for a subscriber. Further ones are dropped and counted.
+/// How many messages wait for a subscriber. Further messages are dropped and counted.
 const MAX_PENDING: usize = 64;
 
 type Message = Box<dyn Fn() + Send>;
@@ -30,9 +30,9 @@ static PENDING: ForkMutex<Pending> = ForkMutex::new(Pending {
 /// Logs a message about tracing itself. Meant for exporters and for code that sets tracing up.
 ///
 /// Calls `log`, which must emit one `tracing` event. If no subscriber is installed, `log` is called
-/// a second time once there is one. At most 64 messages wait for a subscriber; further ones are
-/// dropped, and their number is logged with those that waited. If the subscriber panics, the panic
-/// is caught and only this message is lost.
+/// a second time once there is one. At most 64 messages wait for a subscriber. Further ones are
+/// dropped, and their number is logged after the waiting messages. If the subscriber panics, the
+/// panic is caught and only this message is lost.
 ///
 /// Do not put secrets, or bytes that a peer sent, into a message.
 ///
@@ -44,7 +44,8 @@ static PENDING: ForkMutex<Pending> = ForkMutex::new(Pending {
 /// ```
 pub fn report(log: impl Fn() + Send + 'static) {
     let has_subscriber = has_subscriber();
-    // Even without a subscriber: with its feature `log`, `tracing` passes the event to that crate.
+    // Called even without a subscriber: with its feature `log`, `tracing` passes events to that
+    // crate.
     catch_panic(&log);
     if has_subscriber {
         return;
@@ -78,7 +79,7 @@ pub(crate) fn deliver_pending() {
     }
 }
 
-/// Whether events of this thread reach a subscriber: its own or the global one.
+/// Returns whether events of this thread reach a subscriber: its own or the global one.
 fn has_subscriber() -> bool {
     dispatcher::get_default(|dispatch| !dispatch.is::<NoSubscriber>())
 }

@@ -1,8 +1,8 @@
-//! What can go wrong, and is told.
+//! The errors of this crate.
 
 use std::io;
 
-/// A provider could not be built.
+/// The reason why a provider could not be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -12,7 +12,7 @@ pub enum ConfigError {
         /// The setter's name.
         field: &'static str,
     },
-    /// A batch may not be larger than the queue it comes from.
+    /// A batch may not be larger than its queue.
     #[error("max_export_batch_size {batch} is above max_queue_size {queue}")]
     BatchAboveQueue {
         /// The size of a batch.
@@ -26,53 +26,52 @@ pub enum ConfigError {
     /// A processor panicked while it was set up.
     #[error("processor panicked while it was set up")]
     ProcessorPanicked,
-    /// The operating system takes no handler for forks.
+    /// The operating system did not accept a handler for forks.
     #[error("forks cannot be noticed")]
     Fork(#[source] io::Error),
-    /// The operating system gave no thread or no runtime.
+    /// The operating system could not create a thread or a runtime.
     #[error("no thread for the worker")]
     Spawn(#[source] io::Error),
 }
 
-/// A flush did not deliver everything.
+/// The reason why a flush did not deliver every span.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FlushError {
     /// The provider is shut down.
     #[error("provider is shut down")]
     AlreadyShutdown,
-    /// The exporters or processors did not answer in time, or a shutdown came first. After a
-    /// flush the spans
-    /// are still on their way; after a shutdown they are counted as failed.
+    /// The exporters or processors did not answer in time, or a shutdown interrupted the flush.
+    /// After a flush the spans are still waiting; after a shutdown they are counted as failed.
     #[error("exporters or processors did not answer in time")]
     Deadline,
-    /// Every batch was answered, but an exporter failed to flush or close what it holds itself.
+    /// Every batch was answered, but an exporter's own flush or shutdown failed.
     #[error("an exporter failed to flush or close")]
     Exporter,
-    /// Called on a thread of the provider's own, by an exporter or a subscriber: it would wait for
-    /// itself. A shutdown goes on without the caller.
+    /// An exporter or a subscriber called this on one of the provider's own threads, where it would
+    /// wait for itself. A shutdown continues without the caller.
     #[error("called inside an exporter of the provider")]
     InsideExporter,
-    /// The operating system gave no thread for the processors, which were not called.
+    /// The operating system could not create a thread for the processors, which were not called.
     #[error("no thread for the processors")]
     NoThread,
-    /// A processor failed to flush or close, or panicked at it.
+    /// A processor's own flush or shutdown failed or panicked.
     #[error("a processor failed to flush or close")]
     Processor,
-    /// Some spans failed, were rejected or found a full queue since the flush began;
+    /// Some spans failed, were rejected or found a full queue since the flush began.
     /// [`Stats`](crate::Stats) has the reasons.
     #[error("undelivered spans: {spans}")]
     NotDelivered {
-        /// How many, over all exporters.
+        /// The number of spans, over all exporters.
         spans: u64,
     },
 }
 
-/// A shutdown did not go as asked.
+/// The reason why a shutdown was refused or incomplete.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShutdownError {
-    /// Another call came first.
+    /// The provider was already shut down by another call.
     #[error("provider is already shut down")]
     AlreadyShutdown,
     /// The provider is shut down, but not every span was delivered.

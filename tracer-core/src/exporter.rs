@@ -1,4 +1,4 @@
-//! The contract between the pipeline and whatever sends spans away.
+//! The interface between the pipeline and the exporters of spans.
 
 use std::{
     fmt,
@@ -11,61 +11,66 @@ use opentelemetry_sdk::Resource;
 
 use crate::record::SpanBatch;
 
-/// The future of one export; see [`SpanExporter::export`].
+/// The future of one export, returned by [`SpanExporter::export`].
 pub type ExportFuture<'a> = Pin<Box<dyn Future<Output = ExportResult> + Send + 'a>>;
 
-/// What became of one batch.
+/// The outcome of one batch.
 pub type ExportResult = Result<ExportSuccess, ExportError>;
 
-/// Sends batches of ended spans to one destination.
+/// An exporter that sends batches of ended spans to one destination.
 ///
-/// Each exporter of a provider has a queue, a thread and an accounting of its own: a slow or
-/// failing one delays no other.
+/// Each exporter of a provider has its own queue, thread and counters, so a slow or failing
+/// exporter delays no other.
 ///
 /// # Runtime
-/// The futures are polled on a current-thread tokio runtime that the provider owns, with the
-/// drivers (time, and I/O where tokio was built with it) enabled. They must not block, or nothing
-/// else of this exporter goes on; wrap an exporter that does with [`crate::sdk::SdkExporter`] or
-/// `tokio::task::spawn_blocking`. A flush of its own provider is refused with
+/// The futures are polled on a current-thread tokio runtime that the provider owns. Its drivers are
+/// enabled: time, and I/O if tokio was built with it. The futures must not block, because that
+/// stops everything else of this exporter. If an exporter blocks, wrap it with
+/// [`crate::sdk::SdkExporter`] or use `tokio::task::spawn_blocking`.
+///
+/// A flush of its own provider is refused with
 /// [`FlushError::InsideExporter`](crate::FlushError::InsideExporter), because it would wait for
-/// itself; a shutdown begins and is
-/// not waited for.
+/// itself. A shutdown begins, but the exporter cannot wait for its end.
 ///
 /// # Cancellation
-/// A future still running when the export timeout passes is dropped, and its spans are counted as
+/// A future that still runs after the export timeout is dropped, and its spans are counted as
 /// failed with [`ExportError::Deadline`].
 pub trait SpanExporter: fmt::Debug + Send + Sync + 'static {
-    /// A low-cardinality name for diagnostics and statistics, such as `otlp_http_span_exporter`.
+    /// Returns a low-cardinality name for diagnostics and statistics, such as
+    /// `otlp_http_span_exporter`.
     fn component_type(&self) -> &'static str;
 
-    /// Sends one batch. Called again while earlier batches are still under way, up to
+    /// Sends one batch. It may be called again while earlier batches are in flight, up to
     /// [`BatchConfig::max_concurrent_exports`](crate::BatchConfig::max_concurrent_exports).
     ///
     /// # Errors
-    /// Any [`ExportError`] means that no span of the batch was taken; the pipeline counts them all
-    /// under the error's reason and does not try again, so retries belong in the exporter.
+    /// Any [`ExportError`] means that the destination accepted no span of the batch. The pipeline
+    /// counts all spans under the error's reason and does not retry, so retries belong in the
+    /// exporter.
     fn export<'a>(&'a self, batch: &'a SpanBatch) -> ExportFuture<'a>;
 
-    /// Where the exporter sends to, as host name or address and port. Asked once, before the first
-    /// batch; for the metrics `otel.sdk.exporter.*`, which say nothing of it by default.
+    /// Returns the destination's host name or address, and its port. Called once, before the first
+    /// batch, for the metrics `otel.sdk.exporter.*`. By default these metrics have no such
+    /// attributes.
     fn server(&self) -> Option<(String, u16)> {
         None
     }
 
-    /// Called once, before the first batch, with the provider's resource.
+    /// Receives the provider's resource. Called once, before the first batch.
     fn set_resource(&mut self, _resource: &Resource) {}
 
-    /// Completes whatever the exporter itself holds back. Called by a flush of the provider after
-    /// every batch before it has been answered.
+    /// Completes pending work of the exporter. A flush of the provider calls this once all batches
+    /// queued before it have an outcome.
     fn force_flush(&self) -> ExportFuture<'_> {
         Box::pin(async { Ok(ExportSuccess::default()) })
     }
 
-    /// An exporter for a forked child of the process that has this one: to the same destination,
-    /// sharing no connection, lock, file position or task with it. Called in the child, where the
-    /// threads that used this one do not exist and may have left anything half done, so it may
-    /// only read what never changes. Without one, the child's spans are counted as failed with
-    /// [`ExportError::Forked`]. Default: none.
+    /// Creates an exporter for a forked child process. It has the same destination, and shares no
+    /// connection, lock, file position or task with this one.
+    ///
+    /// This is called in the child. The threads that used this exporter do not exist there and may
+    /// have left any state half written, so the method may read only immutable data. The default
+    /// returns `None`; the child's spans are then counted as failed with [`ExportError::Forked`].
     fn fork(&self) -> Option<Box<dyn SpanExporter>> {
         None
     }
@@ -77,17 +82,17 @@ pub trait SpanExporter: fmt::Debug + Send + Sync + 'static {
     /// succeed before the deadline.
     fn begin_shutdown(&self, _deadline: Instant) {}
 
-    /// Closes the exporter; no call follows. Called once.
+    /// Shuts the exporter down. Called once, as the last call.
     fn shutdown(&self) -> ExportFuture<'_> {
         Box::pin(async { Ok(ExportSuccess::default()) })
     }
 }
 
-/// A batch that the destination has answered.
+/// The answer of a destination that accepted a batch, at least in part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExportSuccess {
-    /// The protocol's status, if the exporter tells it.
+    /// The protocol's status, if the exporter reports it.
     pub status: Option<Status>,
     /// How many spans the destination refused (the `rejected_spans` of an OTLP partial success).
     /// More than the batch holds counts as the whole batch.
@@ -95,7 +100,7 @@ pub struct ExportSuccess {
 }
 
 impl ExportSuccess {
-    /// An answer in which `rejected_spans` spans were refused.
+    /// Creates an answer in which `rejected_spans` spans were refused.
     pub fn with_rejected(rejected_spans: u64) -> Self {
         Self {
             rejected_spans,
@@ -103,7 +108,7 @@ impl ExportSuccess {
         }
     }
 
-    /// The same answer with the status that the destination gave.
+    /// Sets the status that the destination answered with.
     #[must_use]
     pub fn status(mut self, status: Status) -> Self {
         self.status = Some(status);
@@ -111,7 +116,7 @@ impl ExportSuccess {
     }
 }
 
-/// Why a batch was not delivered.
+/// The reason why a batch was not delivered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
@@ -121,17 +126,17 @@ pub enum ExportError {
     /// No answer came in time.
     #[error("no answer within {} ms", after.as_millis())]
     Deadline {
-        /// How long was waited.
+        /// How long the exporter waited.
         after: Duration,
     },
     /// The batch could not be written in the destination's format.
     #[error("batch cannot be encoded")]
     Encode,
-    /// This process was forked from the one that the exporter belongs to, which gave it no
-    /// exporter of its own; see [`SpanExporter::fork`].
+    /// This process is a forked child, and the exporter of its parent provided none for it; see
+    /// [`SpanExporter::fork`].
     #[error("exporter stayed in the parent process")]
     Forked,
-    /// The destination refused the batch for good.
+    /// The destination refused the batch permanently.
     #[error("destination refused the batch ({status})")]
     NonRetryable {
         /// The protocol's status: an HTTP status code, or a gRPC one.
@@ -140,8 +145,8 @@ pub enum ExportError {
     /// The exporter panicked.
     #[error("exporter panicked")]
     Panicked,
-    /// The destination could not be reached, or asked to come back later more often than the
-    /// exporter tries.
+    /// The destination could not be reached or asked for another attempt, and the exporter has used
+    /// up its retries.
     #[error("destination unavailable ({status})")]
     RetriesExhausted {
         /// The last status, if there was an answer.
@@ -149,7 +154,7 @@ pub enum ExportError {
     },
 }
 
-/// The status a destination answered with. Carries numbers only, never the peer's text.
+/// The status that a destination answered with. It holds only numbers, never text from the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
@@ -157,9 +162,9 @@ pub enum Status {
     Grpc(i32),
     /// An HTTP status code.
     Http(u16),
-    /// No answer: the connection was refused, reset, or never made.
+    /// No answer: the connection was refused, reset, or never established.
     NoAnswer,
-    /// The exporter's own error without a number.
+    /// An error of the exporter itself, without a number.
     Other,
     /// An answer in another protocol, such as a web page.
     OtherProtocol,
@@ -200,7 +205,8 @@ impl FailureReason {
         Self::RetriesExhausted,
     ];
 
-    /// The name in [`ExporterStats::failed`](crate::ExporterStats::failed) and in `error.type`.
+    /// Returns the name in [`ExporterStats::failed`](crate::ExporterStats::failed) and in
+    /// `error.type`.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::AlreadyShutdown => "already_shutdown",

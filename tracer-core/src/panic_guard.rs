@@ -1,18 +1,18 @@
-//! Catches panics in user code: samplers, processors, exporters, id generators, meters, subscribers,
-//! and their destructors.
+//! Catches panics in user code: samplers, processors, exporters, id generators, meters,
+//! subscribers, and their destructors.
 
 use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-/// Calls user code. Returns `None` if it panics, which the caller counts.
+/// Calls user code. Returns `None` if it panics, so that the caller can count the panic.
 #[inline]
 pub(crate) fn catch_panic<T>(call: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(value) => Some(value),
         Err(payload) => {
-            // The payload may panic again when it is dropped.
+            // Dropping the payload may panic again, so it is leaked.
             mem::forget(payload);
             None
         }

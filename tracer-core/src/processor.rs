@@ -1,5 +1,5 @@
-//! Span processors: code of the application that is called when a span starts, when it is about to
-//! end, and when it has ended.
+//! Span processors: user code that is called when a span starts, when it is about to end, and when
+//! it has ended.
 
 mod flusher;
 
@@ -22,38 +22,39 @@ use crate::{
     record::SpanRecord, span::Span,
 };
 
-/// How deep callbacks may nest: a processor that ends a span inside a callback is called for that
-/// span, and so on.
+/// The maximum nesting of callbacks. A processor that ends a span inside a callback is called for
+/// that span, and so on.
 const MAX_DEPTH: usize = 8;
 
-/// Sees every recording span of a provider, on the thread that starts or ends it.
+/// Callbacks for every recording span of a provider, on the thread that starts or ends the span.
 ///
-/// Source: OpenTelemetry specification, trace/sdk.md "Span processor". Processors are called in
-/// the order in which they were given to
-/// [`TracerProviderBuilder::processor`](crate::TracerProviderBuilder::processor), all with
-/// `on_ending` before the first with `on_end`. Then the span goes to the exporters.
+/// Source: OpenTelemetry specification, trace/sdk.md "Span processor". Processors are called in the
+/// order in which they were passed to
+/// [`TracerProviderBuilder::processor`](crate::TracerProviderBuilder::processor). All `on_ending`
+/// callbacks run before the first `on_end`. Then the span is queued for the exporters.
 ///
 /// # Reentrancy
-/// Inside a callback the provider records no new span: [`Tracer`](crate::Tracer)s give spans that
-/// carry their parent's context, so that a processor cannot feed itself. A span of its own that a
-/// processor ends inside a callback is shown to the processors like any other; where that nests
-/// more than 8 deep, it is [discarded](Span::discard). A processor may flush its own provider,
-/// which flushes the exporters only, and shut it down, without waiting for the processors.
+/// Inside a callback the provider records no new span, so that a processor cannot feed itself:
+/// [`Tracer`](crate::Tracer)s return spans that carry their parent's context. A processor may own
+/// spans that it ends inside a callback. The processors are called with them like with any other.
+/// If that nests more than 8 deep, the span is [discarded](Span::discard). A processor may flush
+/// its own provider, which then flushes only the exporters. It may also shut the provider down,
+/// without waiting for the processors.
 ///
 /// # Panics
-/// A callback that panics is abandoned and counted in
-/// [`Stats::processor_panics`](crate::Stats::processor_panics); the span goes its way.
+/// If a callback panics, the panic is caught and counted in
+/// [`Stats::processor_panics`](crate::Stats::processor_panics). The span continues.
 ///
 /// # Forks
-/// A forked child calls the same processors, on its own copy of them, for its own spans; those of
-/// the parent are not shown there. Threads, sockets and locks that a processor has are the
-/// parent's: a lock that another thread held at the fork stays locked. One that keeps such things
-/// must notice that its process id has changed. `set_resource` is not called again; a shutdown of
-/// the child's provider closes the child's copy.
+/// A forked child calls its own copy of the same processors for its own spans, but not for spans of
+/// the parent. Threads, sockets and locks of a processor belong to the parent: a lock that another
+/// thread held at the fork stays locked. A processor that has such things must notice that its
+/// process id has changed. `set_resource` is not called again. A shutdown of the child's provider
+/// shuts down the child's copy.
 ///
 /// # Cost
-/// Callbacks are on the caller's path: what they take, every start and end takes. Without a
-/// processor there is one branch.
+/// Callbacks run on the caller's path, so every start and end takes their time. Without a processor
+/// there is only a branch.
 ///
 /// # Examples
 /// ```
@@ -81,39 +82,42 @@ const MAX_DEPTH: usize = 8;
 /// # Ok::<(), tracer_core::ConfigError>(())
 /// ```
 pub trait SpanProcessor: fmt::Debug + Send + Sync + 'static {
-    /// Called once, before everything else, with the provider's resource.
+    /// Receives the provider's resource. Called once, before all other methods.
     fn set_resource(&mut self, _resource: &Resource) {}
 
-    /// A span has started, with its first attributes. `parent` is the context that it was started
-    /// in. Must not attach a context: the API may be reading the current one, panics then, and the
-    /// rest of this callback is lost and counted. To start a span under another context, give it
-    /// to [`start_with_context`](opentelemetry::trace::Tracer::start_with_context).
+    /// Called when a span has started, with its first attributes. `parent` is the context in which
+    /// it was started.
+    ///
+    /// Do not attach a context here. The API may be reading the current one and then panics; the
+    /// rest of this callback is lost, and the panic is counted. To start a span under another
+    /// context, pass that to
+    /// [`start_with_context`](opentelemetry::trace::Tracer::start_with_context).
     fn on_start(&self, _span: &mut Span, _parent: &Context) {}
 
-    /// The span is about to end: its end time is set, and it can still be changed. Nobody else can
-    /// change it now, because the callback holds it. Events and links that are recorded stay as
-    /// they are: more can be added, none can be changed or taken away.
+    /// Called when the span is about to end. Its end time is set, and it can still be changed. No
+    /// other code can change it now, because the callback has the only reference. More events and
+    /// links can be added, but recorded ones cannot be changed or removed.
     fn on_ending(&self, _span: &mut Span) {}
 
-    /// The span has ended, with these contents. A span that is recorded and not sampled comes here
-    /// too and goes no further, as [`SpanRecord::trace_flags`] says.
+    /// Called when the span has ended, with its final contents. A span that is recorded but not
+    /// sampled is passed to this callback and not exported; [`SpanRecord::trace_flags`] shows it.
     fn on_end(&self, _span: &SpanRecord<'_>, _scope: &InstrumentationScope) {}
 
-    /// Completes what the processor holds back. Called on a thread of its own by a flush of the
-    /// provider, which waits for it no longer than `timeout`. There is one such thread: flushes
-    /// that come while it is under way wait for its end and share the next call.
+    /// Completes pending work. A flush of the provider calls this on a separate thread and waits
+    /// for it, at most for `timeout`. There is one such thread. Flushes that come while a call is
+    /// in progress wait for its end and share the next call.
     ///
     /// # Errors
-    /// Whatever error is returned becomes that of the provider's flush, unless that has one.
+    /// The provider's flush returns this error, unless it has an error of its own.
     fn force_flush(&self, _timeout: Duration) -> Result<(), FlushError> {
         Ok(())
     }
 
-    /// Closes the processor, as [`force_flush`](Self::force_flush) is called. Called once, after
-    /// whatever flush is under way; a callback that is under way on another thread may end after it.
+    /// Shuts the processor down, on the same thread as [`force_flush`](Self::force_flush). Called
+    /// once, after any flush in progress. A callback that runs on another thread may end after it.
     ///
     /// # Errors
-    /// As for a flush.
+    /// The provider's shutdown returns this error, unless it has an error of its own.
     fn shutdown(&self, _timeout: Duration) -> Result<(), FlushError> {
         Ok(())
     }
@@ -138,15 +142,15 @@ thread_local! {
     };
 }
 
-/// The callbacks that are under way on this thread, each inside the one before it. Has nothing to
-/// drop, so it is there while a thread ends.
+/// The callbacks in progress on this thread, each nested in the one before it. It has no
+/// destructor, so it is accessible while a thread ends.
 struct Callbacks {
     depth: Cell<usize>,
-    /// Whose they are, as far as the depth goes.
+    /// The ids of the providers that called them, up to `depth`.
     providers: [Cell<u64>; MAX_DEPTH],
 }
 
-/// Whether the caller runs inside a callback of a processor, of any provider.
+/// Returns whether the caller runs inside a callback of a processor, of any provider.
 pub(crate) fn is_inside_callback() -> bool {
     CALLBACKS.with(|inside| inside.depth.get() > 0)
 }
@@ -169,13 +173,14 @@ impl Processors {
         self.list.len()
     }
 
-    /// Whether this is inside a callback of this provider, or too deep inside those of others.
+    /// Returns whether the caller runs inside a callback of this provider, or too deep in callbacks
+    /// of other providers.
     #[inline]
     pub(crate) fn are_running(&self) -> bool {
         !self.list.is_empty() && self.is_inside()
     }
 
-    // Apart: most starts have no processor, and pay for the size of what is inlined.
+    // Not inlined: most starts have no processor, and larger inlined code would slow them.
     #[inline(never)]
     fn is_inside(&self) -> bool {
         CALLBACKS.with(|inside| {
@@ -185,7 +190,7 @@ impl Processors {
         })
     }
 
-    /// Whether no callback may nest any deeper.
+    /// Returns whether no further nesting of callbacks is allowed.
     pub(crate) fn are_too_deep(&self) -> bool {
         CALLBACKS.with(|inside| inside.depth.get() >= MAX_DEPTH)
     }
@@ -214,7 +219,7 @@ impl Processors {
         }
     }
 
-    /// Calls a processor. Counts a panic and returns `None` then.
+    /// Calls a processor. If it panics, counts the panic and returns `None`.
     fn call<T>(&self, callback: impl FnOnce() -> T) -> Option<T> {
         let _inside = Inside::enter(self.provider);
         let result = catch_panic(callback);
@@ -251,7 +256,7 @@ impl Processors {
     }
 }
 
-/// Marks the thread as inside a callback.
+/// A guard that marks the thread as inside a callback.
 struct Inside;
 
 impl Inside {

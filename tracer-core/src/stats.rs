@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-/// The counts of one provider at one moment.
+/// The counters of one provider at one moment.
 ///
-/// For each exporter the ledger is exact whenever the provider is at rest:
+/// For each exporter, the ledger is exact whenever the provider is at rest:
 ///
 /// `ended = not_sampled + dropped + waiting + exported + rejected + failed + its own dropped and
-/// waiting`, which [`balances`](Self::balances) checks.
+/// waiting`. [`balances`](Self::balances) checks this.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -15,34 +15,34 @@ pub struct Stats {
     pub started: u64,
     /// Recording spans that ended. `started - ended` spans are open.
     pub ended: u64,
-    /// Of the ended, those recorded without being sampled (`RECORD_ONLY`): not for exporters.
+    /// Ended spans that were recorded but not sampled (`RECORD_ONLY`). They are not exported.
     pub not_sampled: u64,
-    /// Of the ended, those that no exporter will see.
+    /// Ended spans that no exporter receives.
     pub dropped: Dropped,
-    /// Ended spans that are not in the exporters' queues yet: in the threads' rings, or in the batch
-    /// being formed.
+    /// Ended spans that are not in the exporters' queues yet. They are in the threads' rings, or in
+    /// the batch that is being formed.
     pub waiting: u64,
-    /// Ended spans that were given to the exporters' queues, each span to every queue.
+    /// Ended spans that were passed to the exporters' queues. Each span goes to every queue.
     pub queued: u64,
-    /// Spans not recorded because the sampler panicked. Not among the started.
+    /// Spans that were not recorded because the sampler panicked. They do not count as started.
     pub sampler_panics: u64,
     /// Callbacks of processors that panicked.
     pub processor_panics: u64,
-    /// Spans whose ids are random because the application's generator panicked or gave zero.
+    /// Spans whose ids are random because the application's generator panicked or returned zero.
     pub id_failures: u64,
-    /// Data that the limits of spans dropped. Each exported span also has its own counts.
+    /// Data that span limits dropped. Each exported span also has its own counts.
     pub over_limit: OverLimit,
-    /// Rings, one for each thread that has started or ended a span. A thread that ends leaves its
-    /// ring to another thread. A ring that no thread needs is dropped within about three seconds,
-    /// once the worker has read its spans.
+    /// Rings, one for each thread that has started or ended a span. When a thread ends, another
+    /// thread may take over its ring. A ring that no thread needs is dropped within about three
+    /// seconds, once the worker has read its spans.
     pub rings: u64,
-    /// Bytes of all rings, and of the memory that the provider keeps ready for them.
+    /// Bytes of all rings, and of the memory that the provider keeps in reserve for them.
     pub ring_bytes: u64,
-    /// The counts of each exporter, in the order in which they were added.
+    /// The counters of each exporter, in the order in which the exporters were added.
     pub exporters: Vec<ExporterStats>,
 }
 
-/// Ended spans that no exporter sees, by reason.
+/// Ended spans that no exporter receives, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dropped {
@@ -50,18 +50,18 @@ pub struct Dropped {
     /// ([`BatchConfig::max_ring_bytes`](crate::BatchConfig::max_ring_bytes)), or the operating
     /// system had no memory.
     pub queue_full: u64,
-    /// The span was larger than
-    /// [`BatchConfig::max_ring_bytes`](crate::BatchConfig::max_ring_bytes) less 16 KiB.
+    /// The span was larger than [`BatchConfig::max_ring_bytes`](crate::BatchConfig::max_ring_bytes)
+    /// minus 16 KiB.
     pub span_too_large: u64,
     /// A processor or the owner of the span called [`Span::discard`](crate::Span::discard).
     pub discarded: u64,
     /// The span ended after the shutdown.
     pub already_shutdown: u64,
-    /// The span started in the parent of this forked process, to which it belongs.
+    /// The span started in the parent of this forked process, and belongs to the parent.
     pub forked: u64,
 }
 
-/// Data that spans dropped because of [`SpanLimits`](crate::SpanLimits) or because a key was empty.
+/// Data that spans dropped because of [`SpanLimits`](crate::SpanLimits) or an empty key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OverLimit {
@@ -75,12 +75,12 @@ pub struct OverLimit {
     pub link_attributes: u64,
     /// Links.
     pub links: u64,
-    /// Values that were cut or, where arrays are not allowed, emptied.
+    /// Values that were cut or, if arrays are not allowed, emptied.
     pub values: u64,
 }
 
 impl Dropped {
-    /// All reasons together.
+    /// Returns the sum over all reasons.
     pub fn total(&self) -> u64 {
         let Self {
             queue_full,
@@ -93,40 +93,40 @@ impl Dropped {
     }
 }
 
-/// The counts of one exporter, in spans.
+/// The counters of one exporter, in spans.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExporterStats {
     /// The exporter's [`component_type`](crate::SpanExporter::component_type).
     pub component_type: &'static str,
-    /// Taken by the destination.
+    /// Spans that the destination accepted.
     pub exported: u64,
-    /// Refused by the destination within a batch that it took (OTLP partial success).
+    /// Spans that the destination refused within a batch that it accepted (OTLP partial success).
     pub rejected: u64,
-    /// Lost with their batch, by reason: `already_shutdown`, `deadline`, `encode`, `forked`,
-    /// `non_retryable`, `panicked`, `retries_exhausted`.
+    /// Spans that were lost with their batch, by reason: `already_shutdown`, `deadline`, `encode`,
+    /// `forked`, `non_retryable`, `panicked`, `retries_exhausted`.
     pub failed: BTreeMap<&'static str, u64>,
-    /// Dropped because this exporter's queue was full.
+    /// Spans that were dropped because this exporter's queue was full.
     pub queue_full: u64,
-    /// Queued or under way.
+    /// Spans that are queued or in flight.
     pub waiting: u64,
-    /// Of the waiting, those that the exporter has been given.
+    /// The part of `waiting` that the exporter has received.
     pub in_flight: u64,
-    /// Of those failed by the `deadline`, the ones that a shutdown gave up on before the exporter
-    /// was given them.
+    /// The part of `failed` with reason `deadline` that the exporter never received, because a
+    /// shutdown gave up on these spans first.
     pub never_sent: u64,
 }
 
 impl ExporterStats {
-    /// Failed spans, all reasons together.
+    /// Returns how many spans failed, over all reasons.
     pub fn failed_total(&self) -> u64 {
         self.failed.values().sum()
     }
 }
 
 impl Stats {
-    /// Whether every ended span is accounted for, at every exporter. Always true at rest; under
-    /// load a snapshot may catch a span between two counters.
+    /// Returns whether every ended span is accounted for, at every exporter. This is always true at
+    /// rest. Under load, a snapshot may catch a span between two counters.
     pub fn balances(&self) -> bool {
         let taken = self.not_sampled + self.dropped.total() + self.waiting + self.queued;
         self.ended == taken
@@ -141,7 +141,7 @@ impl Stats {
     }
 }
 
-/// The counters of [`Stats`] that the provider keeps itself, outside of its pipeline.
+/// The counters of [`Stats`] that the provider itself maintains, outside its pipeline.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ProviderCounts {
     pub(crate) sampler_panics: u64,

@@ -1,5 +1,5 @@
-//! Atomics, cells, locks and threads: those of std or, under `--cfg tracer_loom`
-//! or `--cfg tracer_shuttle`, those of a checker that runs the same code in many interleavings.
+//! Atomics, cells, locks and threads. They are those of std or, under `--cfg tracer_loom` or `--cfg
+//! tracer_shuttle`, those of a checker that runs the same code in many interleavings.
 
 mod lock;
 #[cfg(any(tracer_loom, tracer_shuttle))]

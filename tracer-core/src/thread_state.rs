@@ -1,9 +1,9 @@
-//! The state that each thread keeps for its spans: for each provider a ring writer and spare
-//! recordings.
+//! The state of each thread for its spans: a ring writer and spare recordings for each provider.
 //!
-//! The release store of its ring is all that a span shares with other threads. If the thread is
-//! being torn down and its locals are gone, or if no ring is left for it, the span goes through a
-//! ring that such threads share under a lock. It is exported or counted like any other span.
+//! The only memory that a span shares with other threads is the thread's ring, written by one
+//! release store. While the thread is being torn down, its locals are gone. In that case, or if no
+//! ring is left for the thread, the span goes through a ring that such threads share under a lock.
+//! It is exported or counted like any other span.
 
 use std::{cell::RefCell, mem, sync::Arc};
 
@@ -23,19 +23,19 @@ use crate::{
     sync::thread_local,
 };
 
-/// The bytes of spare recordings that a thread keeps for each provider: those of some hundred spans
-/// of usual size that are open at once. More are allocated and freed.
+/// The bytes of spare recordings that a thread keeps for each provider, enough for some hundred
+/// open spans of usual size. Further recordings are allocated and freed.
 const SPARE_BYTES: usize = 128 * 1024;
 
-/// How many boxes for spans that do not record a thread keeps, of 64 bytes each.
+/// How many boxes a thread keeps for spans that do not record, of 64 bytes each.
 const SPARE_CONTEXTS: usize = 128;
 
 struct ThreadState {
-    /// The generation of the process that made the slots.
+    /// The generation of the process that created the slots.
     generation: u64,
-    /// One for each provider. The provider used last is first.
+    /// One for each provider. The last used provider is first.
     slots: Vec<Slot>,
-    // Boxed, because the box is what the span handle holds: taking one moves a pointer.
+    // Boxed, because the span handle holds the box: taking one moves a pointer.
     #[expect(clippy::vec_box, reason = "the boxes themselves are what is pooled")]
     contexts: Vec<Box<SpanContext>>,
 }
@@ -54,8 +54,8 @@ thread_local! {
     static THREAD: RefCell<ThreadState> = RefCell::new(ThreadState::new());
 }
 
-/// Calls `work` with the state of this thread. `None` while the thread is torn down, and while user
-/// code that is dropped with a provider runs inside.
+/// Calls `work` with the state of this thread. Returns `None` while the thread is torn down. Also
+/// returns `None` inside user code that is dropped with a provider.
 #[inline]
 fn with<T>(work: impl FnOnce(&mut ThreadState) -> Option<T>) -> Option<T> {
     THREAD
@@ -64,7 +64,7 @@ fn with<T>(work: impl FnOnce(&mut ThreadState) -> Option<T>) -> Option<T> {
         .flatten()
 }
 
-/// Returns a box for a span that does not record, with some context in it.
+/// Returns a box with an arbitrary context, for a span that does not record.
 #[inline]
 pub(crate) fn take_context() -> Box<SpanContext> {
     with(|thread| thread.contexts.pop()).unwrap_or_else(|| Box::new(SpanContext::NONE))
@@ -76,7 +76,7 @@ pub(crate) fn keep_context(mut context: Box<SpanContext>) {
     if *context.trace_state() != TraceState::NONE {
         *context = SpanContext::NONE;
     }
-    // A box that is not kept is dropped with the closure.
+    // If the box is not stored, it is dropped with the closure.
     with(move |thread| {
         if thread.contexts.len() < SPARE_CONTEXTS {
             thread.contexts.push(context);
@@ -85,7 +85,7 @@ pub(crate) fn keep_context(mut context: Box<SpanContext>) {
     });
 }
 
-/// Returns a recording for a new span, which is counted as started.
+/// Returns a recording for a new span, and counts the span as started.
 #[inline(always)]
 pub(crate) fn start(provider: &Arc<ProviderCore>) -> Box<Recording> {
     let spare = with(|thread| {
@@ -101,13 +101,13 @@ pub(crate) fn start(provider: &Arc<ProviderCore>) -> Box<Recording> {
         .unwrap_or_else(|| Box::new(Recording::new(Arc::clone(provider))))
 }
 
-/// Returns a recording for a span that may or may not start.
+/// Returns a recording for a span that may never start.
 pub(crate) fn take_spare(provider: &Arc<ProviderCore>) -> Box<Recording> {
     with(|thread| thread.slot_for(provider)?.take_spare())
         .unwrap_or_else(|| Box::new(Recording::new(Arc::clone(provider))))
 }
 
-/// Counts a span as started that has its recording already, or needs none.
+/// Counts a span as started that already has its recording, or needs none.
 #[inline]
 pub(crate) fn count_start(provider: &Arc<ProviderCore>) {
     let counted = with(|thread| {
@@ -197,7 +197,7 @@ pub(crate) fn keep_spare(recording: Box<Recording>) {
     }
 }
 
-/// Counts a span as started on a thread that has no ring: its locals are gone, the budget of the
+/// Counts a span as started on a thread that has no ring. Its locals are gone, the budget of the
 /// rings is used up, or the provider is closed.
 #[cold]
 fn count_start_without_ring(provider: &Arc<ProviderCore>) {
@@ -226,18 +226,18 @@ fn running_state(provider: &Arc<ProviderCore>) -> Arc<PipelineState> {
     Pipeline::running_state(provider)
 }
 
-/// Drops a value that may hold the last reference to a provider. Its samplers, processors and
-/// exporters are dropped with it, and their destructors are user code: a panic there must not reach
-/// the code that drops a span, or the end of a thread.
+/// Drops a value that may hold the last reference to a provider. The provider's samplers,
+/// processors and exporters are dropped with it, and their destructors are user code. A panic there
+/// must not reach the code that drops a span, or the end of a thread.
 #[cold]
 #[inline(never)]
 fn drop_guarded<T>(last: T) {
     catch_panic(|| drop(last));
 }
 
-/// Renews the state of this thread, the only one of a forked child. Called in the fork.
+/// Resets the state of this thread, the only one of a forked child. Called in the fork.
 pub(crate) fn forked() {
-    // If the state is in use, `make_first` renews it.
+    // If the state is in use, `make_first` resets it.
     with(|thread| {
         thread.renew();
         Some(())
@@ -253,7 +253,7 @@ impl ThreadState {
         }
     }
 
-    /// In a forked child, forgets the parent's rings. They are not dropped, because that would mark
+    /// In a forked child, leaks the parent's rings. They are not dropped, because that would mark
     /// the ring of the parent's thread as abandoned.
     fn renew(&mut self) {
         if self.generation != fork::generation() {
@@ -261,8 +261,8 @@ impl ThreadState {
         }
     }
 
-    /// Returns the slot of a provider. The thread's first span takes a ring for it. `None` if no
-    /// ring is left, or if the provider is closed, because its rings are not read any more.
+    /// Returns the slot of a provider. The thread's first span takes a ring for it. Returns `None`
+    /// if no ring is left, or if the provider is closed, because its rings are no longer read.
     #[inline]
     fn slot_for(&mut self, provider: &Arc<ProviderCore>) -> Option<&mut Slot> {
         if !matches!(self.slots.first(), Some(slot) if Arc::ptr_eq(&slot.provider, provider)) {
@@ -284,7 +284,7 @@ impl ThreadState {
         if provider.is_closed() {
             return None;
         }
-        // The rings of providers that are shut down are dropped here, or with the thread.
+        // Rings of providers that are shut down are dropped here, or with the thread.
         let closed: Vec<_> = self
             .slots
             .extract_if(.., |slot| slot.provider.is_closed())
@@ -326,7 +326,7 @@ impl Slot {
         Some(recording)
     }
 
-    /// Keeps a recording for a later span, if there is room.
+    /// Keeps a recording for a later span if there is room.
     #[inline]
     fn keep_spare(&mut self, recording: &mut Option<Box<Recording>>) {
         let bytes = recording.as_ref().map_or(0, |recording| recording.bytes());

@@ -1,5 +1,5 @@
-//! Flushes and shutdowns of the processors. They are user code that may hang, so one thread runs one
-//! after the other, and the callers wait no longer than their deadlines.
+//! Flushes and shuts down the processors. They are user code that may hang, so a single thread
+//! serves one request after the other, and callers wait at most until their deadlines.
 
 use std::{collections::VecDeque, io, mem, sync::Arc, time::Instant};
 
@@ -9,7 +9,8 @@ use crate::{
     sync::{Condvar, Mutex},
 };
 
-/// The flushes of one process. A forked child has its own, because the thread stayed in the parent.
+/// The flushes of one process. A forked child has its own, because the thread exists only in the
+/// parent.
 #[derive(Debug, Default)]
 pub(crate) struct ProcessorFlusher {
     state: Mutex<State>,
@@ -17,13 +18,13 @@ pub(crate) struct ProcessorFlusher {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Whether there is a thread that takes the next request.
+    /// Whether a thread is running that takes the next request.
     is_running: bool,
-    /// Requests that have not begun, at most one of a kind: later callers join it.
+    /// Requests that have not begun, at most one of each kind. Later callers join it.
     next: VecDeque<Queued>,
 }
 
-/// One call of every processor.
+/// One call of all processors.
 #[derive(Debug)]
 struct Queued {
     request: Request,
@@ -46,7 +47,7 @@ impl Reply {
 }
 
 impl ProcessorFlusher {
-    /// Requests a flush or shutdown that begins after this call, because one that runs already may
+    /// Requests a flush or shutdown that begins after this call. One that is already running may
     /// have missed the last spans. Calls `spawn` if no thread is running.
     pub(crate) fn request(
         &self,
@@ -83,7 +84,7 @@ impl ProcessorFlusher {
         }
     }
 
-    /// Serves requests with `close_out` until there is none.
+    /// Serves requests with `close_out` until none are left.
     pub(crate) fn run(&self, close_out: impl Fn(Request, Instant) -> Result<(), FlushError>) {
         while let Some(queued) = self.take() {
             queued
@@ -110,7 +111,7 @@ pub(crate) struct ProcessorFlush {
 }
 
 impl ProcessorFlush {
-    /// A flush that has nothing to do.
+    /// Returns a flush that has nothing to do.
     pub(crate) fn nothing(deadline: Instant) -> Self {
         Self {
             reply: None,
@@ -118,7 +119,7 @@ impl ProcessorFlush {
         }
     }
 
-    /// Waits for the end until the deadline.
+    /// Waits for the end, at most until the deadline.
     pub(crate) fn wait(self) -> Result<(), FlushError> {
         let Some(reply) = self.reply else {
             return Ok(());
@@ -128,7 +129,7 @@ impl ProcessorFlush {
         while answer.is_none() && !timed_out {
             (answer, timed_out) = reply.answered.wait_until(answer, self.deadline);
         }
-        // Not taken, because other callers wait for the same answer.
+        // Cloned, because other callers wait for the same answer.
         answer.clone().unwrap_or(Err(FlushError::Deadline))
     }
 }

@@ -28,20 +28,20 @@ impl Span {
             return;
         };
         if recording.state == SpanState::Deferred {
-            // It never started.
+            // The deferred span never started.
             recording.state = SpanState::Dropped;
             return;
         }
         if recording.state == SpanState::Ending {
-            // A processor ends the span that is ending.
+            // A processor has called `end` on the span that is ending.
             return;
         }
         set_end(recording, end);
         let provider = Arc::clone(&recording.provider);
         let processors = &provider.processors;
         // The processors are not called after their shutdown, if callbacks are nested too deep, or
-        // with a span of the parent process. Such a span is not exported either, because a processor
-        // may discard spans or remove secrets from them.
+        // with a span of the parent process. Such a span is not exported either, because a
+        // processor may discard spans or remove secrets from them.
         let skip_processors =
             provider.is_closed() || processors.are_too_deep() || recording.is_from_parent_process();
         if !skip_processors {
@@ -54,7 +54,7 @@ impl Span {
         if !skip_processors
             && mem::replace(&mut recording.state, SpanState::Open) == SpanState::Open
         {
-            // A processor put another span into the handle. That span continues there.
+            // A processor put another span into the handle. That span stays open.
             return;
         }
         if processors.are_too_deep() {
@@ -72,7 +72,7 @@ impl Span {
     }
 }
 
-/// Sets the end to a time that was given, or to now.
+/// Sets the end to the given time, or to now.
 #[inline]
 fn set_end(recording: &mut Recording, end: Option<SystemTime>) {
     let nanos = match end {

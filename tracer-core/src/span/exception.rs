@@ -1,4 +1,4 @@
-//! Errors as events of a span.
+//! Records errors as events of a span.
 
 use std::{any::type_name, error::Error, fmt::Write as _};
 
@@ -6,21 +6,24 @@ use opentelemetry::KeyValue;
 
 use super::Span;
 
-/// An error that is its own source must not be followed for ever.
+/// The maximum number of causes, because an error may be its own source.
 const MAX_CAUSES: usize = 32;
 
 impl Span {
-    /// Records an error as an `exception` event with the semantic conventions' attributes
+    /// Records an error as an `exception` event with the attributes of the semantic conventions
     /// ("Exceptions on spans"):
     ///
-    /// - `exception.type`: the Rust type; left out for a `dyn Error`, which does not know it.
-    /// - `exception.message`: the error's `Display`, as far as it goes if it fails.
-    /// - `exception.stacktrace`: the `source()` chain, a cause a line, up to 32, where there is one.
-    /// - `attributes`, which win over these: so a caller that has a backtrace gives it as
+    /// - `exception.type`: the Rust type, except for a `dyn Error`, whose type is not known.
+    /// - `exception.message`: the error's `Display` output, up to the point where it fails, if it
+    ///   does.
+    /// - `exception.stacktrace`: the `source()` chain with one cause a line, up to 32, if there is
+    ///   one.
+    /// - `attributes`, which replace these. A caller that has a backtrace can pass it as
     ///   `exception.stacktrace`.
     ///
-    /// An error that was handled is not worth an event, and one that was not is also worth
-    /// [`Status::error`](opentelemetry::trace::Status::error), which this leaves to the caller.
+    /// Do not record an error that was handled. For one that was not, also set
+    /// [`Status::error`](opentelemetry::trace::Status::error): this method does not change the
+    /// status.
     ///
     /// # Examples
     /// ```
@@ -53,25 +56,25 @@ impl Span {
 /// The name of the event.
 pub(crate) const EVENT: &str = "exception";
 
-/// Rust's name of an error's type; none where that is a `dyn Error`, behind a pointer or not, which
-/// does not tell.
+/// Returns Rust's name of an error's type. Returns `None` for a `dyn Error`, behind a pointer or
+/// not, because its type is not known.
 pub(crate) fn kind<E: ?Sized>() -> Option<&'static str> {
     Some(type_name::<E>()).filter(|name| !name.contains("dyn "))
 }
 
-/// The attributes of the event: those of the error, and those that are given.
+/// Returns the attributes of the event: those of the error, and the given ones.
 pub(crate) fn attributes<E: Error + ?Sized>(error: &E, given: &[KeyValue]) -> Vec<KeyValue> {
     let mut all = Vec::new();
     all.extend(kind::<E>().map(|kind| KeyValue::new("exception.type", kind)));
     let mut message = String::new();
-    // Not `to_string`, which panics when a `Display` fails.
+    // Not `to_string`, which panics if a `Display` impl fails.
     let _ = write!(message, "{error}");
     all.push(KeyValue::new("exception.message", message));
     let mut chain = String::new();
     let mut source = error.source();
     for _ in 0..MAX_CAUSES {
         let Some(cause) = source else { break };
-        // A cause that cannot be written is left out.
+        // A cause that cannot be formatted is left out.
         let _ = writeln!(chain, "caused by: {cause}");
         source = cause.source();
     }

@@ -1,4 +1,4 @@
-//! A recording that the live view lists.
+//! The live view's hooks in a recording.
 
 use super::{
     live_observer::{LiveKey, LiveObserver},
@@ -14,7 +14,7 @@ impl Recording {
             .and_then(|record| view.start(self.provider.id, self.anchor, &record));
     }
 
-    /// Shows a change in the live view.
+    /// Reports a change to the live view.
     #[inline]
     pub(super) fn changed(&self) {
         if let Some(key) = self.live_key {
@@ -40,7 +40,7 @@ impl Recording {
         }
     }
 
-    /// Returns the view, unless the span started in the parent process, where it is listed.
+    /// Returns the live view, unless the span started in the parent process and is listed there.
     fn view(&self) -> Option<&dyn LiveObserver> {
         let view = self.provider.live.as_deref();
         view.filter(|_| !self.is_from_parent_process())

@@ -1,4 +1,4 @@
-//! Spans: the handle, and what it records.
+//! Spans: the handle, and the contents that it records.
 
 mod end;
 pub(crate) mod exception;
@@ -22,9 +22,9 @@ use crate::{
     thread_state,
 };
 
-/// A span of [`Tracer`](crate::Tracer): implements [`opentelemetry::trace::Span`].
+/// A span of a [`Tracer`](crate::Tracer), which implements [`opentelemetry::trace::Span`].
 ///
-/// Ends when [`end`](opentelemetry::trace::Span::end) is called or the handle is dropped,
+/// The span ends when [`end`](opentelemetry::trace::Span::end) is called or the handle is dropped,
 /// whichever comes first. It may move to another thread and end there.
 ///
 /// # Cost
@@ -35,19 +35,19 @@ pub struct Span {
     inner: Inner,
 }
 
-/// One pointer and what it points to, so that a span is cheap to move: into a `Context`, into a
-/// future, out of a function.
+/// A single pointer, so that a span is cheap to move: into a `Context`, into a future, out of a
+/// function.
 #[derive(Debug)]
 enum Inner {
-    /// Only carries a context.
+    /// A span that only carries a context.
     Context(Box<SpanContext>),
     Recording(Box<Recording>),
-    /// Taken out, or being dropped.
+    /// A span that was taken out of the handle, or is being dropped.
     Gone,
 }
 
 impl Span {
-    /// A span that only carries a context.
+    /// Creates a span that only carries a context.
     #[inline(always)]
     pub(crate) fn non_recording(write_context: impl FnOnce(&mut SpanContext)) -> Self {
         let mut context = thread_state::take_context();
@@ -69,7 +69,7 @@ impl Span {
         }
     }
 
-    /// The handle that is left in the place of a span that was taken out.
+    /// Creates the handle that replaces a span that was taken out.
     #[inline]
     pub(crate) fn gone() -> Self {
         Self { inner: Inner::Gone }
@@ -84,7 +84,7 @@ impl Span {
         }
     }
 
-    /// Returns the provider's clock and the anchor of a span that records.
+    /// Returns the provider and the anchor of a span that records.
     pub(crate) fn clock(&self) -> Option<(Arc<ProviderCore>, Anchor)> {
         match &self.inner {
             Inner::Recording(recording) if recording.is_open() => {
@@ -94,12 +94,12 @@ impl Span {
         }
     }
 
-    /// What is recorded so far, to be read; nothing once the span has ended, or if it does not
-    /// record. The counts of what was dropped are not in it before the span has ended, nor is the
+    /// Returns a view of the contents so far. Returns `None` once the span has ended, or if it does
+    /// not record. Before the end, the record does not have the counts of dropped data. It has no
     /// end time before [`on_ending`](crate::SpanProcessor::on_ending).
     ///
     /// # Cost
-    /// No allocation; attributes are decoded when they are asked for.
+    /// No allocation. Attributes are decoded when they are read.
     ///
     /// # Examples
     /// ```
@@ -119,8 +119,8 @@ impl Span {
         }
     }
 
-    /// The instrumentation scope of the tracer that started the span; nothing once it has ended, or
-    /// if it does not record.
+    /// Returns the instrumentation scope of the tracer that started the span. Returns `None` once
+    /// the span has ended, or if it does not record.
     pub fn scope(&self) -> Option<&InstrumentationScope> {
         let Inner::Recording(recording) = &self.inner else {
             return None;
@@ -128,7 +128,7 @@ impl Span {
         recording.provider.scope(self.record()?.scope_index())
     }
 
-    /// Sets an attribute whose parts are borrowed.
+    /// Sets an attribute with a borrowed key and value.
     #[inline]
     pub fn set_attribute_ref(&mut self, attribute: AttributeRef<'_>) {
         if let Some(recording) = self.open_recording() {
@@ -136,7 +136,7 @@ impl Span {
         }
     }
 
-    /// Adds an event, at this moment, whose parts are borrowed.
+    /// Adds an event with borrowed parts and the current time.
     pub fn add_event_ref(&mut self, name: &str, attributes: &[AttributeRef<'_>]) {
         if let Some(recording) = self.open_recording() {
             let now = Self::wall_now(recording);
@@ -144,30 +144,33 @@ impl Span {
         }
     }
 
-    /// Sets the status of an error event: one without a text leaves a status that is there.
+    /// Sets the status of an error event. A status without a text does not replace an earlier
+    /// status.
     pub(crate) fn set_event_status(&mut self, status: Status) {
         if let Some(recording) = self.open_recording() {
             recording.set_event_status(status);
         }
     }
 
-    /// Changes the kind, which the API only lets a builder set: a sampler has seen the one before.
+    /// Changes the kind, which the API lets only a builder set. The sampler has already seen the
+    /// old kind.
     pub fn set_kind(&mut self, kind: &SpanKind) {
         if let Some(recording) = self.open_recording() {
             recording.set_kind(otlp_kind(Some(kind)));
         }
     }
 
-    /// Takes an attribute away, and returns whether it was there.
+    /// Removes an attribute, and returns whether it was set.
     pub fn remove_attribute(&mut self, key: &str) -> bool {
         self.open_recording()
             .is_some_and(|recording| recording.remove_attribute(key))
     }
 
-    /// Keeps the span from the exporters: when it ends it is counted as
-    /// [`discarded`](crate::Dropped::discarded). Its context stays sampled, because others may
-    /// have it already, so children of a span that is discarded have no parent where they arrive.
-    /// No effect on a span that is recorded without being sampled: no exporter sees it anyway.
+    /// Excludes the span from export: when it ends, it is counted as
+    /// [`discarded`](crate::Dropped::discarded). Its context stays sampled, because it may already
+    /// have been passed on. So the backend receives the children of a discarded span without their
+    /// parent. This has no effect on a span that is recorded but not sampled, because no exporter
+    /// receives it.
     pub fn discard(&mut self) {
         if let Some(recording) = self.open_recording() {
             recording.discarded = recording.is_sampled();
@@ -190,7 +193,7 @@ impl Span {
         }
     }
 
-    /// Returns the recording, whatever its state.
+    /// Returns the recording, even if the span has ended.
     pub(crate) fn recording_mut(&mut self) -> Option<&mut Recording> {
         match &mut self.inner {
             Inner::Recording(recording) => Some(recording),
@@ -216,8 +219,8 @@ impl opentelemetry::trace::Span for Span {
         }
     }
 
-    /// Adds an `exception` event with the message of the error and its causes. The trait gives the
-    /// error without its type; [`record_exception`](Span::record_exception) keeps it.
+    /// Adds an `exception` event with the message of the error and its causes. The trait hides the
+    /// type of the error; [`record_exception`](Span::record_exception) records it.
     fn record_error(&mut self, err: &dyn Error) {
         self.record_exception(err, &[]);
     }

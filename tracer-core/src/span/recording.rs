@@ -1,4 +1,4 @@
-//! The contents of a span while it records: a pooled buffer with the record as it will be queued.
+//! The contents of a span while it records: a pooled buffer with the record in its queued form.
 //!
 //! ```text
 //! buffer: | head | name | tracestate | OTLP fields, in the order of the calls |
@@ -36,26 +36,26 @@ const DROPPED: [(Limit, u8); 3] = [
     (Limit::Links, tag(14, VARINT)),
 ];
 
-/// How far a span has come.
+/// The state of a span.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, PartialOrd)]
 pub(crate) enum SpanState {
     /// It records, but has no ids yet.
     Deferred,
     Open,
-    /// Its end is set, and processors are called with it. It can still be changed.
+    /// Its end time is set, and processors are being called. It can still be changed.
     Ending,
-    /// The sampler dropped it. The contents of a deferred span are kept for another parent.
+    /// The sampler dropped it. A deferred span keeps its contents for another parent.
     Dropped,
-    /// Its record is queued, or counted.
+    /// Its record is queued, or the span is counted as dropped or not sampled.
     Ended,
 }
 
 /// The contents of a span that records. Recordings are pooled by thread, so a span allocates only
 /// while the pool is empty or its buffer grows.
 pub(crate) struct Recording {
-    /// The provider. It stays in a spare recording, so that a span counts no reference.
+    /// The provider. A spare recording keeps it, so that a new span updates no reference count.
     pub(crate) provider: Arc<ProviderCore>,
-    /// The generation of the process that made this. A forked child uses none of its parent's.
+    /// The generation of the process that created this. A forked child uses none of its parent's.
     generation: u64,
     /// Invariant: starts with a head, the name and the tracestate.
     pub(super) buffer: Buffer,
@@ -63,20 +63,20 @@ pub(crate) struct Recording {
     pub(super) context: SpanContext,
     pub(crate) state: SpanState,
     pub(super) status: Status,
-    /// Turns monotonic readings into wall time, for this span.
+    /// Converts monotonic readings of this span into wall time.
     pub(crate) anchor: Anchor,
     start_unix_nanos: u64,
     end_unix_nanos: u64,
     pub(super) name_len: u32,
     pub(super) counts: Counts,
-    /// Whether the span is not exported although it is sampled. Invariant: false in spare
+    /// Set if the span is not exported although it is sampled. Invariant: false in spare
     /// recordings.
     pub(crate) discarded: bool,
-    /// Its place in the live view. Invariant: `None` in spare recordings.
+    /// Its position in the live view. Invariant: `None` in spare recordings.
     pub(super) live_key: Option<LiveKey>,
 }
 
-/// How many events and links a span has, and how much its limits dropped.
+/// The numbers of events and links of a span, and of the data that its limits dropped.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub(super) events: u32,
@@ -122,7 +122,7 @@ impl Recording {
         self.generation != fork::generation()
     }
 
-    /// Begins a new span in a used recording, whose context is set already.
+    /// Begins a new span in a reused recording, whose context is already set.
     #[inline(always)]
     pub(crate) fn begin(&mut self, start: &SpanStart<'_>) {
         let context = &self.context;
@@ -145,7 +145,7 @@ impl Recording {
     }
 
     /// Begins a new span with a head that is complete except for the lengths. Its ids are those of
-    /// the context, which is set already.
+    /// the context, which is already set.
     #[inline(always)]
     pub(crate) fn begin_with(&mut self, mut head: Head, name: &str, anchor: Anchor) {
         let context = &self.context;
@@ -186,7 +186,7 @@ impl Recording {
         ]
     }
 
-    /// Writes the counts of dropped data, and resets them: a second call writes nothing.
+    /// Writes the counts of dropped data and resets them, so that a second call writes nothing.
     #[inline]
     pub(crate) fn put_counts(&mut self) {
         let counts = mem::take(&mut self.counts);
@@ -217,7 +217,7 @@ impl Recording {
         }
     }
 
-    /// Returns the record so far. A discarded span appears as not sampled in it.
+    /// Returns the record so far. In it, a discarded span appears as not sampled.
     pub(crate) fn record(&self) -> Option<SpanRecord<'_>> {
         let (head, body) = self.buffer.as_slice().split_first_chunk::<HEAD_BYTES>()?;
         let mut head = *head;
@@ -229,8 +229,8 @@ impl Recording {
         SpanRecord::of(head, body, otlp_status(&self.status).1.as_bytes())
     }
 
-    /// Drops values that the next span does not need, so that spare recordings hold no more than
-    /// [`bytes`](Self::bytes).
+    /// Drops values that the next span does not need, so that spare recordings take no more memory
+    /// than [`bytes`](Self::bytes) returns.
     #[inline]
     pub(crate) fn clear(&mut self) {
         self.status = Status::Unset;
@@ -251,7 +251,7 @@ impl Recording {
         self.context.is_sampled()
     }
 
-    /// Returns whether the span records: it has neither ended nor been dropped by the sampler.
+    /// Returns whether the span records: it has neither ended, nor has the sampler dropped it.
     pub(crate) fn is_open(&self) -> bool {
         self.state < SpanState::Dropped
     }
@@ -260,13 +260,13 @@ impl Recording {
         self.state = SpanState::Ended;
     }
 
-    /// Returns about how much memory this takes.
+    /// Returns approximately how much memory the recording takes.
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>() + self.buffer.capacity() + self.index.bytes()
     }
 
-    /// Sets the end, but never before the start: a wall clock that was set back must not give a
-    /// negative duration.
+    /// Sets the end, at the earliest to the start: a wall clock that was set back must not produce
+    /// a negative duration.
     #[inline]
     pub(crate) fn set_end(&mut self, unix_nanos: u64) {
         self.end_unix_nanos = unix_nanos.max(self.start_unix_nanos);
@@ -281,7 +281,7 @@ impl Recording {
 
 impl fmt::Debug for Recording {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Counts only: values may be secret.
+        // Only counts, because values may be secret.
         f.debug_struct("Recording")
             .field("name_bytes", &self.name_len)
             .field("attributes", &self.index.len())

@@ -1,5 +1,5 @@
-//! The setters of a recording. Attributes, events and links are appended to its buffer, already
-//! encoded; the name and the kind are changed at the front of the buffer.
+//! The setters of a recording. They append attributes, events and links to its buffer in encoded
+//! form, and change the name and the kind at the front of the buffer.
 
 use opentelemetry::{
     KeyValue, SpanId,
@@ -18,11 +18,11 @@ use crate::record::{
     wire::{BYTES, tag},
 };
 
-/// The attributes of opentelemetry.proto.trace.v1.Span (trace.proto, 1.11).
+/// The tag of the attributes in opentelemetry.proto.trace.v1.Span (trace.proto, 1.11).
 const ATTRIBUTES: u8 = tag(9, BYTES);
 
 impl Recording {
-    /// Sets an attribute; a key set before gets the new value (common/README.md "Attribute
+    /// Sets an attribute. A key that was set before gets the new value (common/README.md "Attribute
     /// Collections": keys are unique, the last value wins).
     // Not inlined: into the trait's method, it would take 10 of 250 instructions more.
     #[inline(never)]
@@ -99,7 +99,8 @@ impl Recording {
         self.changed();
     }
 
-    /// The last error wins, `Ok` is final, and `Unset` is ignored (trace/api.md "Set Status").
+    /// Sets the status. The last error wins, `Ok` is final, and `Unset` is ignored (trace/api.md
+    /// "Set Status").
     pub(crate) fn set_status(&mut self, status: Status) {
         if status != Status::Unset && self.status != Status::Ok {
             self.status = status;
@@ -107,7 +108,7 @@ impl Recording {
         }
     }
 
-    /// Adds counts of data that was dropped before it came here.
+    /// Adds counts of data that the caller has already dropped.
     pub(crate) fn add_dropped(&mut self, attributes: u32, events: u32, links: u32) {
         let counts = &mut self.counts;
         for (dropped, more) in [
@@ -154,8 +155,9 @@ impl Recording {
         }
     }
 
-    /// Sets a borrowed attribute. The two most usual types travel in registers: through memory, their
-    /// parts would be read as a whole before they are there.
+    /// Sets a borrowed attribute. Values of the two most common types are passed in registers. If
+    /// they were passed through memory, they would be read as a whole before the writes of their
+    /// parts are done.
     #[inline(always)]
     pub(super) fn set_attribute_ref(&mut self, attribute: AttributeRef<'_>) {
         match attribute.value {
@@ -173,7 +175,8 @@ impl Recording {
         self.put(&AttributeRef::new(key, ValueRef::Str(string)));
     }
 
-    /// Sets the status of an error event.
+    /// Sets the status of an error event. A status without a text does not replace an earlier
+    /// status.
     pub(super) fn set_event_status(&mut self, status: Status) {
         let has_text = matches!(&status, Status::Error { description } if !description.is_empty());
         if has_text || self.status == Status::Unset {

@@ -1,7 +1,8 @@
-//! A lock and a condition that know no poison: what they guard is right after every statement.
+//! A lock and a condition variable without poisoning: the guarded state is valid after every
+//! statement.
 //!
-//! Those of std, not `parking_lot`'s, which keeps its waiting threads in a table of the process: in
-//! a forked child that table may be locked for ever, or point at threads that are gone.
+//! They wrap those of std. `parking_lot` keeps its waiting threads in a table of the process. In a
+//! forked child, that table may be locked for ever, or refer to threads that are gone.
 
 #[cfg(tracer_loom)]
 use loom::sync as imp;
@@ -33,7 +34,7 @@ impl<T> Mutex<T> {
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Locks without waiting; `None` if the lock is held.
+    /// Locks without waiting. Returns `None` if the lock is held.
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         match self.0.try_lock() {
             Ok(guard) => Some(guard),
@@ -70,7 +71,7 @@ impl Condvar {
 
 #[cfg(not(any(tracer_loom, tracer_shuttle)))]
 impl Condvar {
-    /// Waits to be notified until a moment; tells whether that has come instead.
+    /// Waits for a notification until `moment`. Returns true if the time ran out.
     pub(crate) fn wait_until<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -89,7 +90,7 @@ impl Condvar {
         self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Time does not pass in a model: the moment never comes.
+    /// Waits for a notification. Time does not pass in a model, so the wait never times out.
     pub(crate) fn wait_until<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,

@@ -1,5 +1,5 @@
-//! A lock-free first-in, first-out queue for any number of threads. It has a lock under the model
-//! checkers, which cannot look into crossbeam's queue.
+//! A lock-free first-in, first-out queue for any number of threads. Under the model checkers it
+//! uses a lock, because they cannot see into crossbeam's queue.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ impl<T> Queue<T> {
     }
 
     /// Appends a value. Everything that the caller did before is visible to the thread that pops
-    /// it.
+    /// the value.
     pub(crate) fn push(&self, value: T) {
         self.0.push(value);
     }
