@@ -1,12 +1,12 @@
 //! The time of spans: a monotonic clock, anchored to the wall clock.
 //!
-//! Reading the time stamp counter takes about 9 ns where `SystemTime::now` takes 23 ns. A span
-//! keeps the anchor that was in force when it started, so its duration and the order of its events
-//! are monotonic whatever happens to the wall clock meanwhile. The worker renews the anchor, so
-//! new spans follow the wall clock.
+//! Reading the time stamp counter takes about 9 ns, while `SystemTime::now` takes 23 ns. A span
+//! keeps the anchor that was valid at its start. So its duration and the order of its events are
+//! monotonic, whatever happens to the wall clock in the meantime. The worker updates the anchor, so
+//! that new spans follow the wall clock.
 //!
-//! Where the processor's counter is not invariant, [`quanta`] falls back to the monotonic clock of
-//! the operating system. It calibrates the counter with the first provider, which takes 0.6 ms.
+//! If the processor's counter is not invariant, [`quanta`] uses the monotonic clock of the
+//! operating system. It calibrates the counter with the first provider, which takes 0.6 ms.
 
 #[cfg(feature = "testing")]
 mod manual;
@@ -19,7 +19,7 @@ use std::{
 #[cfg(feature = "testing")]
 pub use self::manual::ManualClock;
 
-/// The wall clock as nanoseconds since the epoch; 0 before it, `u64::MAX` after the year 2554.
+/// Returns wall time as nanoseconds since the epoch: 0 before it, `u64::MAX` after the year 2554.
 pub(crate) fn unix_nanos(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .unwrap_or(Duration::ZERO)
@@ -28,28 +28,28 @@ pub(crate) fn unix_nanos(time: SystemTime) -> u64 {
         .unwrap_or(u64::MAX)
 }
 
-/// The inverse of [`unix_nanos`].
+/// Converts nanoseconds since the epoch into wall time, the inverse of [`unix_nanos`].
 pub(crate) fn system_time(unix_nanos: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_nanos(unix_nanos)
 }
 
-/// One provider's clock.
+/// The clock of one provider.
 pub(crate) struct Clock {
     counter: quanta::Clock,
-    /// The counter's reading when the clock was made; times are counted from here.
+    /// The counter's reading when the clock was created; times are relative to it.
     start: u64,
     /// The wall time of `start`, in nanoseconds since the epoch.
     anchor: AtomicU64,
-    /// Whether somebody sets the time by hand, who alone moves it then.
+    /// Whether a test sets the time. The worker then does not adjust the clock.
     is_manual: bool,
 }
 
-/// The wall time at which a clock began to count, as far as it is known. Taken once per span.
+/// The estimated wall time at which a clock began to count. Read once per span.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Anchor(u64);
 
 impl Anchor {
-    /// The wall time of a monotonic reading of the same clock.
+    /// Returns the wall time of a monotonic reading of the same clock.
     #[inline]
     pub(crate) fn wall(self, monotonic_nanos: u64) -> u64 {
         self.0.saturating_add(monotonic_nanos)
@@ -57,7 +57,7 @@ impl Anchor {
 }
 
 impl Clock {
-    /// A clock anchored at this moment.
+    /// Creates a clock that is anchored to the current wall time.
     pub(crate) fn new() -> Self {
         let counter = quanta::Clock::new();
         let clock = Self {
@@ -70,26 +70,26 @@ impl Clock {
         clock
     }
 
-    /// Nanoseconds since the clock was made; they never run backwards.
+    /// Returns the nanoseconds since the clock was created, which never decrease.
     #[inline]
     pub(crate) fn monotonic_nanos(&self) -> u64 {
         self.counter.delta_as_nanos(self.start, self.counter.raw())
     }
 
-    /// The anchor for spans that start now.
+    /// Returns the anchor for spans that start now.
     #[inline]
     pub(crate) fn anchor(&self) -> Anchor {
         // Relaxed: a single value that orders nothing.
         Anchor(self.anchor.load(Ordering::Relaxed))
     }
 
-    /// Reads the wall clock and lets new spans follow it. Called by the worker.
+    /// Reads the wall clock and updates the anchor for new spans. Called by the worker.
     pub(crate) fn follow(&self, wall: impl Fn() -> SystemTime) {
         if self.is_manual {
             return;
         }
-        // A thread that is set aside between the readings would see a wrong distance, so the
-        // closest of a few pairs counts.
+        // A thread that is preempted between the readings would compute a wrong difference, so the
+        // closest of three pairs is used.
         let closest = (0..3)
             .map(|_| {
                 let before = self.monotonic_nanos();
@@ -99,7 +99,7 @@ impl Clock {
             })
             .min();
         if let Some((_, anchor)) = closest {
-            // Relaxed: as above.
+            // Relaxed: a single value that orders nothing.
             self.anchor.store(anchor, Ordering::Relaxed);
         }
     }
@@ -126,8 +126,9 @@ mod tests {
             let after = unix_nanos(SystemTime::now());
             before.saturating_sub(here).max(here.saturating_sub(after))
         };
-        // The best of several: a busy machine may set this thread aside while a clock is anchored.
-        // 1 ms: the anchor and the wall clock are not read in one instant.
+        // The best of several, because a busy machine may preempt this thread while a clock is
+        // anchored. The limit is 1 ms, because the anchor and the wall clock are not read at the
+        // same instant.
         let error = (0..20).map(|_| error()).min();
         assert!(error < Some(1_000_000), "{error:?}");
     }
@@ -135,8 +136,8 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
     const YEARS: Duration = Duration::from_secs(50 * 365 * 24 * 3600);
 
-    /// Where the wall clock is set to while spans are open: both ways, before 1970 (there is no
-    /// time before that in a span), and far beyond.
+    /// The times to which the wall clock is set while spans are open: forward and back, before 1970
+    /// (the earliest time of a span), and far in the future.
     fn steps() -> [SystemTime; 6] {
         let now = SystemTime::now();
         let before_1970 = UNIX_EPOCH - YEARS;
@@ -155,14 +156,15 @@ mod tests {
         let clock = Clock::new();
         let mut last = clock.monotonic_nanos();
         for stepped in steps() {
-            // Twice: it stands still there.
+            // Twice, because the stepped wall clock stands still.
             for _ in 0..2 {
                 clock.follow(|| stepped);
                 let now = clock.monotonic_nanos();
                 assert!(now >= last);
                 last = now;
                 let here = clock.anchor().wall(now);
-                // Near 1970 the anchor cannot go below zero: what is left is the clock's own age.
+                // Near 1970 the anchor cannot go below zero, so the clock's own age remains as an
+                // error.
                 let error = here.abs_diff(unix_nanos(stepped));
                 assert!(error < 10_000_000 + now, "{stepped:?}: {error}");
             }

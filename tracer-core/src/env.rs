@@ -1,12 +1,12 @@
-//! `OTEL_*` variables, read once through a function, and what was wrong with them.
+//! Reads `OTEL_*` variables, and reports invalid ones.
 //!
-//! A variable that is empty counts as unset. A value that is refused counts as unset too, and
-//! leaves exactly one [`Diagnostic`], which is also one warning of `tracing`.
+//! A variable that is empty counts as unset. A value that is refused also counts as unset. It
+//! leaves exactly one [`Diagnostic`], which is also logged as one warning of `tracing`.
 //!
 //! This crate reads `OTEL_SDK_DISABLED`, `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`,
-//! `OTEL_BSP_*` and the limits of spans. Exporters (`OTEL_TRACES_EXPORTER`, `OTEL_EXPORTER_OTLP_*`),
-//! the sampler (`OTEL_TRACES_SAMPLER` and `_ARG`) and `OTEL_PROPAGATORS` are read by
-//! `tracer_export`, through the same [`Env`].
+//! `OTEL_BSP_*` and the variables of span limits. `tracer_export` reads those of exporters
+//! (`OTEL_TRACES_EXPORTER`, `OTEL_EXPORTER_OTLP_*`), the sampler (`OTEL_TRACES_SAMPLER` and `_ARG`)
+//! and `OTEL_PROPAGATORS` through the same [`Env`].
 //!
 //! Source: OpenTelemetry specification, configuration/sdk-environment-variables.md.
 //!
@@ -31,16 +31,16 @@ use std::{fmt, time::Duration};
 
 use crate::diagnostics::report;
 
-/// The value of a variable by its name.
+/// A function that returns the value of a variable by its name.
 pub(crate) type Lookup = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
-/// A variable that was refused, or has no effect. Never holds the value.
+/// A message about a variable that was refused or has no effect. It never holds the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Diagnostic {
     /// The variable's name.
     pub variable: &'static str,
-    /// What is wrong with it, and what happens instead.
+    /// The reason, and the value that applies instead.
     pub reason: String,
 }
 
@@ -50,20 +50,21 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Where variables come from, and what was wrong with those read so far.
+/// A source of variables, with the diagnostics of the variables read so far.
 pub struct Env {
     lookup: Lookup,
     diagnostics: Vec<Diagnostic>,
 }
 
 impl Env {
-    /// The environment of this process. A value that is not UTF-8 has replacement characters, so
-    /// that it is refused where it is parsed instead of being unset.
+    /// Returns the environment of this process. A value that is not UTF-8 gets replacement
+    /// characters. So it is refused when it is parsed, instead of counting as unset.
     pub fn of_this_process() -> Self {
         Self::new(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
 
-    /// Variables that `lookup` gives, for tests and configuration files.
+    /// Creates an environment in which `lookup` returns the variables, for tests and configuration
+    /// files.
     pub fn new(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         Self {
             lookup: Box::new(lookup),
@@ -71,15 +72,15 @@ impl Env {
         }
     }
 
-    /// The value without the blanks around it, unless that is nothing.
+    /// Returns the value without surrounding whitespace, or `None` if it is unset or empty.
     pub fn get(&self, variable: &str) -> Option<String> {
         let value = (self.lookup)(variable)?;
         let value = value.trim();
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    /// What `parse` makes of the value; `None` if there is none or it is refused. The error says
-    /// why and what applies instead, and must not hold the value.
+    /// Parses the value with `parse`. Returns `None` if there is no value or it is refused. The
+    /// error must contain the reason and the value that applies instead, but not the refused value.
     pub fn parse<T, E: fmt::Display>(
         &mut self,
         variable: &'static str,
@@ -94,7 +95,8 @@ impl Env {
         }
     }
 
-    /// `true` or `false` in any case; anything else is false (specification, "Boolean").
+    /// Reads a boolean: `true` or `false` in any case. Anything else is false (specification,
+    /// "Boolean").
     pub fn flag(&mut self, variable: &'static str) -> bool {
         self.parse(variable, |value| {
             if value.eq_ignore_ascii_case("true") {
@@ -108,13 +110,13 @@ impl Env {
         .unwrap_or(false)
     }
 
-    /// A count of at least `least`.
+    /// Reads a count that must be at least `least`.
     pub fn count(&mut self, variable: &'static str, least: u32, default: u32) -> u32 {
         self.count_if_set(variable, least, default)
             .unwrap_or(default)
     }
 
-    /// Like [`count`](Self::count), but returns `None` where the default applies.
+    /// Reads a count like [`count`](Self::count), but returns `None` if the default applies.
     pub(crate) fn count_if_set(
         &mut self,
         variable: &'static str,
@@ -130,8 +132,8 @@ impl Env {
         })
     }
 
-    /// A duration in milliseconds, from 0 to `u64::MAX` (specification, configuration/common.md
-    /// "Duration" and "Timeout"). A timeout of zero means no limit.
+    /// Reads a duration in milliseconds, from 0 to `u64::MAX` (specification,
+    /// configuration/common.md "Duration" and "Timeout"). A timeout of zero means no limit.
     pub fn millis(&mut self, variable: &'static str, default: Duration) -> Duration {
         self.parse(variable, |value| {
             parse_millis(value)
@@ -140,8 +142,8 @@ impl Env {
         .unwrap_or(default)
     }
 
-    /// Tells that a variable is refused or has no effect: once, however often it is read. `reason`
-    /// must not hold the value.
+    /// Reports that a variable is refused or has no effect. It is reported once, however often it
+    /// is read. `reason` must not contain the value.
     pub fn refuse(&mut self, variable: &'static str, reason: impl fmt::Display) {
         let diagnostic = Diagnostic {
             variable,
@@ -153,12 +155,12 @@ impl Env {
         }
     }
 
-    /// What was refused so far.
+    /// Returns the diagnostics so far.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }
 
-    /// The same, to keep.
+    /// Converts the environment into its diagnostics.
     pub fn into_diagnostics(self) -> Vec<Diagnostic> {
         self.diagnostics
     }
@@ -172,10 +174,10 @@ impl fmt::Debug for Env {
     }
 }
 
-/// Parses `value` as [`Env::millis`] does.
+/// Parses a duration in milliseconds like [`Env::millis`].
 ///
 /// # Errors
-/// A text that says what is wrong with the value. It does not contain the value.
+/// Returns a text with the reason, without the value.
 pub fn parse_millis(value: &str) -> Result<Duration, String> {
     match value.parse() {
         Ok(millis) => Ok(Duration::from_millis(millis)),
@@ -192,7 +194,7 @@ pub(crate) mod testing {
 
     use super::Env;
 
-    /// Reads `variables` with `read`: the result, and the names of what was refused.
+    /// Reads `variables` with `read`. Returns the result, and the names of the refused variables.
     pub(crate) fn with_variables<T>(
         variables: &[(&str, &str)],
         read: impl FnOnce(&mut Env) -> T,
@@ -204,7 +206,10 @@ pub(crate) mod testing {
         let mut env = Env::new(move |name| variables.get(name).cloned());
         let result = read(&mut env);
         let refused = env.into_diagnostics();
-        (result, refused.iter().map(|told| told.variable).collect())
+        (
+            result,
+            refused.iter().map(|refusal| refusal.variable).collect(),
+        )
     }
 }
 

@@ -1,27 +1,28 @@
 //! Forks: a child process has one thread, the one that forked, and a copy of everything else.
 //!
-//! The worker and the exporters' threads are not in the child; a lock that another thread held
-//! stays locked for ever; exporters hold the parent's sockets. So nothing that threads shared is
-//! used there again. It is left where it is, neither locked nor dropped, and the child makes its
-//! own when its first span needs it ([`PerProcess`]). What is the same in both processes is never
-//! written, or only inside a section that no fork cuts in two ([`hold_forks`]).
+//! The worker and the export threads do not exist in the child. A lock that another thread held
+//! stays locked for ever, and exporters hold the parent's sockets. So the child uses no state that
+//! threads shared. It neither locks nor drops that state, and creates its own when its first span
+//! needs it ([`PerProcess`]). State that both processes use is never written, or only while forks
+//! are held off ([`hold_forks`]).
 //!
 //! ```text
-//! fork():  prepare: waits for the sections    parent: lets them go on
+//! fork():  prepare: waits for the sections    parent: releases them
 //!                                             child:  GENERATION + 1, this thread's ids and rings
-//! later:   a span ends: born in another generation? it is the parent's, counted as `forked`
-//!          a ring is registered, a flush: another generation? a new engine with a new worker
+//! later:   a span ends that started in another generation: counted as `forked`
+//!          the first ring or flush of this generation: a new pipeline state and a new worker
 //! ```
 //!
-//! The handlers take one lock and set a few words: a fork takes some microseconds longer, and one
-//! that only runs another program starts nothing. Processes made without the C library's `fork`
-//! (`vfork`, `_Fork`, the bare system call) run no handlers; they may only run another program.
+//! The handlers take one lock and set a few words, so a fork takes some microseconds longer. A fork
+//! that only runs another program starts nothing. Processes created without the C library's `fork`
+//! (`vfork`, `_Fork`, the bare system call) run no handlers, so they may only run another program.
 //!
-//! The locks of the standard library are used here and wherever a child may wait, because their
-//! whole state is in the lock. `parking_lot` keeps its waiting threads in one table of the
-//! process, which a fork may leave locked, or pointing at threads that are gone. (Tokio's
-//! feature `parking_lot` brings that back for the exporters' runtimes; the crate's docs say so.)
-//! One lock of the standard library cannot be avoided: on Linux each thread that starts or ends
+//! This module and all code that a child may wait for use the locks of the standard library, whose
+//! whole state is in the lock. `parking_lot` keeps its waiting threads in one table of the process.
+//! A fork may leave that table locked, or referring to threads that are gone. (Tokio's feature
+//! `parking_lot` brings this problem back for the exporters' runtimes; the crate's docs say so.)
+//!
+//! One lock of the standard library cannot be avoided. On Linux, each thread that starts or ends
 //! takes one for its stack guard, and a child forked at that moment can start no thread.
 
 use std::{
@@ -34,15 +35,16 @@ use std::{
     },
 };
 
-/// How many forks lie between this process and the one that was started.
+/// How many forks lie between this process and the first one.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
-/// Held by sections that no fork may cut in two, and by a thread while it forks.
+/// Held by sections that no fork may interrupt, and by a thread while it forks.
 static GATE: Mutex<()> = Mutex::new(());
 
-/// The number of forks that led to this process. Cheap: one load of a word that nobody writes.
+/// Returns the number of forks that led to this process. It is cheap: one load of a word that is
+/// written only in a fork.
 pub(crate) fn generation() -> u64 {
-    // Relaxed: written before the child has a second thread.
+    // Relaxed: the value was written before the child had a second thread.
     GENERATION.load(Ordering::Relaxed)
 }
 
@@ -50,15 +52,15 @@ pub(crate) fn generation() -> u64 {
 ///
 /// For short sections that call no user code and do not nest: a thread that forks inside one waits
 /// for itself. Returns `None` in the fork handlers of other libraries, which may run between the
-/// handlers of this module: there, the calling thread is the one that forks.
+/// handlers of this module. In that case, the calling thread is the one that forks.
 #[must_use = "the section ends when this is dropped"]
 fn hold_forks() -> Option<MutexGuard<'static, ()>> {
     (!FORKING.get()).then(gate)
 }
 
 thread_local! {
-    /// Whether this thread holds the gate because it forks. Has nothing to drop, so it can be asked
-    /// at every moment.
+    /// Whether this thread holds the gate because it forks. It has no destructor, so it is always
+    /// accessible.
     static FORKING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -66,7 +68,7 @@ fn gate() -> MutexGuard<'static, ()> {
     GATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A lock that no fork copies while it is held, so that a forked child never inherits it locked.
+/// A lock that is never held during a fork, so that a forked child never inherits it locked.
 ///
 /// For state that a child continues to use. The sections that hold it must be short, call no user
 /// code and not nest.
@@ -80,7 +82,7 @@ impl<T> ForkMutex<T> {
 
     /// Holds off forks, then locks. A panic in an earlier section does not poison the lock.
     pub(crate) fn lock(&self) -> ForkMutexGuard<'_, T> {
-        // The order matters: a thread that waits for the lock has held off forks already, and a
+        // The order matters: a thread that waits for the lock has already held off forks, and a
         // thread that forks holds no such lock.
         let forks_held = hold_forks();
         ForkMutexGuard {
@@ -91,8 +93,8 @@ impl<T> ForkMutex<T> {
 }
 
 impl<T> ForkMutex<T> {
-    /// Locks without holding off forks, for code that runs inside a section of another lock of this
-    /// kind, as the closure of [`PerProcess::get`] does.
+    /// Locks without holding off forks, for code that already runs while another lock of this kind
+    /// is held, such as the closure of [`PerProcess::get`].
     pub(crate) fn lock_nested(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -107,7 +109,7 @@ impl<T: Default> Default for ForkMutex<T> {
 /// The guard of a [`ForkMutex`].
 #[derive(Debug)]
 pub(crate) struct ForkMutexGuard<'a, T> {
-    // Dropped in this order: the lock is free before another thread can fork.
+    // Fields are dropped in this order, so the lock is free before another thread can fork.
     value: MutexGuard<'a, T>,
     _forks_held: Option<MutexGuard<'static, ()>>,
 }
@@ -126,18 +128,19 @@ impl<T> DerefMut for ForkMutexGuard<'_, T> {
     }
 }
 
-/// A value of which every process has its own.
+/// A value that each process has separately.
 #[derive(Debug)]
 pub(crate) struct PerProcess<T> {
-    /// The generation of the process that made `first`.
+    /// The generation of the process that created `first`.
     generation: u64,
     first: Arc<T>,
-    /// In children: the generation of the youngest process that asked, and its value.
+    /// In children: the generation of the youngest process that has requested its value, and the
+    /// value.
     later: ForkMutex<Option<(u64, Arc<T>)>>,
 }
 
 impl<T> PerProcess<T> {
-    /// Makes a value for this process.
+    /// Creates the value for this process.
     pub(crate) fn new(first: T) -> Self {
         Self {
             generation: generation(),
@@ -146,19 +149,19 @@ impl<T> PerProcess<T> {
         }
     }
 
-    /// Calls `look` with the value of this process, as [`get`](Self::get) returns it. The first
-    /// process counts no reference, because its threads would share the count.
-    pub(crate) fn with<R>(&self, renew: impl FnOnce(&T) -> T, look: impl FnOnce(&T) -> R) -> R {
+    /// Calls `work` with the value of this process, as [`get`](Self::get) returns it. In the first
+    /// process this updates no reference count, because its threads would share that count.
+    pub(crate) fn with<R>(&self, renew: impl FnOnce(&T) -> T, work: impl FnOnce(&T) -> R) -> R {
         if generation() == self.generation {
-            look(&self.first)
+            work(&self.first)
         } else {
-            look(&self.get(renew))
+            work(&self.get(renew))
         }
     }
 
-    /// Returns the value of this process. A child makes its own with `renew`, which reads the
-    /// parent's. The parent's value is never written again and never dropped. Takes a lock in
-    /// children only, and calls `renew` while it holds that lock.
+    /// Returns the value of this process. A child creates its own with `renew`, which reads the
+    /// parent's value. The parent's value is never written again and never dropped. Takes a lock
+    /// only in children, and calls `renew` while it holds that lock.
     pub(crate) fn get(&self, renew: impl FnOnce(&T) -> T) -> Arc<T> {
         let here = generation();
         if here == self.generation {
@@ -176,8 +179,8 @@ impl<T> PerProcess<T> {
     }
 }
 
-/// Makes sure that forks are noticed from now on. A child calls `in_child` before anything else
-/// runs there. The functions of the first call are used.
+/// Installs fork handlers. A child calls `in_child` before any other code runs there. If this is
+/// called again, the functions of the first call are used.
 pub(crate) fn watch(in_child: [fn(); 2]) -> io::Result<()> {
     handlers::watch(in_child)
 }
@@ -199,20 +202,21 @@ mod handlers {
     static IN_CHILD: OnceLock<[fn(); 2]> = OnceLock::new();
 
     thread_local! {
-        /// The gate, while this thread forks.
+        /// The guard of the gate, while this thread forks.
         static HELD: Cell<Option<MutexGuard<'static, ()>>> = const { Cell::new(None) };
     }
 
     pub(super) fn watch(in_child_functions: [fn(); 2]) -> io::Result<()> {
         static WATCHING: AtomicBool = AtomicBool::new(false);
-        // Relaxed: only who is first matters. Not a `Once`: a fork could find another thread in it.
+        // Relaxed: it only matters which caller is first. Not a `Once`, because a fork could happen
+        // while another thread is in it.
         if WATCHING.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
         // Fails only if an earlier registration failed after it had set the same functions.
         let _ = IN_CHILD.set(in_child_functions);
-        // SAFETY: the handlers are functions of this crate, which is not unloaded while it runs;
-        // they do not unwind, and may run on any thread.
+        // SAFETY: the handlers are functions of this crate, which is not unloaded while it runs.
+        // They do not unwind, and may run on any thread.
         let error = unsafe { libc::pthread_atfork(Some(prepare), Some(in_parent), Some(in_child)) };
         if error == 0 {
             return Ok(());
@@ -223,8 +227,8 @@ mod handlers {
 
     pub(super) extern "C" fn prepare() {
         let held = gate();
-        // On a thread whose locals are gone the gate opens again at once: such a fork may cut a
-        // section in two, and its child is then one that must run another program.
+        // On a thread whose locals are gone, the gate opens again at once. Such a fork may
+        // interrupt a section, and its child may only run another program.
         if HELD.try_with(|cell| cell.set(Some(held))).is_ok() {
             FORKING.set(true);
         }
@@ -232,7 +236,8 @@ mod handlers {
 
     pub(super) extern "C" fn in_parent() {
         FORKING.set(false);
-        // As above.
+        // Fails only on a thread whose locals are gone, where `prepare` has already opened the
+        // gate.
         let _ = HELD.try_with(Cell::take);
     }
 
@@ -246,7 +251,7 @@ mod handlers {
     }
 }
 
-/// Elsewhere there is no fork.
+/// Systems other than Unix have no fork.
 #[cfg(not(unix))]
 mod handlers {
     pub(super) fn watch(_in_child: [fn(); 2]) -> std::io::Result<()> {
@@ -267,8 +272,8 @@ mod tests {
         *,
     };
 
-    /// Whether a fork's handlers keep within their goal of 1 ms. The median of 1001 calls, because
-    /// the machine may be busy.
+    /// Returns whether a fork's handlers meet their goal of 1 ms. Uses the median of 1001 calls,
+    /// because the machine may be busy.
     fn quick(mut hooks: impl FnMut()) -> bool {
         let mut times: Vec<_> = (0..1001)
             .map(|_| {
@@ -302,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn handlers_of_others_between_ours_do_not_wait_for_their_own_thread() {
+    fn handlers_of_other_libraries_do_not_wait_for_their_own_thread() {
         prepare();
         assert!(hold_forks().is_none());
         in_parent();
@@ -310,8 +315,8 @@ mod tests {
     }
 
     #[test]
-    fn child_has_its_own_and_leaves_the_parents_alone() {
-        // Otherwise the other test may hold the gate across the fork.
+    fn child_has_its_own_value_and_does_not_change_the_parents() {
+        // Without the handlers, the other test might hold the gate across the fork.
         watch([crate::ids::forked, crate::thread_state::forked]).unwrap();
         let own = PerProcess::new(1);
         assert_eq!(*own.get(|_| 0), 1);

@@ -1,5 +1,5 @@
-//! Trace and span ids: random, never zero, without a lock or a system call on the span path. Or
-//! those of a generator that the application brings.
+//! Trace and span ids. They are random and never zero, and creating them takes no lock and no
+//! system call. Alternatively, the application provides its own generator.
 
 use std::{
     cell::RefCell,
@@ -15,55 +15,57 @@ use rand::{
 
 use crate::panic_guard::catch_panic;
 
-/// The W3C level 2 flag that says: the trace id is random in its last 7 bytes.
+/// The W3C level 2 flag for a trace id whose last 7 bytes are random.
 pub(crate) const RANDOM: TraceFlags = TraceFlags::new(0x02);
 
 thread_local! {
-    /// The generator of this thread, seeded with its first span. Has nothing to drop, so it works
-    /// also while the thread's other locals are torn down.
+    /// The generator of this thread, seeded with its first span. It has no destructor, so it also
+    /// works while the thread's other locals are torn down.
     static GENERATOR: RefCell<Option<SmallRng>> = const { RefCell::new(None) };
 }
 
-/// The ids of a new span: its own 64 bits, and 128 bits for its trace where it has no parent. All
-/// of them are random and neither is zero (W3C Trace Context, `trace-id` and `parent-id`), so the
-/// level 2 random flag may be set on a root.
+/// Returns the ids of a new span: 64 bits for the span, and 128 bits for its trace if `trace_id` is
+/// `None`. All bits are random and neither id is zero (W3C Trace Context, `trace-id` and
+/// `parent-id`), so the level 2 random flag may be set on a root.
 ///
-/// `rand::rng()` is not used: it can be entered again from a logger that it calls itself
-/// (RUSTSEC-2026-0097), which is the position a span library is in.
+/// `rand::rng()` is not used, because a logger that it calls may call it again (RUSTSEC-2026-0097),
+/// and a span library may be part of such a logger.
 #[inline]
 pub(crate) fn new_ids(trace_id: Option<TraceId>) -> (TraceId, SpanId) {
     GENERATOR.with(|generator| match generator.try_borrow_mut() {
         Ok(mut generator) => ids(generator.get_or_insert_with(seeded), trace_id),
-        // Cannot happen: nothing foreign runs while the generator is borrowed.
+        // Cannot happen: no user code runs while the generator is borrowed.
         Err(_) => ids(&mut seeded(), trace_id),
     })
 }
 
-/// The id of a new span in a trace that goes on.
+/// Returns the id of a new span in an existing trace.
 #[inline]
 pub(crate) fn new_span_id() -> SpanId {
     GENERATOR.with(|generator| {
         SpanId::from(match generator.try_borrow_mut() {
             Ok(mut generator) => non_zero(generator.get_or_insert_with(seeded)),
-            // As above.
+            // Cannot happen, as in `new_ids`.
             Err(_) => non_zero(&mut seeded()),
         })
     })
 }
 
-/// Whether the trace ids of an application's own generator are random, which sets the W3C level 2
-/// `random` flag on roots (trace/sdk.md "IdGenerator randomness"): others may then sample by the id.
-/// Complete: it is known or it is not.
+/// States whether the trace ids of an application's own generator are random. If so, roots get the
+/// W3C level 2 `random` flag (trace/sdk.md "IdGenerator randomness"), and other systems may sample
+/// by the id.
+///
+/// This enum is complete: the randomness is known or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TraceIdRandomness {
     /// The last 7 bytes of every trace id are random (W3C Trace Context level 2, "Random trace
     /// ID flag").
     Random,
-    /// Nothing is known of them: the flag stays unset.
+    /// Nothing is known about the ids, and the flag is not set.
     Unknown,
 }
 
-/// The generator of an application, in place of [`new_ids`].
+/// A generator of the application, which replaces [`new_ids`].
 #[derive(Debug)]
 pub(crate) struct CustomIds {
     generator: Box<dyn IdGenerator>,
@@ -80,8 +82,9 @@ impl CustomIds {
         }
     }
 
-    /// Ids as [`new_ids`] gives them, and the flags of a root. Where the generator panics or gives
-    /// zero, which no id may be, random ones stand in, and that is counted.
+    /// Returns the ids of a new span, like [`new_ids`], and the flags of a root. If the generator
+    /// panics or returns zero, which is not a valid id, random ids replace them, and the failure is
+    /// counted.
     pub(crate) fn new_ids(&self, trace_id: Option<TraceId>) -> (TraceId, SpanId, TraceFlags) {
         let made = catch_panic(|| {
             let trace_id = trace_id.unwrap_or_else(|| self.generator.new_trace_id());
@@ -101,24 +104,25 @@ impl CustomIds {
         (trace_id, span_id, flags)
     }
 
-    /// In a forked child: what failed in the parent is the parent's.
+    /// Resets the counter in a forked child, because its value belongs to the parent.
     pub(crate) fn forget_failures(&self) {
         // Relaxed: a statistic.
         self.failures.store(0, Ordering::Relaxed);
     }
 
-    /// How often random ids stood in.
+    /// Returns how often random ids replaced those of the generator.
     pub(crate) fn failures(&self) -> u64 {
         // Relaxed: a statistic.
         self.failures.load(Ordering::Relaxed)
     }
 }
 
-/// Makes this thread, the only one of a forked child, take ids of its own. Called in the fork.
+/// Makes this thread, the only one of a forked child, seed its generator anew. Called in the fork.
 #[cfg(unix)]
 pub(crate) fn forked() {
     GENERATOR.with(|generator| {
-        // In use only if a fork happens inside of the generator, which calls nothing that forks.
+        // It is borrowed only if a fork happens inside the generator, which calls nothing that
+        // forks.
         if let Ok(mut generator) = generator.try_borrow_mut() {
             *generator = None;
         }
@@ -144,9 +148,9 @@ fn non_zero(random: &mut SmallRng) -> u64 {
     }
 }
 
-/// A generator of its own sequence. Where the operating system gives no randomness, the seed is
-/// taken from the hash keys of the standard library, which differ per call; a forked child has
-/// those of its parent, but not its number.
+/// Returns a generator with its own seed. If the operating system provides no randomness, the seed
+/// comes from the hash keys of the standard library, which differ for each call. A forked child has
+/// the keys of its parent, but another process id.
 #[cold]
 fn seeded() -> SmallRng {
     SmallRng::try_from_rng(&mut SysRng).unwrap_or_else(|_| {

@@ -11,12 +11,12 @@ use super::{Clock, system_time, unix_nanos};
 /// 2000-01-01T00:00:00Z, in seconds since the epoch.
 const START: u64 = 946_684_800;
 
-/// A clock that stands still until a test moves it. A clone is the same clock, and any number of
-/// providers may share one.
+/// A clock that stands still until a test advances it. Clones share one time, and any number of
+/// providers may use the same clock.
 ///
-/// It gives the start, the events and the end of spans their times. Times that the caller sets
-/// itself (`with_start_time`, `end_with_timestamp`) stay as they are, and what waits for exporters
-/// (deadlines, batches) goes by the real time.
+/// It determines the times of starts, events and ends of spans. Times that the caller sets itself
+/// (`with_start_time`, `end_with_timestamp`) are not changed. Exports (deadlines, batches) use the
+/// real time.
 ///
 /// # Examples
 /// ```
@@ -39,12 +39,12 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock that shows 2000-01-01T00:00:00Z.
+    /// Creates a clock that shows 2000-01-01T00:00:00Z.
     pub fn new() -> Self {
         Self::at(system_time(START * 1_000_000_000))
     }
 
-    /// A clock that shows this time. Before 1970 it shows 1970.
+    /// Creates a clock that shows this time. A time before 1970 becomes 1970.
     pub fn at(start: SystemTime) -> Self {
         let (counter, mock) = quanta::Clock::mock();
         Self {
@@ -54,13 +54,13 @@ impl ManualClock {
         }
     }
 
-    /// Moves the clock on, at most to the year 2554, which is where the time of spans ends.
+    /// Advances the clock, at most to the year 2554, the latest time of a span.
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         self.mock.increment(by.min(u64::MAX - self.nanos()));
     }
 
-    /// What the clock shows.
+    /// Returns the time that the clock shows.
     pub fn now(&self) -> SystemTime {
         system_time(self.nanos())
     }
