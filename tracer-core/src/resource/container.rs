@@ -1,9 +1,10 @@
-//! `container.id`, from the control groups or the mounts of the process.
+//! Detects `container.id`, from the control groups or the mounts of the process.
 //!
 //! Under cgroup v1, and under v2 in the host's namespace, the group's path ends in the id. Under v2
-//! in a namespace of its own, the default, the path is `/`, and only files that the engine mounts
-//! from the container's folder tell. In a pod most of these come from the folder of the sandbox,
-//! another container, so only what is known to be the container's own counts there.
+//! in a separate namespace, the default, the path is `/`. Then only the files that the engine
+//! mounts from the container's folder show the id. In a pod, most of these come from the folder of
+//! the sandbox, which is another container. So there, only paths that certainly belong to the
+//! container itself are used.
 
 use opentelemetry::KeyValue;
 
@@ -16,7 +17,7 @@ pub(super) fn attributes(system: &System) -> Vec<KeyValue> {
         .collect()
 }
 
-/// Whether the process runs in a container, even one without a known id.
+/// Returns whether the process runs in a container, even one without a known id.
 pub(super) fn is_container(system: &System) -> bool {
     [".dockerenv", "run/.containerenv"]
         .into_iter()
@@ -27,7 +28,7 @@ pub(super) fn is_container(system: &System) -> bool {
 
 fn id(system: &System) -> Option<String> {
     let groups = system.read("proc/self/cgroup").unwrap_or_default();
-    // hierarchy:controllers:path, and the path may hold colons: cgroups(7).
+    // Format: hierarchy:controllers:path, and the path may contain colons (cgroups(7)).
     let of_group = groups
         .lines()
         .filter_map(|line| line.splitn(3, ':').nth(2))
@@ -37,8 +38,8 @@ fn id(system: &System) -> Option<String> {
         .or_else(|| id_of_mounts(&system.read("proc/self/mountinfo")?).map(str::to_owned))
 }
 
-/// One line of the mount table, as far as it is of use: what of a file system is mounted, and
-/// where (proc_pid_mountinfo(5), fields 4 and 5).
+/// The used fields of a line of the mount table: the mounted part of the file system, and the mount
+/// point (proc_pid_mountinfo(5), fields 4 and 5).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mount<'a> {
     pub(super) root: &'a str,
@@ -59,7 +60,7 @@ fn id_of_mounts(table: &str) -> Option<&str> {
     let group = mounts(table)
         .filter(|mount| mount.point.starts_with("/sys/fs/cgroup"))
         .find_map(|mount| id_in_group(mount.root));
-    // CRI-O and Podman mount secrets from the folder of the container itself.
+    // CRI-O and Podman mount secrets from the container's own folder.
     let secrets = || {
         mounts(table)
             .filter(|mount| mount.point == "/run/secrets")
@@ -90,8 +91,8 @@ fn id_after<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
     is_id(id).then_some(id)
 }
 
-/// The id in the path of a group, the innermost if containers are nested. A segment is the id
-/// itself, or ends in it: `docker-<id>.scope`, `<pod>.slice:cri-containerd:<id>`.
+/// Returns the id in the path of a group, the innermost one if containers are nested. A segment is
+/// the id itself or ends in it: `docker-<id>.scope`, `<pod>.slice:cri-containerd:<id>`.
 fn id_in_group(path: &str) -> Option<&str> {
     path.rsplit('/').find_map(|segment| {
         let name = segment.rsplit(':').next()?.split('.').next()?;
@@ -100,7 +101,7 @@ fn id_in_group(path: &str) -> Option<&str> {
     })
 }
 
-/// 64 hexadecimal digits, or 32 and a number, which is what AWS Fargate has.
+/// Returns whether the text is an id: 64 hexadecimal digits, or 32 and a number as in AWS Fargate.
 fn is_id(name: &str) -> bool {
     let hex = |name: &str| {
         name.bytes()
@@ -130,7 +131,7 @@ mod tests {
         assert_eq!(id_in_group(&path), expected, "{path}");
     }
 
-    /// Paths as cgroupfs and systemd drivers, and the engines' own, make them.
+    /// Paths of the cgroupfs and systemd drivers, and of the engines themselves.
     #[test]
     fn every_form_of_a_group_gives_the_innermost_id() {
         for path in [

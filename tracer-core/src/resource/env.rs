@@ -10,16 +10,16 @@ use crate::env::Env;
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 const RESOURCE_ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
-/// The resource that environment variables describe, with what every SDK must say of itself.
+/// Reads the resource from environment variables, and adds the attributes that every SDK must set.
 ///
-/// `OTEL_RESOURCE_ATTRIBUTES` is a list `key=value,key=value` with percent-encoded keys and values;
-/// `OTEL_SERVICE_NAME` wins over a `service.name` in it. Without either, `service.name` is
-/// `unknown_service:` followed by the name of the executable.
+/// `OTEL_RESOURCE_ATTRIBUTES` is a list `key=value,key=value` with percent-encoded keys and values.
+/// `OTEL_SERVICE_NAME` takes precedence over a `service.name` in it. Without either, `service.name`
+/// is `unknown_service:` followed by the name of the executable.
 ///
 /// A list with an invalid member is discarded as a whole (OpenTelemetry specification,
 /// resource/sdk.md "Specifying resource information via an environment variable"). A member is
 /// invalid if it has no `=` or no key, or if it has a `%` without two hex digits after it. Both
-/// variables are refused if they have control characters, bytes that are not UTF-8, or keys or
+/// variables are refused if they contain control characters, bytes that are not UTF-8, or keys or
 /// values of more than 4096 bytes.
 ///
 /// # Examples
@@ -58,7 +58,7 @@ pub fn from_env(env: &mut Env) -> Resource {
         .build()
 }
 
-/// Why a list was discarded.
+/// The reason why a list was discarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum Problem {
     #[error("member {member} has a '%' without two hex digits, none of the list applies")]
@@ -71,7 +71,8 @@ enum Problem {
     NotPlain { member: usize },
 }
 
-/// Source: semantic conventions, resource/README.md "Service", `service.name`.
+/// Returns the default service name (semantic conventions, resource/README.md "Service",
+/// `service.name`).
 fn unknown_service() -> String {
     std::env::current_exe()
         .ok()
@@ -113,7 +114,7 @@ fn parse_member(at: usize, member: &str) -> Result<KeyValue, Problem> {
     Ok(KeyValue::new(key, value))
 }
 
-/// Whether two hex digits follow each percent sign (RFC 3986 §2.1).
+/// Returns whether two hex digits follow each percent sign (RFC 3986 §2.1).
 fn is_percent_encoded(text: &str) -> bool {
     let mut after_signs = text.split('%').skip(1).map(str::as_bytes);
     after_signs
@@ -132,8 +133,8 @@ mod tests {
             _ => None,
         });
         let resource = from_env(&mut env);
-        let told = env.diagnostics().iter().map(ToString::to_string);
-        (resource, told.collect())
+        let messages = env.diagnostics().iter().map(ToString::to_string);
+        (resource, messages.collect())
     }
 
     #[track_caller]
@@ -144,11 +145,11 @@ mod tests {
 
     #[test]
     fn values_are_percent_decoded_and_may_hold_equals_signs() {
-        let (resource, told) = read("", " a = x%2Cy%3D , b=c=d , service.name=list");
+        let (resource, messages) = read("", " a = x%2Cy%3D , b=c=d , service.name=list");
         check(&resource, "a", Some("x,y="));
         check(&resource, "b", Some("c=d"));
         check(&resource, "service.name", Some("list"));
-        assert_eq!(told, [""; 0]);
+        assert_eq!(messages, [""; 0]);
     }
 
     #[test]
@@ -185,15 +186,15 @@ mod tests {
             ("a=1,b=%+1", Problem::BadPercent { member: 2 }),
             ("a=1,b=%4\u{e9}", Problem::BadPercent { member: 2 }),
         ] {
-            let (resource, told) = read("own", list);
+            let (resource, messages) = read("own", list);
             check(&resource, "a", None);
             check(&resource, "service.name", Some("own"));
-            assert_eq!(told, [format!("{RESOURCE_ATTRIBUTES}: {problem}")]);
+            assert_eq!(messages, [format!("{RESOURCE_ATTRIBUTES}: {problem}")]);
         }
-        let (resource, told) = read("\u{1b}[31m", "service.name=list");
+        let (resource, messages) = read("\u{1b}[31m", "service.name=list");
         check(&resource, "service.name", Some("list"));
         assert_eq!(
-            told,
+            messages,
             [
                 "OTEL_SERVICE_NAME: is too long or no plain text, the name in \
               OTEL_RESOURCE_ATTRIBUTES or unknown_service applies"
@@ -203,12 +204,12 @@ mod tests {
 
     #[test]
     fn values_may_be_empty_or_4096_bytes_long_and_no_longer() {
-        let (resource, told) = read("", &format!("a=,b={}", "x".repeat(4096)));
+        let (resource, messages) = read("", &format!("a=,b={}", "x".repeat(4096)));
         check(&resource, "a", Some(""));
         check(&resource, "b", Some(&"x".repeat(4096)));
-        assert_eq!(told, [""; 0]);
-        let (resource, told) = read("", &format!("a=,b={}", "x".repeat(4097)));
+        assert_eq!(messages, [""; 0]);
+        let (resource, messages) = read("", &format!("a=,b={}", "x".repeat(4097)));
         check(&resource, "a", None);
-        assert_eq!(told.len(), 1);
+        assert_eq!(messages.len(), 1);
     }
 }

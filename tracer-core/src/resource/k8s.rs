@@ -1,10 +1,11 @@
-//! `k8s.*`: the pod, as far as it is told what it is.
+//! Detects `k8s.*`: the pod, as far as its manifest exposes the data.
 //!
-//! Kubernetes gives a pod its own facts only through what its manifest asks for: variables and files
-//! of the downward API, whose names are the author's choice. Read are the names of Kubernetes' own
-//! examples (`MY_POD_NAME`, `/etc/podinfo`), and those in common use (`POD_NAME`, `K8S_POD_NAME`,
-//! `OTEL_RESOURCE_ATTRIBUTES_POD_NAME`). Besides, the service account names the namespace, and the
-//! kubelet's mounts and groups name the pod's uid and the container.
+//! Kubernetes gives a pod information about itself only if its manifest asks for it. The manifest
+//! uses variables and files of the downward API, and its author chooses their names. This detector
+//! reads the names of Kubernetes' own examples (`MY_POD_NAME`, `/etc/podinfo`), and those in common
+//! use (`POD_NAME`, `K8S_POD_NAME`, `OTEL_RESOURCE_ATTRIBUTES_POD_NAME`). In addition, the service
+//! account contains the namespace. The kubelet's mounts and groups contain the pod's uid and the
+//! container.
 
 use opentelemetry::KeyValue;
 
@@ -15,7 +16,7 @@ use super::{
 
 const SERVICE_ACCOUNT_NAMESPACE: &str = "var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
-/// What a variable may say: the attribute, and how the variables of the kind end.
+/// The attributes that variables may give, each with the suffixes of its variables.
 const VARIABLES: [(&str, &[&str]); 7] = [
     ("k8s.cluster.name", &["CLUSTER_NAME"]),
     ("k8s.container.name", &["CONTAINER_NAME"]),
@@ -26,13 +27,13 @@ const VARIABLES: [(&str, &[&str]); 7] = [
     ("k8s.pod.uid", &["POD_UID"]),
 ];
 
-/// How they begin, the plainest intention first.
+/// The prefixes of the variables. The most specific one comes first.
 const PREFIXES: [&str; 4] = ["OTEL_RESOURCE_ATTRIBUTES_", "K8S_", "MY_", ""];
 
 pub(super) fn attributes(system: &System) -> Vec<KeyValue> {
     let mounted = system.read("proc/self/mountinfo").unwrap_or_default();
     let kubelet = Kubelet::of(&mounted);
-    // Elsewhere a NODE_NAME is somebody else's.
+    // Outside a pod, a variable such as NODE_NAME may have another meaning.
     if !is_pod(system) {
         return Vec::new();
     }
@@ -72,7 +73,7 @@ fn variable(system: &System, ends: &[&str]) -> Option<String> {
     })
 }
 
-/// What the kubelet's mounts say: `.../kubelet/pods/<uid>/etc-hosts` on `/etc/hosts`, and
+/// Reads the kubelet's mounts: `.../kubelet/pods/<uid>/etc-hosts` on `/etc/hosts`, and
 /// `.../kubelet/pods/<uid>/containers/<name>/<random>` on `/dev/termination-log`.
 #[derive(Clone, Copy, Debug, Default)]
 struct Kubelet<'a> {
@@ -84,7 +85,7 @@ impl<'a> Kubelet<'a> {
     fn of(table: &'a str) -> Self {
         let mut found = Self::default();
         for mount in mounts(table) {
-            // A mount of the node's own folder, as monitoring agents have, is another pod's.
+            // A mount of the node's own folder, as in monitoring agents, belongs to another pod.
             if !matches!(mount.point, "/etc/hosts" | "/dev/termination-log") {
                 continue;
             }
@@ -101,7 +102,7 @@ impl<'a> Kubelet<'a> {
     }
 }
 
-/// The uid in a group's path: `/kubepods/burstable/pod<uid>/...`, with systemd
+/// Returns the uid in a group's path: `/kubepods/burstable/pod<uid>/...`, with systemd
 /// `kubepods-burstable-pod<uid with underscores>.slice`.
 fn uid_of_groups(groups: &str) -> Option<String> {
     groups
@@ -114,7 +115,7 @@ fn uid_of_groups(groups: &str) -> Option<String> {
         })
 }
 
-/// A UUID or, for the static pods of a node, 32 hexadecimal digits.
+/// Returns whether the text is a UUID or, for static pods of a node, 32 hexadecimal digits.
 fn is_uid(uid: &str) -> bool {
     matches!(uid.len(), 32 | 36)
         && uid

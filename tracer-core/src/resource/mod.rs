@@ -1,8 +1,8 @@
-//! What the spans of a process describe.
+//! The resource: the process that the spans describe.
 //!
-//! A resource is put together from three sources, each of which wins over those before it: what
-//! [`detect`] finds, what the environment says ([`from_env`]), and what code sets. [`merge`] joins
-//! two of them.
+//! A resource is merged from three sources, each of which takes precedence over those before it:
+//! the attributes that [`detect`] finds, the environment ([`from_env`]), and code. [`merge`] joins
+//! two resources.
 //!
 //! # Examples
 //! ```
@@ -39,20 +39,20 @@ pub use self::{env::from_env, system::System};
 /// The version of the semantic conventions that detected attributes follow.
 pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
 
-/// A source of resource attributes. The names are the specification's, where it has one
+/// A source of resource attributes. The names are those of the specification, if it defines one
 /// (resource/sdk.md "Resource detector name").
 ///
 /// | detector | attributes | from |
 /// | --- | --- | --- |
 /// | `container` | `container.id` | `/proc/self/cgroup` (v1, v2), `/proc/self/mountinfo` |
 /// | `host` | `host.name`, `host.arch`, `host.id` outside containers, and those of `os` | `/proc/sys/kernel/hostname`, `/etc/machine-id` |
-/// | `k8s` | `k8s.pod.name`, `.uid`, `.ip`, `k8s.namespace.name`, `k8s.node.name`, `k8s.container.name`, `k8s.cluster.name`, inside a pod and where told | variables such as `POD_NAME`, `K8S_NODE_NAME`, `MY_POD_UID`; `/etc/podinfo`; the service account; the kubelet's mounts |
+/// | `k8s` | `k8s.pod.name`, `.uid`, `.ip`, `k8s.namespace.name`, `k8s.node.name`, `k8s.container.name`, `k8s.cluster.name`, only inside a pod, if known | variables such as `POD_NAME`, `K8S_NODE_NAME`, `MY_POD_UID`; `/etc/podinfo`; the service account; the kubelet's mounts |
 /// | `os` | `os.type`, `os.name`, `os.version`, `os.description`, `os.build_id` | `/etc/os-release` |
 /// | `process` | `process.pid`, `.creation.time`, `.executable.name`, `.executable.path`, `.command`, `.args_count`, `.owner`, `process.runtime.name`, `.version` | the process; never its arguments, which may be secret |
 /// | `service` | `service.instance.id`, random for each start of the process | |
 ///
-/// What a system does not tell is left out, which is no error. On systems other than Linux that is
-/// more.
+/// Attributes that a system does not provide are left out, which is not an error. Systems other
+/// than Linux provide fewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Detector {
@@ -62,7 +62,7 @@ pub enum Detector {
     Host,
     /// The Kubernetes pod.
     K8s,
-    /// The operating system alone.
+    /// The operating system only.
     Os,
     /// The process.
     Process,
@@ -71,7 +71,7 @@ pub enum Detector {
 }
 
 impl Detector {
-    /// All of them.
+    /// All detectors.
     pub const ALL: [Self; 6] = [
         Self::Container,
         Self::Host,
@@ -81,13 +81,13 @@ impl Detector {
         Self::Service,
     ];
 
-    /// The name for configuration.
+    /// Returns the detector's name for configuration.
     ///
     /// # Examples
     /// ```
     /// use tracer_core::resource::Detector;
     ///
-    /// // Those that an operator lists.
+    /// // The detectors that an operator lists.
     /// let listed = ["host", "process"];
     /// let mut chosen = Detector::ALL.to_vec();
     /// chosen.retain(|detector| listed.contains(&detector.name()));
@@ -120,17 +120,17 @@ impl Detector {
     }
 }
 
-/// For use with the stock SDK, which forgets the schema URL of a detector.
+/// For use with the stock SDK, which drops the schema URL of a detector.
 impl ResourceDetector for Detector {
     fn detect(&self) -> Resource {
         detect(&[*self], &System::of_this_process())
     }
 }
 
-/// What the detectors find, with the schema URL of their attributes.
+/// Runs the detectors, and returns their attributes with the schema URL.
 ///
 /// # Cost
-/// Reads some ten small files and opens no connection: below a millisecond.
+/// Reads some ten small files and opens no connection, which takes less than a millisecond.
 pub fn detect(detectors: &[Detector], system: &System) -> Resource {
     let attributes: Vec<_> = detectors
         .iter()
@@ -143,8 +143,9 @@ pub fn detect(detectors: &[Detector], system: &System) -> Resource {
     builder.with_schema_url(attributes, SCHEMA_URL).build()
 }
 
-/// Joins two resources: attributes of `updating` win. The schema URL is that of whichever has one;
-/// if both have and they differ, the result has none (resource/sdk.md "Merge").
+/// Merges two resources. Attributes of `updating` take precedence. The schema URL is that of the
+/// resource that has one. If both have one and they differ, the result has none (resource/sdk.md
+/// "Merge").
 pub fn merge(old: &Resource, updating: &Resource) -> Resource {
     let both = old.iter().chain(updating.iter());
     let attributes = both.map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
@@ -159,8 +160,8 @@ pub fn merge(old: &Resource, updating: &Resource) -> Resource {
     }
 }
 
-/// The resource of a forked child: `process.pid`, and a `service.instance.id` that was detected,
-/// are its own. Called while forks are held off.
+/// Returns the resource of a forked child. It gets its own `process.pid`, and its own
+/// `service.instance.id` if that was detected. Called while forks are held off.
 pub(crate) fn in_child(parents: &Resource) -> Resource {
     let own = parents.iter().filter_map(|(key, value)| {
         let attribute = KeyValue::new(key.clone(), value.clone());

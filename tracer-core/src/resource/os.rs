@@ -1,4 +1,5 @@
-//! `os.*`: the operating system that the process sees, in a container that of the image.
+//! Detects `os.*`: the operating system that the process sees. In a container it is that of the
+//! image.
 //!
 //! Sources: semantic conventions, resource/os.md, for `os.build_id`; os-release(5) for the files.
 
@@ -28,7 +29,7 @@ pub(super) fn attributes(system: &System) -> Vec<KeyValue> {
     attributes
 }
 
-/// The well-known values of `os.type`, which differ from Rust's names in two cases.
+/// Returns the well-known value of `os.type`, which differs from Rust's name in two cases.
 fn os_type(name: &'static str) -> &'static str {
     match name {
         "macos" => "darwin",
@@ -37,7 +38,7 @@ fn os_type(name: &'static str) -> &'static str {
     }
 }
 
-/// A variable of os-release, which has the syntax of shell assignments without expansion.
+/// Returns a variable of os-release, which has the syntax of shell assignments without expansion.
 fn field(text: &str, name: &str) -> Option<String> {
     let value = text
         .lines()
@@ -51,7 +52,7 @@ fn field(text: &str, name: &str) -> Option<String> {
     clean(&value)
 }
 
-/// A backslash stands before a character that the shell would otherwise take for its own.
+/// Removes the backslashes that escape characters with a special meaning in a shell.
 fn unescape(value: &str) -> String {
     let mut characters = value.chars();
     let mut plain = String::with_capacity(value.len());

@@ -1,8 +1,8 @@
-//! `process.*`: this process.
+//! Detects `process.*`: this process.
 //!
-//! Command-line arguments often carry passwords and tokens, so only the command itself and the
-//! number of arguments are told, as the semantic conventions have it for that case (resource/
-//! process.md "Selecting process command attributes").
+//! Command-line arguments often contain passwords and tokens. So only the command itself and the
+//! number of arguments are recorded, as the semantic conventions define it for that case
+//! (resource/process.md "Selecting process command attributes").
 
 use opentelemetry::KeyValue;
 
@@ -49,7 +49,7 @@ pub(super) fn attributes(system: &System) -> Vec<KeyValue> {
     attributes
 }
 
-/// What replaces the attribute in a forked child.
+/// Returns the attribute that replaces `process.pid` in a forked child.
 pub(super) fn in_child(attribute: &KeyValue) -> Option<KeyValue> {
     (attribute.key.as_str() == PID).then(|| KeyValue::new(PID, pid()))
 }
@@ -58,13 +58,13 @@ fn pid() -> i64 {
     i64::from(std::process::id())
 }
 
-/// When the process started, in ISO 8601, to a hundredth of a second: ticks since the boot, which is
-/// known by the second (proc_pid_stat(5), proc_stat(5)).
+/// Returns when the process started, in ISO 8601, to a hundredth of a second. It is computed from
+/// ticks since the boot, whose time is known to the second (proc_pid_stat(5), proc_stat(5)).
 fn creation_time(system: &System) -> Option<String> {
-    /// Ticks of `/proc` are of this length on every architecture that Rust knows.
+    /// The length of a tick in `/proc`, which is the same on every architecture that Rust supports.
     const TICK_MILLIS: u64 = 10;
     let stat = system.read("proc/self/stat")?;
-    // The name of the executable may hold anything, blanks and brackets included.
+    // The name of the executable may contain any character, including blanks and brackets.
     let (_, fields) = stat.rsplit_once(')')?;
     let ticks: u64 = fields.split_whitespace().nth(19)?.parse().ok()?;
     let boot = system.read("proc/stat")?;
@@ -74,7 +74,7 @@ fn creation_time(system: &System) -> Option<String> {
     iso_8601(boot.checked_mul(1000)?.checked_add(since_boot)?)
 }
 
-/// Milliseconds since 1970 in UTC; `None` after the year 9999.
+/// Formats milliseconds since 1970 in UTC. Returns `None` after the year 9999.
 fn iso_8601(millis: u64) -> Option<String> {
     let (seconds, millis) = (millis / 1000, millis % 1000);
     let (mut days, second) = (seconds / 86_400, seconds % 86_400);
@@ -110,15 +110,15 @@ fn is_leap(year: u64) -> bool {
     year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }
 
-/// The name of the effective user. Without one in the user database there is no owner to tell.
+/// Returns the name of the effective user. Without an entry in the user database there is no name.
 fn owner(system: &System) -> Option<String> {
     let status = system.read("proc/self/status")?;
     let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-    // Real, effective, saved, file system: proc_pid_status(5).
+    // Order: real, effective, saved, file system (proc_pid_status(5)).
     let effective = ids.split_whitespace().nth(1)?;
     let users = system.read("etc/passwd")?;
     let name = users.lines().find_map(|line| {
-        // name:password:uid:...
+        // Format: name:password:uid:...
         let mut fields = line.split(':');
         let name = fields.next()?;
         (fields.nth(1)? == effective).then_some(name)

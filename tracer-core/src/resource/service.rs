@@ -1,4 +1,4 @@
-//! `service.instance.id`. The name comes from the environment or from code.
+//! Detects `service.instance.id`. The service's name comes from the environment or from code.
 
 use opentelemetry::KeyValue;
 
@@ -6,18 +6,19 @@ use crate::{fork::ForkMutex, ids::new_ids};
 
 const KEY: &str = "service.instance.id";
 
-/// The random ids of this process and of the processes it was forked from, each with the number of
-/// its process, the youngest last.
+/// The random ids of this process and of the processes that it was forked from, each with the
+/// number of its process. The youngest is last.
 static INSTANCES: ForkMutex<Vec<(u32, String)>> = ForkMutex::new(Vec::new());
 
-/// A random id for this process, the same for every provider in it. A forked child gets its own.
+/// Returns a random id for this process, the same for every provider in it. A forked child gets its
+/// own.
 pub(super) fn attributes() -> Vec<KeyValue> {
     let mut instances = INSTANCES.lock();
     vec![KeyValue::new(KEY, own_id(&mut instances))]
 }
 
-/// Returns the attribute that replaces this one in a forked child, if [`attributes`] made it in a
-/// parent. Called while forks are held off.
+/// Returns the attribute that replaces this one in a forked child, if [`attributes`] created it in
+/// a parent. Called while forks are held off.
 pub(super) fn in_child(attribute: &KeyValue) -> Option<KeyValue> {
     let mut instances = INSTANCES.lock_nested();
     let id = attribute.value.as_str();
@@ -37,7 +38,8 @@ fn own_id(instances: &mut Vec<(u32, String)>) -> String {
     }
 }
 
-/// A UUID of version 4 (RFC 9562, section 5.4): all bits random but those of version and variant.
+/// Returns a UUID of version 4 (RFC 9562, section 5.4). All bits are random except version and
+/// variant.
 fn random_uuid() -> String {
     let random = u128::from_be_bytes(new_ids(None).0.to_bytes());
     let bits = random & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62;

@@ -1,4 +1,4 @@
-//! What detectors look at: files below a root, and environment variables.
+//! The inputs of the detectors: files below a root, and environment variables.
 
 use std::{
     fmt,
@@ -9,28 +9,28 @@ use std::{
 
 use crate::env::Lookup;
 
-/// The most that is read of one file. The mount table of a busy node takes some 100 KiB.
+/// The maximum that is read from one file. The mount table of a busy node takes some 100 KiB.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// The longest value that is taken over: a path of Linux.
+/// The maximum length of a value, which is that of a path on Linux.
 const MAX_VALUE_BYTES: usize = 4096;
 
-/// A file system and an environment, those of this process unless a test brings its own.
+/// A file system and an environment: those of this process, or others in a test.
 ///
-/// Files are read up to 1 MiB, only if they are regular (nothing blocks on a pipe), and what cannot
-/// be read counts as absent.
+/// Files are read up to 1 MiB, and only if they are regular, so that no read blocks on a pipe. A
+/// file that cannot be read counts as absent.
 pub struct System {
     root: PathBuf,
     variables: Lookup,
 }
 
 impl System {
-    /// The file system and the environment of this process.
+    /// Returns the file system and the environment of this process.
     pub fn of_this_process() -> Self {
         Self::new("/", |name| std::env::var(name).ok())
     }
 
-    /// The files below `root`, and `variables` as the environment.
+    /// Creates a system with the files below `root` and `variables` as its environment.
     pub fn new(
         root: impl Into<PathBuf>,
         variables: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
@@ -41,7 +41,7 @@ impl System {
         }
     }
 
-    /// The text of a file, its first MiB. `path` has no leading slash.
+    /// Returns the text of a file, up to its first MiB. `path` has no leading slash.
     pub(super) fn read(&self, path: &str) -> Option<String> {
         let path = self.root.join(path);
         if !fs::metadata(&path).ok()?.is_file() {
@@ -53,12 +53,12 @@ impl System {
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// A file that holds one value.
+    /// Returns the content of a file that holds a single value.
     pub(super) fn value(&self, path: &str) -> Option<String> {
         clean(&self.read(path)?)
     }
 
-    /// A variable that holds a value.
+    /// Returns the value of a variable.
     pub(super) fn variable(&self, name: &str) -> Option<String> {
         clean(&(self.variables)(name)?)
     }
@@ -76,14 +76,14 @@ impl fmt::Debug for System {
     }
 }
 
-/// A value without the blanks around it. Nothing is no value.
+/// Returns a value without surrounding whitespace. An empty value counts as none.
 pub(super) fn clean(value: &str) -> Option<String> {
     let value = value.trim();
     (!value.is_empty() && is_plain(value)).then(|| value.to_owned())
 }
 
-/// Whether a text is taken over: it has no control characters, no trace of bytes that were not
-/// UTF-8, and is no longer than any name of the kind.
+/// Returns whether a text is accepted. It may contain no control characters and no replacement
+/// characters for bytes that were not UTF-8, and may not exceed the maximum length.
 pub(super) fn is_plain(text: &str) -> bool {
     text.len() <= MAX_VALUE_BYTES
         && !text.contains(char::is_control)

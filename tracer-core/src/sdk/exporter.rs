@@ -1,4 +1,4 @@
-//! Exporters written for the SDK, in a provider of ours.
+//! Exporters written for the SDK, in a provider of this crate.
 
 use std::{
     fmt,
@@ -26,26 +26,27 @@ use crate::{
 /// How long a wrapped exporter may take to shut down: the SDK's own default.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Any [`opentelemetry_sdk::trace::SpanExporter`] as an exporter of ours.
+/// An adapter for any [`opentelemetry_sdk::trace::SpanExporter`].
 ///
 /// # Runtime
-/// The SDK's exporters are of two kinds: some block (the blocking HTTP client), some need a tokio
-/// runtime (gRPC). This adapter suits both: it runs them on a blocking thread of the provider's own
+/// The SDK has two kinds of exporters: some block (the blocking HTTP client), some need a tokio
+/// runtime (gRPC). This adapter suits both. It runs them on a blocking thread of the provider's own
 /// runtime, where tokio's handle is current and blocking is allowed. Calls never overlap, as the
 /// SDK's trait demands.
 ///
 /// # Forks
-/// The SDK's trait has no way to make an exporter anew, so this one stays in the parent process:
-/// in a child its spans fail with [`ExportError::Forked`], and are counted and told as that.
+/// The SDK's trait has no method to create an exporter for a child, so the exporter stays in the
+/// parent process. In a child, its spans fail with [`ExportError::Forked`], which is counted and
+/// logged.
 ///
 /// # Cost
-/// Each span is rebuilt as a [`SpanData`](opentelemetry_sdk::trace::SpanData), which only those pay
-/// who use this adapter.
+/// Each span is rebuilt as a [`SpanData`](opentelemetry_sdk::trace::SpanData). Only users of this
+/// adapter pay for that.
 ///
 /// # Errors
 /// The SDK's `InternalFailure` becomes [`ExportError::NonRetryable`] with `Status::Other`, without
-/// its text. At the shutdown the exporter is given 5 s, the SDK's own default, whatever timeout the
-/// provider was given; the provider waits no longer than its own.
+/// its text. The shutdown gives the exporter 5 s, the SDK's own default, whatever the timeout of
+/// the provider's shutdown is. The provider waits no longer than its own timeout.
 ///
 /// # Examples
 /// ```
@@ -77,7 +78,7 @@ impl<E: SdkSpanExporter + 'static> SdkExporter<E> {
         }
     }
 
-    /// Runs `call` on a blocking thread, after the calls before it.
+    /// Runs `call` on a blocking thread, after all earlier calls.
     async fn run<F>(&self, call: F) -> ExportResult
     where
         F: FnOnce(&E) -> OTelSdkResult + Send + 'static,
@@ -85,7 +86,7 @@ impl<E: SdkSpanExporter + 'static> SdkExporter<E> {
         let turn = Arc::clone(&self.turn).lock_owned().await;
         let exporter = Arc::clone(&self.exporter);
         let done = spawn_blocking(move || {
-            // Kept until the call returns, even when the waiting future is dropped by a timeout.
+            // Held until the call returns, even if a timeout drops the waiting future.
             let _turn = turn;
             let _suppressed = Context::enter_telemetry_suppressed_scope();
             call(&exporter)
@@ -94,7 +95,7 @@ impl<E: SdkSpanExporter + 'static> SdkExporter<E> {
             Ok(Ok(())) => Ok(ExportSuccess::default()),
             Ok(Err(OTelSdkError::AlreadyShutdown)) => Err(ExportError::AlreadyShutdown),
             Ok(Err(OTelSdkError::Timeout(after))) => Err(ExportError::Deadline { after }),
-            // The text may hold anything the destination said, so it goes no further.
+            // The text may contain anything that the destination sent, so it is dropped.
             Ok(Err(OTelSdkError::InternalFailure(_))) => Err(ExportError::NonRetryable {
                 status: exporter::Status::Other,
             }),
@@ -137,8 +138,8 @@ impl<E> fmt::Debug for SdkExporter<E> {
     }
 }
 
-/// Polls a future on this thread, which sleeps between polls. Not tokio's `block_on`: inside it,
-/// blocking clients panic.
+/// Polls a future on this thread, which sleeps between polls. Tokio's `block_on` cannot be used,
+/// because blocking clients panic inside it.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(Thread);
     impl Wake for Unpark {

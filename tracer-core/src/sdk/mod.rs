@@ -1,11 +1,11 @@
-//! To `opentelemetry_sdk` and back. Its traits will change again before they are stable, so all
-//! that touches them is here.
+//! Adapters to and from `opentelemetry_sdk`. Its traits will change again before they are stable,
+//! so all code that implements or wraps them is here.
 //!
-//! | you have | and want | use |
+//! | existing code | use in | adapter |
 //! | --- | --- | --- |
-//! | an exporter for the SDK | it in a [`TracerProvider`](crate::TracerProvider) | [`SdkExporter`] |
-//! | a processor for the SDK | it in a [`TracerProvider`](crate::TracerProvider) | [`SdkProcessor`] |
-//! | the SDK's own provider | its spans through rings to [`SpanExporter`](crate::SpanExporter)s | [`RingProcessor`] |
+//! | an exporter for the SDK | a [`TracerProvider`](crate::TracerProvider) | [`SdkExporter`] |
+//! | a processor for the SDK | a [`TracerProvider`](crate::TracerProvider) | [`SdkProcessor`] |
+//! | an exporter of this crate | the SDK's own provider | [`RingProcessor`] |
 
 mod exporter;
 mod processor;
@@ -19,7 +19,8 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 pub use self::{exporter::SdkExporter, processor::SdkProcessor, ring_processor::RingProcessor};
 use crate::error::FlushError;
 
-/// What the SDK says, in our words. Its text may hold anything, so it goes no further.
+/// Converts a result of the SDK into a result of this crate. The SDK's text may hold any data, so
+/// it is dropped.
 fn from_sdk(result: OTelSdkResult) -> Result<(), FlushError> {
     result.map_err(|error| match error {
         OTelSdkError::AlreadyShutdown => FlushError::AlreadyShutdown,
@@ -28,7 +29,8 @@ fn from_sdk(result: OTelSdkResult) -> Result<(), FlushError> {
     })
 }
 
-/// The other way round, after a call that took at most `timeout`.
+/// Converts a result of this crate into a result of the SDK, after a call that took at most
+/// `timeout`.
 fn to_sdk(result: Result<(), FlushError>, timeout: Duration) -> OTelSdkResult {
     result.map_err(|error| match error {
         FlushError::AlreadyShutdown => OTelSdkError::AlreadyShutdown,

@@ -1,4 +1,4 @@
-//! Processors written for the SDK, in a provider of ours.
+//! Processors written for the SDK, in a provider of this crate.
 
 use std::{cell::RefCell, fmt, time::Duration};
 
@@ -21,25 +21,26 @@ use crate::{
     clock::system_time, error::FlushError, processor::SpanProcessor, record::SpanRecord, span::Span,
 };
 
-/// Any [`opentelemetry_sdk::trace::SpanProcessor`] as a processor of ours.
+/// An adapter for any [`opentelemetry_sdk::trace::SpanProcessor`].
 ///
-/// The SDK shows a span at its start as its own type, which only a provider of the SDK can make.
-/// The adapter keeps such a provider, without processors and exporters, and has it make a span
-/// like the one that starts; what `on_start` adds to it or changes in it is done to the real one.
-/// The SDK has no `on_ending`.
+/// The SDK passes a span to `on_start` as its own type, which only a provider of the SDK can
+/// create. So the adapter has such a provider, without processors and exporters. For each span that
+/// starts, that provider creates a stand-in with the same data. Whatever `on_start` adds to the
+/// stand-in or changes in it, the adapter applies to the span. The SDK has no `on_ending`.
 ///
-/// The stand-in has the ids, name, kind, start, attributes, events, links, scope and parent of
-/// the span. Of its flags it has the sampled one and those of the parent; the random flag of a
+/// The stand-in has the ids, name, kind, start, attributes, events, links, scope and parent of the
+/// span. Of the trace flags, it has the sampled flag and those of the parent; the random flag of a
 /// root is missing.
 ///
-/// A span that is recorded and not sampled, or [discarded](Span::discard), is shown too, without
-/// the sampled flag. A processor that exports must look at that flag; `BatchSpanProcessor` of
-/// `opentelemetry_sdk` 0.33 does not, so give its exporter to [`SdkExporter`](super::SdkExporter)
-/// instead.
+/// `on_end` is also called for a span that is recorded but not sampled, or is
+/// [discarded](Span::discard); its sampled flag is not set. A processor that exports must check
+/// that flag. `BatchSpanProcessor` of `opentelemetry_sdk` 0.33 does not, so pass its exporter to
+/// [`SdkExporter`](super::SdkExporter) instead.
 ///
 /// # Forks
-/// A child calls its copy of the processor. A `BatchSpanProcessor` inside has no thread there: its
-/// queue fills, and its spans are lost. One that works on the caller's thread goes on.
+/// A child calls its copy of the processor. A `BatchSpanProcessor` has no thread in the child, so
+/// its queue fills and its spans are lost. A processor that works on the caller's thread continues
+/// to work.
 ///
 /// # Cost
 /// Each span is rebuilt twice, with all its strings.
@@ -60,13 +61,13 @@ use crate::{
 /// ```
 pub struct SdkProcessor<P> {
     processor: P,
-    /// Makes the stand-ins.
+    /// Creates the stand-ins.
     provider: SdkTracerProvider,
 }
 
 impl<P> fmt::Debug for SdkProcessor<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The SDK's types print the resource.
+        // The SDK's types would print the resource.
         f.debug_struct("SdkProcessor").finish_non_exhaustive()
     }
 }
@@ -100,7 +101,7 @@ impl<P: SdkSpanProcessor + 'static> SpanProcessor for SdkProcessor<P> {
         };
         self.processor.on_start(&mut stand_in, parent);
         let Some(after) = stand_in.exported_data() else {
-            // It was ended, which nobody should do here, but it is what was asked for.
+            // The processor ended the stand-in. That is unusual, but the span follows.
             return span.end();
         };
         if after.name != before.name {
@@ -130,11 +131,11 @@ impl<P: SdkSpanProcessor + 'static> SpanProcessor for SdkProcessor<P> {
 }
 
 thread_local! {
-    /// The context of the span that the next stand-in stands for.
+    /// The context that the next stand-in copies.
     static MODEL: RefCell<Option<SpanContext>> = const { RefCell::new(None) };
 }
 
-/// A provider whose spans have the ids, decision and tracestate of the model.
+/// Creates a provider whose spans have the ids, decision and tracestate of `MODEL`.
 fn stand_ins(resource: Resource) -> SdkTracerProvider {
     let limits = SpanLimits {
         max_attributes_per_span: u32::MAX,

@@ -1,4 +1,4 @@
-//! The rings and exporters of ours behind the SDK's own provider.
+//! The rings and exporters of this crate, behind the SDK's own provider.
 
 use std::{
     cell::RefCell,
@@ -36,10 +36,10 @@ use crate::{
     thread_state,
 };
 
-/// How long a flush may take: the SDK's call says nothing of it.
+/// The timeout of a flush. The SDK's call has no timeout argument.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How many scopes a thread remembers. Equal to what most processes have.
+/// How many scopes a thread remembers, which is enough for most processes.
 const REMEMBERED_SCOPES: usize = 16;
 
 /// A span processor for the stock SDK. It replaces `BatchSpanProcessor`, and exports spans through
@@ -47,21 +47,23 @@ const REMEMBERED_SCOPES: usize = 16;
 ///
 /// The thread that ends a span takes no lock and wakes no other thread. Lost spans are counted by
 /// reason in [`stats`](Self::stats). Exporters have their own queues, retries and timeouts, and
-/// `force_flush` reaches them. Spans that are not sampled are not exported. The SDK keeps both values
-/// of an attribute that was set twice; it is exported once, with the last value, as the specification
-/// demands of every exporter.
+/// `force_flush` reaches them. Spans that are not sampled are not exported. The SDK keeps both
+/// values of an attribute that was set twice. Such an attribute is exported once, with the last
+/// value, as the specification demands of every exporter.
 ///
-/// A clone is the same processor, to be kept for its statistics. The exporters start when the
-/// provider is built, which gives them its resource; a second provider that is given a clone sends
-/// its spans under the resource of the first. A flush waits at most 30 s, a shutdown as long as it
-/// is told; one that comes before the provider is built keeps the exporters from starting. Dropping
-/// the last clone without a shutdown waits at most 5 s for the spans to be sent.
+/// A clone is the same processor; keep one to read its statistics. The exporters start when the
+/// provider is built, and receive its resource. If a second provider is built with a clone, its
+/// spans are exported with the resource of the first.
+///
+/// A flush waits at most 30 s, and a shutdown waits at most for its timeout. A shutdown before the
+/// provider is built keeps the exporters from starting. Dropping the last clone without a shutdown
+/// waits at most 5 s for the spans to be sent.
 ///
 /// # Cost
-/// For each span one encoding and one copy, and the SDK's span is freed where it ends: more, there,
-/// than the SDK's own processor takes, which passes the span on and leaves all that to its thread.
-/// Starting spans and setting attributes costs what it costs with the SDK; [`TracerProvider`] costs
-/// less.
+/// Each span is encoded and copied once, and the SDK's span is freed on the thread that ends it. On
+/// that thread, this costs more than the SDK's own processor, which passes the span to its own
+/// thread and does the work there. Starting spans and setting attributes cost the same as with the
+/// SDK; [`TracerProvider`] costs less.
 ///
 /// # Examples
 /// ```
@@ -85,21 +87,22 @@ pub struct RingProcessor {
 }
 
 struct Inner {
-    /// What to start, until it is started.
+    /// The configuration, until the exporters are started.
     plan: Mutex<Option<TracerProviderBuilder>>,
-    /// Not set before the start; empty if nothing could be started, or was shut down before.
+    /// Not set before the start. `None` if the start failed, or if a shutdown came first.
     provider: OnceLock<Option<TracerProvider>>,
-    /// Spans that ended although nothing was started.
+    /// Spans that ended while no exporter was running.
     lost: AtomicU64,
 }
 
 impl RingProcessor {
-    /// A processor that sends every span to all exporters.
+    /// Creates a processor that sends every span to all exporters.
     ///
     /// # Errors
-    /// [`ConfigError`] when a number is out of range. That a thread cannot be started shows later,
-    /// when the provider is built: it is told once, by an error of `tracing`, and every span is
-    /// counted as [`already_shutdown`](crate::Dropped::already_shutdown), because nothing runs.
+    /// [`ConfigError`] if a number is out of range. A thread that cannot be started is noticed
+    /// later, when the provider is built. It is then logged once as an error of `tracing`, and
+    /// every span is counted as [`already_shutdown`](crate::Dropped::already_shutdown), because no
+    /// exporter runs.
     pub fn new(
         exporters: Vec<Box<dyn SpanExporter>>,
         config: BatchConfig,
@@ -120,7 +123,8 @@ impl RingProcessor {
         })
     }
 
-    /// What became of every span so far. Zeros before the provider of the SDK is built.
+    /// Returns the counters of all spans so far. They are zero before the provider of the SDK is
+    /// built.
     pub fn stats(&self) -> Stats {
         if let Some(provider) = self.provider() {
             return provider.stats();
@@ -190,10 +194,10 @@ impl SdkSpanProcessor for RingProcessor {
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        // Whoever starts later finds it done; a start under way is waited for.
+        // A later start finds the cell set; a start in progress is waited for.
         let started = self.inner.provider.get_or_init(|| {
             let plan = self.inner.plan.lock().take();
-            // Foreign code: not under the lock.
+            // Dropping the exporters runs user code, so it is done without the lock.
             drop(plan);
             None
         });
@@ -216,7 +220,7 @@ impl fmt::Debug for RingProcessor {
     }
 }
 
-/// The SDK has applied its own limits.
+/// Returns limits that drop nothing, because the SDK has already applied its own.
 fn unlimited() -> SpanLimits {
     SpanLimits::default()
         .max_attributes(u32::MAX)
@@ -262,7 +266,7 @@ fn encode(span: &SpanData, scope: u32, recording: &mut Recording) {
         span.links.dropped_count,
     );
     recording.set_status(span.status.clone());
-    // The SDK's clock is the wall clock, which may have been set back.
+    // The SDK uses the wall clock, which may have been set back.
     recording.set_end(unix_nanos(span.end_time));
 }
 
@@ -284,7 +288,7 @@ fn scope_index(provider: &ProviderCore, scope: &InstrumentationScope) -> u32 {
         return index;
     }
     let index = provider.scope_index(scope.clone());
-    // Without the thread's locals there is nothing to remember it in.
+    // Without the thread's locals, the scope cannot be remembered.
     let _ = SCOPES.try_with(|scopes| {
         let mut scopes = scopes.borrow_mut();
         scopes.truncate(REMEMBERED_SCOPES - 1);

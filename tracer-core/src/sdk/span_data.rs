@@ -1,4 +1,4 @@
-//! Records as the SDK's `SpanData`.
+//! Converts records into the SDK's `SpanData`.
 
 use opentelemetry::InstrumentationScope;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
@@ -9,10 +9,10 @@ use crate::{
 };
 
 impl SpanBatch {
-    /// The spans as the SDK's type, for code written against it.
+    /// Converts the spans into the SDK's type, for code that uses it.
     ///
     /// # Cost
-    /// Allocates every string anew.
+    /// Allocates every string again.
     pub fn to_span_data(&self) -> Vec<SpanData> {
         self.spans()
             .map(|span| {
