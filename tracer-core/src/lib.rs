@@ -1,11 +1,11 @@
-//! Spans of OpenTelemetry that cost their caller next to nothing and are never lost in silence.
+//! OpenTelemetry spans that cost their caller almost nothing and are never lost silently.
 //!
-//! A [`TracerProvider`] implements the API traits of the `opentelemetry` crate, so everything that
-//! is instrumented with them works unchanged. Ended spans leave their thread as bytes through a
-//! ring of its own; a worker batches them and hands them to [`SpanExporter`]s.
+//! A [`TracerProvider`] implements the API traits of the `opentelemetry` crate, so existing
+//! instrumentation works unchanged. Each thread writes its ended spans as bytes into its own ring.
+//! A worker collects them into batches and passes these to [`SpanExporter`]s.
 //!
 //! # Quick start
-//! Applications usually start with `tracer_export::init()`, which does this from `OTEL_*`:
+//! Applications usually call `tracer_export::init()`, which does this from `OTEL_*` variables:
 //!
 //! ```
 //! use std::time::Duration;
@@ -29,7 +29,7 @@
 //! ```
 //!
 //! # Native API
-//! For code that is written for this crate, spans that cost a fraction of one in a `Context`:
+//! Code written for this crate can use spans that cost a fraction of those in a `Context`:
 //!
 //! ```
 //! use tracer_core::{InSpan as _, TracerProvider, current, span, start_span};
@@ -49,35 +49,37 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`span!`] and [`start_span!`] start spans, [`LocalSpan`] is the guard of one, [`Span`] one that
-//! moves between threads, [`InSpan`] is for futures, [`StreamInSpan`] for streams, [`with_current_context`] and
-//! [`task`] for threads and tasks. Both APIs see each other's spans: whichever span was made
-//! current last is the [`current()`] one, and the parent of the next span of either API.
+//! [`span!`] starts a span and returns its guard, a [`LocalSpan`]. [`start_span!`] returns a
+//! [`Span`], which can move between threads. [`InSpan`] puts a future into a span, and
+//! [`StreamInSpan`] a stream. [`with_current_context`] and [`task`] pass the current span to
+//! threads and tasks. [`#[traced]`](macro@traced) puts a function into a span, and [`operation`] an
+//! operation that may fail.
+//!
+//! Both APIs see each other's spans. The span that was made current last is the [`current()`] one,
+//! and the parent of the next span of either API.
 //!
 //! Code that reads `Context::current()` itself always sees the span of a future. It sees the span
 //! of a guard only if the provider [activates contexts](TracerProviderBuilder::context_activation),
-//! which costs two allocations a guard. `tracer_export::init()` turns this on;
+//! which costs two allocations a guard. `tracer_export::init()` turns this on, but
 //! [`TracerProvider::builder`] leaves it off. Without it, attach [`current_context()`] before you
 //! call such code.
-//!
-//! [`#[traced]`](macro@traced) puts a function into a span, [`operation`] an operation that may fail.
 //!
 //! # Guarantees
 //! - Once a thread has made its first spans, the caller's path (start, attribute, event, end) takes
 //!   no lock, makes no system call, wakes no thread, and allocates nothing. There are three
-//!   exceptions. A parent's `tracestate` allocates, because the API keeps it as strings. A ring
+//!   exceptions. A parent's `tracestate` allocates, because the API stores it as strings. A ring
 //!   whose spans are not read in time takes memory and an uncontended lock to grow, and wakes the
-//!   worker once 256 KiB wait. A guard that activates contexts takes the two allocations of `Context` and a lock of
-//!   the span's own.
-//! - Every ended span is exported, or counted with the reason: [`Stats`] is an exact ledger, also
-//!   after a shutdown that ran into its deadline.
-//! - A span that ended before [`force_flush`](TracerProvider::force_flush) or
-//!   [`shutdown`](TracerProvider::shutdown) is in its result, whichever thread ended it, even one
-//!   that is gone.
-//! - An exporter that panics, hangs or fails costs its own spans, which are counted; it never stops
-//!   the worker, another exporter, or the caller. While all exporters are slow, every thread has its
-//!   share of what they take. Samplers and processors run on the caller's thread: a panic in one is
-//!   caught and counted, and a slow one slows its caller.
+//!   worker once 256 KiB wait. A guard that activates contexts makes the two allocations of
+//!   `Context` and takes a lock of the span's own.
+//! - Every ended span is exported, or counted with the reason. [`Stats`] is an exact ledger, even
+//!   after a shutdown that reached its deadline.
+//! - [`force_flush`](TracerProvider::force_flush) and [`shutdown`](TracerProvider::shutdown) cover
+//!   every span that ended before the call, on any thread, even on one that no longer exists.
+//! - An exporter that panics, hangs or fails loses only its own spans, which are counted. It never
+//!   stops the worker, another exporter, or the caller. While all exporters are slow, every thread
+//!   gets a share of the spans that they accept.
+//! - Samplers and processors run on the caller's thread. A panic in one is caught and counted, and
+//!   a slow one slows its caller.
 //! - By default, memory holds a burst of about 200,000 spans with two attributes until the exporter
 //!   takes them, however slow it is.
 //! - Memory is bounded. The rings of all threads together take at most
@@ -85,72 +87,67 @@
 //!   keeps at most 128 KiB of spare buffers and 13 KiB of spare contexts. Each exporter's queue is
 //!   bounded in spans and in bytes ([`BatchConfig::max_queue_bytes`]). A provider keeps 1024
 //!   instrumentation scopes and one batch being formed.
-//! - A forked child traces on through the same provider: with ids, rings, threads and a ledger of
-//!   its own, and with exporters that follow it ([`SpanExporter::fork`]). Spans that started in the
-//!   parent stay the parent's; one that ends in the child is counted there as
-//!   [`forked`](Dropped::forked). A child that makes no span starts no thread. What foreign code
-//!   leaves behind in a fork we cannot mend: where tokio's feature `parking_lot` is on (`full` has
-//!   it) and its runtimes run, fork before they start; and a fork at the very moment at which
-//!   another thread starts or ends may copy a lock of std that starting a thread takes.
+//! - A forked child continues to trace through the same provider, with its own ids, rings, threads,
+//!   ledger and exporters ([`SpanExporter::fork`]). Spans that started in the parent belong to the
+//!   parent: one that ends in the child is counted there as [`forked`](Dropped::forked). A child
+//!   that makes no span starts no thread.
 //!
-//! Not promised: spans in memory when the process is killed, aborts, or exits without
+//! Other code causes two limits of forks. If tokio's feature `parking_lot` is on (`full` enables
+//! it) and runtimes are used, fork before they start. If another thread starts or ends at the
+//! moment of the fork, the child may inherit a locked lock of std that it needs to start a thread.
+//!
+//! Spans in memory are lost when the process is killed, aborts, or exits without
 //! [`shutdown`](TracerProvider::shutdown).
 //!
 //! # Cost of a span
-//! A root span takes its caller some 50 ns, a quarter of the stock SDK's: two readings of the
-//! clock, no allocation, one release store. [`cost`] tells what each call takes and where it goes.
+//! A root span costs its caller some 50 ns, a quarter of the stock SDK's cost: two readings of the
+//! clock, no allocation, one release store. [`cost`] lists the cost of each call.
 //!
-//! # Beside the stock SDK
-//! Code written against the API runs on both. Where the two differ, with version 0.33.1 of
-//! `opentelemetry_sdk` and its default batch processor; each line is a test that runs on both
+//! # Comparison with the stock SDK
+//! Code written against the API runs on both. The table lists the differences from version 0.33.1
+//! of `opentelemetry_sdk` with its default batch processor. Each line is a test that runs on both
 //! (`tests/defects/` of the repository):
 //!
-//! | what | here | stock |
+//! | case | this crate | stock SDK |
 //! | --- | --- | --- |
-//! | a span that is recorded but not sampled | for processors only | exported |
+//! | a span that is recorded but not sampled | passed to processors only | exported |
 //! | an attribute key set twice, or empty | the last value; dropped and counted | both; kept |
 //! | a second error status | replaces the first | only if its text sorts higher |
-//! | length of a string value | 4096 characters, settable | no limit |
-//! | an end before the start | cut to the start; durations are monotonic | kept |
+//! | the length of a string value | 4096 characters, configurable | no limit |
+//! | an end before the start | moved to the start; durations are monotonic | kept |
 //! | a flush | reaches the exporter | does not |
 //! | an exporter that panics once | loses one batch, counted | nothing is exported any more |
-//! | spans lost to full queues | counted, told | `shutdown` is `Ok`, no number |
+//! | spans lost to full queues | counted and logged | `shutdown` is `Ok`, no number |
 //! | `OTEL_RESOURCE_ATTRIBUTES` | decoded; discarded if a part is wrong | raw; in part |
 //! | the schema URL of a detector | kept | lost |
 //!
-//! Code on another minor version of `opentelemetry`, as 0.32, has other globals and records nothing
-//! here: `cargo tree -i opentelemetry` shows one version, or fails and lists all.
+//! Code that uses another minor version of `opentelemetry`, such as 0.32, has other globals and
+//! records nothing here. `cargo tree -i opentelemetry` shows one version, or fails and lists all.
 //!
 //! # Modules
-//! | path | what |
+//! In layers, highest first: a module uses only those in its row and below. `sdk` and `testing` use
+//! all of them.
+//!
+//! | path | contents |
 //! | --- | --- |
-//! | `provider/` | [`TracerProvider`], its builder, what all parts share |
-//! | `tracer.rs`, `macros.rs`, `native.rs` | starting spans by OpenTelemetry's interface, and by macros |
-//! | `start.rs`, `span/` | what both do; what a span records, and how that is laid out |
-//! | `traced/`, `macros/` | `#[traced]`: what its code calls; the crate that writes it |
-//! | [`operation`] | work in a span with its error, and events with typed data |
-//! | `context/` | which span is current: guards, futures, and what goes to other threads |
-//! | `local.rs`, `ids.rs`, `clock.rs` | what a thread keeps; ids; the clock |
-//! | `exporter.rs` | [`SpanExporter`]: where batches go, and how an export may end |
-//! | `processor.rs` | [`SpanProcessor`]: code of the application that sees every span |
-//! | `foreign.rs` | calls of samplers, processors and exporters, whose panics go no further |
-//! | [`diagnostics`] | messages of the SDK about itself |
-//! | `fork.rs` | what a forked child makes anew |
-//! | [`live`] | the running spans, and the last ended ones by name and latency |
-//! | `metrics/` | what the provider tells of itself to a meter |
-//! | `ring/` | the byte ring, the memory it grows into, and the registry of all threads' rings |
-//! | `pipeline/` | worker, batches, lanes, flush and shutdown |
-//! | `stats.rs`, `error.rs` | the ledger; what can fail |
-//! | `sync` | atomics, locks and threads, or those of the model checkers |
+//! | `tracer.rs` | [`Tracer`], which starts spans by the traits of OpenTelemetry |
+//! | `native.rs`, `macros.rs`, [`operation`], `traced/` | the native API; `#[traced]` expands to `traced/` |
+//! | `deferred.rs`, `start.rs` | spans that start before their parent is known; starting a span for both APIs |
+//! | `context/`, `provider/` | the current span of a thread or future; [`TracerProvider`] and its builder |
+//! | [`live`], `metrics/` | open and recently ended spans; the provider's own metrics |
+//! | `sampling.rs` | the decision about a new span |
+//! | `provider_core/`, `processor.rs`, `span/`, `thread_state.rs` | the state that tracers, spans and threads share |
+//! | `pipeline/`, `ring/` | worker, batches, export queues, flush and shutdown; the byte ring and its memory |
+//! | `exporter.rs`, `record/` | [`SpanExporter`]; the bytes of a span, batches and limits |
+//! | [`resource`] | the process that the spans describe, and its detectors |
+//! | `clock.rs`, [`cost`], [`diagnostics`], [`mod@env`], `error.rs`, `fork.rs`, `ids.rs`, `panic_guard.rs`, `stats.rs`, `sync.rs` | foundations |
 //! | [`sdk`] | adapters to `opentelemetry_sdk` |
-//! | [`mod@env`] | variables, and what was wrong with them |
-//! | [`resource`] | what the spans describe, and the detectors |
-//! | `testing` | for tests of instrumented code |
+//! | `testing` | support for tests of instrumented code |
 //!
 //! # Features
 //! | feature | what |
 //! | --- | --- |
-//! | `testing` | spans in memory, assertions on traces, ids and a clock set by hand; for `dev-dependencies` |
+//! | `testing` | for tests: spans in memory, assertions on traces, ids and a clock set by hand |
 
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
@@ -159,8 +156,8 @@
     allow(dead_code, reason = "the lane of the models needs less")
 )]
 
-// In the order of the layers: a module uses only those below it. `tests/tidy` of the repository
-// checks this.
+// In the order of the layers: a module uses only its own group and those below it. `tests/tidy` of
+// the repository checks this.
 mod tracer;
 
 mod macros;

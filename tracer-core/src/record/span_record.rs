@@ -164,7 +164,7 @@ impl<'a> SpanRecord<'a> {
         self.status_message
     }
 
-    /// Returns the position of the span's scope in [`SpanBatch::scopes`].
+    /// Returns the position of the span's scope in [`SpanBatch::scopes`](crate::SpanBatch::scopes).
     pub fn scope_index(&self) -> usize {
         self.head.scope as usize
     }
