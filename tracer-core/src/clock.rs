@@ -136,8 +136,8 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
     const YEARS: Duration = Duration::from_secs(50 * 365 * 24 * 3600);
 
-    /// The times to which the wall clock is set while spans are open: forward and back, before 1970
-    /// (the earliest time of a span), and far in the future.
+    /// Returns the times to which the wall clock is set while spans are open. It moves forward and
+    /// back, before 1970 (the earliest time of a span), and far into the future.
     fn steps() -> [SystemTime; 6] {
         let now = SystemTime::now();
         let before_1970 = UNIX_EPOCH - YEARS;

@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn variable_that_is_read_twice_is_told_once() {
+    fn variable_that_is_read_twice_is_reported_once() {
         let mut env = env("s3cret");
         env.flag("OTEL_SDK_DISABLED");
         env.flag("OTEL_SDK_DISABLED");

@@ -253,7 +253,7 @@ impl ThreadState {
         }
     }
 
-    /// In a forked child, leaks the parent's rings. They are not dropped, because that would mark
+    /// Leaks the parent's rings in a forked child. They are not dropped, because that would mark
     /// the ring of the parent's thread as abandoned.
     fn renew(&mut self) {
         if self.generation != fork::generation() {

@@ -50,8 +50,8 @@ struct Counts {
 /// The limits that currently apply to a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bound {
-    /// Only bytes. This applies during a flush, which must queue every span that ended before it:
-    /// if the worker waited for a slow exporter, the other exporters would wait too.
+    /// Only bytes. This applies during a flush, which must queue every span that ended before it.
+    /// If the worker waited for a slow exporter, the other exporters would wait too.
     Bytes,
     SpansAndBytes,
 }

@@ -173,7 +173,7 @@ impl ExportThread {
         }
     }
 
-    /// Counts the spans that are still queued or under way as failed by the deadline.
+    /// Counts the spans that are still queued or in flight as failed by the deadline.
     async fn give_up_rest(&mut self) {
         self.stats.seal();
         self.exports.shutdown().await;

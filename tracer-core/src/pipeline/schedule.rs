@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn idle_worker_looks_twice_a_second_or_once_per_delay() {
+    fn idle_worker_reads_the_rings_twice_a_second_or_once_per_delay() {
         check_longest(5000 * MILLI, LONGEST);
         check_longest(200 * MILLI, 200 * MILLI);
         check_longest(Duration::ZERO, LONGEST_WITHOUT_DELAY);

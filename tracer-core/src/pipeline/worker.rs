@@ -342,8 +342,8 @@ impl Worker {
         }
     }
 
-    /// At the end of a shutdown, counts the spans that could not be queued as failed by the
-    /// deadline.
+    /// Counts the spans that could not be queued as failed by the deadline, at the end of a
+    /// shutdown.
     fn give_up_rest(&mut self) {
         let held = self.held.take().map_or(0, |batch| batch.len());
         let mut spans = (held + mem::take(&mut self.forming).spans) as u64;

@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_header_of_the_state() {
+    fn recorded_text_is_the_header_of_the_state() {
         for members in [
             &[][..],
             &[("a", "1")],

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_container_gives_no_id() {
+    fn path_without_a_container_gives_no_id() {
         for path in [
             "/",
             "",

@@ -102,7 +102,7 @@ fn full_ring_grows_as_far_as_the_budget_and_stays_in_its_last_segment() {
 }
 
 #[test]
-fn consumer_is_asked_for_when_a_ring_is_far_ahead_or_the_budget_is_half_used() {
+fn consumer_is_woken_for_a_ring_that_is_far_ahead_or_a_budget_that_is_half_used() {
     const MIB: usize = 1 << 20;
     #[track_caller]
     fn check(budget: usize, others: usize, expected: usize) {
