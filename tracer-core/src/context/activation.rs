@@ -1,4 +1,4 @@
-//! Guards whose spans are active in `Context`, for providers that activate contexts.
+//! Activation: guards whose spans are active in `Context`, if the provider activates contexts.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use super::{
 };
 use crate::{panic_guard::catch_panic, processor, provider_core::ProviderCore, span::Span};
 
-/// Returns whether a span of an unknown provider becomes active in `Context`. The provider that a new
-/// span would have on this thread decides.
+/// Returns whether a span of an unknown provider becomes active in `Context`. The provider of a new
+/// span on this thread decides.
 #[cold]
 pub(super) fn default_activates() -> bool {
     default_provider().is_some_and(|provider| provider.core.context_activation)
 }
 
-/// Makes a span current and active in `Context`. Returns it if that is not possible.
+/// Makes a span current and active in `Context`. Returns the span if that is not possible.
 #[cold]
 #[inline(never)]
 pub(super) fn activate(span: Span, provider: Option<&Arc<ProviderCore>>) -> Result<EntryKey, Span> {
@@ -45,12 +45,12 @@ pub(super) fn activate(span: Span, provider: Option<&Arc<ProviderCore>>) -> Resu
     })
 }
 
-/// Attaches a `Context` with the span, without the stack, because an observer of contexts is user
-/// code.
+/// Attaches a `Context` with the span. The stack is not borrowed here, because an observer of
+/// contexts is user code.
 ///
-/// Gives the span back where no context can be attached: the API lends its current one to the
+/// Returns the span if no context can be attached. The API lends its current context to the
 /// samplers and processors of a span that starts, and to the closures of `map_current` and
-/// `get_active_span`, and panics if another one is attached meanwhile.
+/// `get_active_span`. It panics if another context is attached meanwhile.
 fn attach(span: Span) -> Result<(EntryKind, Activation), Span> {
     if !span.span_context().is_valid() || processor::is_inside_callback() {
         return Err(span);
@@ -89,7 +89,7 @@ pub(super) fn detach(active: Activation) -> Option<Arc<SharedSpan>> {
     span
 }
 
-/// Takes the span from the contexts that share it.
+/// Takes the span away from the contexts that share it.
 pub(super) fn unshare(mut shared: Arc<SharedSpan>) -> Option<Span> {
     let span = shared.take();
     if shared.forget() {

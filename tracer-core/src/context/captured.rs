@@ -1,4 +1,4 @@
-//! The current span on its way to other threads and tasks.
+//! The current span, captured for other threads and tasks.
 
 use std::sync::Arc;
 
@@ -7,10 +7,11 @@ use opentelemetry::{Context, ContextGuard, trace::TraceContextExt as _};
 use super::{current::current_context, entry::EntryKey, thread_stack};
 use crate::{provider_core::ProviderCore, span::Span};
 
-/// Lets a closure run elsewhere with what is current here: the span as a parent, and the rest of the
-/// `Context`. For threads of any kind. The closure cannot change the span of a guard, which goes on
-/// here, unless the provider
-/// [activates contexts](crate::TracerProviderBuilder::context_activation).
+/// Captures the current `Context` with the current span, and makes both current while `work` runs.
+///
+/// The closure may run on any thread, with the current span as its parent. It cannot change the
+/// span of a guard, which continues here, unless the provider [activates
+/// contexts](crate::TracerProviderBuilder::context_activation).
 ///
 /// # Examples
 /// ```
@@ -27,9 +28,9 @@ pub fn with_current_context<F, T>(work: F) -> impl FnOnce() -> T
 where
     F: FnOnce() -> T,
 {
-    let carried = CapturedContext::current();
+    let captured = CapturedContext::current();
     move || {
-        let _entered = carried.enter();
+        let _entered = captured.enter();
         work()
     }
 }
@@ -41,7 +42,7 @@ pub(super) struct CapturedContext {
 }
 
 impl CapturedContext {
-    /// What is current.
+    /// Captures the current `Context` and span.
     pub(super) fn current() -> Self {
         Self {
             provider: thread_stack::newest_provider(),
@@ -49,7 +50,7 @@ impl CapturedContext {
         }
     }
 
-    /// The current `Context` with this span in it.
+    /// Puts a span into the current `Context`.
     pub(super) fn of(span: Span) -> Self {
         Self {
             provider: span.provider().cloned(),
@@ -61,10 +62,10 @@ impl CapturedContext {
         &self.context
     }
 
-    /// Makes it current on this thread until the guard is dropped: for the native API, and in
-    /// `Context`.
+    /// Makes the captured `Context` and its span current on this thread until the guard is dropped,
+    /// for the native API too.
     pub(super) fn enter(&self) -> Entered {
-        // In this order: the native one is to be the newer.
+        // In this order, because the native entry has to be the newer one.
         let attached = self.context.clone().attach();
         Entered {
             key: thread_stack::enter_attached(self.provider.as_ref()),
@@ -73,7 +74,7 @@ impl CapturedContext {
     }
 }
 
-/// What is carried is current. Leaves the stack first, then the `Context`.
+/// The guard of a captured `Context`. It leaves the stack first, then the `Context`.
 pub(super) struct Entered {
     key: Option<EntryKey>,
     _attached: ContextGuard,

@@ -10,12 +10,14 @@ use opentelemetry::{
 use super::{entry::EntryKey, thread_stack};
 use crate::span::exception;
 
-/// A handle on the span that is current now: the innermost native one, or the active span of
-/// `opentelemetry::Context`, whichever is newer. It stays with that span while others are entered,
-/// and does nothing once that one is left or has ended.
+/// Returns a handle on the current span.
+///
+/// The current span is the innermost native span or the active span of `opentelemetry::Context`,
+/// whichever is newer. The handle stays with that span while other spans are entered. It does
+/// nothing once its span is left or has ended.
 ///
 /// # Cost
-/// Two looks at locals of the thread; for a span of a `Context` one reference count more.
+/// Two reads of the thread's locals. For a span of a `Context`, one more reference count.
 ///
 /// # Examples
 /// ```
@@ -44,18 +46,19 @@ pub fn current() -> CurrentSpan {
     }
 }
 
-/// The current `Context`, with the [current](current()) span in it: what propagators inject from, and
-/// what is to be attached before foreign code that reads `Context::current()` is called under a native
-/// guard. Baggage and other values are kept.
+/// Returns the current `Context`, with the [current](current()) span in it.
 ///
-/// The context holds the span of a guard as a parent only: the active span of this context ignores
-/// attributes. Set them through [`current()`], also while the context is attached. If the provider
-/// [activates contexts](crate::TracerProviderBuilder::context_activation), this is the current
-/// `Context` itself, and its active span takes attributes.
+/// Propagators inject from this context. Attach it before you call code that reads
+/// `Context::current()` under a native guard. Baggage and other values are kept.
+///
+/// The context holds the span of a guard as a parent only, so its active span ignores attributes.
+/// Set them through [`current()`], even while the context is attached. If the provider [activates
+/// contexts](crate::TracerProviderBuilder::context_activation), this is the current `Context`
+/// itself, and its active span takes attributes.
 ///
 /// # Cost
-/// Under a native guard that activates no context, one allocation, of the API; else a reference
-/// count or two.
+/// Under a native guard that activates no context, one allocation, which the API makes. Otherwise
+/// one or two reference counts.
 ///
 /// # Examples
 /// ```
@@ -81,7 +84,7 @@ pub fn current_context() -> Context {
 #[must_use = "the handle does nothing by itself"]
 pub struct CurrentSpan {
     pub(super) found: Found,
-    /// Stays on its thread.
+    /// Keeps the handle on its thread.
     _not_send: PhantomData<*const ()>,
 }
 
@@ -105,7 +108,7 @@ impl CurrentSpan {
         }
     }
 
-    /// What identifies the span to others; invalid if there is none.
+    /// Returns the context of the span, which is invalid if there is no current span.
     pub fn span_context(&self) -> SpanContext {
         match &self.found {
             Found::Native(key) => thread_stack::span_context(*key).unwrap_or(SpanContext::NONE),
@@ -113,7 +116,7 @@ impl CurrentSpan {
         }
     }
 
-    /// Whether the span takes what is set.
+    /// Returns whether the span records.
     pub fn is_recording(&self) -> bool {
         match &self.found {
             Found::Native(key) => thread_stack::is_recording(*key),
@@ -121,7 +124,7 @@ impl CurrentSpan {
         }
     }
 
-    /// Sets an attribute; a key that was set before gets the new value.
+    /// Sets an attribute. A key that was set before gets the new value.
     pub fn set_attribute(&self, attribute: KeyValue) {
         match &self.found {
             Found::Native(key) => {
@@ -154,12 +157,12 @@ impl CurrentSpan {
     /// Adds an `exception` event with the message of the error and its causes.
     pub fn record_error(&self, error: &dyn Error) {
         if self.is_recording() {
-            // Before, because what an error says of itself is foreign code.
+            // The attributes are made first, because the error's text is user code.
             self.add_event(exception::EVENT, exception::attributes(error, &[]));
         }
     }
 
-    /// Sets the status: the last error wins, `Ok` is final.
+    /// Sets the status. The last error wins, and `Ok` is final.
     pub fn set_status(&self, status: Status) {
         match &self.found {
             Found::Native(key) => {

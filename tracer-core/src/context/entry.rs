@@ -1,4 +1,4 @@
-//! One entry of the stack.
+//! One entry of a thread's stack of spans.
 
 use std::{mem, num::NonZeroU64, sync::Arc};
 
@@ -14,32 +14,34 @@ use super::{
 };
 use crate::{provider_core::ProviderCore, span::Span};
 
-/// A span that was entered.
+/// A span that was entered on this thread.
 pub(super) struct Entry {
     pub(super) kind: EntryKind,
     /// The provider, if it is known.
     pub(super) provider: Option<ProviderIndex>,
-    /// The active span of the current `Context` when this was entered.
+    /// The active span of the current `Context` when this span was entered.
     pub(super) active_before: SpanId,
-    /// The `Context` that was attached for this span, if its provider activates contexts.
+    /// The `Context` that was attached for this span, if the provider activates contexts.
     pub(super) active: Option<Activation>,
-    /// `None` before the entry is first used.
+    /// `None` until the entry is used for the first time.
     pub(super) key: Option<EntryKey>,
-    /// The span of `EntryKind::Lazy`, or the ids of `EntryKind::Parent`. Otherwise left from earlier.
+    /// The span of `EntryKind::Lazy`, or the ids of `EntryKind::Parent`. For other kinds it is left
+    /// over from an earlier span.
     pub(super) lazy: LazySpan,
 }
 
 /// The attached `Context` in which a span is active.
 pub(super) struct Activation {
-    /// Detaches the `Context`. Dropped first, so that processors find the parent active when the
-    /// span ends.
+    /// Detaches the `Context`. It is dropped first, so that processors find the parent active when
+    /// the span ends.
     pub(super) attached: ContextGuard,
-    /// The span, if it records. The kind of the entry is `EntryKind::InContext` then.
+    /// The span, if it records. Then the kind of the entry is `EntryKind::InContext`.
     pub(super) span: Option<Arc<SharedSpan>>,
 }
 
-/// The position of an entry and its serial number, by which a handle finds out whether the entry is
-/// still the same. One word, so that a guard is passed in registers.
+/// The position and the serial number of an entry. By the serial number a handle finds out whether
+/// the entry still holds the same span. The key is one word, so that a guard is passed in
+/// registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EntryKey(NonZeroU64);
 
@@ -49,10 +51,10 @@ const POSITION_BITS: u32 = 23;
 /// The largest length of a stack: 8 million.
 pub(super) const MAX_ENTRIES: usize = 1 << POSITION_BITS;
 
-/// The mark of a span that a destructor entered while the thread was unwinding.
+/// Marks a span that a destructor entered while the thread was unwinding.
 const IN_PANIC: u64 = 1 << POSITION_BITS;
 
-/// Set in every key, so that none is zero.
+/// Set in every key, so that no key is zero.
 const ALWAYS: NonZeroU64 = match NonZeroU64::new(IN_PANIC << 1) {
     Some(bit) => bit,
     None => NonZeroU64::MAX,
@@ -61,7 +63,7 @@ const ALWAYS: NonZeroU64 = match NonZeroU64::new(IN_PANIC << 1) {
 const SERIAL_AT: u32 = POSITION_BITS + 2;
 
 impl EntryKey {
-    /// The key of an entry. Its position is less than [`MAX_ENTRIES`].
+    /// Returns the key of an entry. `position` must be less than [`MAX_ENTRIES`].
     #[inline]
     pub(super) fn new(position: usize, serial: u64) -> Self {
         Self(ALWAYS | (serial << SERIAL_AT) | position as u64)
@@ -92,15 +94,18 @@ impl EntryKey {
 pub(crate) enum EntryKind {
     /// A span that has only a name and two times. It is in the entry's `lazy`.
     Lazy,
-    /// A span without a provider, which passes its parent on.
+    /// No span of its own, because there is no provider or it is shut down. Children get the ids of
+    /// the parent.
     Parent,
     Span(Span),
-    /// Only the context of a span: user code has the span while it ends, or it does not record.
+    /// Only the context of a span. User code has the span while it ends, or the span does not
+    /// record.
     ParentContext(Box<SpanContext>),
-    /// The active span of the `Context` that was attached just before, by a future or as the entry's
-    /// [`Activation`].
+    /// The active span of the `Context` that was attached just before, by a future or as the
+    /// entry's [`Activation`].
     InContext,
-    /// Nothing: the span was left, out of order if the entry is not the last one.
+    /// Nothing, because the span was left. Such an entry is below others if it was left out of
+    /// order.
     Empty,
 }
 
@@ -122,7 +127,7 @@ impl Entry {
     #[inline(always)]
     pub(super) fn fill(&mut self, kind: EntryKind) {
         debug_assert!(matches!(self.kind, EntryKind::Empty));
-        // There is nothing to drop, and finding that out would take a tenth of a start.
+        // There is nothing to drop. To find that out would take a tenth of a start.
         mem::forget(mem::replace(&mut self.kind, kind));
     }
 
@@ -163,8 +168,8 @@ impl Entry {
         }
     }
 
-    /// Returns the ids that a child takes over. `active` is the active span of the current `Context`.
-    // Its calls are cold. Without the attribute it would be a call itself.
+    /// Returns the ids for a child. `active` is the active span of the current `Context`.
+    // The calls in it are cold. Without the attribute this would be a call itself.
     #[inline(always)]
     pub(super) fn ids(&self, active: &SpanContext) -> Option<Ids> {
         match &self.kind {
@@ -187,15 +192,16 @@ impl Entry {
         self.active.as_ref()?.span.as_ref()
     }
 
-    /// Returns whether the span is newer than a `Context` whose active span has changed since.
+    /// Returns whether the span stays current under a `Context` whose active span has changed
+    /// since.
     #[cold]
     pub(super) fn is_newer_than(&self, context: &Context) -> bool {
-        // An empty `Context` hides a span only if the span was in the one below.
+        // An empty `Context` hides the span only if the `Context` below it has the span.
         let is_empty = !context.has_active_span() && self.active.is_none();
         is_empty || self.is(context.span().span_context().span_id())
     }
 
-    /// Gives a lazy span its recording.
+    /// Turns a lazy span into one with a recording.
     #[cold]
     pub(super) fn materialize(&mut self, provider: &Arc<ProviderCore>) {
         self.kind = match self.lazy.recording(provider) {

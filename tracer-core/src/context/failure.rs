@@ -1,4 +1,4 @@
-//! Failed work, as its span records it (semantic conventions "Recording errors", "Exceptions on
+//! The marks of failed work on its span (semantic conventions "Recording errors", "Exceptions on
 //! spans").
 
 use opentelemetry::{KeyValue, Value, trace::Status};
@@ -6,14 +6,14 @@ use opentelemetry::{KeyValue, Value, trace::Status};
 use super::current::CurrentSpan;
 use crate::span::exception;
 
-/// `error.type` where the type says nothing (semantic conventions, "error.type").
+/// The `error.type` of an error whose type is not known (semantic conventions, "error.type").
 const OTHER: &str = "_OTHER";
 
 /// Marks a span whose work has panicked.
 ///
-/// A panic is an exception that escapes, so the span has the status `Error` and an `exception` event
-/// (trace/exceptions.md). A destructor sees neither its payload nor its key, and the message may
-/// hold anything, so the event has the type `panic` alone.
+/// A panic is an exception that escapes, so the span gets the status `Error` and an `exception`
+/// event (trace/exceptions.md). A destructor has access to neither the payload nor the type of the
+/// panic. The message may hold anything. So the event has only the type `panic`.
 #[cold]
 #[inline(never)]
 pub(super) fn record_panic(span: &CurrentSpan) {

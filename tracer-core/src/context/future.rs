@@ -1,4 +1,4 @@
-//! Futures, streams and sinks that carry a span.
+//! Futures, streams and sinks with a span.
 
 use std::{
     fmt,
@@ -20,13 +20,13 @@ use crate::{
     span::Span,
 };
 
-/// Lets futures carry a span, as [`StreamInSpan`] lets streams. Two traits, because the method of one
-/// for both would be a method of every type, and hide
-/// [`Tracer::in_span`](opentelemetry::trace::Tracer::in_span). What is a sink only takes
-/// [`WithSpan::new`].
+/// Adds a span to a future. [`StreamInSpan`] does so for streams, and [`WithSpan::new`] for sinks.
+///
+/// There are two traits, because one trait for both would have to be implemented by every type. Its
+/// method would then hide [`Tracer::in_span`](opentelemetry::trace::Tracer::in_span).
 ///
 /// # Cost
-/// The two allocations of `Context` when the future is made, none at a poll.
+/// The two allocations of `Context` when the future is made, and none at a poll.
 ///
 /// # Examples
 /// ```
@@ -47,12 +47,12 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait InSpan: Future + Sized {
-    /// As [`WithSpan::new`].
+    /// Makes the span current at each poll; see [`WithSpan::new`].
     fn in_span(self, span: Span) -> WithSpan<Self> {
         WithSpan::new(self, span)
     }
 
-    /// As [`WithSpan::current`].
+    /// Makes the span that is current now the parent at each poll; see [`WithSpan::current`].
     fn with_current_span(self) -> WithSpan<Self> {
         WithSpan::current(self)
     }
@@ -60,7 +60,7 @@ pub trait InSpan: Future + Sized {
 
 impl<T: Future> InSpan for T {}
 
-/// Lets streams carry a span; costs what [`InSpan`] does.
+/// Adds a span to a stream. The cost is that of [`InSpan`].
 ///
 /// # Examples
 /// ```
@@ -79,12 +79,12 @@ impl<T: Future> InSpan for T {}
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait StreamInSpan: Stream + Sized {
-    /// As [`WithSpan::new`].
+    /// Makes the span current at each poll; see [`WithSpan::new`].
     fn in_span(self, span: Span) -> WithSpan<Self> {
         WithSpan::new(self, span)
     }
 
-    /// As [`WithSpan::current`].
+    /// Makes the span that is current now the parent at each poll; see [`WithSpan::current`].
     fn with_current_span(self) -> WithSpan<Self> {
         WithSpan::current(self)
     }
@@ -92,22 +92,23 @@ pub trait StreamInSpan: Stream + Sized {
 
 impl<T: Stream> StreamInSpan for T {}
 
-/// How a span ends that is the `Context`'s: with a time, because the API would read the wall clock.
+/// The clock that ends a span which the `Context` owns. Without a time, the API would read the wall
+/// clock.
 struct End {
     provider: Arc<ProviderCore>,
     anchor: Anchor,
 }
 
 impl End {
-    /// `None` for a span that does not record.
+    /// Returns `None` for a span that does not record.
     fn of(span: &Span) -> Option<Self> {
         let (provider, anchor) = span.clock()?;
         Some(Self { provider, anchor })
     }
 
-    fn end(self, carried: &CapturedContext) {
+    fn end(self, captured: &CapturedContext) {
         let now = self.anchor.wall(self.provider.clock.monotonic_nanos());
-        carried
+        captured
             .context()
             .span()
             .end_with_timestamp(system_time(now));
@@ -118,119 +119,121 @@ pin_project! {
     /// A future, stream or sink with a span.
     #[must_use = "futures do nothing unless polled"]
     pub struct WithSpan<T> {
-        // `None` while it is dropped.
+        // `None` while the future is dropped.
         #[pin]
         inner: Option<T>,
-        // `None` until it gets its span.
-        carried: Option<CapturedContext>,
-        // `None` once the span has ended, and where it is not ours to end.
+        // `None` until the future gets its span.
+        captured: Option<CapturedContext>,
+        // `None` once the span has ended, and if this future does not end the span.
         end: Option<End>,
     }
 
     impl<T> PinnedDrop for WithSpan<T> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let Some(carried) = this.carried else {
+            let Some(captured) = this.captured else {
                 return this.inner.set(None);
             };
-            // Also if the drop inside panics.
+            // Ends the span even if the drop of the inner future panics.
             let _ending = EndAtDrop {
                 end: this.end,
-                carried,
-                why: Some(Why::Over),
+                captured,
+                reason: Some(EndReason::Done),
             };
-            let _entered = carried.enter();
+            let _entered = captured.enter();
             this.inner.set(None);
         }
     }
 }
 
-// What is inside may hold secrets, and a tracestate is a stranger's.
+// The inner future may hold secrets, and a tracestate comes from other systems.
 impl<T> fmt::Debug for WithSpan<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WithSpan").finish_non_exhaustive()
     }
 }
 
-/// Ends the span when it is dropped, if there is a reason.
+/// Ends the span when this is dropped, if there is a reason.
 struct EndAtDrop<'a> {
     end: &'a mut Option<End>,
-    carried: &'a CapturedContext,
-    why: Option<Why>,
+    captured: &'a CapturedContext,
+    reason: Option<EndReason>,
 }
 
-/// Why a span ends.
-enum Why {
-    /// The work is done, or given up.
-    Over,
+/// The reason for which a span ends.
+enum EndReason {
+    /// The work is done, or was dropped.
+    Done,
     /// A poll has panicked.
     Panic,
 }
 
 impl Drop for EndAtDrop<'_> {
     fn drop(&mut self) {
-        let Some(why) = &self.why else { return };
+        let Some(reason) = &self.reason else { return };
         if let Some(end) = self.end.take() {
-            if let Why::Panic = why {
-                failure::record_panic(&CurrentSpan::of(self.carried.context().clone()));
+            if let EndReason::Panic = reason {
+                failure::record_panic(&CurrentSpan::of(self.captured.context().clone()));
             }
-            end.end(self.carried);
+            end.end(self.captured);
         }
     }
 }
 
 impl<T> WithSpan<T> {
-    /// Makes the span current at each poll, for the native API and in `opentelemetry::Context`, with
-    /// the rest of the `Context` that is current now. The span ends when the future is ready, the
-    /// stream or sink ends, a poll panics, or this is dropped, whichever comes first. What is inside
-    /// is dropped while the span is current. A poll that panics ends the span as an error, as
-    /// [`LocalSpan`](crate::LocalSpan) says.
+    /// Makes the span current at each poll, for the native API and in `opentelemetry::Context`. The
+    /// rest of the `Context` that is current now comes with it.
+    ///
+    /// The span ends when the future is ready, the stream or sink ends, a poll panics, or this is
+    /// dropped, whichever comes first. The inner future is dropped while the span is current. A
+    /// poll that panics ends the span as an error, as [`LocalSpan`](crate::LocalSpan) describes.
     pub fn new(inner: T, span: Span) -> Self {
         let end = End::of(&span);
         Self {
             inner: Some(inner),
-            carried: Some(CapturedContext::of(span)),
+            captured: Some(CapturedContext::of(span)),
             end,
         }
     }
 
-    /// Makes nothing current before it gets its span.
+    /// Makes a future that has no span yet. It makes nothing current.
     pub(crate) fn without_span(inner: T) -> Self {
         Self {
             inner: Some(inner),
-            carried: None,
+            captured: None,
             end: None,
         }
     }
 
     pub(crate) fn has_span(&self) -> bool {
-        self.carried.is_some()
+        self.captured.is_some()
     }
 
-    /// Makes the span current from the next poll on, as [`new`](Self::new) says.
+    /// Makes the span current from the next poll on; see [`new`](Self::new).
     pub(crate) fn set_span(self: Pin<&mut Self>, span: Span) {
         let this = self.project();
         *this.end = End::of(&span);
-        *this.carried = Some(CapturedContext::of(span));
+        *this.captured = Some(CapturedContext::of(span));
     }
 
     pub(crate) fn inner(self: Pin<&mut Self>) -> Option<Pin<&mut T>> {
         self.project().inner.as_pin_mut()
     }
 
-    /// Makes what is current now current at each poll: the span as a parent, and the rest of the
-    /// `Context`. It does not end the span. It cannot change one that a guard holds, unless the
-    /// provider [activates contexts](crate::TracerProviderBuilder::context_activation).
+    /// Makes the span that is current now the parent at each poll, with the rest of its `Context`.
+    ///
+    /// It does not end the span. It cannot change the span of a guard, unless the provider
+    /// [activates contexts](crate::TracerProviderBuilder::context_activation).
     pub fn current(inner: T) -> Self {
         Self {
             inner: Some(inner),
-            carried: Some(CapturedContext::current()),
+            captured: Some(CapturedContext::current()),
             end: None,
         }
     }
 
-    /// Polls what is inside while the span is current, and ends the span if that `is_last`, or
-    /// panics. `None` where nothing is inside any more.
+    /// Polls the inner future while the span is current. Ends the span if the result `is_last`, or
+    /// if the poll panics. Returns `None` if the inner future is gone.
     fn poll_inside<R>(
         self: Pin<&mut Self>,
         poll: impl FnOnce(Pin<&mut T>) -> R,
@@ -238,20 +241,20 @@ impl<T> WithSpan<T> {
     ) -> Option<R> {
         let this = self.project();
         let inner = this.inner.as_pin_mut()?;
-        let Some(carried) = this.carried else {
+        let Some(captured) = this.captured else {
             return Some(poll(inner));
         };
         let mut ending = EndAtDrop {
             end: this.end,
-            carried,
-            // Until the poll has returned.
-            why: Some(Why::Panic),
+            captured,
+            // Applies until the poll has returned.
+            reason: Some(EndReason::Panic),
         };
         let result = {
-            let _entered = carried.enter();
+            let _entered = captured.enter();
             poll(inner)
         };
-        ending.why = is_last(&result).then_some(Why::Over);
+        ending.reason = is_last(&result).then_some(EndReason::Done);
         Some(result)
     }
 }

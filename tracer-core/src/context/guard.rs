@@ -1,4 +1,4 @@
-//! Spans that are current until their guard is dropped.
+//! Guards whose spans are current until they are dropped.
 
 use std::{
     borrow::Cow, cell::RefCell, error::Error, fmt, marker::PhantomData, mem, sync::Arc, thread,
@@ -21,24 +21,26 @@ use crate::{
     span::{Span, exception},
 };
 
-/// A span that is current on this thread until this is dropped, which ends it. Made by
-/// [`span!`](crate::span) and [`Span::enter`].
+/// A span that is current on this thread until this guard is dropped, which ends the span.
+/// [`span!`](crate::span) and [`Span::enter`] make it.
 ///
-/// A panic that drops it ends the span as an error: the status is `Error`, `error.type` is `panic`,
-/// and there is an `exception` event of that type. The message of a panic, which may hold anything,
-/// is not recorded. A span that a destructor enters during a panic has no part in it.
+/// A panic that drops the guard ends the span as an error: the status is `Error`, `error.type` is
+/// `panic`, and there is an `exception` event of that type. The panic's message is not recorded,
+/// because it may hold anything. A span that a destructor enters during a panic is not marked as an
+/// error.
 ///
-/// Guards may be dropped in any order; each takes out its own span, and what was entered later stays
-/// current. One that is leaked stays current until its thread ends, which ends the span.
+/// Guards may be dropped in any order. Each one takes out its own span, and the spans that were
+/// entered later stay current. A guard that is leaked stays current until its thread ends, which
+/// ends the span.
 ///
-/// It stays on its thread. In asynchronous code, where a task may go on elsewhere, use
-/// [`InSpan`](super::InSpan): a guard that is held across an `.await` would be current for whatever
-/// else its thread does meanwhile.
+/// A guard stays on its thread. In asynchronous code, where a task may continue on another thread,
+/// use [`InSpan`](super::InSpan). A guard that is held across an `.await` would be current for all
+/// other work that its thread does meanwhile.
 ///
 /// The methods are those of [`opentelemetry::trace::Span`], and take `&self`.
 ///
-/// Code that reads `opentelemetry::Context` sees the span of a guard where the provider
-/// [activates contexts](crate::TracerProviderBuilder::context_activation), as that of
+/// Code that reads `opentelemetry::Context` finds the span of a guard if the provider [activates
+/// contexts](crate::TracerProviderBuilder::context_activation). The provider of
 /// `tracer_export::init()` does.
 ///
 /// # Examples
@@ -63,18 +65,18 @@ use crate::{
 #[must_use = "the span ends when this is dropped"]
 pub struct LocalSpan {
     owner: Owner,
-    /// Stays on its thread.
+    /// Keeps the guard on its thread.
     _not_send: PhantomData<*const NotAcrossAwaitUseInSpan>,
 }
 
-/// A name for the compiler's message. It appears if a future that must be `Send` holds a guard across
-/// an `.await`. Use [`InSpan`](super::InSpan) there: `.in_span(start_span!(..))`.
+/// A name for the compiler's message. The message appears if a future that must be `Send` holds a
+/// guard across an `.await`. Use [`InSpan`](super::InSpan) there: `.in_span(start_span!(..))`.
 struct NotAcrossAwaitUseInSpan;
 
 /// The owner of the span.
 enum Owner {
     Stack(EntryKey),
-    /// A thread that is torn down has no stack: the span is not current.
+    /// A thread that is torn down has no stack, so the span is not current.
     Guard(Box<RefCell<Span>>),
 }
 
@@ -83,7 +85,7 @@ impl LocalSpan {
         Self::of(thread_stack::enter(span, provider))
     }
 
-    /// Makes a span current that has just started at this point.
+    /// Makes a span current that was just started with this state of the thread.
     pub(crate) fn enter_started(
         span: Span,
         provider: Option<&Arc<ProviderCore>>,
@@ -95,7 +97,7 @@ impl LocalSpan {
     #[inline(always)]
     fn of(entered: Result<EntryKey, Span>) -> Self {
         let owner = match entered {
-            // A destructor enters the span: the current panic is not one of the span's work.
+            // A destructor enters the span, so the panic did not happen in the span's work.
             Ok(key) if thread::panicking() => Owner::Stack(thread_stack::enter_in_panic(key)),
             Ok(key) => Owner::Stack(key),
             Err(span) => Owner::Guard(Box::new(RefCell::new(span))),
@@ -119,7 +121,7 @@ impl LocalSpan {
         })
     }
 
-    /// Gives the span back without ending it; it is not current any more.
+    /// Returns the span without ending it. The span is no longer current.
     pub fn exit(mut self) -> Span {
         self.take()
     }
@@ -135,7 +137,7 @@ impl LocalSpan {
         }
     }
 
-    /// The span as code without the guard sees it; nothing on a thread that is torn down.
+    /// Returns a handle for code without the guard. Returns `None` on a thread that is torn down.
     pub(crate) fn handle(&self) -> Option<CurrentSpan> {
         match &self.owner {
             Owner::Stack(key) => Some(CurrentSpan::at(*key)),
@@ -143,7 +145,7 @@ impl LocalSpan {
         }
     }
 
-    /// Works on the span. `work` must call no foreign code.
+    /// Calls `work` with the span. `work` must not call user code.
     #[inline]
     fn change<T>(&self, work: impl FnOnce(&mut Span) -> T) -> Option<T> {
         match &self.owner {
@@ -152,7 +154,7 @@ impl LocalSpan {
         }
     }
 
-    /// The same where processors are called, who may look at what is current.
+    /// Calls `work` with the span. `work` may call processors, which may use the current span.
     fn lend(&self, work: impl FnOnce(&mut Span)) {
         match &self.owner {
             Owner::Stack(key) => thread_stack::lend(*key, work),
@@ -164,7 +166,7 @@ impl LocalSpan {
         }
     }
 
-    /// What identifies the span to others.
+    /// Returns the context of the span.
     pub fn span_context(&self) -> SpanContext {
         match &self.owner {
             Owner::Stack(key) => thread_stack::span_context(*key).unwrap_or(SpanContext::NONE),
@@ -172,7 +174,8 @@ impl LocalSpan {
         }
     }
 
-    /// Whether the span takes what is set: false once it has ended, and where the sampler refused it.
+    /// Returns whether the span records. Returns `false` once it has ended, and if the sampler
+    /// dropped it.
     pub fn is_recording(&self) -> bool {
         match &self.owner {
             Owner::Stack(key) => thread_stack::is_recording(*key),
@@ -180,7 +183,7 @@ impl LocalSpan {
         }
     }
 
-    /// Sets an attribute; a key that was set before gets the new value.
+    /// Sets an attribute. A key that was set before gets the new value.
     pub fn set_attribute(&self, attribute: KeyValue) {
         self.change(|span| span.set_attribute(attribute));
     }
@@ -194,7 +197,7 @@ impl LocalSpan {
         }
     }
 
-    /// Takes an attribute away, and returns whether it was there.
+    /// Removes an attribute, and returns whether it was there.
     pub fn remove_attribute(&self, key: &str) -> bool {
         self.change(|span| span.remove_attribute(key)) == Some(true)
     }
@@ -205,7 +208,7 @@ impl LocalSpan {
         self.change(|span| span.add_event(name, attributes));
     }
 
-    /// Adds an event that happened then.
+    /// Adds an event that happened at `timestamp`.
     pub fn add_event_with_timestamp(
         &self,
         name: impl Into<Cow<'static, str>>,
@@ -221,22 +224,23 @@ impl LocalSpan {
         self.record_exception(error, &[]);
     }
 
-    /// The same with the error's type, and attributes that win over those made of the error; see
+    /// Adds an `exception` event like [`record_error`](Self::record_error), with the error's type
+    /// and with attributes that take precedence over those of the error; see
     /// [`Span::record_exception`].
     pub fn record_exception<E: Error + ?Sized>(&self, error: &E, attributes: &[KeyValue]) {
         if self.is_recording() {
-            // Before, because what an error says of itself is foreign code.
+            // The attributes are made first, because the error's text is user code.
             let attributes = exception::attributes(error, attributes);
             self.add_event(exception::EVENT, attributes);
         }
     }
 
-    /// Links the span to another one.
+    /// Adds a link to another span.
     pub fn add_link(&self, span_context: SpanContext, attributes: Vec<KeyValue>) {
         self.change(|span| span.add_link(span_context, attributes));
     }
 
-    /// Sets the status: the last error wins, `Ok` is final.
+    /// Sets the status. The last error wins, and `Ok` is final.
     pub fn set_status(&self, status: Status) {
         self.change(|span| span.set_status(status));
     }
@@ -252,12 +256,12 @@ impl LocalSpan {
         self.change(Span::discard);
     }
 
-    /// Ends the span now. It stays current, as a parent, until this is dropped.
+    /// Ends the span now. It stays current, as a parent, until the guard is dropped.
     pub fn end(&self) {
         self.lend(|span| span.end());
     }
 
-    /// The same with a time.
+    /// Ends the span at `timestamp`, like [`end`](Self::end).
     pub fn end_with_timestamp(&self, timestamp: SystemTime) {
         self.lend(|span| span.end_with_timestamp(timestamp));
     }
@@ -269,7 +273,7 @@ impl Drop for LocalSpan {
         match self.owner {
             Owner::Stack(key) if thread::panicking() => close_in_panic(key),
             Owner::Stack(key) => thread_stack::close(key),
-            // It ends with its own drop.
+            // The drop of the span ends it.
             Owner::Guard(_) => {}
         }
     }
@@ -291,8 +295,8 @@ impl fmt::Debug for LocalSpan {
 }
 
 impl Span {
-    /// Makes this span current on this thread until the guard is dropped, which ends it;
-    /// [`LocalSpan::exit`] gives it back instead.
+    /// Makes this span current on this thread until the guard is dropped, which ends the span.
+    /// [`LocalSpan::exit`] returns the span instead.
     ///
     /// # Examples
     /// ```
@@ -314,7 +318,7 @@ impl Span {
         LocalSpan::enter(self, None)
     }
 
-    /// Runs `work` while this span is current. If it panics, the span ends as an error.
+    /// Calls `work` while this span is current. If `work` panics, the span ends as an error.
     ///
     /// # Examples
     /// ```

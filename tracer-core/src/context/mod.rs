@@ -1,35 +1,40 @@
-//! Which span is current: a stack of the thread beside `opentelemetry::Context`.
+//! The current span: a stack of native spans on each thread, beside `opentelemetry::Context`.
 //!
 //! Putting a span into a `Context` takes 48 ns and two allocations, whatever implements the span.
-//! So a native span is put into a stack of the thread instead, and both are looked at:
+//! So a native span is put on a stack of its thread instead. The current span is the newer one of
+//! two, by this rule:
 //!
-//! > The active span of the current `Context` is the newer one if it is another one than was active
-//! > there when the innermost native span was entered. Else the native span is.
+//! > The active span of the current `Context` is newer if another span was active there when the
+//! > innermost native span was entered. Otherwise the native span is newer.
 //!
-//! A `Context` without an active span hides no native span, nor does one that has that very span, as
-//! [`current_context`] makes it: so what is attached for others changes nothing here. Its span id is what tells two active
-//! spans apart, because the API shows nothing else of a `Context`: one that is attached again while
-//! native spans are open that were entered under it does not hide them.
+//! A `Context` without an active span hides no native span. A `Context` whose active span is the
+//! native span itself does not hide it either; [`current_context`] makes such a `Context`. So
+//! attaching one of these for other code changes nothing here.
 //!
-//! A provider may [activate contexts](crate::TracerProviderBuilder::context_activation): then a guard
-//! attaches a `Context` with its span, in the order in which it enters the stack, and shares the span
-//! with it. The active span of the current `Context` is then the current span without exception, so
-//! a `Context` without an active span hides such a span.
+//! Active spans are compared by span id, because the API shows nothing else of a `Context`. So a
+//! `Context` may be attached again while native spans are open that were entered under it. It does
+//! not hide them.
 //!
-//! The stack owns what is in it, so that [`current`] can reach the span without its guard. It is a
-//! stack that is addressed by position, as that of `Context` is: a guard that is dropped out of
-//! order takes its own span out of the middle, and those entered later stay current.
+//! A provider may [activate contexts](crate::TracerProviderBuilder::context_activation). Then a
+//! guard also attaches a `Context` and shares its span with it. The contexts are attached in the
+//! order in which the spans enter the stack. The active span of the current `Context` is then
+//! always the current span, so a `Context` without an active span hides such a native span.
+//!
+//! The stack owns its spans, so that [`current`] reaches a span without its guard. Entries are
+//! addressed by position, as in the API's stack of contexts. A guard that is dropped out of order
+//! takes its own span out of the middle. The spans that were entered later stay current.
 //!
 //! ```text
-//! Slot: | entry | entry | entry |  kept for later, written in key
-//!          |       |       `- a LazySpan: ids, name, start       the newest, so the parent of the next
-//!          |       `- a Span with its recording               something was set on it
-//!          `- Attached: the span is that of a `Context`       a future's, or shared with a guard
+//!  entries below `len`               spare entries, filled in place later
+//! | Entry | Entry | Entry |         | Entry | ...
+//!     |       |       `- EntryKind::Lazy: ids, name and start; the parent of the next span
+//!     |       `- EntryKind::Span: a `Span` with its recording, because something was set on it
+//!     `- EntryKind::InContext: the active span of a `Context`, of a future or shared with a guard
 //! ```
 //!
-//! No foreign code runs while the stack is borrowed, but for what is dropped with the last of a
-//! provider: for that code there is no stack, and it finds nothing current. What else is taken out is
-//! dropped after.
+//! No user code runs while the stack is borrowed, with one exception: code that is dropped with the
+//! last reference to a provider. That code finds no stack, and so no current span. Everything else
+//! that is taken off the stack is dropped after the borrow.
 
 mod activation;
 mod captured;

@@ -1,7 +1,7 @@
 //! The newest span of a thread, for code that enters spans of its own: the layer for `tracing`.
 //!
-//! Such code notes the [`Moment`] at which a span was entered. Whatever was entered later, a native
-//! guard or the span of a `Context`, is newer.
+//! Such code stores the [`Moment`] at which it entered a span. Any native guard or span of a
+//! `Context` that was entered later is newer.
 
 use std::{
     fmt::{self, Write as _},
@@ -24,20 +24,20 @@ use crate::{processor, record::AttributeRef, span::Span};
 /// A point in the order in which spans are entered on a thread.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
-    /// The serial number of the latest native span, zero if none is entered.
+    /// The serial number of the latest native span, or zero if none is entered.
     serial: u64,
     /// The active span of the current `Context`.
     active: SpanId,
 }
 
 impl Moment {
-    /// Before anything was entered.
+    /// The moment before any span was entered.
     pub const START: Self = Self {
         serial: 0,
         active: SpanId::INVALID,
     };
 
-    /// Returns the present moment, given the active span of the current `Context`.
+    /// Returns the present moment. `active` is the active span of the current `Context`.
     #[inline]
     pub fn with_active(active: SpanId) -> Self {
         let serial = if is_in_use() {
@@ -55,7 +55,7 @@ impl Moment {
         }))
     }
 
-    /// Returns whether the given span was the active one at this moment.
+    /// Returns whether this span was the active one at this moment.
     pub fn is_of(self, active: SpanId) -> bool {
         self.active == active
     }
@@ -67,14 +67,16 @@ impl Moment {
         is_in_use() || Context::map_current(|context| self.is_before(context))
     }
 
-    /// The current span, if it was entered after this moment. It may be one that does not record.
+    /// Returns the current span, if it was entered after this moment. It may be a span that does
+    /// not record.
     pub fn newest_since(self) -> Option<CurrentSpan> {
         span_stack::with(|stack| {
             Context::map_current(|context| {
                 if let Some(entry) = stack.newest_entry(context)
                     && let Some(key) = entry.key
                     && key.serial() > self.serial
-                    // One that passes its parent on is no span, nor is one that the `Context` has.
+                    // An entry that does not record is skipped if the `Context` has its span, or
+                    // the parent that it stands for.
                     && (entry.is_recording()
                         || !(matches!(entry.kind, EntryKind::InContext)
                             || entry.is(context.span().span_context().span_id())))
@@ -95,7 +97,7 @@ impl Moment {
 }
 
 impl CurrentSpan {
-    /// Returns whether the span records events. Returns false if its lock stays taken.
+    /// Returns whether the span records events. Returns `false` if its lock stays taken.
     #[doc(hidden)]
     pub fn takes_events(&self) -> bool {
         match &self.found {
@@ -108,8 +110,8 @@ impl CurrentSpan {
         }
     }
 
-    /// Adds an event that happens now, of a log line: an error status without a text leaves a status
-    /// that the span has.
+    /// Adds an event of a log line that happens now. If the status is an error without a text, it
+    /// does not replace a status that the span has.
     #[doc(hidden)]
     pub fn add_event_ref(
         &self,
@@ -155,14 +157,14 @@ fn owned(attributes: &[AttributeRef<'_>]) -> Vec<KeyValue> {
     attributes.iter().map(|it| it.to_key_value()).collect()
 }
 
-/// How often a span that another thread may be working on is asked for.
+/// The number of attempts to use a span that another thread may have locked.
 const TRIES: usize = 100;
 
-/// Works on the span of a `Context` unless this thread works on it already.
+/// Calls `work` with the span of a `Context`, unless this thread holds the span's lock already.
 ///
-/// The API locks a span while it is worked on, also while it calls user code: processors of a span
-/// that ends, the text of an error. A log line of that code must not wait for its own thread, so it
-/// is not recorded. The API has no way to ask for the lock.
+/// The API locks a span while it works on it, even while it calls user code: processors of a span
+/// that ends, or the text of an error. A log line of that code must not wait for its own thread, so
+/// the log line is not recorded. The API has no way to try the lock.
 fn with_free(context: &Context, work: impl FnOnce(&SpanRef<'_>)) {
     if processor::is_inside_callback() || context.is_telemetry_suppressed() {
         return;
@@ -176,16 +178,16 @@ fn with_free(context: &Context, work: impl FnOnce(&SpanRef<'_>)) {
     }
 }
 
-/// Returns whether the span's `Mutex` is locked. The API gives no access to that lock, but `Debug` of
-/// a `Mutex` tries to take it, and writes `<locked>` if that fails.
+/// Returns whether the span's `Mutex` is locked. The API gives no access to that lock. But `Debug`
+/// of a `Mutex` tries to take the lock, and writes `<locked>` if that fails.
 fn is_locked(span: &SpanRef<'_>) -> bool {
     let mut state = LockState { is_locked: false };
-    // It fails on purpose as soon as the state is known.
+    // The write fails on purpose as soon as the state is known.
     let _ = write!(state, "{span:?}");
     state.is_locked
 }
 
-/// Finds the word, and stops at it or at the API's name for what is behind the lock.
+/// A writer that stops at `<locked>`, or at the API's name for the value behind the lock.
 struct LockState {
     is_locked: bool,
 }
@@ -208,11 +210,11 @@ mod tests {
 
     use super::*;
 
-    /// A span that looks whether it is locked while the API calls it.
+    /// A span that checks whether it is locked while the API calls it.
     #[derive(Debug)]
-    struct Looks(SpanContext);
+    struct ChecksItsLock(SpanContext);
 
-    impl opentelemetry::trace::Span for Looks {
+    impl opentelemetry::trace::Span for ChecksItsLock {
         fn add_event_with_timestamp<T: Into<Cow<'static, str>>>(
             &mut self,
             _: T,
@@ -242,11 +244,11 @@ mod tests {
 
     #[test]
     fn span_that_is_worked_on_is_locked() {
-        let context = Context::new().with_span(Looks(SpanContext::NONE));
+        let context = Context::new().with_span(ChecksItsLock(SpanContext::NONE));
         let _attached = context.clone().attach();
         let span = context.span();
         assert!(!is_locked(&span));
-        // The API holds the lock while it asks.
+        // The API holds the lock while it calls `is_recording`.
         assert!(span.is_recording());
         assert!(!is_locked(&span));
     }

@@ -11,25 +11,25 @@ pub(crate) type ProviderRef = Rc<KnownProvider>;
 #[derive(Debug)]
 pub(crate) struct KnownProvider {
     pub(crate) core: Arc<ProviderCore>,
-    /// Whether no user code and no counter sees its spans at their start.
+    /// True if no user code and no counter is involved when its spans start.
     pub(super) is_plain: bool,
-    /// Whether a guard may hold a lazy span.
+    /// True if a guard may hold a lazy span.
     pub(super) has_lazy_guards: bool,
 }
 
-/// The position of a provider in the list, counted from one. It stays the same as long as an entry
-/// of the stack or a default refers to it.
+/// The position of a provider in the list, counted from one. It stays the same while an entry of
+/// the stack or a default refers to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ProviderIndex(NonZeroU32);
 
-/// All providers that the thread has used, and the one for new traces.
+/// All providers that the thread has used, and the provider of new traces.
 #[derive(Default)]
 pub(super) struct Providers {
     all: Vec<ProviderRef>,
     /// The defaults of this thread, the innermost last. A default that was removed out of order is
     /// `None`.
     defaults: Vec<Option<ProviderIndex>>,
-    /// The global provider, as of this version.
+    /// The global provider, as of `global_version`.
     global: Option<ProviderIndex>,
     global_version: u64,
 }
@@ -40,8 +40,8 @@ impl Providers {
         self.all.get(index.0.get() as usize - 1)
     }
 
-    /// Returns the position of a provider, which is added if it is new. If the stack `is_unused`,
-    /// providers that are shut down may be removed.
+    /// Returns the position of a provider, and adds it to the list if it is new. If the stack
+    /// `is_unused`, this may remove providers that are shut down.
     pub(super) fn index_of(
         &mut self,
         provider: &Arc<ProviderCore>,

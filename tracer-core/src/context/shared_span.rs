@@ -2,7 +2,7 @@
 //!
 //! Where a provider [activates contexts], a native span is the active span of `Context` until its
 //! guard is dropped. Clones of that `Context` may be on other threads by then, so the span is
-//! behind a lock. Its ids are not: a child is started without taking the lock.
+//! behind a lock. Its ids are outside the lock, so a child starts without taking it.
 //!
 //! [activates contexts]: crate::TracerProviderBuilder::context_activation
 
@@ -25,12 +25,12 @@ pub(crate) struct SharedSpan {
     context: SpanContext,
     /// The fork generation in which the span was entered.
     generation: u64,
-    /// `None` once the guard is gone, and while the span ends.
+    /// `None` once the guard is dropped, and while the span ends.
     span: Mutex<Option<Span>>,
 }
 
 impl SharedSpan {
-    /// Shares a span. Uses the memory of `spare` if no other reference to that exists.
+    /// Shares a span. Reuses the memory of `spare` if there is no other reference to it.
     pub(super) fn new(span: Span, spare: Option<Arc<Self>>) -> Arc<Self> {
         let mut new = Self {
             context: span.span_context().clone(),
@@ -46,13 +46,13 @@ impl SharedSpan {
         Arc::new(new)
     }
 
-    /// Returns the ids of the span, without the lock.
+    /// Returns the ids of the span. Takes no lock.
     pub(super) fn context(&self) -> &SpanContext {
         &self.context
     }
 
-    /// Takes the lock. In a forked child a thread of the parent may hold it for ever, so a child
-    /// does not wait for it.
+    /// Takes the lock. In a forked child, a thread of the parent may hold the lock for ever. So a
+    /// child does not wait for it.
     fn lock(&self) -> Option<MutexGuard<'_, Option<Span>>> {
         if self.generation == fork::generation() {
             Some(self.span.lock())
@@ -61,33 +61,33 @@ impl SharedSpan {
         }
     }
 
-    /// Works on the span. `work` must call no user code. `None` once the guard is gone, and while
-    /// the span ends.
+    /// Calls `work` with the span. `work` must not call user code. Returns `None` once the guard is
+    /// dropped, and while the span ends.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut Span) -> T) -> Option<T> {
         self.lock()?.as_mut().map(work)
     }
 
-    /// Whether the span takes what is set.
+    /// Returns whether the span records.
     pub(super) fn is_recording(&self) -> bool {
         self.with(|span| span.is_recording()) == Some(true)
     }
 
-    /// Lets processors see the span, which has left its place meanwhile: they may look at the
-    /// current span.
+    /// Calls `work` with the span, without holding the lock. `work` may call processors, which may
+    /// use the current span.
     pub(super) fn lend(&self, work: impl FnOnce(&mut Span)) {
         let Some(mut span) = self.take() else { return };
         work(&mut span);
-        if let Some(mut place) = self.lock() {
-            *place = Some(span);
+        if let Some(mut shared) = self.lock() {
+            *shared = Some(span);
         }
     }
 
-    /// Takes the span out: what a `Context` does with it from now on is ignored.
+    /// Takes the span out. Later calls through a `Context` are ignored.
     pub(super) fn take(&self) -> Option<Span> {
         self.lock()?.take()
     }
 
-    /// Clears the span for its next use. Returns false if another reference to it exists.
+    /// Clears the span for its next use. Returns `false` if there is another reference to it.
     pub(super) fn forget(self: &mut Arc<Self>) -> bool {
         let Some(unused) = Arc::get_mut(self) else {
             return false;
@@ -105,7 +105,7 @@ impl fmt::Debug for SharedSpan {
     }
 }
 
-/// The span as a `Context` has it.
+/// The span in the form in which a `Context` holds it.
 #[derive(Debug)]
 pub(super) struct ContextSpan(pub(super) Arc<SharedSpan>);
 
@@ -133,7 +133,8 @@ impl opentelemetry::trace::Span for ContextSpan {
 
     fn record_error(&mut self, error: &dyn Error) {
         if self.is_recording() {
-            // Before the lock is taken, because the error's text is user code.
+            // The attributes are made before the lock is taken, because the error's text is user
+            // code.
             self.add_event(exception::EVENT, exception::attributes(error, &[]));
         }
     }
@@ -179,7 +180,7 @@ impl opentelemetry::trace::Span for ContextSpan {
 mod tests {
     use super::*;
 
-    /// The lock of a span may be held by a thread that a fork left behind.
+    /// Pins that a child does not wait for a lock that a thread of its parent held at the fork.
     #[test]
     fn forked_child_does_not_wait_for_a_lock_of_its_parent() {
         let mut shared = SharedSpan::new(Span::gone(), None);
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_used_again_only_if_nobody_else_has_it() {
+    fn memory_is_reused_only_without_another_reference() {
         let mut first = SharedSpan::new(Span::gone(), None);
         let other = Arc::clone(&first);
         assert!(!first.forget());

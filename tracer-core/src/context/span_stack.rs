@@ -20,18 +20,20 @@ use crate::{panic_guard::catch_panic, provider_core::ProviderCore};
 
 thread_local! {
     static STACK: RefCell<SpanStack> = RefCell::new(SpanStack::new());
-    /// The length of the stack. It has nothing to drop, so tracers may read it at any moment.
+    /// The length of the stack. It has nothing to drop, so tracers may read it at any time.
     static LEN: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Returns whether a span was entered on this thread.
+/// Returns whether a span is entered on this thread.
 #[inline]
 pub(crate) fn is_in_use() -> bool {
     LEN.get() > 0
 }
 
-/// Calls `work` with the stack of this thread. `None` while the thread is torn down, and while user
-/// code that is dropped with a provider runs inside.
+/// Calls `work` with the stack of this thread.
+///
+/// Returns `None` while the thread is torn down. Also returns `None` to user code that is dropped
+/// with a provider, because the stack is borrowed then.
 #[inline(always)]
 pub(super) fn with<T>(work: impl FnOnce(&mut SpanStack) -> Option<T>) -> Option<T> {
     STACK
@@ -40,7 +42,7 @@ pub(super) fn with<T>(work: impl FnOnce(&mut SpanStack) -> Option<T>) -> Option<
         .flatten()
 }
 
-/// Returns the provider of new traces, and of spans whose parent the caller chooses.
+/// Returns the provider of new traces. It also applies to spans whose parent the caller chooses.
 pub(crate) fn default_provider() -> Option<ProviderRef> {
     with(|stack| {
         let provider = stack.providers.for_roots()?;
@@ -48,20 +50,20 @@ pub(crate) fn default_provider() -> Option<ProviderRef> {
     })
 }
 
-/// How many spare shared spans a thread keeps, of about 150 bytes each.
+/// The number of spare shared spans that a thread keeps, of about 150 bytes each.
 const SPARE_SHARED: usize = 32;
 
 /// The entered spans of one thread, the innermost last, and the providers of new spans.
 pub(super) struct SpanStack {
-    /// The entries below `len` are the stack. The others are kept and written in place, which takes a
-    /// third of the time of moving an entry into a `Vec`.
+    /// The entries below `len` are the stack. The others are kept and filled in place, which takes
+    /// a third of the time of moving an entry into a `Vec`.
     pub(super) entries: Vec<Entry>,
     /// Invariant: at most `entries.len()`.
     pub(super) len: usize,
     /// The serial number of the latest entry.
     serial: u64,
     pub(super) providers: Providers,
-    /// Shared spans that have ended, to be used again.
+    /// Shared spans that have ended. New spans reuse their memory.
     pub(super) spare: Vec<Arc<SharedSpan>>,
 }
 
@@ -87,8 +89,9 @@ impl EntryPoint {
 
 impl SpanStack {
     pub(super) fn new() -> Self {
-        // This makes the API's thread local before ours, so that it is dropped after it: `Context`
-        // may be read as long as there is a stack. It panics if the API's local is gone already.
+        // Creates the API's thread local before ours, so that it is dropped after ours. Then
+        // `Context` may be read as long as there is a stack. This panics if the API's local is gone
+        // already.
         catch_panic(|| Context::map_current(|_| ()));
         Self {
             entries: Vec::new(),
@@ -113,7 +116,7 @@ impl SpanStack {
         (active == entry.active_before || entry.is_newer_than(context)).then_some(entry)
     }
 
-    /// Returns the context of the newest entry, if it is valid and not in the `Context` already.
+    /// Returns the context of the newest entry, if it is valid and not already active in `context`.
     pub(super) fn newest(&self, context: &Context) -> Option<SpanContext> {
         let span = self.newest_entry(context)?.span_context()?;
         let active = context.span().span_context().span_id();
@@ -126,9 +129,10 @@ impl SpanStack {
         native.or_else(|| self.providers.for_roots())
     }
 
-    /// Looks up everything that a new span needs, in one pass over the thread's state. `None` if
-    /// telemetry is suppressed, if the parent has a `tracestate`, or if the provider is not
-    /// `suitable` for a span that starts without a `SpanContext`.
+    /// Looks up everything that a new span needs, in one pass over the thread's state.
+    ///
+    /// Returns `None` if telemetry is suppressed or the parent has a `tracestate`. Also returns
+    /// `None` if the provider is not `suitable` for a span that starts without a `SpanContext`.
     #[inline(always)]
     pub(super) fn look_up(
         &mut self,
@@ -161,7 +165,7 @@ impl SpanStack {
         })
     }
 
-    /// Pushes an empty entry, to be filled by the caller.
+    /// Pushes an empty entry, which the caller fills.
     #[inline(always)]
     pub(super) fn push(&mut self, point: EntryPoint) -> Option<(EntryKey, &mut Entry, &Providers)> {
         let at = self.len;
@@ -179,7 +183,7 @@ impl SpanStack {
         Some((key, entry, &self.providers))
     }
 
-    /// Like [`push`](Self::push), if no entry is free. `None` beyond 8 million open spans.
+    /// Pushes an entry if none is spare. Returns `None` beyond 8 million open spans.
     #[cold]
     #[inline(never)]
     fn push_new(&mut self, point: EntryPoint) -> Option<(EntryKey, &mut Entry, &Providers)> {
@@ -207,7 +211,7 @@ impl SpanStack {
         (entry.key == Some(key)).then_some(entry)
     }
 
-    /// Returns the span with a key. A lazy span gets its recording first.
+    /// Returns the content of the entry with this key. A lazy span gets its recording first.
     #[inline]
     pub(super) fn materialized(&mut self, key: EntryKey) -> Option<&mut EntryKind> {
         let entry = self.entries.get_mut(key.position())?;
@@ -240,7 +244,8 @@ impl Drop for SpanStack {
                 entry.materialize(&provider.core);
             }
         }
-        // The innermost first, and each by itself, so that a panic does not keep the others.
+        // The innermost span first. Each one is dropped by itself, so that a panic does not affect
+        // the others.
         while let Some(Entry { kind, active, .. }) = self.entries.pop() {
             if let Some(Activation { attached, span }) = active {
                 catch_panic(|| drop(attached));

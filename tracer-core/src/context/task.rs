@@ -1,4 +1,4 @@
-//! Tasks of tokio that start with the span that is current where they are spawned.
+//! Tokio tasks that start with the current span of the code that spawns them.
 
 use std::future::Future;
 
@@ -6,11 +6,11 @@ use tokio::task::JoinHandle;
 
 use super::{InSpan as _, with_current_context};
 
-/// Spawns a task in which the current span is the parent, as
-/// [`with_current_span`](crate::InSpan::with_current_span) says.
+/// Spawns a task whose parent is the current span; see
+/// [`with_current_span`](crate::InSpan::with_current_span).
 ///
 /// # Panics
-/// Outside of a tokio runtime, as [`tokio::spawn`] does.
+/// Panics outside of a tokio runtime, as [`tokio::spawn`] does.
 ///
 /// # Examples
 /// ```
@@ -38,11 +38,11 @@ where
     tokio::spawn(future.with_current_span())
 }
 
-/// Runs a closure where it may block, with the current span as the parent, as
-/// [`with_current_context`](crate::carry) says.
+/// Runs a closure that may block, with the current span as its parent; see
+/// [`with_current_context`](crate::with_current_context).
 ///
 /// # Panics
-/// Outside of a tokio runtime, as [`tokio::task::spawn_blocking`] does.
+/// Panics outside of a tokio runtime, as [`tokio::task::spawn_blocking`] does.
 pub fn spawn_blocking<F, T>(work: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,

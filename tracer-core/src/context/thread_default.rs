@@ -1,14 +1,16 @@
 //! The default provider of a thread.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, sync::Arc};
 
-use super::thread_stack;
-use crate::TracerProvider;
+use super::span_stack::with;
+use crate::{TracerProvider, provider_core::ProviderCore};
 
 impl TracerProvider {
     /// Makes this the provider that [`span!`](crate::span) uses on this thread until the guard is
-    /// dropped; it wins over the [global](Self::set_global) one. For tests that run beside each
-    /// other. A child of a native span belongs to its parent's provider all the same.
+    /// dropped. It takes precedence over the [global](Self::set_global) provider.
+    ///
+    /// This is for tests that run at the same time. A child of a native span still belongs to its
+    /// parent's provider.
     ///
     /// # Examples
     /// ```
@@ -25,7 +27,7 @@ impl TracerProvider {
     /// ```
     pub fn set_thread_default(&self) -> DefaultProvider {
         DefaultProvider {
-            at: thread_stack::push_default(self.core()),
+            at: push(self.core()),
             _provider: self.clone(),
             _not_send: PhantomData,
         }
@@ -39,14 +41,32 @@ pub struct DefaultProvider {
     /// `None` on a thread that is torn down.
     at: Option<usize>,
     _provider: TracerProvider,
-    /// Stays on its thread.
+    /// Keeps the guard on its thread.
     _not_send: PhantomData<*const ()>,
 }
 
 impl Drop for DefaultProvider {
     fn drop(&mut self) {
         if let Some(at) = self.at {
-            thread_stack::remove_default(at);
+            remove(at);
         }
     }
+}
+
+/// Sets the default provider of this thread. Returns its position among the defaults, or `None` if
+/// the thread is torn down.
+fn push(provider: &Arc<ProviderCore>) -> Option<usize> {
+    with(|stack| {
+        let is_unused = stack.len == 0;
+        let provider = stack.providers.index_of(provider, is_unused);
+        Some(stack.providers.push_default(provider))
+    })
+}
+
+/// Removes a default provider of this thread. The one that was set before it applies again.
+fn remove(at: usize) {
+    with(|stack| {
+        stack.providers.remove_default(at);
+        Some(())
+    });
 }

@@ -22,7 +22,7 @@ pub(crate) use super::span_stack::{EntryPoint, default_provider, is_in_use};
 /// The state of the thread where a span starts.
 pub(crate) struct StartContext {
     pub(crate) is_suppressed: bool,
-    /// The current span; invalid if there is none.
+    /// The current span. It is invalid if there is none.
     pub(crate) parent: SpanContext,
     pub(crate) provider: Option<ProviderRef>,
 }
@@ -41,7 +41,7 @@ pub(crate) fn start_context() -> StartContext {
             },
         }))
     })
-    // A thread that is torn down has no current span any more.
+    // A thread that is torn down has no current span.
     .unwrap_or(StartContext {
         is_suppressed: false,
         parent: SpanContext::NONE,
@@ -73,8 +73,8 @@ pub(crate) fn newest() -> Option<SpanContext> {
     with(|stack| Context::map_current(|context| stack.newest(context)))
 }
 
-/// Returns the key of the innermost native span, if it is the current span and this stack or a guard
-/// of it owns the span.
+/// Returns the key of the innermost native span, if it is the current span and if this stack or one
+/// of its guards owns it.
 pub(crate) fn newest_key() -> Option<EntryKey> {
     with(|stack| {
         let entry = Context::map_current(|context| stack.newest_entry(context))?;
@@ -88,7 +88,7 @@ pub(crate) fn serial() -> u64 {
     with(|stack| Some(stack.latest()?.serial())).unwrap_or_default()
 }
 
-/// Returns the provider of the current span, if that is a native one.
+/// Returns the provider of the current span, if that is a native span.
 pub(crate) fn newest_provider() -> Option<Arc<ProviderCore>> {
     with(|stack| {
         let entry = Context::map_current(|context| stack.newest_entry(context))?;
@@ -118,8 +118,8 @@ pub(crate) fn enter(span: Span, provider: Option<&Arc<ProviderCore>>) -> Result<
     key.ok_or_else(|| span.unwrap_or_else(Span::gone))
 }
 
-/// Makes a span current that [`start`] has just started, without looking up the state of the thread
-/// again. `provider` is as for [`enter`].
+/// Makes a span current that [`start`] has just started, without another look-up of the thread's
+/// state. `provider` is as for [`enter`].
 #[inline]
 pub(crate) fn enter_started(
     span: Span,
@@ -162,7 +162,7 @@ fn push_span(
     Some(key)
 }
 
-/// Notes that a span was entered while the thread unwinds. Returns its new key.
+/// Marks that a span was entered while the thread unwinds. Returns its new key.
 #[cold]
 pub(super) fn enter_in_panic(key: EntryKey) -> EntryKey {
     let noted = with(|stack| {
@@ -173,7 +173,7 @@ pub(super) fn enter_in_panic(key: EntryKey) -> EntryKey {
     noted.unwrap_or(key)
 }
 
-/// Makes the span current that was just attached in a `Context`, with its provider.
+/// Makes the span of the `Context` current that was just attached. `provider` is its provider.
 pub(crate) fn enter_attached(provider: Option<&Arc<ProviderCore>>) -> Option<EntryKey> {
     with(|stack| {
         let point = EntryPoint::of(stack, provider);
@@ -183,8 +183,8 @@ pub(crate) fn enter_attached(provider: Option<&Arc<ProviderCore>>) -> Option<Ent
     })
 }
 
-/// Starts a lazy span as a child of the current span, and makes it current. `None` if the span needs
-/// a recording: see [`lazy`](super::lazy).
+/// Starts a lazy span as a child of the current span, and makes it current. Returns `None` if the
+/// span needs a recording at once; see [`lazy`](super::lazy).
 pub(crate) fn enter_lazy(
     name: &'static str,
     kind: u8,
@@ -199,7 +199,7 @@ pub(crate) fn enter_lazy(
                 let core = &provider.core;
                 entry.lazy.start(core, parent, name, kind, scope);
                 entry.fill(EntryKind::Lazy);
-                // A span that is not sampled records no panic.
+                // The panic is not recorded on a span that is not sampled.
                 if entry.lazy.is_sampled() && thread::panicking() {
                     entry.key = Some(key.in_panic());
                     return entry.key;
@@ -222,14 +222,14 @@ pub(crate) fn enter_lazy(
 /// A span that [`start`] has started.
 pub(crate) struct Started {
     pub(crate) span: Span,
-    /// The provider of a span that does not record. A span that records knows its provider.
+    /// The provider of a span that does not record. A span that records refers to its provider.
     pub(crate) provider: Option<ProviderRef>,
     /// Where the span can be entered; `None` if it is to be active in `Context`.
     pub(crate) point: Option<EntryPoint>,
 }
 
-/// Starts a span as a child of the current span without making it current. `None` in the cases of
-/// [`enter_lazy`], and if there is no provider.
+/// Starts a span as a child of the current span, without making it current. Returns `None` in the
+/// cases of [`enter_lazy`], and if there is no provider.
 pub(crate) fn start(
     name: &'static str,
     kind: u8,
@@ -264,7 +264,7 @@ pub(crate) fn close(key: EntryKey) {
         if entry.key != Some(key) {
             return None;
         }
-        // One after the other: a `match` finds out first which of all kinds it is.
+        // One `if` after the other: a `match` would first find out which of all kinds it is.
         if let EntryKind::Lazy = entry.kind {
             entry.kind = EntryKind::Empty;
             entry.lazy.end(&providers.get(entry.provider?)?.core);
@@ -281,15 +281,15 @@ pub(crate) fn close(key: EntryKey) {
     }
 }
 
-/// Like [`close`], but not inlined, for cold callers.
+/// Calls [`close`] without inlining it, for cold callers.
 #[cold]
 #[inline(never)]
 pub(crate) fn close_slowly(key: EntryKey) {
     close(key);
 }
 
-/// Like [`close`], for a span that has a recording or is active in `Context`.
-// Not inlined: code that may have to drop a span costs the simple case a tenth of its instructions.
+/// Does what [`close`] does for a span that has a recording or is active in `Context`.
+// Not inlined: code that may have to drop a span adds a tenth to the simple case's instructions.
 #[inline(never)]
 fn close_others(key: EntryKey) {
     let mut is_active = false;
@@ -306,18 +306,18 @@ fn close_others(key: EntryKey) {
     if is_active {
         return close_active(key);
     }
-    // This ends a span that has a recording. It may call processors.
+    // This ends a span that has a recording, which may call processors.
     drop(kind);
 }
 
-/// Like [`close`], for a span that is active in `Context`.
+/// Does what [`close`] does for a span that is active in `Context`.
 #[cold]
 #[inline(never)]
 fn close_active(key: EntryKey) {
     drop(leave(key));
 }
 
-/// Removes a span from the stack.
+/// Removes a span from the stack, and returns it.
 pub(crate) fn leave(key: EntryKey) -> EntryKind {
     let left = with(|stack| {
         let kind = match mem::replace(stack.materialized(key)?, EntryKind::Empty) {
@@ -334,20 +334,20 @@ pub(crate) fn leave(key: EntryKey) -> EntryKind {
     let Some((kind, active)) = left else {
         return EntryKind::Empty;
     };
-    // First, so that processors find the parent active when the span ends.
+    // Detached first, so that processors find the parent active when the span ends.
     match active.and_then(detach) {
         Some(shared) => unshare(shared).map_or(EntryKind::Empty, EntryKind::Span),
         None => kind,
     }
 }
 
-/// Returns whether the span with a key records.
+/// Returns whether the span with this key records.
 pub(crate) fn is_recording(key: EntryKey) -> bool {
     with(|stack| Some(stack.get_mut(key)?.is_recording())) == Some(true)
 }
 
-/// Calls `work` with the span of a key. `work` must call no user code. `None` if the span is gone or
-/// does not record.
+/// Calls `work` with the span of this key. `work` must not call user code. Returns `None` if the
+/// span is gone or does not record.
 #[inline]
 pub(crate) fn change<T>(key: EntryKey, work: impl FnOnce(&mut Span) -> T) -> Option<T> {
     with(|stack| match stack.materialized(key)? {
@@ -367,13 +367,13 @@ fn change_shared<T>(
     stack.get_mut(key)?.shared()?.with(work)
 }
 
-/// Returns the context of the span with a key.
+/// Returns the context of the span with this key.
 pub(crate) fn span_context(key: EntryKey) -> Option<SpanContext> {
     with(|stack| stack.get_mut(key)?.span_context())
 }
 
-/// Lends the span with a key to `work`, which may call user code. Meanwhile the stack has only its
-/// context, so that it stays current as a parent.
+/// Lends the span with this key to `work`, which may call user code. Meanwhile the stack keeps only
+/// the span's context, so that the span stays current as a parent.
 pub(crate) fn lend(key: EntryKey, work: impl FnOnce(&mut Span)) {
     let shared = with(|stack| stack.get_mut(key)?.shared().cloned());
     if let Some(shared) = shared {
@@ -395,24 +395,7 @@ pub(crate) fn lend(key: EntryKey, work: impl FnOnce(&mut Span)) {
             *kind = EntryKind::Span(span.take()?);
             Some(())
         });
-        // If the stack is gone meanwhile, the span ends here.
+        // If the stack is gone by now, the span ends here.
         drop(span);
     }
-}
-
-/// Sets the provider of this thread. Returns its position, or `None` if the thread is torn down.
-pub(crate) fn push_default(provider: &Arc<ProviderCore>) -> Option<usize> {
-    with(|stack| {
-        let is_unused = stack.len == 0;
-        let provider = stack.providers.index_of(provider, is_unused);
-        Some(stack.providers.push_default(provider))
-    })
-}
-
-/// Removes a provider of this thread. The one set before it applies again.
-pub(crate) fn remove_default(at: usize) {
-    with(|stack| {
-        stack.providers.remove_default(at);
-        Some(())
-    });
 }
