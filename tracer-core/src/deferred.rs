@@ -1,9 +1,9 @@
 //! Deferred spans, which start before their parent is known.
 //!
-//! A bridge from another tracing library learns the name and the fields of a span first, and its
-//! parent perhaps later, from the headers of a request. A deferred span records from the beginning,
-//! in the buffer of an ordinary span. It gets its ids and its place in a trace when the parent is
-//! set. So no data is kept twice, and the sampler sees all that is recorded.
+//! A bridge from another tracing library gets the name and the fields of a span first. It may get
+//! the parent later, from the headers of a request. A deferred span records from the beginning, in
+//! the buffer of an ordinary span. It gets its ids when the parent is set. So no data is kept
+//! twice, and the sampler gets everything that is recorded.
 
 use std::sync::Arc;
 
@@ -29,16 +29,17 @@ use crate::{
 };
 
 impl Tracer {
-    /// Starts a span whose parent is not known yet. [`Span::set_parent`] gives it its ids and asks the
-    /// sampler.
+    /// Starts a span whose parent is not known yet. [`Span::set_parent`] gives it its ids and calls
+    /// the sampler.
     ///
     /// Until then the span records like any other, but its
-    /// [`span_context`](opentelemetry::trace::Span::span_context) is invalid, and no processor,
-    /// exporter or counter knows of it. A deferred span that ends or is dropped without a parent
-    /// leaves no trace.
+    /// [`span_context`](opentelemetry::trace::Span::span_context) is invalid. No processor,
+    /// exporter or counter is involved. A deferred span that ends or is dropped without a parent is
+    /// neither exported nor counted.
     ///
     /// # Cost
-    /// That of starting a span: one reading of the clock, and no allocation once the pool is warm.
+    /// That of starting a span: one reading of the clock, and no allocation once the thread's pool
+    /// is warm.
     ///
     /// # Examples
     /// ```
@@ -59,19 +60,20 @@ impl Tracer {
     }
 }
 
-/// Starts deferred spans of the default provider: the default of the
-/// [thread](crate::TracerProvider::set_thread_default) or else the
-/// [global](crate::TracerProvider::set_global) one. For a bridge that is set up before the provider.
+/// A tracer of deferred spans for a bridge that is set up before the provider.
+///
+/// It uses the default provider of the [thread](crate::TracerProvider::set_thread_default), or else
+/// the [global](crate::TracerProvider::set_global) one.
 #[derive(Debug)]
 pub struct DefaultTracer(Site);
 
 impl DefaultTracer {
-    /// A tracer of this instrumentation scope.
+    /// Creates a tracer for an instrumentation scope.
     pub const fn new(name: &'static str, version: &'static str) -> Self {
         Self(Site::new(name, version))
     }
 
-    /// Starts a [deferred](Tracer::start_deferred) span. `None` while no provider is set.
+    /// Starts a [deferred](Tracer::start_deferred) span. Returns `None` while no provider is set.
     ///
     /// # Examples
     /// ```
@@ -109,8 +111,9 @@ fn start_deferred(provider: &Arc<ProviderCore>, scope: u32, name: &str) -> Span 
 }
 
 impl Span {
-    /// Notes this moment as the end of the span. A later [`end`](opentelemetry::trace::Span::end)
-    /// without a time, or a drop, uses the last moment that was noted.
+    /// Stores the present time as the end of the span. A later
+    /// [`end`](opentelemetry::trace::Span::end) without a time, or a drop, uses the last time that
+    /// was stored.
     pub fn note_end(&mut self) {
         if let Some(recording) = self.open_recording() {
             let now = Self::wall_now(recording);
@@ -121,10 +124,11 @@ impl Span {
     /// Makes a [deferred](Tracer::start_deferred) span a child of the active span of `parent`, or a
     /// root. The span gets its ids, the sampler decides, and the processors are called.
     ///
-    /// The parent may be set again: the span then gets new ids and a new decision about all that it
-    /// has recorded. Only the caller can know that no one has used the old ids. Returns `false` and
-    /// changes nothing if the span has ended, if processors were called with it, or if it does not
-    /// record and never was deferred.
+    /// The parent may be set again. The span then gets new ids, and a new decision about everything
+    /// that it has recorded. The caller has to make sure that the old ids have not been used.
+    ///
+    /// Returns `false` and changes nothing if the span has ended, or if processors were called with
+    /// it. Also returns `false` if the span does not record and never was deferred.
     pub fn set_parent(&mut self, parent: &Context) -> bool {
         let Some(recording) = self.recording_mut() else {
             return false;
@@ -147,7 +151,7 @@ impl Span {
         }
         let Some(attributes) = recorded else {
             if before == SpanState::Open {
-                // It was counted as started, and its context is not sampled now.
+                // It was counted as started, and is not recorded any more.
                 recording.hide();
                 thread_state::end(recording);
             }

@@ -1,33 +1,36 @@
 //! The macros that start native spans.
 
 /// Starts a span that is current on this thread until its guard, a [`LocalSpan`](crate::LocalSpan),
-/// is dropped, which ends it.
+/// is dropped, which ends the span.
 ///
 /// ```text
 /// span!([kind: SpanKind,] [parent: PARENT,] name [, key = value]…)
 /// ```
 ///
-/// - `name`: `&'static str` or `String`. Of low cardinality (trace/api.md "Span").
+/// - `name`: `&'static str` or `String`, of low cardinality (trace/api.md "Span").
 /// - `key = value`: attributes. A key is a literal or the path of a constant, `&'static str` or
 ///   [`Key`](opentelemetry::Key). A value is a boolean, a number, a text, a
-///   [`Value`](opentelemetry::Value) or an array of the API, or a pointer to one. It is borrowed, so
-///   text of any lifetime does, and evaluated only if the span records, before that becomes current.
-///   So a sampler sees none of them: where one decides by attributes, give those to a
-///   [`Tracer`](crate::Tracer)'s builder.
+///   [`Value`](opentelemetry::Value) or an array of the API, or a pointer to one. It is borrowed,
+///   so a text may have any lifetime. It is evaluated only if the span records, before the span
+///   becomes current. A sampler does not get these attributes. Give attributes for a sampler to the
+///   builder of a [`Tracer`](crate::Tracer).
 /// - `kind`: default [`SpanKind::Internal`](opentelemetry::trace::SpanKind::Internal).
 /// - `parent`: a `&SpanContext`, an `Option` of one, or a `&Context`; default the
-///   [current](crate::current()) span. `None` starts a root. The parent is all that is taken of a
-///   `Context`: to have its baggage and the rest of it in the span too, attach it, and name none.
+///   [current](crate::current()) span. `None` starts a root. Only the parent is taken from a
+///   `Context`. To have its baggage and other values in the span too, attach it and give no parent.
 ///
-/// The instrumentation scope is the calling crate with its version. The provider is that of the
-/// current span if that is a native one and the parent; else the
-/// [thread's](crate::TracerProvider::set_thread_default), else the
-/// [global](crate::TracerProvider::set_global) one; where there is none, the span only carries its
-/// parent's context.
+/// The instrumentation scope is the calling crate with its version. The provider is the first of
+/// these that exists:
+///
+/// - the provider of the current span, if that is a native span and the parent;
+/// - the [thread's default](crate::TracerProvider::set_thread_default);
+/// - the [global](crate::TracerProvider::set_global) provider.
+///
+/// Without a provider, the span only passes its parent's context on.
 ///
 /// # Cost
-/// No allocation on a warm thread, a parent's `tracestate` apart, and no lock. Where the provider has
-/// processors or a sampler of its own, one or two allocations for the `Context` that they are given.
+/// On a warm thread, no lock, and no allocation except for a parent's `tracestate`. If the provider
+/// has processors or its own sampler, one or two allocations for the `Context` that they are given.
 ///
 /// # Examples
 /// ```
@@ -54,7 +57,7 @@ macro_rules! span {
     };
 }
 
-/// Starts a span as [`span!`](crate::span) does, without making it current: a
+/// Starts a span as [`span!`](crate::span) does, without making it current. Returns a
 /// [`Span`](crate::Span), which may move to other threads.
 ///
 /// # Examples
@@ -76,7 +79,7 @@ macro_rules! start_span {
     };
 }
 
-/// Options first, each appended as a call, then name and attributes.
+/// Parses the options first, each appended as a call, then the name and the attributes.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __start {
@@ -108,7 +111,7 @@ macro_rules! __start {
     };
 }
 
-/// The place in the program, which knows the crate.
+/// Returns the call site, which holds the name of its crate.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __site {

@@ -1,4 +1,4 @@
-//! The native API: the types and functions that the macros which start spans expand to.
+//! The native API: the types and functions that the macros for spans expand to.
 
 use std::{
     borrow::Cow,
@@ -27,8 +27,8 @@ use crate::{
 /// Runs `work` in a span that is a child of the [current](crate::current) one, as
 /// [`Tracer::in_span`](opentelemetry::trace::Tracer::in_span) does.
 ///
-/// A function does not know its caller's crate, so the instrumentation scope is this one; where that
-/// matters, `start_span!(…).in_scope(…)` says the same.
+/// The instrumentation scope is this crate, because a function does not know its caller's crate. If
+/// that matters, use `start_span!(…).in_scope(…)`.
 ///
 /// # Examples
 /// ```
@@ -50,21 +50,21 @@ pub fn in_span<T>(name: impl Into<Cow<'static, str>>, work: impl FnOnce(&LocalSp
     work(&span)
 }
 
-/// The call site of a macro. It knows the crate that it is in, and the position of that crate's
-/// scope in the provider that it used last.
+/// The call site of a macro. It holds the name of its crate, and the position of that crate's scope
+/// in the provider that was used last.
 #[derive(Debug)]
 pub struct Site {
     name: &'static str,
     version: &'static str,
-    /// The id of the provider, and in the low bits the position of the scope.
+    /// The id of the provider, with the position of the scope in the low bits.
     cached: AtomicU64,
 }
 
-/// Enough for the scopes of a provider, which are about a thousand.
+/// Enough for the scopes of a provider, of which there are about a thousand.
 const SCOPE_BITS: u32 = 16;
 
 impl Site {
-    /// A call site in this crate.
+    /// Creates the call site of a macro in this crate.
     pub const fn new(name: &'static str, version: &'static str) -> Self {
         Self {
             name,
@@ -74,7 +74,7 @@ impl Site {
     }
 
     pub(crate) fn scope(&self, provider: &ProviderCore) -> u32 {
-        // Relaxed: a single value, which names its provider.
+        // Relaxed: a single value, which includes the id of its provider.
         let cached = self.cached.load(Ordering::Relaxed);
         if cached >> SCOPE_BITS == provider.id {
             return (cached & ((1 << SCOPE_BITS) - 1)) as u32;
@@ -87,12 +87,12 @@ impl Site {
         let scope = InstrumentationScope::builder(self.name).with_version(self.version);
         let scope = provider.scope_index(scope.build());
         let cached = (provider.id << SCOPE_BITS) | u64::from(scope);
-        // Relaxed: as above.
+        // Relaxed: as in `scope`.
         self.cached.store(cached, Ordering::Relaxed);
         scope
     }
 
-    /// Starts a span with nothing but a name, and makes it current.
+    /// Starts a span that has only a name, and makes it current.
     #[inline(always)]
     pub fn enter_named(&'static self, name: impl Into<Cow<'static, str>>) -> LocalSpan {
         match name.into() {
@@ -211,7 +211,7 @@ impl Site {
     }
 }
 
-/// The `Context` that a macro was given as parent, or that of a native parent.
+/// The `Context` that is the parent: one that a macro was given, or that of a native parent.
 struct ChosenContext<'a> {
     given: Option<&'a Context>,
     native: NativeParent,
@@ -230,7 +230,7 @@ impl ParentContext for ChosenContext<'_> {
     }
 }
 
-/// The options that a macro is given before the name.
+/// The options that come before the name in a macro.
 #[derive(Debug, Default)]
 pub struct Options<'a> {
     kind: Option<SpanKind>,
@@ -248,19 +248,19 @@ enum Choice<'a> {
 }
 
 impl<'a> Options<'a> {
-    /// The options of a span whose caller gives none.
+    /// Returns the options of a span whose caller gives none.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The kind.
+    /// Sets the kind.
     #[must_use]
     pub fn kind(mut self, kind: SpanKind) -> Self {
         self.kind = Some(kind);
         self
     }
 
-    /// The parent.
+    /// Sets the parent.
     #[must_use]
     pub fn parent(mut self, parent: impl IntoParent<'a>) -> Self {
         self.parent = parent.into_parent().0;
@@ -270,11 +270,11 @@ impl<'a> Options<'a> {
 
 /// The types that the macros take as `parent`: `&SpanContext`, `&Context`, `None`, or `Some(&SpanContext)`.
 pub trait IntoParent<'a> {
-    /// The choice.
+    /// Returns the chosen parent.
     fn into_parent(self) -> ChosenParent<'a>;
 }
 
-/// A parent, as an option of the macros.
+/// The parent that a caller of a macro has chosen.
 #[derive(Debug)]
 pub struct ChosenParent<'a>(Choice<'a>);
 
@@ -296,13 +296,13 @@ impl<'a> IntoParent<'a> for Option<&'a SpanContext> {
     }
 }
 
-/// A span that has started. It gets its first attributes before processors are called with it.
+/// A span that was just started. It gets its first attributes before processors are called with it.
 #[derive(Debug)]
 pub struct StartedSpan {
     span: Span,
     /// The provider, if the span does not record, or if processors are to be called.
     provider: Option<ProviderRef>,
-    /// Where the span can be entered without looking up the state of the thread again.
+    /// The state with which the span can be entered, without another look-up of the thread's state.
     point: Option<EntryPoint>,
     /// The `Context` of the parent, for processors that are to be called.
     parent_context: Option<Context>,
@@ -318,7 +318,7 @@ impl StartedSpan {
         }
     }
 
-    /// Returns whether to evaluate attributes.
+    /// Returns whether the attributes have to be evaluated.
     pub fn is_recording(&self) -> bool {
         self.span.is_recording()
     }
@@ -333,14 +333,15 @@ impl StartedSpan {
 
     /// Makes the span current.
     ///
-    /// The provider and the `Context` were looked up when the span started. So a `Context` that the
-    /// value of an attribute attached, and left attached, is newer than the span.
+    /// The provider and the `Context` were looked up when the span started. The value of an
+    /// attribute may attach a `Context` and leave it attached. Such a `Context` is newer than the
+    /// span.
     pub fn enter(mut self) -> LocalSpan {
         self.call_processors();
         let span = mem::replace(&mut self.span, Span::gone());
         let provider = self.provider.take();
         let point = self.point;
-        // Nothing is left in it, which its drop takes a while to find out.
+        // Nothing is left in `self`. Its drop would take a while to find that out.
         mem::forget(self);
         let provider = provider.as_ref().map(|provider| &provider.core);
         match point {
@@ -373,8 +374,8 @@ impl StartedSpan {
     }
 }
 
-/// Calls the processors if the value of an attribute panicked, so that they see the start of every
-/// span whose end they see.
+/// Calls the processors even if the value of an attribute panicked. So they are called for the
+/// start of every span for whose end they are called.
 impl Drop for StartedSpan {
     fn drop(&mut self) {
         self.call_processors();

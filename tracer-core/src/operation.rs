@@ -1,18 +1,19 @@
-//! What a service does for its users: operations that fail or succeed, and events with typed data.
+//! Operations of a service for its users, which fail or succeed, and events with typed data.
 //!
-//! [`run`] and [`run_async`] put work into a span and record its error. They take the span from
-//! [`start_span!`](crate::start_span), which knows the caller's crate, kinds, parents and attributes.
-//! [`emit`] adds an event to whichever span is current, however deep in the work, so nothing has to
-//! be handed through. An event is a struct, so that its name, and the names and types of its data,
-//! are fixed in one place.
+//! [`run`] and [`run_async`] run work in a span and record its error. They take the span from
+//! [`start_span!`](crate::start_span), so that its scope is the caller's crate and all options are
+//! available. [`emit`] adds an event to the current span, so no span has to be passed through the
+//! work. An event is a struct, so that its name, and the names and types of its data, are defined
+//! in one place.
 //!
-//! Where no provider is set the work runs, nothing is recorded, and no event is made.
+//! If no provider is set, the work runs, nothing is recorded, and no event is made.
 //!
 //! # Errors and panics
-//! As those of [`#[traced(err)]`](crate::traced): an `Err` sets the status `Error` with the error's
-//! text, `error.type`, and adds an `exception` event. A panic is an error of the type `panic`; its
-//! message is not recorded, and it goes on. Success leaves the status unset: `Ok` is for whoever
-//! wants to overrule an error (trace/api.md "Set Status").
+//! Errors and panics are recorded as by [`#[traced(err)]`](crate::traced). An `Err` sets the status
+//! `Error` with the error's text, sets `error.type`, and adds an `exception` event. A panic is an
+//! error of the type `panic`. Its message is not recorded, and the panic continues. Success leaves
+//! the status unset, because `Ok` is for callers that overrule an error (trace/api.md "Set
+//! Status").
 //!
 //! # Examples
 //! ```
@@ -61,16 +62,17 @@ use crate::{
     traced::{OutcomeRecorder, display, observe},
 };
 
-/// Something that happened in the operation, with its data.
+/// An event in an operation, with its data.
 pub trait Event {
-    /// What happened, of low cardinality: `shop.order.placed` (semantic conventions, "Events").
+    /// The name of the event, of low cardinality: `shop.order.placed` (semantic conventions,
+    /// "Events").
     const NAME: &'static str;
 
-    /// The data. Called only if a span records it.
+    /// Returns the data. Called only if a span records the event.
     fn attributes(&self) -> Vec<KeyValue>;
 }
 
-/// Adds an event to the [current](current()) span; without one that records it does nothing.
+/// Adds an event to the [current](current()) span, if that span records.
 ///
 /// # Examples
 /// ```
@@ -96,10 +98,10 @@ pub fn emit<E: Event>(event: &E) {
     }
 }
 
-/// Runs `work` while the span is current, records its error, and ends the span.
+/// Calls `work` while the span is current, records its error, and ends the span.
 ///
 /// # Panics
-/// If `work` does; the span records it.
+/// Panics if `work` does. The span records the panic.
 ///
 /// # Examples
 /// ```
@@ -116,8 +118,9 @@ pub fn run<T, E: Display>(span: Span, work: impl FnOnce() -> Result<T, E>) -> Re
     result
 }
 
-/// The same for a future: the span is current at each poll, and ends when the future is ready or
-/// dropped. One that is dropped before it is ready is no error.
+/// Runs a future in a span, as [`run`] does for a function. The span is current at each poll, and
+/// ends when the future is ready or dropped. A future that is dropped before it is ready is not an
+/// error.
 ///
 /// # Examples
 /// ```

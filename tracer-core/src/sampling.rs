@@ -12,8 +12,10 @@ use crate::{
     provider_core::ProviderCore,
 };
 
-/// Returns whether a provider may record a new span here. It may not after its shutdown, of which
-/// the first such span is logged, nor inside a callback of its processors.
+/// Returns whether a provider may record a new span here.
+///
+/// It may not inside a callback of its processors, nor after its shutdown. The first span that is
+/// started after the shutdown is logged.
 #[inline(always)]
 pub(crate) fn may_record(provider: &ProviderCore) -> bool {
     if provider.is_closed() {
@@ -25,8 +27,8 @@ pub(crate) fn may_record(provider: &ProviderCore) -> bool {
     !provider.processors.are_running()
 }
 
-/// Returns the flags of a span by the sampler `parentbased_always_on`: those of the parent, or those
-/// of a sampled root. The parent's flags are all passed on.
+/// Returns the flags of a span by the sampler `parentbased_always_on`: the parent's flags,
+/// unchanged, or those of a sampled root.
 #[inline(always)]
 pub(crate) fn parent_based_flags(parent: Option<TraceFlags>, root: TraceFlags) -> TraceFlags {
     parent.unwrap_or(root | TraceFlags::SAMPLED)
@@ -38,18 +40,18 @@ pub(crate) fn is_sampled_by_parent(parent: Option<&SpanContext>) -> bool {
     parent_based_flags(parent.map(SpanContext::trace_flags), TraceFlags::default()).is_sampled()
 }
 
-/// The ids and flags of a span: a context without its `tracestate`, which is written without
+/// The ids and flags of a span: a context without its `tracestate`. It can be written without
 /// touching other memory.
 #[derive(Clone, Copy)]
 pub(crate) struct Identity {
     pub(crate) trace_id: TraceId,
     pub(crate) span_id: SpanId,
-    /// The flags of the parent, or of a root, before sampling.
+    /// The flags of the parent, or of a root, before the sampling decision.
     flags: TraceFlags,
 }
 
 impl Identity {
-    /// Returns the ids of a new span.
+    /// Makes the ids of a new span.
     #[inline(always)]
     pub(crate) fn new(provider: &ProviderCore, parent: Option<&SpanContext>) -> Self {
         let parent_trace_id = parent.map(SpanContext::trace_id);
@@ -97,8 +99,8 @@ impl Identity {
         );
     }
 
-    /// Writes a whole span context in its place. Most contexts have no `tracestate`, and moving one
-    /// that may have it costs more than all the rest.
+    /// Writes a whole span context in place. Most contexts have no `tracestate`. To move a context
+    /// that may have one takes longer than everything else here.
     #[inline(always)]
     fn write(
         self,

@@ -1,4 +1,4 @@
-//! Starts spans, for a tracer of OpenTelemetry and for the native API.
+//! The start of spans, for OpenTelemetry's tracers and for the native API.
 
 use std::{mem, sync::Arc, time::SystemTime};
 
@@ -19,7 +19,8 @@ use crate::{
     thread_state,
 };
 
-/// The options of a new span. Borrowed, because a builder is much larger than most spans need.
+/// The options of a new span. They are borrowed, because a builder is much larger than most spans
+/// need.
 #[derive(Default)]
 pub(crate) struct StartOptions<'a> {
     pub(crate) name: &'a str,
@@ -35,8 +36,8 @@ pub(crate) trait ParentContext {
     /// Returns whether telemetry is suppressed there.
     fn is_suppressed(&self) -> bool;
 
-    /// Calls `work` with a `Context` whose active span is `parent`. If that is invalid, for a root,
-    /// the `Context` has no active span.
+    /// Calls `work` with a `Context` whose active span is `parent`. For a root, `parent` is invalid
+    /// and the `Context` has no active span.
     fn with<T>(&self, parent: &SpanContext, work: impl FnOnce(&Context) -> T) -> T;
 }
 
@@ -53,9 +54,10 @@ impl ParentContext for &Context {
     }
 }
 
-/// A `Context` that is made when it is needed, because a native span is in none.
+/// The `Context` of a native parent. It is made when it is needed, because no `Context` has the
+/// span.
 pub(crate) struct NativeParent {
-    /// Whether the current `Context` suppresses telemetry.
+    /// True if the current `Context` suppresses telemetry.
     pub(crate) is_suppressed: bool,
 }
 
@@ -79,9 +81,9 @@ impl ParentContext for NativeParent {
     }
 }
 
-/// Starts a span with a parent, which is invalid for a root. Calls the processors if
-/// `calls_processors`; otherwise the caller does so.
-// Inlined into its callers, so that options that a caller does not give cost nothing.
+/// Starts a span. `parent` is invalid for a root. Calls the processors if `calls_processors`;
+/// otherwise the caller does so.
+// Inlined, so that options that a caller does not give take no time.
 #[inline(always)]
 pub(crate) fn start(
     provider: &Arc<ProviderCore>,
@@ -95,7 +97,7 @@ pub(crate) fn start(
         return Span::non_recording(|context| *context = SpanContext::NONE);
     }
     if !may_record(provider) {
-        // A process that is shutting down still passes its callers' context on.
+        // A process that is shutting down still passes on the context of its callers.
         return Span::non_recording(|context| context.clone_from(parent));
     }
     let known = Some(parent).filter(|parent| parent.is_valid());
@@ -142,7 +144,7 @@ pub(crate) fn start(
     if decision == SamplingDecision::Drop {
         let span = Span::non_recording(write);
         if attributes.capacity() == 0 {
-            // Nothing to free, which its drop takes a call to find out.
+            // There is nothing to free. Its drop takes a call to find that out.
             mem::forget(attributes);
         }
         return span;

@@ -1,4 +1,4 @@
-//! The tracer: starts spans by the traits of OpenTelemetry.
+//! The tracer, which starts spans through the traits of OpenTelemetry.
 
 use std::{borrow::Cow, ptr, sync::Arc};
 
@@ -15,23 +15,25 @@ use crate::{
     start::{NativeParent, StartOptions, start},
 };
 
-/// Starts spans of one instrumentation scope: implements [`opentelemetry::trace::Tracer`].
+/// A tracer that starts spans of one instrumentation scope. It implements
+/// [`opentelemetry::trace::Tracer`].
 ///
-/// Where no context is given, the parent is the [current](crate::current) span: that of the current
-/// `Context`, or the native one that was entered since. A context that is given is the parent as it
-/// is, whatever is current.
+/// If no context is given, the parent is the [current](crate::current) span: that of the current
+/// `Context`, or the native span that was entered since. If a context is given, its span is the
+/// parent, whichever span is current.
+///
+/// Give attributes that are known when a span starts to its builder, because a sampler gets only
+/// those (trace/api.md "Span Creation"). An attribute always has a value, because the API has no
+/// null.
 ///
 /// # Cost
-/// Starting a sampled span reads the clock once and takes a buffer from the thread's pool: no
-/// lock, no allocation once the pool is warm. A span that is not sampled costs its ids and the
-/// sampler.
-///
-/// Attributes that are known when a span starts are best given to its builder: only those does a
-/// sampler see (trace/api.md "Span Creation"). An attribute has a value always; the API has no null.
+/// Starting a sampled span reads the clock once and takes a buffer from the thread's pool. It takes
+/// no lock, and allocates nothing once the pool is warm. A span that is not sampled takes its ids
+/// and a call of the sampler.
 ///
 /// # Panics
-/// In destructors of thread locals, `start` may find the API's own current context gone, which
-/// panics there; `start_with_context` asks for no current context.
+/// In destructors of thread locals the API's own current context may be gone. Then `start` panics
+/// there. `start_with_context` does not use the current context.
 #[derive(Clone, Debug)]
 pub struct Tracer {
     provider: Arc<ProviderCore>,
@@ -47,9 +49,11 @@ impl Tracer {
         (&self.provider, self.scope)
     }
 
-    /// Returns whether a span that is started now could be seen (trace/api.md "Enabled"). Returns false
-    /// if there is neither a processor nor an exporter, after a shutdown, and inside exporters and
-    /// processors. Callers may skip the collection of attributes then.
+    /// Returns whether a span that is started now could reach a processor or an exporter
+    /// (trace/api.md "Enabled").
+    ///
+    /// Returns `false` if there is neither of them, after a shutdown, and inside exporters and
+    /// processors. Callers may then skip the collection of attributes.
     pub fn enabled(&self) -> bool {
         self.provider.has_consumers()
             && !self.provider.is_closed()
@@ -57,7 +61,8 @@ impl Tracer {
             && !Context::is_current_telemetry_suppressed()
     }
 
-    // Not in the trait's methods, which are generic and so compiled in the crates of their callers.
+    // Outside of the trait's methods, which are generic and so are compiled in their callers'
+    // crates.
     fn start_in(&self, name: &str, context: &Context) -> Span {
         if thread_stack::is_in_use()
             && let Some(span) = self.start_inside(name, context)
@@ -67,8 +72,8 @@ impl Tracer {
         self.begin(&named(name), context)
     }
 
-    // Inlined into its callers, so that options that a caller does not give cost nothing. For the same
-    // reason the options are passed to inlined functions only: they would have to be in memory.
+    // Inlined, so that options that a caller does not give take no time. For the same reason the
+    // options are passed to inlined functions only: otherwise they would have to be in memory.
     #[inline(always)]
     fn begin(&self, options: &StartOptions<'_>, context: &Context) -> Span {
         let active = context.span();
@@ -88,8 +93,9 @@ impl Tracer {
         self.begin_inside(&built(builder), context)
     }
 
-    /// Starts a span where a native span is newer, if the context is the current one itself: so do
-    /// this trait's `start` and `build`, and a builder's `start`, ask for the current span.
+    /// Starts a span as a child of a newer native span, if `context` is the current context itself.
+    /// The trait's `start` and `build`, and a builder's `start`, pass that context if the caller
+    /// gives none.
     #[inline(always)]
     fn begin_inside(&self, options: &StartOptions<'_>, context: &Context) -> Option<Span> {
         if context.is_telemetry_suppressed()
@@ -118,7 +124,8 @@ impl opentelemetry::trace::TracerProvider for TracerProvider {
 impl opentelemetry::trace::Tracer for Tracer {
     type Span = Span;
 
-    // The trait's own two go through a builder, which costs more than starting the span.
+    // The default methods of the trait go through a builder, which takes longer than starting the
+    // span.
     fn start<T: Into<Cow<'static, str>>>(&self, name: T) -> Span {
         let name = name.into();
         Context::map_current(|current| self.start_in(&name, current))

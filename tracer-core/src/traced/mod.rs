@@ -1,4 +1,4 @@
-//! `#[traced]`, and what the code calls that it writes.
+//! `#[traced]`, and the functions that its expansion calls.
 
 mod outcome;
 mod run;
@@ -8,10 +8,10 @@ pub use opentelemetry::trace::SpanKind;
 
 /// Runs a function in a span: `fn`, `async fn`, methods, and functions that return a future.
 ///
-/// **Arguments are recorded**, as `tracing`'s `#[instrument]` does: numbers, booleans, characters and
-/// strings as what they are, everything else by its `Debug`. What must not leave the process (a
-/// password, a token, a personal record) is left out with `skip(name)` or `skip_all`. `self` is never
-/// recorded, nor is an argument whose name starts with `_`.
+/// **Arguments are recorded**, as `tracing`'s `#[instrument]` does. Numbers, booleans, characters
+/// and strings are recorded by their types, all others by `Debug`. Leave out data that must not
+/// leave the process (a password, a token, a personal record) with `skip(name)` or `skip_all`.
+/// `self` is never recorded, nor is an argument whose name starts with `_`.
 ///
 /// ```
 /// use tracer_core::traced;
@@ -41,69 +41,74 @@ pub use opentelemetry::trace::SpanKind;
 /// ```
 ///
 /// # Options
-/// | option | what |
+/// | option | effect |
 /// | --- | --- |
-/// | `name = "…"`, `name = CONST` | the span's name. Default: the function's, without path or type, as the conventions want a name that groups and `tracing` users expect it; the scope names the crate |
-/// | `kind = Client` | `Internal` (default), `Server`, `Client`, `Producer`, `Consumer` |
-/// | `fields(…)` | attributes: `"order.id" = expr`, `order.id = expr`, `CONST = expr`, `path::CONST = expr`, `variable`. Values as for arguments, of types that attributes have; `%value` records by `Display`, `?value` by `Debug`. A field takes the place of the argument of its name |
-/// | `skip(a, b)`, `skip_all` | arguments that are not recorded. Fields still are |
-/// | `err`, `err(Debug)` | records an `Err`, see below, with the text of its `Display` or `Debug`, which must hold no secret then |
-/// | `ret`, `ret(Display)` | records what is returned as the attribute `return`; with `err`, what is in `Ok` |
-/// | `parent = expr` | `&SpanContext`, `&Context`, or `None` for a root. Default: the current span |
-/// | `crate = path` | where `tracer_core` is found, if not under this name |
+/// | `name = "…"`, `name = CONST` | sets the span's name. Default: the function's name, without path or type. The conventions ask for a name that groups spans, `tracing` does the same, and the scope names the crate |
+/// | `kind = Client` | sets the kind: `Internal` (default), `Server`, `Client`, `Producer`, `Consumer` |
+/// | `fields(…)` | adds attributes: `"order.id" = expr`, `order.id = expr`, `CONST = expr`, `path::CONST = expr`, `variable`. Values have types that attributes have; `%value` records by `Display`, `?value` by `Debug`. A field replaces the argument of the same name |
+/// | `skip(a, b)`, `skip_all` | does not record these arguments. Fields are still recorded |
+/// | `err`, `err(Debug)` | records an `Err`, see below, with the text of its `Display` or `Debug`, which then must not hold a secret |
+/// | `ret`, `ret(Display)` | records the returned value as the attribute `return`; with `err`, the value in `Ok` |
+/// | `parent = expr` | sets the parent: `&SpanContext`, `&Context`, or `None` for a root. Default: the current span |
+/// | `crate = path` | the path of `tracer_core`, if the crate has another name |
 ///
-/// Fields and `parent` may use the arguments. They are evaluated before the body, fields only if the
-/// span records; they borrow, so the body still owns what they name. An integer beyond 64 bits with a
-/// sign is recorded in decimals; text ends at the provider's limit (4096 characters), and what is
-/// formatted at 16 KiB if that is less.
+/// Fields and `parent` may use the arguments. They are evaluated before the body, and fields only
+/// if the span records. They borrow, so the body still owns the values that they name.
+///
+/// An integer that does not fit into an `i64` is recorded as decimal text. Text is cut at the
+/// provider's limit (4096 characters), and formatted text at 16 KiB if that is less.
 ///
 /// # When the span starts and ends
-/// - `fn`: with the call and the return, an early one too.
-/// - `async fn`: with the first poll, and when it is ready or dropped. It is current at each poll.
-/// - A function that returns `impl Future`, `Pin<Box<dyn Future>>` (so a method under `async-trait`),
-///   `BoxFuture` or `LocalBoxFuture`: with the call, current during the call and each poll, until
-///   the future is ready or dropped. Under another name for such a type the span is that of the call.
+/// - `fn`: the span starts with the call and ends with the return, even an early one.
+/// - `async fn`: it starts with the first poll, and ends when the future is ready or dropped. It is
+///   current at each poll.
+/// - A function that returns `impl Future`, `Pin<Box<dyn Future>>` (as a method under `async-trait`
+///   does), `BoxFuture` or `LocalBoxFuture`: it starts with the call, and ends when the future is
+///   ready or dropped. It is current during the call and each poll. If the type has another name,
+///   the span is that of the call only.
 ///
-/// A future stays `Send` if it was. One that is dropped before it is ready is no error.
+/// A future that is `Send` stays `Send`. A future that is dropped before it is ready is not an
+/// error.
 ///
 /// Arguments are dropped in the order of a plain function (Rust Reference, "Destructors"), whatever
-/// the options: in the span where it is a future's, or looks at the result (`err`, `ret`), else after
-/// the span has ended.
+/// the options. They are dropped inside the span of a future, and inside a span that records the
+/// result (`err`, `ret`). Otherwise they are dropped after the span has ended.
 ///
 /// # Errors and panics
-/// `err` sets the status `Error` with the text as its description, `error.type`, and adds an
-/// `exception` event with `exception.type` and `exception.message` (semantic conventions, "Recording
-/// errors", "Exceptions on spans"). The type is Rust's name for it; for a `dyn Error`, which does not
-/// tell, `error.type` is `_OTHER`.
+/// `err` sets the status `Error` with the text as its description, sets `error.type`, and adds an
+/// `exception` event. The event has `exception.type` and `exception.message` (semantic conventions,
+/// "Recording errors", "Exceptions on spans"). The type is Rust's name of the error type. For a
+/// `dyn Error`, whose type is unknown, `error.type` is `_OTHER`.
 ///
-/// A panic ends the span as an error, with or without `err`, as it ends every span that is current:
-/// `error.type` and `exception.type` are `panic`. Its message, which may hold anything, is not
-/// recorded, and it goes on as it was. `exception.escaped`, which the conventions have given up, is
-/// not set.
+/// A panic ends the span as an error, with or without `err`, as it does for every current span.
+/// `error.type` and `exception.type` are then `panic`. The panic's message is not recorded, because
+/// it may hold anything, and the panic continues unchanged. `exception.escaped` is not set, because
+/// the conventions have deprecated it.
 ///
 /// # Cost
-/// That of [`span!`](crate::span) in a function, of [`InSpan`](crate::InSpan) in a future: for
-/// arguments and fields that are numbers, booleans or text no allocation; what `Debug` and `Display`
-/// take for the others. A result that is text takes one. If the span does not record, nothing is formatted.
+/// That of [`span!`](crate::span) in a function, and of [`InSpan`](crate::InSpan) in a future.
+/// Arguments and fields that are numbers, booleans or text take no allocation. Others take the time
+/// and memory of their `Debug` or `Display`. A result that is text takes one allocation. If the
+/// span does not record, nothing is formatted.
 ///
 /// # From tracing's `#[instrument]`
-/// Most attributes work when the name is changed. What is different:
+/// Most attributes work once the macro's name is changed. The differences are:
 ///
 /// | `#[instrument]` | `#[traced]` |
 /// | --- | --- |
-/// | records `self` by `Debug` | never does; `skip(self)` is allowed, `fields(?self)` records it |
-/// | records `_unused` | does not |
-/// | `char` by `Debug` | as text |
-/// | `level`, `target` | none: samplers decide, and the scope is the crate |
+/// | records `self` by `Debug` | does not record it; `skip(self)` is allowed, `fields(?self)` records it |
+/// | records `_unused` | does not record it |
+/// | records `char` by `Debug` | records it as text |
+/// | `level`, `target` | not available: samplers decide, and the scope is the crate |
 /// | `follows_from` | a link: [`Span::add_link`](opentelemetry::trace::Span::add_link) on a span of `start_span!` |
-/// | `parent = span.id()` | `parent = &span_context`; `None` is a root as well |
-/// | `fields(later = Empty)` | no field: `current().set_attribute(…)` when the value is there |
+/// | `parent = span.id()` | `parent = &span_context`; `None` starts a root too |
+/// | `fields(later = Empty)` | no field: call `current().set_attribute(…)` when the value is known |
 /// | `fields({CONST} = v)` | `fields(CONST = v)` |
-/// | `name = CONST`, `"name"` first | `name = CONST`, `name = "name"` |
-/// | `err` and `ret` are events of a level | the status, an `exception` event; an attribute |
-/// | a method under `async-trait` starts at the first poll | with the call, so a spawned one keeps its parent |
+/// | `name = CONST`, or `"name"` as the first argument | `name = CONST`, `name = "name"` |
+/// | `err` and `ret` add events with a level | `err` sets the status and adds an `exception` event; `ret` sets an attribute |
+/// | a method under `async-trait` starts at the first poll | starts with the call, so a spawned one keeps its parent |
 /// | `otel.kind`, `otel.name` as fields | `kind`, `name` |
-/// | a panic leaves no mark | is an error |
+/// | a panic is not recorded | a panic is recorded as an error |
 pub use tracer_core_macros::traced;
 
 pub use self::{
@@ -115,8 +120,9 @@ pub use self::{
     },
 };
 
-/// Calls a closure once. The bound tells the compiler that it is called once, so that it may return
-/// what it owns, such as a reference out of a `&mut self`. In an `unsafe fn` it may do what that may:
+/// Calls a closure once. The bound tells the compiler so. Then the closure may return a value that
+/// it owns, such as a reference out of a `&mut self`. In an `unsafe fn` the closure may contain
+/// unsafe operations too:
 ///
 /// ```
 /// #![allow(unsafe_op_in_unsafe_fn)]

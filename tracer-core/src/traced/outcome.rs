@@ -1,5 +1,5 @@
-//! Records how the work of a span ends: with a result or an error. A panic is recorded by the guard or
-//! the future that holds the span.
+//! The outcome of the work of a span: a result or an error. A panic is recorded by the guard or the
+//! future that holds the span.
 
 use std::{
     fmt,
@@ -17,12 +17,12 @@ use crate::{
     span::{Span, exception},
 };
 
-/// Records on a span how its work ends.
+/// A recorder of the outcome of a span's work.
 #[derive(Debug)]
 pub struct OutcomeRecorder<S: SpanLookup>(pub S);
 
 impl<S: SpanLookup> OutcomeRecorder<S> {
-    /// Records the error, if it is one.
+    /// Records the error, if the result is one.
     pub fn err<R: Fallible>(
         &self,
         result: &R,
@@ -39,7 +39,7 @@ impl<S: SpanLookup> OutcomeRecorder<S> {
         }
     }
 
-    /// Records what is in `Ok`.
+    /// Records the value in `Ok`.
     pub fn ok<R: Fallible>(&self, result: &R, value: impl FnOnce(&R::Ok) -> AttributeValue<'_>) {
         if let Ok(result) = result.as_result() {
             self.ret(result, value);
@@ -66,7 +66,7 @@ pub trait Fallible {
     /// The type in `Err`.
     type Error;
 
-    /// Itself.
+    /// Returns this as a `Result`.
     fn as_result(&self) -> Result<&Self::Ok, &Self::Error>;
 }
 
@@ -79,9 +79,9 @@ impl<T, E> Fallible for Result<T, E> {
     }
 }
 
-/// Finds a span again, if it records.
+/// A way to find a span again, if it records.
 pub trait SpanLookup {
-    /// A handle on it.
+    /// Returns a handle on the span.
     fn reach(&self) -> Option<CurrentSpan>;
 }
 
@@ -91,12 +91,12 @@ impl SpanLookup for &LocalSpan {
     }
 }
 
-/// A span that a future carries: current whenever the future runs.
+/// The span of a future, which is current whenever the future runs.
 #[derive(Clone, Copy, Debug)]
 pub struct FutureSpan(SpanId);
 
 impl FutureSpan {
-    /// None yet, or one that does not record.
+    /// No span, or a span that does not record.
     pub(super) const NONE: Self = Self(SpanId::INVALID);
 }
 
@@ -118,46 +118,46 @@ impl SpanLookup for FutureSpan {
     }
 }
 
-/// Observes a future that is to carry this span.
-pub fn observe<F, L>(span: &Span, future: F, look: L) -> OutcomeFuture<F, L>
+/// Observes a future that will run in this span. `on_output` gets its output.
+pub fn observe<F, C>(span: &Span, future: F, on_output: C) -> OutcomeFuture<F, C>
 where
     F: Future,
-    L: FnOnce(&OutcomeRecorder<FutureSpan>, &F::Output),
+    C: FnOnce(&OutcomeRecorder<FutureSpan>, &F::Output),
 {
-    OutcomeFuture::new(future, FutureSpan::from(span), look)
+    OutcomeFuture::new(future, FutureSpan::from(span), on_output)
 }
 
 pin_project! {
-    /// A future whose end is looked at. A struct and no async block around the future, which would
-    /// make room for it twice.
-    pub struct OutcomeFuture<F, L> {
+    /// A future whose output is passed to a callback. It is a struct, because an async block around
+    /// the future would reserve space for it twice.
+    pub struct OutcomeFuture<F, C> {
         #[pin]
         future: F,
         span: FutureSpan,
         // Invariant: `None` once the future is ready.
-        look: Option<L>,
+        on_output: Option<C>,
     }
 }
 
-impl<F, L> OutcomeFuture<F, L> {
-    pub(super) fn new(future: F, span: FutureSpan, look: L) -> Self {
+impl<F, C> OutcomeFuture<F, C> {
+    pub(super) fn new(future: F, span: FutureSpan, on_output: C) -> Self {
         Self {
             future,
             span,
-            look: Some(look),
+            on_output: Some(on_output),
         }
     }
 
-    /// Sets the span on which the end is recorded.
+    /// Sets the span on which the outcome is recorded.
     pub(super) fn set_span(self: Pin<&mut Self>, span: &Span) {
         *self.project().span = FutureSpan::from(span);
     }
 }
 
-impl<F, L> Future for OutcomeFuture<F, L>
+impl<F, C> Future for OutcomeFuture<F, C>
 where
     F: Future,
-    L: FnOnce(&OutcomeRecorder<FutureSpan>, &F::Output),
+    C: FnOnce(&OutcomeRecorder<FutureSpan>, &F::Output),
 {
     type Output = F::Output;
 
@@ -165,15 +165,15 @@ where
         let this = self.project();
         let polled = this.future.poll(context);
         if let Poll::Ready(output) = &polled
-            && let Some(look) = this.look.take()
+            && let Some(on_output) = this.on_output.take()
         {
-            look(&OutcomeRecorder(*this.span), output);
+            on_output(&OutcomeRecorder(*this.span), output);
         }
         polled
     }
 }
 
-impl<F, L> fmt::Debug for OutcomeFuture<F, L> {
+impl<F, C> fmt::Debug for OutcomeFuture<F, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OutcomeFuture").finish_non_exhaustive()
     }

@@ -1,8 +1,8 @@
 //! An `async fn` that starts its span itself.
 //!
-//! The parameters of an `async fn` belong to its body, so only the body can evaluate what the span
-//! records of them. It starts the span when it is polled first, and hands it to the future around
-//! it, which polls it on with the span as the current one:
+//! The parameters of an `async fn` belong to its body, so only the body can evaluate the values
+//! that the span records of them. The body starts the span at its first poll, and hands it over to
+//! the future around it. That future makes the span current and polls the body again:
 //!
 //! ```text
 //! run(async move { .. enter(start_span!(..)).await; body })
@@ -29,34 +29,34 @@ use crate::{
 };
 
 thread_local! {
-    /// From the body to the future around it. Full only on the way from the one to the other.
+    /// The span on its way from the body to the future around it. Empty at all other times.
     static HANDED_OVER: Cell<Option<Span>> = const { Cell::new(None) };
 }
 
-/// Runs a future that [`enter`]s a span, and records how it ends.
-pub fn run<F, L>(future: F, look: L) -> Running<F, L>
+/// Runs a future that [`enter`]s a span, and records its outcome.
+pub fn run<F, C>(future: F, on_output: C) -> Running<F, C>
 where
     F: Future,
-    L: FnOnce(&OutcomeRecorder<FutureSpan>, &F::Output),
+    C: FnOnce(&OutcomeRecorder<FutureSpan>, &F::Output),
 {
-    let future = OutcomeFuture::new(future, FutureSpan::NONE, look);
+    let future = OutcomeFuture::new(future, FutureSpan::NONE, on_output);
     Running {
         future: WithSpan::without_span(future),
     }
 }
 
 pin_project! {
-    /// A future that gets its span from inside.
-    pub struct Running<F, L> {
+    /// A future that gets its span from its body.
+    pub struct Running<F, C> {
         #[pin]
-        future: WithSpan<OutcomeFuture<F, L>>,
+        future: WithSpan<OutcomeFuture<F, C>>,
     }
 }
 
-impl<F, L> Future for Running<F, L>
+impl<F, C> Future for Running<F, C>
 where
     F: Future,
-    L: FnOnce(&OutcomeRecorder<FutureSpan>, &F::Output),
+    C: FnOnce(&OutcomeRecorder<FutureSpan>, &F::Output),
 {
     type Output = F::Output;
 
@@ -64,12 +64,12 @@ where
         let mut future = self.project().future;
         if !future.has_span() {
             let polled = future.as_mut().poll(task);
-            // None if a field waits for something, or has returned.
+            // None if the value of a field waits for something, or returns from the body.
             let Some(span) = handed_over() else {
                 return polled;
             };
-            if let Some(observing) = future.as_mut().inner() {
-                observing.set_span(&span);
+            if let Some(outcome) = future.as_mut().inner() {
+                outcome.set_span(&span);
             }
             future.as_mut().set_span(span);
         }
@@ -77,7 +77,7 @@ where
     }
 }
 
-impl<F, L> fmt::Debug for Running<F, L> {
+impl<F, C> fmt::Debug for Running<F, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Running").finish_non_exhaustive()
     }
@@ -88,7 +88,7 @@ pub fn enter(span: Span) -> Enter {
     Enter { span: Some(span) }
 }
 
-/// Hands the span over when it is polled first.
+/// A future that hands the span over at its first poll.
 #[derive(Debug)]
 pub struct Enter {
     span: Option<Span>,
@@ -102,8 +102,9 @@ impl Future for Enter {
             return Poll::Ready(());
         };
         let mut span = Some(span);
-        // A thread that ends may have no place for it: then the work goes on without the span.
-        let handed = HANDED_OVER.try_with(|place| place.set(span.take()));
+        // A thread that ends may have lost the thread local. Then the work continues without the
+        // span.
+        let handed = HANDED_OVER.try_with(|cell| cell.set(span.take()));
         match handed {
             Ok(()) => Poll::Pending,
             Err(_) => Poll::Ready(()),
@@ -111,13 +112,13 @@ impl Future for Enter {
     }
 }
 
-/// The span that the future that was just polled has handed over.
+/// Takes the span that the future that was just polled has handed over.
 fn handed_over() -> Option<Span> {
     HANDED_OVER.try_with(Cell::take).ok().flatten()
 }
 
-/// Takes the span of a guard that was entered in a closure. Where that returned before, what is
-/// current is passed on.
+/// Takes the span of a guard that was entered in a closure. If the closure returned before it
+/// entered the span, this returns the context of the current span.
 pub fn exit(guard: Option<LocalSpan>) -> Span {
     guard.map_or_else(
         || Span::non_recording(|context| *context = current().span_context()),

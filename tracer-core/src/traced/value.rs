@@ -1,4 +1,4 @@
-//! Values as attributes.
+//! The values of attributes, as the macros take them.
 
 use std::{borrow::Cow, fmt, rc::Rc, sync::Arc};
 
@@ -7,22 +7,22 @@ use opentelemetry::{Array, StringValue, Value};
 use self::AttributeValue::{Borrowed, Made};
 use crate::record::ValueRef;
 
-/// Text that is formatted ends here, in bytes: a character more than the 4096 that a span keeps by
-/// default, four bytes each. So a large argument is neither written nor copied in full to be cut,
-/// and the span still sees, and counts, that it was too long.
+/// The limit of formatted text, in bytes: one character more than the 4096 that a span keeps by
+/// default, of four bytes each. So a large argument is not formatted in full only to be cut. The
+/// text is still longer than the span's limit, so that the span counts it as cut.
 const MAX_TEXT_BYTES: usize = 4 * 4097;
 
-/// The value of an attribute as the macros record it: a span copies what it keeps, so that what is
-/// there already need not be owned.
+/// The value of an attribute, as the macros record it. A span copies the value, so a value that
+/// exists already need not be owned.
 pub enum AttributeValue<'a> {
-    /// As it is.
+    /// A value that exists already.
     Borrowed(ValueRef<'a>),
-    /// Made for it.
+    /// A value that was made for the span.
     Made(Value),
 }
 
 impl AttributeValue<'_> {
-    /// To be given to a span.
+    /// Returns the value in the form that a span takes.
     #[inline]
     pub(crate) fn as_ref(&self) -> ValueRef<'_> {
         match self {
@@ -47,7 +47,7 @@ impl From<AttributeValue<'_>> for Value {
     }
 }
 
-/// A value of a type that attributes have, or that fits one.
+/// A value whose type is that of an attribute, or can be converted to one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the value of an attribute",
     label = "not a boolean, number, text or array",
@@ -55,11 +55,11 @@ impl From<AttributeValue<'_>> for Value {
     note = "in `fields(..)` of `#[traced]`, `?value` records it by `Debug`, `%value` by `Display`"
 )]
 pub trait ToAttribute {
-    /// The value.
+    /// Returns the value.
     fn value(&self) -> AttributeValue<'_>;
 }
 
-/// An argument that is recorded by `Debug`. `Name` is a type with the name of the argument, for the
+/// An argument that is recorded by `Debug`. `Name` is a type named like the argument, for the
 /// compiler's message.
 #[diagnostic::on_unimplemented(
     message = "the argument `{Name}` cannot be recorded: `{Self}` does not implement `Debug`",
@@ -67,7 +67,7 @@ pub trait ToAttribute {
     note = "`#[traced(skip({Name}))]` records the other arguments, `skip_all` none"
 )]
 pub trait Argument<Name> {
-    /// The value.
+    /// Returns the value.
     fn recorded(&self) -> AttributeValue<'_>;
 }
 
@@ -78,7 +78,7 @@ impl<Name, T: fmt::Debug + ?Sized> Argument<Name> for T {
     }
 }
 
-/// An argument, by `Debug`.
+/// Returns an argument as its `Debug` text.
 pub fn argument<Name, T: Argument<Name> + ?Sized>(value: &T) -> AttributeValue<'_> {
     value.recorded()
 }
@@ -89,7 +89,7 @@ pub fn argument<Name, T: Argument<Name> + ?Sized>(value: &T) -> AttributeValue<'
     label = "record it with `err(Debug)`"
 )]
 pub trait DisplayedError {
-    /// The value.
+    /// Returns the value.
     fn recorded(&self) -> AttributeValue<'_>;
 }
 
@@ -100,7 +100,7 @@ impl<T: fmt::Display + ?Sized> DisplayedError for T {
     }
 }
 
-/// An error, by `Display`.
+/// Returns an error as its `Display` text.
 pub fn displayed_error<T: DisplayedError + ?Sized>(value: &T) -> AttributeValue<'_> {
     value.recorded()
 }
@@ -111,7 +111,7 @@ pub fn displayed_error<T: DisplayedError + ?Sized>(value: &T) -> AttributeValue<
     label = "record it with `ret(Display)`, or take `ret` away"
 )]
 pub trait DebuggedResult {
-    /// The value.
+    /// Returns the value.
     fn recorded(&self) -> AttributeValue<'_>;
 }
 
@@ -122,22 +122,22 @@ impl<T: fmt::Debug + ?Sized> DebuggedResult for T {
     }
 }
 
-/// A result, by `Debug`.
+/// Returns a result as its `Debug` text.
 pub fn debugged_result<T: DebuggedResult + ?Sized>(value: &T) -> AttributeValue<'_> {
     value.recorded()
 }
 
-/// By its own type.
+/// Returns a value by its own type.
 pub fn typed<T: ToAttribute + ?Sized>(value: &T) -> AttributeValue<'_> {
     value.value()
 }
 
-/// By `Debug`.
+/// Returns the `Debug` text of a value.
 pub fn debug<T: fmt::Debug + ?Sized>(value: &T) -> AttributeValue<'_> {
     AttributeValue::Made(text(format_args!("{value:?}")).into())
 }
 
-/// By `Display`.
+/// Returns the `Display` text of a value.
 pub fn display<T: fmt::Display + ?Sized>(value: &T) -> AttributeValue<'_> {
     AttributeValue::Made(text(format_args!("{value}")).into())
 }
@@ -188,8 +188,8 @@ typed! {
     Vec<StringValue>: |value| Made(Value::Array(value.clone().into()));
 }
 
-/// What does not fit 64 bits with a sign is written in decimals (common/README.md "Mapping to
-/// AnyValue": "Integer values").
+/// Converts an integer. One that does not fit into an `i64` becomes decimal text (common/README.md
+/// "Mapping to AnyValue": "Integer values").
 fn integer<N: TryInto<i64> + Copy + fmt::Display>(value: N) -> AttributeValue<'static> {
     match value.try_into() {
         Ok(value) => Borrowed(ValueRef::I64(value)),
@@ -218,8 +218,8 @@ typed_behind!(&T, &mut T, Arc<T>, Box<T>, Rc<T>);
 
 fn text(text: fmt::Arguments<'_>) -> String {
     let mut bounded = Bounded(String::new());
-    // It fails where the text is too long, and where the value's own code does: what is there then is
-    // what there is.
+    // Ignored: writing fails if the text is too long, or if the value's own code fails. The text
+    // that was written until then is kept.
     let _ = fmt::write(&mut bounded, text);
     bounded.0
 }
