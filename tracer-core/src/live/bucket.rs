@@ -1,14 +1,14 @@
-//! What a table of ended spans sorts them by.
+//! The buckets of ended spans, by latency or failure.
 
 use std::time::Duration;
 
 use crate::record::SpanRecord;
 
-/// Where an ended span is counted: by its latency, or as failed. A latency bucket begins at its
+/// A bucket of ended spans: one of nine ranges of latency, or failed spans. A range begins at its
 /// name and ends before the next one.
 ///
 /// Source: the boundaries of OpenCensus' and the OpenTelemetry Collector's `tracez`. As there, a
-/// span with an error status is counted as failed only, however long it took. The list is complete.
+/// span with an error status is counted as failed only, whatever its latency. The list is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bucket {
     /// Less than 10 us.
@@ -34,7 +34,7 @@ pub enum Bucket {
 }
 
 impl Bucket {
-    /// All of them, by rising latency, failed spans last.
+    /// All buckets, by rising latency, failed spans last.
     pub const ALL: [Self; 10] = [
         Self::From0,
         Self::From10us,
@@ -48,7 +48,7 @@ impl Bucket {
         Self::Failed,
     ];
 
-    /// The bucket of a span without an error.
+    /// Returns the bucket of a span without an error.
     ///
     /// # Examples
     /// ```
@@ -81,7 +81,7 @@ impl Bucket {
     }
 }
 
-/// How long an ended span took.
+/// Returns the time from the start of an ended span to its end.
 pub(super) fn latency(record: &SpanRecord<'_>) -> Duration {
     let nanos = record
         .end_unix_nanos()
@@ -89,7 +89,7 @@ pub(super) fn latency(record: &SpanRecord<'_>) -> Duration {
     Duration::from_nanos(nanos)
 }
 
-/// Ended spans by bucket, in the order of [`Bucket::ALL`].
+/// The numbers of ended spans by bucket, in the order of [`Bucket::ALL`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts(pub(super) [u64; Bucket::ALL.len()]);
 
@@ -113,15 +113,15 @@ mod tests {
         for (at, nanos) in boundaries.into_iter().enumerate() {
             let below = Bucket::of_latency(Duration::from_nanos(nanos - 1));
             assert_eq!(Some(&below), Bucket::ALL.get(at));
-            let there = Bucket::of_latency(Duration::from_nanos(nanos));
-            assert_eq!(Some(&there), Bucket::ALL.get(at + 1));
+            let at_boundary = Bucket::of_latency(Duration::from_nanos(nanos));
+            assert_eq!(Some(&at_boundary), Bucket::ALL.get(at + 1));
         }
         assert_eq!(Bucket::of_latency(Duration::ZERO), Bucket::From0);
         assert_eq!(Bucket::of_latency(Duration::MAX), Bucket::From100s);
     }
 
     #[test]
-    fn places_in_the_list_are_the_numbers() {
+    fn positions_in_the_list_are_the_discriminants() {
         for (at, bucket) in Bucket::ALL.into_iter().enumerate() {
             assert_eq!(bucket as usize, at);
         }

@@ -1,4 +1,4 @@
-//! A bounded copy of what a span holds.
+//! A bounded copy of the contents of a span.
 
 use std::{fmt, time::Duration};
 
@@ -7,13 +7,15 @@ use opentelemetry::InstrumentationScope;
 use super::{bucket::latency, thread::ThreadTag};
 use crate::record::{SpanRecord, head::Head, wire::next_field};
 
-/// Names and status descriptions are cut to so many bytes.
+/// The number of bytes that are kept of a name or a status description.
 pub(super) const MAX_TEXT_BYTES: usize = 256;
 
-/// How many attributes, events and links are looked at: a copy takes a bounded time.
+/// The number of attributes, events and links that are considered, so that a copy takes a bounded
+/// time.
 const MAX_FIELDS: usize = 128;
 
-/// A record without its tracestate: name, fields and status description, one after the other.
+/// A copy of a record without its tracestate: name, fields and status description, one after the
+/// other.
 #[derive(Clone, Default)]
 pub(super) struct RecordCopy {
     head: Head,
@@ -24,7 +26,7 @@ pub(super) struct RecordCopy {
 }
 
 impl RecordCopy {
-    /// Becomes the copy of another record, with at most `max_field_bytes` of its fields.
+    /// Replaces this copy by one of another record, with at most `max_field_bytes` of its fields.
     pub(super) fn fill(&mut self, record: &SpanRecord<'_>, max_field_bytes: usize) {
         let name = cut(record.name());
         let status = cut(record.status_message());
@@ -72,13 +74,13 @@ impl RecordCopy {
     }
 }
 
-/// The start of a text, as far as it is kept.
+/// Returns the beginning of a text, at most [`MAX_TEXT_BYTES`] of it.
 pub(super) fn cut(text: &str) -> &str {
     text.get(..text.floor_char_boundary(MAX_TEXT_BYTES))
         .unwrap_or_default()
 }
 
-/// A span that had not ended when the view was asked.
+/// A span that had not ended when the view was read.
 #[derive(Clone)]
 pub struct RunningSpan {
     pub(super) copy: RecordCopy,
@@ -88,38 +90,39 @@ pub struct RunningSpan {
 }
 
 impl RunningSpan {
-    /// What it held then. It has no end, no tracestate and no counts of what was dropped.
+    /// Returns the contents of the span at that time. They have no end, no tracestate and no counts
+    /// of dropped items.
     pub fn record(&self) -> SpanRecord<'_> {
         self.copy.record()
     }
 
-    /// The instrumentation scope of its tracer; nothing if the provider is gone.
+    /// Returns the instrumentation scope of the span's tracer. `None` if the provider is gone.
     pub fn scope(&self) -> Option<&InstrumentationScope> {
         self.scope.as_ref()
     }
 
-    /// How long it had been running, by the clock of its provider.
+    /// Returns how long the span had been running, by the clock of its provider.
     pub fn age(&self) -> Duration {
         self.age
     }
 
-    /// The thread it started on; nothing if that was ending.
+    /// Returns the thread on which the span started. `None` if that thread was ending.
     pub fn thread_id(&self) -> Option<std::thread::ThreadId> {
         self.thread.as_ref().map(ThreadTag::id)
     }
 
-    /// The name of that thread.
+    /// Returns the name of that thread.
     pub fn thread_name(&self) -> Option<&str> {
         self.thread.as_ref()?.name()
     }
 
-    /// Whether parts were left out for their size.
+    /// Returns whether parts of the span were left out because of their size.
     pub fn is_truncated(&self) -> bool {
         self.copy.is_truncated
     }
 }
 
-/// A span that has ended, as the view has kept it.
+/// A span that has ended, as far as the view has kept it.
 #[derive(Clone)]
 pub struct EndedSpan {
     pub(super) copy: RecordCopy,
@@ -127,29 +130,29 @@ pub struct EndedSpan {
 }
 
 impl EndedSpan {
-    /// What it held, but for its tracestate. One that was [discarded](crate::Span::discard) is
-    /// marked as not sampled.
+    /// Returns the contents of the span, except for its tracestate. A span that was
+    /// [discarded](crate::Span::discard) is marked as not sampled.
     pub fn record(&self) -> SpanRecord<'_> {
         self.copy.record()
     }
 
-    /// The instrumentation scope of its tracer.
+    /// Returns the instrumentation scope of the span's tracer.
     pub fn scope(&self) -> &InstrumentationScope {
         &self.scope
     }
 
-    /// From its start to its end.
+    /// Returns the time from the span's start to its end.
     pub fn latency(&self) -> Duration {
         latency(&self.record())
     }
 
-    /// Whether parts were left out for their size.
+    /// Returns whether parts of the span were left out because of their size.
     pub fn is_truncated(&self) -> bool {
         self.copy.is_truncated
     }
 }
 
-// Ids only: what spans hold may be secret.
+// Ids only: attributes and names may be secret.
 impl fmt::Debug for RunningSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunningSpan")

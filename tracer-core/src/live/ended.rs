@@ -1,4 +1,4 @@
-//! Counts of ended spans by name and bucket, and the last ones of each.
+//! The numbers of ended spans by name and bucket, and the latest spans of each.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -25,7 +25,7 @@ struct State {
 #[derive(Default)]
 struct Name {
     counts: Counts,
-    /// The oldest first.
+    /// For each bucket, the oldest span first.
     samples: [VecDeque<EndedSpan>; Bucket::ALL.len()],
 }
 
@@ -54,7 +54,7 @@ impl Ended {
         if samples.len() >= limits.max_samples
             && let Some(oldest) = samples.pop_front()
         {
-            // Its memory is used again.
+            // Reuses the memory of the oldest span.
             let mut copy = oldest.copy;
             copy.fill(record, limits.max_field_bytes);
             samples.push_back(EndedSpan {
@@ -71,11 +71,11 @@ impl Ended {
         }
     }
 
-    /// Looks at every name; returns the counts of those that have none of their own.
-    pub(super) fn each(&self, mut look: impl FnMut(&str, Counts)) -> Counts {
+    /// Calls `visit` for every name. Returns the counts of the spans whose names are not listed.
+    pub(super) fn each(&self, mut visit: impl FnMut(&str, Counts)) -> Counts {
         let state = self.state.lock();
         for (name, found) in &state.names {
-            look(name, found.counts);
+            visit(name, found.counts);
         }
         state.other
     }

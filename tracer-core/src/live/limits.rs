@@ -1,6 +1,6 @@
 //! The limits of a live view.
 
-/// How much a [`LiveView`](super::LiveView) holds. What goes beyond is counted, and left out.
+/// The limits of a [`LiveView`](super::LiveView). Spans beyond them are counted, and not shown.
 ///
 /// A view holds at most `max_running + 10 * max_names * max_samples` spans: 6144 with the defaults,
 /// each with at most `max_field_bytes` and 512 bytes of name and status, in buffers up to twice that.
@@ -25,32 +25,34 @@ impl Default for LiveLimits {
 }
 
 impl LiveLimits {
-    /// Running spans that are listed (default 1024). One that starts while there are as many is
-    /// never listed, and counts as [`Summary::unlisted`](super::Summary::unlisted).
+    /// Sets how many running spans are listed (default 1024). A span that starts while as many are
+    /// listed is never listed. It is counted in [`Summary::unlisted`](super::Summary::unlisted).
     #[must_use]
     pub fn max_running(mut self, count: usize) -> Self {
         self.max_running = count;
         self
     }
 
-    /// Names with counts and samples of their own (default 128), the first ones that end. The spans
-    /// of all others are counted together, as [`Summary::other`](super::Summary::other), and none is kept.
+    /// Sets how many names have their own counts and samples (default 128). These are the names of
+    /// the first spans that end. Spans of other names are counted together in
+    /// [`Summary::other`](super::Summary::other), and none of them is kept.
     #[must_use]
     pub fn max_names(mut self, count: usize) -> Self {
         self.max_names = count;
         self
     }
 
-    /// Ended spans that are kept for each [`Bucket`](super::Bucket) of each name (default 4), the last ones.
+    /// Sets how many ended spans are kept for each [`Bucket`](super::Bucket) of each name (default
+    /// 4). The latest ones are kept.
     #[must_use]
     pub fn max_samples(mut self, count: usize) -> Self {
         self.max_samples = count;
         self
     }
 
-    /// Bytes of the attributes, events and links of one span (default 1024), as OTLP encodes them.
-    /// The first ones that fit are kept; a span that holds more says so
-    /// ([`RunningSpan::is_truncated`](super::RunningSpan::is_truncated)).
+    /// Sets how many bytes are kept of the attributes, events and links of one span (default 1024),
+    /// as OTLP encodes them. The first ones that fit are kept. If some are left out,
+    /// [`RunningSpan::is_truncated`](super::RunningSpan::is_truncated) returns `true`.
     #[must_use]
     pub fn max_field_bytes(mut self, bytes: usize) -> Self {
         self.max_field_bytes = bytes;

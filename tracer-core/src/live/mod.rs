@@ -1,4 +1,4 @@
-//! The live view: which spans of the process are running, and how the last ones of each name ended.
+//! The live view: the running spans of a process, and the latest ended spans of each name.
 
 mod bucket;
 mod copy;
@@ -32,21 +32,23 @@ use crate::{
     span::live_observer::{LiveKey, LiveObserver},
 };
 
-/// Lists the running spans of a provider, and the last ended ones by name and latency, as the
-/// `tracez` page of OpenCensus and the OpenTelemetry Collector does. A clone is the same view.
+/// A view of the running spans of a provider, and of its latest ended spans by name and latency. It
+/// shows what the `tracez` page of OpenCensus and the OpenTelemetry Collector does. A clone is the
+/// same view.
 ///
-/// Given to [`TracerProviderBuilder::live_view`](crate::TracerProviderBuilder::live_view); several
-/// providers may share one. It shows every span that records, sampled or not, from its start to its
-/// end, whichever thread ends it: with the attributes, events and status it has so far. One whose
-/// handle is leaked stays listed. A span that ends after the shutdown of its provider leaves the
-/// list and is not counted.
+/// Pass it to [`TracerProviderBuilder::live_view`](crate::TracerProviderBuilder::live_view).
+/// Several providers may share a view. It lists every span that records, sampled or not, from its
+/// start to its end, with its current attributes, events and status. Any thread may end the span. A
+/// span whose handle is leaked stays listed. A span that ends after the shutdown of its provider is
+/// removed from the list and not counted.
 ///
-/// A forked child begins with an empty view; spans of the parent are not shown there.
+/// A forked child begins with an empty view, which does not show spans of the parent process.
 ///
 /// # Cost
-/// None where no provider has a view, but for a branch in each change of a span. With a view, each
-/// start and change takes one lock that few threads share, an end also one that all share; each
-/// copies the span's bytes, at most [`LiveLimits::max_field_bytes`]; [`cost`](crate::cost) has the figures.
+/// If the provider has no view, one branch in each change of a span. With a view, each start and
+/// change takes one lock that few threads share. An end also takes a lock that all threads share.
+/// Each of them copies the span's bytes, at most [`LiveLimits::max_field_bytes`];
+/// [`cost`](crate::cost) has the figures.
 ///
 /// # Examples
 /// ```
@@ -73,16 +75,16 @@ struct Inner {
     limits: LiveLimits,
     /// A forked child continues with the same providers.
     providers: ForkMutex<Vec<Weak<ProviderCore>>>,
-    board: PerProcess<Board>,
+    lists: PerProcess<ProcessLists>,
 }
 
-/// The spans of one process. A forked child has its own.
-struct Board {
+/// The spans of one process. A forked child has its own lists.
+struct ProcessLists {
     running: Running,
     ended: Ended,
 }
 
-impl Board {
+impl ProcessLists {
     fn new() -> Self {
         Self {
             running: Running::new(),
@@ -98,28 +100,29 @@ impl Default for LiveView {
 }
 
 impl LiveView {
-    /// A view that holds so much. It shows nothing before a provider has it.
+    /// Creates a view with these limits. It shows nothing until a provider has it.
     pub fn new(limits: LiveLimits) -> Self {
         Self {
             inner: Arc::new(Inner {
                 limits,
                 providers: ForkMutex::default(),
-                board: PerProcess::new(Board::new()),
+                lists: PerProcess::new(ProcessLists::new()),
             }),
         }
     }
 
-    /// The running spans, the oldest first.
+    /// Returns the running spans, the oldest first.
     ///
     /// # Cost
-    /// Copies each span. Holds no lock for longer than copying 64 spans takes.
+    /// Copies each span. Holds no lock for longer than it takes to copy 64 spans.
     pub fn running(&self) -> Vec<RunningSpan> {
-        // One reading for all, so that ages compare as starts do.
+        // One reading of the clock for all spans, so that their ages are in the order of their
+        // starts.
         let read = |core: Arc<ProviderCore>| (core.clock.monotonic_nanos(), core);
         let providers: Vec<_> = self.providers().into_iter().map(read).collect();
         let mut spans = Vec::new();
-        self.with_board(|board| {
-            board.running.each(|entry| {
+        self.with_lists(|lists| {
+            lists.running.each(|entry| {
                 let mut providers = providers.iter();
                 let provider = providers.find(|(_, core)| core.id == entry.provider);
                 let scope = provider.and_then(|(_, core)| core.scope(entry.copy.scope_index()));
@@ -139,11 +142,11 @@ impl LiveView {
         spans
     }
 
-    /// How many spans of each name run and have ended, sorted by name.
+    /// Returns how many spans of each name are running and have ended, sorted by name.
     pub fn summary(&self) -> Summary {
-        self.with_board(|board| {
+        self.with_lists(|lists| {
             let mut names: BTreeMap<String, NameSummary> = BTreeMap::new();
-            board.running.each(|entry| {
+            lists.running.each(|entry| {
                 let name = entry.copy.record().name();
                 match names.get_mut(name) {
                     Some(summary) => summary.running += 1,
@@ -153,32 +156,32 @@ impl LiveView {
                     }
                 }
             });
-            let other = board.ended.each(|name, counts| {
+            let other = lists.ended.each(|name, counts| {
                 let running = names.get(name).map_or(0, |summary| summary.running);
                 names.insert(name.to_owned(), NameSummary::new(name, running, counts));
             });
             Summary {
                 names: names.into_values().collect(),
                 other: other.0.iter().sum(),
-                unlisted: board.running.unlisted(),
+                unlisted: lists.running.unlisted(),
             }
         })
     }
 
-    /// The last spans that ended with this name in this bucket, the newest first. Names are cut to
-    /// 256 bytes, here as in the [summary](Self::summary).
+    /// Returns the latest ended spans of a name in a bucket, the newest first. The name is cut to
+    /// 256 bytes, as in the [summary](Self::summary).
     pub fn recent(&self, name: &str, bucket: Bucket) -> Vec<EndedSpan> {
-        self.with_board(|board| board.ended.recent(name, bucket))
+        self.with_lists(|lists| lists.ended.recent(name, bucket))
     }
 
-    /// Shows the spans of one more provider.
+    /// Adds a provider whose spans are shown.
     pub(crate) fn follow(&self, provider: &Arc<ProviderCore>) {
         let mut providers = self.inner.providers.lock();
         providers.retain(|provider| provider.strong_count() > 0);
         providers.push(Arc::downgrade(provider));
     }
 
-    /// Returns the view as the recordings of its providers see it.
+    /// Returns the view as the observer of its providers' recordings.
     pub(crate) fn observer(&self) -> Arc<dyn LiveObserver> {
         Arc::clone(&self.inner) as Arc<dyn LiveObserver>
     }
@@ -186,11 +189,11 @@ impl LiveView {
     /// Counts a span that has ended.
     fn end(&self, record: &SpanRecord<'_>, scope: &InstrumentationScope) {
         let limits = &self.inner.limits;
-        self.with_board(|board| board.ended.add(record, scope, limits));
+        self.with_lists(|lists| lists.ended.add(record, scope, limits));
     }
 
-    fn with_board<T>(&self, look: impl FnOnce(&Board) -> T) -> T {
-        self.inner.with_board(look)
+    fn with_lists<T>(&self, work: impl FnOnce(&ProcessLists) -> T) -> T {
+        self.inner.with_lists(work)
     }
 
     fn providers(&self) -> Vec<Arc<ProviderCore>> {
@@ -200,29 +203,29 @@ impl LiveView {
 }
 
 impl Inner {
-    fn with_board<T>(&self, look: impl FnOnce(&Board) -> T) -> T {
-        self.board.with(|_| Board::new(), look)
+    fn with_lists<T>(&self, work: impl FnOnce(&ProcessLists) -> T) -> T {
+        self.lists.with(|_| ProcessLists::new(), work)
     }
 }
 
 impl LiveObserver for Inner {
     fn start(&self, provider: u64, anchor: Anchor, record: &SpanRecord<'_>) -> Option<LiveKey> {
-        self.with_board(|board| board.running.start(provider, anchor, record, &self.limits))
+        self.with_lists(|lists| lists.running.start(provider, anchor, record, &self.limits))
     }
 
     fn refresh(&self, key: LiveKey, record: &SpanRecord<'_>) {
         let max_bytes = self.limits.max_field_bytes;
-        self.with_board(|board| board.running.refresh(key, record, max_bytes));
+        self.with_lists(|lists| lists.running.refresh(key, record, max_bytes));
     }
 
     fn stop(&self, key: LiveKey) {
-        self.with_board(|board| board.running.stop(key));
+        self.with_lists(|lists| lists.running.stop(key));
     }
 }
 
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Limits only: spans may hold secrets.
+        // Limits only, because spans may hold secrets.
         f.debug_struct("LiveView")
             .field("limits", &self.limits)
             .finish_non_exhaustive()
@@ -235,15 +238,16 @@ impl fmt::Debug for LiveView {
     }
 }
 
-/// What a [`LiveView`] has seen.
+/// The numbers of spans in a [`LiveView`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Summary {
-    /// One for each name, sorted.
+    /// One entry for each name, sorted.
     pub names: Vec<NameSummary>,
-    /// Ended spans of names beyond [`LiveLimits::max_names`].
+    /// The number of ended spans of names beyond [`LiveLimits::max_names`].
     pub other: u64,
-    /// Spans that were not listed while they ran, because [`LiveLimits::max_running`] others were.
+    /// The number of spans that were not listed while they ran, because [`LiveLimits::max_running`]
+    /// others were.
     pub unlisted: u64,
 }
 
@@ -264,22 +268,23 @@ impl NameSummary {
         }
     }
 
-    /// The name, cut to 256 bytes. Span names that begin alike so far are counted together.
+    /// Returns the name, cut to 256 bytes. Spans whose names are equal up to there are counted
+    /// together.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// How many listed spans run now.
+    /// Returns how many listed spans are running now.
     pub fn running(&self) -> u64 {
         self.running
     }
 
-    /// How many have ended in a bucket since the view was made.
+    /// Returns how many spans have ended in a bucket since the view was created.
     pub fn count(&self, bucket: Bucket) -> u64 {
         self.counts.0.get(bucket as usize).copied().unwrap_or(0)
     }
 
-    /// How many have ended since the view was made, failed ones among them.
+    /// Returns how many spans have ended since the view was created, including failed ones.
     pub fn ended(&self) -> u64 {
         self.counts.0.iter().sum()
     }

@@ -1,12 +1,12 @@
-//! The processor that tells a live view of spans that start and end.
+//! The processor that reports starts and ends of spans to a live view.
 
 use opentelemetry::{Context, InstrumentationScope};
 
 use super::LiveView;
 use crate::{processor::SpanProcessor, record::SpanRecord, span::Span};
 
-/// The last processor of a provider that has a view, so that the view shows the changes of the
-/// others. A span leaves the list through its recording, however it ends.
+/// The last processor of a provider with a live view, so that the view shows the changes of the
+/// other processors. The recording removes a span from the list, however the span ends.
 #[derive(Debug)]
 pub(crate) struct LiveProcessor(pub(crate) LiveView);
 

@@ -1,8 +1,8 @@
 //! The list of running spans.
 //!
-//! In parts, one lock each, so that threads seldom wait for each other: a span is in the part of
-//! the thread it started on. Within a part spans are kept in the order of their starts, and a reader
-//! walks through it in steps, so that it never holds a lock for long.
+//! The list is in parts with one lock each, so that threads seldom wait for each other. A span is
+//! in the part of the thread on which it started. A part keeps its spans in the order of their
+//! starts. A reader goes through a part in steps, so that it never holds a lock for long.
 
 use std::{
     collections::BTreeMap,
@@ -13,17 +13,17 @@ use std::{
 use super::{
     copy::RecordCopy,
     limits::LiveLimits,
-    thread::{ThreadTag, here},
+    thread::{ThreadTag, this_thread},
 };
 use crate::{clock::Anchor, record::SpanRecord, span::live_observer::LiveKey, sync::Mutex};
 
-/// How many parts there are.
+/// The number of parts.
 const PARTS: usize = 32;
 
-/// How many entries of ended spans a part keeps for later ones.
+/// The number of entries of ended spans that a part keeps for later spans.
 const SPARE: usize = 8;
 
-/// How many entries a reader looks at before it lets others go on.
+/// The number of entries that a reader visits before it releases the lock.
 const STEP: usize = 64;
 
 pub(super) struct Running {
@@ -35,7 +35,7 @@ pub(super) struct Running {
 #[derive(Default)]
 struct Part {
     spans: BTreeMap<u64, Box<Entry>>,
-    /// Numbers are never used twice.
+    /// The number of the next span. Numbers are never reused.
     next: u64,
     // Boxed, because the map holds boxes: moving an entry moves a pointer.
     #[expect(clippy::vec_box, reason = "the boxes themselves are what is pooled")]
@@ -66,7 +66,7 @@ impl Running {
         self.unlisted.load(Ordering::Relaxed)
     }
 
-    /// Lists a span of a provider. `None` if the list is full.
+    /// Lists a span of a provider. Returns `None` if the list is full.
     pub(super) fn start(
         &self,
         provider: u64,
@@ -74,13 +74,13 @@ impl Running {
         record: &SpanRecord<'_>,
         limits: &LiveLimits,
     ) -> Option<LiveKey> {
-        // Relaxed: only the number matters. One above the bound takes itself back.
+        // Relaxed: only the number matters. A span beyond the limit undoes its addition.
         if self.listed.fetch_add(1, Ordering::Relaxed) >= limits.max_running as u64 {
             self.listed.fetch_sub(1, Ordering::Relaxed);
             self.unlisted.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        let (number, thread) = here();
+        let (number, thread) = this_thread();
         let index = number % PARTS;
         let mut part = self.parts.get(index)?.lock();
         let mut entry = part.spare.pop().unwrap_or_default();
@@ -125,17 +125,17 @@ impl Running {
         }
     }
 
-    /// Looks at every entry once. One that starts or ends meanwhile may be missed.
-    pub(super) fn each(&self, mut look: impl FnMut(&Entry)) {
+    /// Calls `visit` for every entry once. An entry that starts or ends meanwhile may be missed.
+    pub(super) fn each(&self, mut visit: impl FnMut(&Entry)) {
         for part in &self.parts {
             let (mut after, mut end) = (Bound::Unbounded, None);
             loop {
                 let part = part.lock();
-                // Not after those that start meanwhile: there may be no end of them.
+                // Stops at the spans that were listed at first: new ones may start without end.
                 let end = Bound::Excluded(*end.get_or_insert(part.next));
                 let mut last = None;
                 for (number, entry) in part.spans.range((after, end)).take(STEP) {
-                    look(entry);
+                    visit(entry);
                     last = Some(*number);
                 }
                 match last {

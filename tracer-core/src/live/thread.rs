@@ -1,4 +1,4 @@
-//! Which thread this is.
+//! The current thread, for the list of running spans.
 
 use std::{
     sync::{
@@ -8,7 +8,7 @@ use std::{
     thread::{self, ThreadId},
 };
 
-/// A thread, as it called itself when it made its first span.
+/// The id of a thread, and the name that it had at its first span.
 #[derive(Clone, Debug)]
 pub(super) struct ThreadTag {
     id: ThreadId,
@@ -25,17 +25,17 @@ impl ThreadTag {
     }
 }
 
-struct Here {
+struct ThisThread {
     number: usize,
     tag: ThreadTag,
 }
 
 thread_local! {
-    static HERE: Here = {
+    static THIS_THREAD: ThisThread = {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let thread = thread::current();
-        Here {
-            // Relaxed: it spreads threads, and orders nothing.
+        ThisThread {
+            // Relaxed: it spreads threads over the parts, and orders nothing.
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             tag: ThreadTag {
                 id: thread.id(),
@@ -45,8 +45,10 @@ thread_local! {
     };
 }
 
-/// A number that few threads share, and the thread, unless its locals are gone.
-pub(super) fn here() -> (usize, Option<ThreadTag>) {
-    HERE.try_with(|here| (here.number, Some(here.tag.clone())))
+/// Returns a number that few threads share, and the thread. The thread is `None` if its locals are
+/// gone.
+pub(super) fn this_thread() -> (usize, Option<ThreadTag>) {
+    THIS_THREAD
+        .try_with(|thread| (thread.number, Some(thread.tag.clone())))
         .unwrap_or_default()
 }

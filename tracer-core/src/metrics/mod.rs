@@ -1,9 +1,10 @@
 //! The metrics `otel.sdk.*` of the semantic conventions (otel/sdk-metrics.md), for spans, the
 //! batching processor and the exporters.
 //!
-//! Most are read from the counters of the pipeline when the metrics are collected, so they cost the
-//! caller nothing. There are two exceptions: the duration of an export is recorded when it ends, and
-//! the outcome of sampling is counted where a span starts, in the counters of the thread.
+//! Most of them are read from the counters of the pipeline when the metrics are collected, so they
+//! take no time of the caller. There are two exceptions. The duration of an export is recorded when
+//! the export ends. The outcome of sampling is counted when a span starts, in the counters of the
+//! thread.
 
 mod values;
 
@@ -20,7 +21,7 @@ use crate::{
     pipeline::export_metrics::ExportMetrics, provider_core::ProviderCore,
 };
 
-/// The meter of this crate.
+/// Returns the meter of this crate.
 pub(crate) fn meter(provider: &impl MeterProvider) -> Meter {
     let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
         .with_version(env!("CARGO_PKG_VERSION"))
@@ -29,7 +30,7 @@ pub(crate) fn meter(provider: &impl MeterProvider) -> Meter {
 }
 
 /// Creates the instruments of a provider. They live as long as the meter's provider, and report
-/// nothing once this one is gone.
+/// nothing once the tracer provider is gone.
 pub(crate) fn watch(
     meter: &Meter,
     provider: &Arc<ProviderCore>,

@@ -28,7 +28,7 @@ impl Snapshot {
     pub(super) fn take(provider: &ProviderCore) -> Self {
         let state = provider.pipeline_state();
         Self {
-            // Before the starts, so that no span is seen to end before it started.
+            // Read before the starts, so that no span ends in a snapshot before it starts.
             stats: provider.stats(),
             starts: state.registry.totals().started_by_class,
             export_queues: state.export_queues.clone(),
@@ -42,7 +42,7 @@ impl Snapshot {
     }
 }
 
-/// The values of `otel.sdk.span.started`.
+/// Reports `otel.sdk.span.started`.
 pub(super) fn started(snapshot: &Snapshot, report: &mut dyn FnMut(u64, &[KeyValue])) {
     for (class, spans) in snapshot.starts.iter() {
         if spans > 0 {
@@ -52,7 +52,7 @@ pub(super) fn started(snapshot: &Snapshot, report: &mut dyn FnMut(u64, &[KeyValu
     }
 }
 
-/// The values of `otel.sdk.span.live`.
+/// Reports `otel.sdk.span.live`.
 pub(super) fn span_live(snapshot: &Snapshot, report: &mut dyn FnMut(u64, &[KeyValue])) {
     let stats = &snapshot.stats;
     let record_only = snapshot
@@ -75,7 +75,7 @@ fn sampling_result(outcome: SamplingOutcome) -> KeyValue {
     KeyValue::new("otel.span.sampling_result", outcome.as_str())
 }
 
-/// The values of `otel.sdk.processor.span.queue.size`.
+/// Reports `otel.sdk.processor.span.queue.size`.
 pub(super) fn queue_size(snapshot: &Snapshot, report: &mut dyn FnMut(u64, &[KeyValue])) {
     for (metrics, stats) in snapshot.exporters() {
         let queued = stats.waiting - stats.in_flight;
@@ -83,14 +83,14 @@ pub(super) fn queue_size(snapshot: &Snapshot, report: &mut dyn FnMut(u64, &[KeyV
     }
 }
 
-/// The values of `otel.sdk.processor.span.queue.capacity`.
+/// Reports `otel.sdk.processor.span.queue.capacity`.
 pub(super) fn queue_capacity(snapshot: &Snapshot, report: &mut dyn FnMut(u64, &[KeyValue])) {
     for (metrics, _) in snapshot.exporters() {
         report(snapshot.queue_capacity, &metrics.processor);
     }
 }
 
-/// The values of `otel.sdk.processor.span.processed`.
+/// Reports `otel.sdk.processor.span.processed`.
 pub(super) fn processed(snapshot: &Snapshot, report: &mut dyn FnMut(u64, &[KeyValue])) {
     let dropped = &snapshot.stats.dropped;
     for (metrics, stats) in snapshot.exporters() {
@@ -108,19 +108,19 @@ pub(super) fn processed(snapshot: &Snapshot, report: &mut dyn FnMut(u64, &[KeyVa
     }
 }
 
-/// Returns how many spans the exporter was given and has answered for.
+/// Returns how many spans the exporter got and has answered for.
 fn finished(stats: &ExporterStats) -> u64 {
     stats.exported + stats.rejected + stats.failed_total() - stats.never_sent
 }
 
-/// The values of `otel.sdk.exporter.span.inflight`.
+/// Reports `otel.sdk.exporter.span.inflight`.
 pub(super) fn in_flight(snapshot: &Snapshot, report: &mut dyn FnMut(u64, &[KeyValue])) {
     for (metrics, stats) in snapshot.exporters() {
         report(stats.in_flight, &metrics.exporter);
     }
 }
 
-/// The values of `otel.sdk.exporter.span.exported`.
+/// Reports `otel.sdk.exporter.span.exported`.
 pub(super) fn exported(snapshot: &Snapshot, report: &mut dyn FnMut(u64, &[KeyValue])) {
     for (metrics, stats) in snapshot.exporters() {
         report(stats.exported, &metrics.exporter);
