@@ -1,4 +1,4 @@
-//! How a provider is put together.
+//! The builder of a provider.
 
 use std::{fmt, sync::Arc};
 
@@ -26,7 +26,7 @@ use crate::{
     resource, thread_state,
 };
 
-/// Builds a [`TracerProvider`].
+/// A builder for a [`TracerProvider`].
 #[derive(Default)]
 pub struct TracerProviderBuilder {
     resource: Option<Resource>,
@@ -40,13 +40,13 @@ pub struct TracerProviderBuilder {
     live: Option<LiveView>,
     context_activation: bool,
     disabled: bool,
-    /// Set by tests only. `None` for the time of day.
+    /// Only tests set it. `None` for the time of day.
     pub(crate) clock: Option<Clock>,
 }
 
 impl fmt::Debug for TracerProviderBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Counts only: a resource may hold secrets.
+        // Counts only, because a resource may hold secrets.
         f.debug_struct("TracerProviderBuilder")
             .field("processors", &self.processors.len())
             .field("exporters", &self.exporters.len())
@@ -64,23 +64,25 @@ impl TracerProvider {
 }
 
 impl TracerProviderBuilder {
-    /// The resource of the spans. Default: [`resource::from_env`] of the process environment.
+    /// Sets the resource of the spans. Default: [`resource::from_env`] of the process environment.
     #[must_use]
     pub fn resource(mut self, resource: Resource) -> Self {
         self.resource = Some(resource);
         self
     }
 
-    /// Which spans are recorded and sent. Default: those whose parent is, and every root
-    /// (`parentbased_always_on`). A sampler that panics costs the span, which is counted.
+    /// Sets the sampler, which decides whether a span is recorded and exported. Default:
+    /// `parentbased_always_on`, which takes every root and every span whose parent is sampled. If
+    /// the sampler panics, the span is not recorded, and the panic is counted.
     #[must_use]
     pub fn sampler(mut self, sampler: impl Into<Box<dyn ShouldSample>>) -> Self {
         self.sampler = Some(sampler.into());
         self
     }
 
-    /// Where ids come from. Default: random ones, which need no lock and set the W3C `random` flag
-    /// on roots. A generator that panics or gives zero is replaced for that span, which is counted.
+    /// Sets the generator of ids. Default: random ids, which need no lock and set the W3C `random`
+    /// flag on roots. If the generator panics or returns zero, the span gets random ids, and the
+    /// failure is counted.
     #[must_use]
     pub fn id_generator(
         mut self,
@@ -91,57 +93,57 @@ impl TracerProviderBuilder {
         self
     }
 
-    /// How much one span may hold.
+    /// Sets the limits of one span.
     #[must_use]
     pub fn span_limits(mut self, limits: SpanLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// How spans are batched and queued, for every exporter.
+    /// Sets how spans are batched and queued, for every exporter.
     #[must_use]
     pub fn batch_config(mut self, config: BatchConfig) -> Self {
         self.batch = config;
         self
     }
 
-    /// Adds a processor. They are called in the order in which they are added.
+    /// Adds a processor. Processors are called in the order in which they are added.
     #[must_use]
     pub fn processor(mut self, processor: impl SpanProcessor) -> Self {
         self.processors.push(Box::new(processor));
         self
     }
 
-    /// Adds an exporter. Each gets every span, through a queue and on a thread of its own.
+    /// Adds an exporter. Each exporter gets every span, through its own queue and on its own
+    /// thread.
     #[must_use]
     pub fn exporter(self, exporter: impl SpanExporter) -> Self {
         self.boxed_exporter(Box::new(exporter))
     }
 
-    /// The same for an exporter chosen at run time.
+    /// Adds an exporter that is chosen at run time.
     #[must_use]
     pub fn boxed_exporter(mut self, exporter: Box<dyn SpanExporter>) -> Self {
         self.exporters.push(exporter);
         self
     }
 
-    /// Tells the eight `otel.sdk.*` metrics of the semantic conventions about spans, their
-    /// processor and their exporters (otel/sdk-metrics.md). Default: none are told.
+    /// Reports the eight `otel.sdk.*` metrics of the semantic conventions about spans, their
+    /// processor and their exporters (otel/sdk-metrics.md). Default: none are reported.
     ///
-    /// Each exporter is told of as a pair of components, `batching_span_processor/<n>` and
-    /// `<its type>/<n>`, numbered through the process. The queue of a processor is what waits for
-    /// the exporter: in the threads' rings, and in the queue whose capacity is
-    /// [`BatchConfig::max_queue_size`]. `error.type` has the reasons of [`Stats`](crate::Stats),
-    /// and `rejected`.
+    /// Each exporter is reported as a pair of components, `batching_span_processor/<n>` and
+    /// `<its type>/<n>`, numbered through the process. The queue of a processor holds the spans
+    /// that wait for the exporter. They wait in the threads' rings, and in the queue whose capacity
+    /// is [`BatchConfig::max_queue_size`]. The values of `error.type` are the reasons of
+    /// [`Stats`](crate::Stats), and `rejected`.
     ///
-    /// The instruments read what this provider counts for as long as it exists, so keep it until
-    /// the metrics are collected for the last time. Two providers should not share one
-    /// `MeterProvider`: `otel.sdk.span.*` have nothing to tell them apart by. A forked child tells
-    /// nothing.
+    /// The instruments read the provider's counters while the provider exists, so keep it until the
+    /// metrics are collected for the last time. Two providers should not share one `MeterProvider`,
+    /// because nothing in `otel.sdk.span.*` distinguishes them. A forked child reports nothing.
     ///
     /// # Cost
-    /// One counter of the thread's own at the start of every span. The rest is read when somebody
-    /// collects.
+    /// One counter of the thread's own at the start of every span. The other counters are read when
+    /// the metrics are collected.
     ///
     /// # Examples
     /// ```
@@ -159,8 +161,8 @@ impl TracerProviderBuilder {
         self
     }
 
-    /// Lists the running spans, and counts and keeps the last ended ones, in a view that the
-    /// application can ask. Default: none; a second one takes the place of the first.
+    /// Adds a view that lists the running spans, and counts and keeps the latest ended ones.
+    /// Default: none. A second view replaces the first.
     #[must_use]
     pub fn live_view(mut self, view: &LiveView) -> Self {
         self.live = Some(view.clone());
@@ -170,16 +172,17 @@ impl TracerProviderBuilder {
     /// Sets whether a native span that is entered also becomes the active span of
     /// `opentelemetry::Context`. Default: no.
     ///
-    /// This concerns spans that [`span!`](crate::span), [`Span::enter`](crate::Span::enter), or
-    /// `#[traced]` on a function that is not async enters. A span that a future carries is always
-    /// active in `Context`.
+    /// This concerns spans that are entered by [`span!`](crate::span), by
+    /// [`Span::enter`](crate::Span::enter), or by `#[traced]` on a function that is not async. The
+    /// span of a future is always active in `Context`.
     ///
     /// If this is on, code that reads `Context` works under a guard as it does with any SDK.
     /// `Context::current()` has the span as the parent of others. `get_active_span` sets its
     /// attributes, events and status, on other threads too while the guard lives. A `Context` that
-    /// is attached later takes precedence, even one without a span. If this is off, such code finds
-    /// what was active before the guard, unless [`current_context`](crate::current_context) is
-    /// attached for it.
+    /// is attached later takes precedence, even one without a span.
+    ///
+    /// If this is off, such code finds the span that was active before the guard, unless
+    /// [`current_context`](crate::current_context) is attached for it.
     ///
     /// It is off here, because the code that builds a provider knows which APIs are used with it.
     /// It is on in `tracer_export::init()`, which installs the provider as OpenTelemetry's global
@@ -192,8 +195,8 @@ impl TracerProviderBuilder {
     ///
     /// # Cost
     /// If this is on, each guard takes the two allocations of `Context`, and each change of its
-    /// span takes a lock of the span's own; [`cost`](crate::cost) has the figures. If it is off,
-    /// nothing.
+    /// span takes the span's own lock. If it is off, nothing. The figures are in
+    /// [`cost`](crate::cost).
     ///
     /// # Examples
     /// ```
@@ -215,10 +218,12 @@ impl TracerProviderBuilder {
         self
     }
 
-    /// Takes everything that the core reads from an environment: `OTEL_SDK_DISABLED`,
+    /// Sets everything that the core reads from an environment: `OTEL_SDK_DISABLED`,
     /// `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_BSP_*`, `TRACER_MAX_RING_BYTES` and
-    /// the limits of spans. It replaces what was set before, and what is set afterwards wins. `env`
-    /// then holds what was refused.
+    /// the limits of spans.
+    ///
+    /// It replaces earlier settings, and later settings replace it. Afterwards `env` holds the
+    /// values that were rejected.
     ///
     /// # Examples
     /// ```
@@ -232,26 +237,28 @@ impl TracerProviderBuilder {
     /// ```
     #[must_use]
     pub fn env(self, env: &mut Env) -> Self {
-        // All is read of a disabled provider too: `disabled(false)` may follow.
+        // Everything is read for a disabled provider too, because `disabled(false)` may follow.
         self.disabled(env.flag("OTEL_SDK_DISABLED"))
             .resource(resource::from_env(env))
             .batch_config(BatchConfig::from_env(env))
             .span_limits(SpanLimits::from_env(env))
     }
 
-    /// Whether nothing is to be recorded (default false): the provider starts no thread, drops its
-    /// exporters, and its spans only carry the context of their parent.
+    /// Sets whether the provider is disabled (default `false`). A disabled provider records
+    /// nothing, starts no thread and drops its exporters. Its spans only pass on the context of
+    /// their parent.
     #[must_use]
     pub fn disabled(mut self, disabled: bool) -> Self {
         self.disabled = disabled;
         self
     }
 
-    /// Starts the worker and a thread for each exporter. Without an exporter the worker runs all the
-    /// same: it empties the rings, so that spans are counted as any others and no ring is ever full.
+    /// Builds the provider, and starts the worker and a thread for each exporter. The worker also
+    /// runs without an exporter: it empties the rings, so that spans are counted like any others
+    /// and no ring is ever full.
     ///
     /// # Errors
-    /// [`ConfigError`] when a number is out of range, or a thread cannot be started.
+    /// Returns a [`ConfigError`] if a number is out of range, or if a thread cannot be started.
     pub fn build(self) -> Result<TracerProvider, ConfigError> {
         self.batch.check()?;
         if self.disabled {
@@ -262,7 +269,7 @@ impl TracerProviderBuilder {
         Ok(TracerProvider::new(core))
     }
 
-    /// Builds all parts, with a worker that does not run yet.
+    /// Builds all parts, with a worker that is not running yet.
     pub(crate) fn idle(mut self) -> Result<(Arc<ProviderCore>, Worker), ConfigError> {
         fork::watch([ids::forked, thread_state::forked]).map_err(ConfigError::Fork)?;
         let resource = self
@@ -308,7 +315,7 @@ impl TracerProviderBuilder {
     }
 }
 
-/// Makes an exporter ready for its first batch.
+/// Prepares an exporter for its first batch.
 fn set_up(
     mut exporter: Box<dyn SpanExporter>,
     resource: &Resource,

@@ -1,4 +1,4 @@
-//! The provider that native spans of a process belong to.
+//! The global provider of a process, for native spans.
 
 use std::sync::{
     Arc,
@@ -27,13 +27,14 @@ pub(crate) fn provider() -> Option<Arc<ProviderCore>> {
 }
 
 impl TracerProvider {
-    /// Makes this the provider that [`span!`](crate::span) uses in this process, in key of the one
-    /// before it. `tracer_export::init()` does this.
+    /// Makes this the provider that [`span!`](crate::span) uses in this process, instead of the one
+    /// before it. `tracer_export::init()` calls this.
     ///
-    /// As with [`opentelemetry::global::set_tracer_provider`], what is set is never dropped, so keep
-    /// a clone and call [`shutdown`](Self::shutdown) before the process ends. A provider that is shut
-    /// down may stay set: its spans carry the context of their parent and nothing else. Setting
-    /// another one drops this clone, which shuts the provider down if it was the last.
+    /// The global provider is never dropped, as with
+    /// [`opentelemetry::global::set_tracer_provider`]. So keep a clone, and call
+    /// [`shutdown`](Self::shutdown) before the process ends. A provider that is shut down may stay
+    /// set; its spans only pass on the context of their parent. Setting another provider drops this
+    /// clone. If it was the last one, the provider is shut down.
     ///
     /// # Examples
     /// ```
@@ -53,7 +54,7 @@ impl TracerProvider {
             VERSION.fetch_add(1, Ordering::Release);
             before
         };
-        // May wait for its exporters.
+        // The drop may wait for the provider's exporters.
         drop(before);
     }
 

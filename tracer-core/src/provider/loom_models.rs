@@ -15,7 +15,8 @@ fn end_span(core: &Arc<ProviderCore>) {
     drop(tracer.start_with_context("s", &Context::new()));
 }
 
-/// The last clone of a provider shuts it down, whichever thread drops it, and not before.
+/// The last clone of a provider shuts it down, whichever thread drops that clone, and no earlier
+/// clone does.
 #[test]
 fn last_clone_to_go_shuts_down() {
     explore(Some(2), || {
@@ -29,9 +30,9 @@ fn last_clone_to_go_shuts_down() {
         let (core, worker) = builder.idle().expect("provider");
         thread::spawn(|| worker.run());
         let provider = TracerProvider::new(Arc::clone(&core));
-        let (there, clone) = (Arc::clone(&core), provider.clone());
+        let (other_core, clone) = (Arc::clone(&core), provider.clone());
         let dropping = thread::spawn(move || {
-            end_span(&there);
+            end_span(&other_core);
             drop(clone);
         });
         drop(provider);

@@ -1,4 +1,4 @@
-//! The provider: owns the worker and the exporters, and hands out tracers.
+//! The provider, which owns the worker and the exporters, and creates tracers.
 
 mod builder;
 pub(crate) mod global;
@@ -16,14 +16,15 @@ use crate::{
     stats::Stats,
 };
 
-/// How long dropping the last clone of a provider waits for its spans to be sent.
+/// The time that dropping the last clone of a provider waits for its spans to be sent.
 const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Makes tracers, and owns the worker that sends their spans. A clone is the same provider.
+/// A provider of tracers, which owns the worker that sends their spans. A clone is the same
+/// provider.
 ///
-/// Implements [`opentelemetry::trace::TracerProvider`], so it may be installed with
-/// [`opentelemetry::global::set_tracer_provider`]. Dropping the last clone shuts down, waiting at
-/// most 5 seconds; what was installed globally is never dropped, so keep a clone and call
+/// It implements [`opentelemetry::trace::TracerProvider`], so it may be installed with
+/// [`opentelemetry::global::set_tracer_provider`]. Dropping the last clone shuts the provider down,
+/// and waits at most 5 seconds. A global provider is never dropped, so keep a clone and call
 /// [`shutdown`](Self::shutdown) before the process ends.
 ///
 /// # Examples
@@ -57,33 +58,34 @@ impl TracerProvider {
         &self.inner.core
     }
 
-    /// Sends every span that ended before the call, and waits until the exporters have answered,
-    /// at most `timeout` and 25 ms. Blocks the calling thread; needs no runtime and may be called
-    /// inside one. Concurrent calls share one pass. Processors are flushed at the same time.
+    /// Sends every span that ended before the call, and waits at most `timeout` and 25 ms for the
+    /// exporters' answers. Blocks the calling thread. It needs no runtime and may be called inside
+    /// one. Concurrent calls share one pass. Processors are flushed at the same time.
     ///
     /// # Errors
-    /// [`FlushError`] says whether time ran out, the provider was shut down, or spans failed.
+    /// Returns a [`FlushError`] if the time ran out, the provider was shut down, or spans failed.
     pub fn force_flush(&self, timeout: Duration) -> Result<(), FlushError> {
         self.inner.core.flush(timeout)
     }
 
-    /// Flushes, closes processors and exporters and ends the worker, within `timeout` and 25 ms.
-    /// Blocks the calling thread.
+    /// Flushes and closes processors and exporters, and ends the worker, within `timeout` and 25
+    /// ms. Blocks the calling thread.
     ///
     /// Logs how many spans were lost in the provider's lifetime, by place and reason, and how many
     /// spans are still open. Open spans are counted as dropped when they end. Spans that start
     /// after the shutdown are neither recorded nor counted; the first of them is logged.
     ///
     /// # Errors
-    /// [`ShutdownError::AlreadyShutdown`] for every call but the first. [`ShutdownError::Flush`] if
-    /// the time ran out, or if spans were lost during the call: in an exporter, or because they
-    /// found no room in the rings. Spans that were lost before the call are in
-    /// [`stats`](Self::stats) and in the log, not in the result.
+    /// Returns [`ShutdownError::AlreadyShutdown`] for every call after the first. Returns
+    /// [`ShutdownError::Flush`] if the time ran out, or if spans were lost during the call. They
+    /// are lost in an exporter, or because they found no room in the rings. Spans that were lost
+    /// before the call are in [`stats`](Self::stats) and in the log, not in the result.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), ShutdownError> {
         self.inner.core.shutdown(timeout)
     }
 
-    /// Returns `service.name` of the resource, which logs need to be of the same service as the spans.
+    /// Returns `service.name` of the resource. Logs need it to have the same service name as the
+    /// spans.
     ///
     /// # Examples
     /// ```

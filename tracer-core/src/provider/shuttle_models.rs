@@ -1,5 +1,5 @@
-//! The life of a provider in random schedules, with its tracers and threads. See
-//! `pipeline/shuttle_models.rs` for how they run.
+//! The life of a provider, its tracers and its threads in random schedules.
+//! `pipeline/shuttle_models.rs` explains how they run.
 
 #![allow(clippy::expect_used, reason = "a test may fail")]
 
@@ -25,12 +25,12 @@ fn provider(exporter: &IdExporter) -> TracerProvider {
 }
 
 fn end_span(tracer: &Tracer) {
-    // The threads of a model share one current context, so it is not asked.
+    // The threads of a model share one current context, so it is not used.
     tracer.start_with_context("s", &Context::new()).end();
 }
 
-/// Of several shutdowns one succeeds. Spans that end meanwhile, on threads with and without a ring, are
-/// exported or counted as too late.
+/// Of several shutdowns one succeeds. Spans that end meanwhile, on threads with and without a ring,
+/// are exported or counted as too late.
 #[test]
 fn shutdown_during_load_counts_every_span() {
     explore(|| {
@@ -62,9 +62,9 @@ fn shutdown_during_load_counts_every_span() {
                 provider.shutdown(LONG).is_ok()
             }
         });
-        let here = provider.shutdown(LONG).is_ok();
-        let there = shutting.join().expect("thread");
-        assert!(here != there, "one shutdown: {here} {there}");
+        let own = provider.shutdown(LONG).is_ok();
+        let other = shutting.join().expect("thread");
+        assert!(own != other, "one shutdown: {own} {other}");
         ending.join().expect("thread");
         moved.join().expect("thread");
         let stats = provider.stats();

@@ -1,14 +1,15 @@
 //! The part of a provider that its tracers, spans and threads share.
 //!
 //! # The knot
-//! Five files refer to each other, because a span calls processors, which are given the span:
+//! Five files refer to each other, because a span calls processors, which get the span as an
+//! argument:
 //!
 //! - `span/mod.rs` and `span/recording.rs`: a span, and its contents;
-//! - `processor.rs`: the processors, which take a span as argument;
+//! - `processor.rs`: the processors, which get a span as an argument;
 //! - `provider_core/mod.rs`: owns the processors; every recording refers to it;
-//! - `thread_state.rs`: pools the recordings of a thread, and ends them through its rings.
+//! - `thread_state.rs`: pools the recordings of a thread, and ends them through the thread's rings.
 //!
-//! Nothing below them uses them, and nothing above them is used by them.
+//! The modules below these files do not use them, and these files use no module above them.
 
 mod scope_table;
 mod scopes;
@@ -52,7 +53,7 @@ use crate::{
     sync::{AtomicBool, AtomicU64, Ordering},
 };
 
-/// Everything that a [`ProviderCore`] is made of.
+/// The parts of a new [`ProviderCore`].
 pub(crate) struct ProviderParts<'a> {
     pub(crate) batch: BatchConfig,
     pub(crate) clock: Option<Clock>,
@@ -71,7 +72,7 @@ pub(crate) struct ProviderParts<'a> {
 /// The configuration of a provider, its pipeline, and its state for its whole life. A forked child
 /// continues to use it.
 pub(crate) struct ProviderCore {
-    /// Unlike an address, never used again by a later provider.
+    /// The id is never reused by a later provider, unlike an address.
     pub(crate) id: u64,
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
@@ -79,27 +80,28 @@ pub(crate) struct ProviderCore {
     /// `None` for random ids.
     pub(crate) custom_ids: Option<CustomIds>,
     pub(crate) processors: Processors,
-    /// Whether starts are counted by class.
+    /// True if starts are counted by class.
     pub(crate) is_metered: bool,
-    /// Whether a native span that is entered is the active one of `Context`.
+    /// True if a native span that is entered becomes the active span of `Context`.
     pub(crate) context_activation: bool,
     /// The observer that lists the open spans. It is also the last of the processors.
     pub(crate) live: Option<Arc<dyn LiveObserver>>,
     pipeline: Pipeline,
     resource: PerProcess<Resource>,
     sampler_panics: AtomicU64,
-    /// Whether the next span that starts after the shutdown is the first one, which is logged.
+    /// True until the first start after the shutdown, which is logged.
     must_report_late_start: AtomicBool,
-    /// Whether the last clone of the provider is gone; threads and spans may still hold this.
+    /// True if the last clone of the provider is gone. Threads and spans may still hold this core.
     abandoned: AtomicBool,
-    /// Whether the provider records nothing and has no worker. It is closed from the start.
+    /// True if the provider records nothing and has no worker. Such a provider is closed from the
+    /// start.
     disabled: bool,
     scopes: ForkMutex<Scopes>,
-    /// The same scopes by position, to be read without a lock.
+    /// The same scopes by position. They are read without a lock.
     scope_table: ScopeTable,
 }
 
-/// The sampler.
+/// The sampler of a provider.
 #[derive(Debug)]
 pub(crate) enum Sampler {
     /// `parentbased_always_on`, the specification's default, without a call through a trait.
@@ -109,7 +111,7 @@ pub(crate) enum Sampler {
 
 impl fmt::Debug for ProviderCore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Counts only: a resource and scopes may hold secrets.
+        // Counts only, because a resource and scopes may hold secrets.
         f.debug_struct("ProviderCore")
             .field("id", &self.id)
             .field("exporters", &self.pipeline.exporters())
@@ -144,7 +146,7 @@ impl ProviderCore {
         }
     }
 
-    /// The core of a provider that records nothing and starts no thread.
+    /// Returns the core of a provider that records nothing and starts no thread.
     pub(crate) fn disabled() -> Self {
         let core = Self::new(ProviderParts {
             batch: BatchConfig::default(),
@@ -178,8 +180,8 @@ impl ProviderCore {
         self.pipeline.state(self)
     }
 
-    /// Returns whether no user code and no counter sees a span at its start: there is no sampler, id
-    /// generator, processor or meter.
+    /// Returns whether no user code and no counter is involved when a span starts. Then there is no
+    /// custom sampler, id generator, processor or meter.
     pub(crate) fn is_plain(&self) -> bool {
         matches!(self.sampler, Sampler::ParentBasedAlwaysOn)
             && self.custom_ids.is_none()
@@ -192,7 +194,7 @@ impl ProviderCore {
         !self.processors.is_empty() || self.pipeline.exporters() > 0
     }
 
-    /// Returns whether there is a processor of the application, besides the live view.
+    /// Returns whether the application has a processor. The live view's processor does not count.
     pub(crate) fn has_user_processors(&self) -> bool {
         self.processors.len() > usize::from(self.live.is_some())
     }
@@ -203,7 +205,7 @@ impl ProviderCore {
         self.pipeline.is_closed()
     }
 
-    /// Returns whether the next span that starts after the shutdown has to be logged.
+    /// Returns whether the next start of a span after the shutdown has to be logged.
     #[inline]
     pub(crate) fn must_report_late_start(&self) -> bool {
         // Relaxed: a hint.
@@ -219,7 +221,7 @@ impl ProviderCore {
         }
     }
 
-    /// Notes that the last clone of the provider is gone.
+    /// Marks that the last clone of the provider is gone.
     pub(crate) fn abandon(&self) {
         // Relaxed: a hint.
         self.abandoned.store(true, Ordering::Relaxed);
@@ -227,7 +229,7 @@ impl ProviderCore {
 
     /// Returns whether the last clone of the provider is gone.
     pub(crate) fn is_abandoned(&self) -> bool {
-        // Relaxed: as above.
+        // Relaxed: a hint.
         self.abandoned.load(Ordering::Relaxed)
     }
 
@@ -267,8 +269,8 @@ impl ProviderCore {
 
     /// Starts a flush or shutdown of the processors on their own thread.
     ///
-    /// Inside a callback of this provider the caller does not wait, because it would wait for
-    /// itself: a flush is left out there, and a shutdown goes on alone.
+    /// Inside a callback of this provider the caller must not wait, because it would wait for
+    /// itself. There a flush is skipped, and a shutdown continues without the caller.
     fn flush_processors(self: &Arc<Self>, request: Request, timeout: Duration) -> ProcessorFlush {
         let deadline = Instant::now() + timeout.min(LONGEST);
         let is_inside = self.processors.are_running();
@@ -278,7 +280,7 @@ impl ProviderCore {
         let flusher = self.processors.flusher();
         let (core, running) = (Arc::clone(self), Arc::clone(&flusher));
         let flush = flusher.request(request, deadline, || {
-            // A flush on that thread reaches the exporters, so it works for no provider.
+            // Not of any provider: a flush on that thread reaches the exporters.
             thread::spawn("tracer-processor", None, move || {
                 running.run(|request, deadline| core.processors.close_out(request, deadline));
             })
@@ -312,7 +314,7 @@ impl ProviderCore {
         decide: impl FnOnce() -> SamplingResult,
     ) -> SamplingResult {
         catch_panic(decide).unwrap_or_else(|| {
-            // First, because a forked child resets its counters there.
+            // Called first, because a forked child resets its counters there.
             self.pipeline_state();
             // Relaxed: a statistic.
             self.sampler_panics.fetch_add(1, Ordering::Relaxed);

@@ -16,8 +16,8 @@ pub(super) struct Scopes {
 }
 
 impl Scopes {
-    /// Returns the position of a scope, which is added if it is new. The 1025th different scope and all
-    /// later ones share the position of a scope named `overflow`.
+    /// Returns the position of a scope, and adds the scope if it is new. The 1025th different scope
+    /// and all later ones share the position of a scope named `overflow`.
     pub(super) fn index(&mut self, scope: InstrumentationScope, table: &ScopeTable) -> u32 {
         if let Some(position) = self.positions.get(&scope) {
             return *position;

@@ -1,4 +1,4 @@
-//! Messages that a provider logs when it is shut down, and when it is used after that.
+//! The messages that a provider logs at its shutdown, and at its first use after that.
 
 use std::fmt::Write as _;
 
@@ -47,7 +47,7 @@ pub(super) fn report_late_start() {
     });
 }
 
-/// Returns how many spans were lost in all, and the numbers by place and reason as text. A span
+/// Returns how many spans were lost in total, and the numbers by place and reason as text. A span
 /// that two exporters lost counts twice.
 fn losses(stats: &Stats) -> (u64, String) {
     let mut total = 0;
