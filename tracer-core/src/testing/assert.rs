@@ -1,18 +1,19 @@
-//! The assertion, and what it says when it fails.
+//! The assertion on whole traces, and its messages.
 
 use super::{
     FinishedSpan, TestProvider,
     tree::{self, Difference, ParseError},
 };
 
-/// Checks that the spans of a test are the expected tree, and panics with both trees and a mark at
-/// the first difference where they are not. See the [module](crate::testing) for the language.
+/// Asserts that the spans of a test are the expected tree. See the [module](crate::testing) for the
+/// language of trees.
 ///
 /// Takes a [`TestProvider`](crate::testing::TestProvider) or a list of
 /// [`FinishedSpan`](crate::testing::FinishedSpan)s, and a text.
 ///
 /// # Panics
-/// When the spans differ, and when the text is no tree, with its line and column.
+/// Panics if the spans differ, with both trees and a mark at the first difference. Also panics if
+/// the text is not a tree, with the line and the column.
 ///
 /// # Examples
 /// ```
@@ -33,12 +34,12 @@ macro_rules! __assert_trace {
 #[doc(inline)]
 pub use crate::__assert_trace as assert_trace;
 
-/// Where [`assert_trace!`] finds spans.
+/// A source of spans for [`assert_trace!`].
 pub trait FinishedSpans {
-    /// The spans that have ended.
+    /// Returns the spans that have ended.
     fn finished_spans(&self) -> Vec<FinishedSpan>;
 
-    /// What may explain that some are not there.
+    /// Returns possible reasons for missing spans.
     fn hints(&self) -> Vec<String> {
         Vec::new()
     }
@@ -78,7 +79,7 @@ impl<T: FinishedSpans + ?Sized> FinishedSpans for &T {
     }
 }
 
-/// What [`assert_trace!`] calls.
+/// Compares spans with a tree, for [`assert_trace!`].
 #[doc(hidden)]
 #[track_caller]
 pub fn check(spans: &(impl FinishedSpans + ?Sized), expected: &str) {
@@ -115,7 +116,7 @@ fn different(expected: &str, recorded: &str, difference: &Difference, hints: &[S
     )
 }
 
-/// The lines of a tree, moved to the left edge, with a mark before one of them.
+/// Returns the lines of a tree, moved to the left edge, with a mark before one of them.
 fn marked(text: &str, mark: Option<usize>) -> String {
     let lines = || {
         text.lines()

@@ -1,9 +1,9 @@
-//! The clock of a provider under test.
+//! The clock of a test provider.
 
 use crate::{TracerProviderBuilder, clock::ManualClock};
 
 impl TracerProviderBuilder {
-    /// Gives spans the times of this clock (feature `testing`). Default: the time of day.
+    /// Sets the clock of the spans (feature `testing`). Default: the time of day.
     #[must_use]
     pub fn clock(mut self, clock: &ManualClock) -> Self {
         self.clock = Some(clock.clock());

@@ -1,4 +1,4 @@
-//! Where the spans of a test go.
+//! The exporter of tests, which keeps spans in memory.
 
 use std::{
     fmt,
@@ -13,9 +13,10 @@ use crate::{
     record::SpanBatch,
 };
 
-/// Keeps finished spans in memory. A clone is the same exporter.
+/// An exporter that keeps finished spans in memory. A clone is the same exporter.
 ///
-/// For a provider that something else builds; [`TestProvider`](super::TestProvider) has one already.
+/// It is meant for a provider that other code builds. A [`TestProvider`](super::TestProvider) has
+/// one already.
 ///
 /// # Examples
 /// ```
@@ -34,20 +35,22 @@ pub struct InMemoryExporter {
 }
 
 impl InMemoryExporter {
-    /// An exporter that has no spans yet.
+    /// Creates an exporter without spans.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// All spans that ended before the call, in the order in which they started: flushes the
-    /// provider that this exporter is in. Reads on after the provider's shutdown.
+    /// Returns all spans that ended before the call, in the order in which they started.
+    ///
+    /// Flushes `provider`, which must have this exporter. It also works after the provider's
+    /// shutdown.
     ///
     /// # Panics
-    /// When the provider's exporters have not answered within 20 s.
+    /// Panics if the provider's exporters have not answered within 20 s.
     #[track_caller]
     pub fn spans_of(&self, provider: &TracerProvider) -> Vec<FinishedSpan> {
         match provider.force_flush(DEADLINE) {
-            // Spans that were lost on the way are in the ledger, not here.
+            // Lost spans are in the ledger, not here.
             Ok(()) | Err(FlushError::AlreadyShutdown | FlushError::NotDelivered { .. }) => {}
             Err(error) => panic!(
                 "spans cannot be read: {error} (waited at most {} s)\n{:#?}",
@@ -58,16 +61,16 @@ impl InMemoryExporter {
         self.received()
     }
 
-    /// The spans that have come so far, in the order in which they started. Flushes nothing: for
-    /// exporters in a provider of somebody else's.
+    /// Returns the spans that were exported so far, in the order in which they started. Flushes
+    /// nothing, so it works without access to the provider.
     pub fn received(&self) -> Vec<FinishedSpan> {
         let mut spans = self.lock().clone();
-        // With a clock that stands still, sequential ids tell who was first.
+        // If the clock stands still, sequential ids give the order.
         spans.sort_by_key(|span| (span.start, span.span_id().to_bytes()));
         spans
     }
 
-    /// Forgets the spans that have come so far.
+    /// Removes the spans that were exported so far.
     pub fn clear(&self) {
         self.lock().clear();
     }

@@ -1,4 +1,4 @@
-//! A finished span that a test owns.
+//! A finished span, owned by a test.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,9 +10,10 @@ use opentelemetry_sdk::Resource;
 
 use crate::{clock::system_time, record::SpanBatch};
 
-/// A span that has ended, as an exporter gets it, to be compared and read.
+/// A span that has ended, as an exporter gets it, for comparison in tests.
 ///
-/// Unlike the other types of this crate it prints all it holds, because it is what tests look at.
+/// Unlike the other types of this crate, its `Debug` prints all its contents, because tests compare
+/// them.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct FinishedSpan {
@@ -24,34 +25,34 @@ pub struct FinishedSpan {
     pub span_context: SpanContext,
     /// The parent, [`SpanId::INVALID`] for a root.
     pub parent_span_id: SpanId,
-    /// Whether the parent lives in another process.
+    /// True if the parent is in another process.
     pub parent_is_remote: bool,
-    /// When it started.
+    /// The time at which the span started.
     pub start: SystemTime,
-    /// When it ended, never before the start.
+    /// The time at which the span ended, never before the start.
     pub end: SystemTime,
-    /// How it ended.
+    /// The status.
     pub status: Status,
-    /// What was set, in the order in which it was set last; keys are unique.
+    /// The attributes, in the order in which they were last set. Keys are unique.
     pub attributes: Vec<KeyValue>,
-    /// How many attributes were over the limit.
+    /// The number of attributes over the limit.
     pub dropped_attributes: u32,
-    /// What happened, in the order in which it was added.
+    /// The events, in the order in which they were added.
     pub events: Vec<Event>,
-    /// How many events were over the limit.
+    /// The number of events over the limit.
     pub dropped_events: u32,
-    /// Other spans that it has to do with, in the order in which they were added.
+    /// The links to other spans, in the order in which they were added.
     pub links: Vec<Link>,
-    /// How many links were over the limit.
+    /// The number of links over the limit.
     pub dropped_links: u32,
-    /// The library that made the span.
+    /// The instrumentation scope of the span's tracer.
     pub scope: InstrumentationScope,
-    /// What the provider describes.
+    /// The resource of the provider.
     pub resource: Resource,
 }
 
 impl FinishedSpan {
-    /// All spans of a batch.
+    /// Returns all spans of a batch.
     pub fn of(batch: &SpanBatch) -> impl Iterator<Item = Self> + '_ {
         batch.spans().map(|span| Self {
             name: span.name().to_owned(),
@@ -77,22 +78,22 @@ impl FinishedSpan {
         })
     }
 
-    /// The trace it belongs to.
+    /// Returns the id of the span's trace.
     pub fn trace_id(&self) -> TraceId {
         self.span_context.trace_id()
     }
 
-    /// Its own id.
+    /// Returns the span's own id.
     pub fn span_id(&self) -> SpanId {
         self.span_context.span_id()
     }
 
-    /// From start to end.
+    /// Returns the time from the start to the end.
     pub fn duration(&self) -> Duration {
         self.end.duration_since(self.start).unwrap_or_default()
     }
 
-    /// The value of an attribute.
+    /// Returns the value of an attribute.
     pub fn attribute(&self, key: &str) -> Option<&Value> {
         let mut attributes = self.attributes.iter();
         let found = attributes.find(|attribute| attribute.key.as_str() == key);

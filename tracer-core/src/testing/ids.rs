@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use opentelemetry::{SpanId, TraceId};
 use opentelemetry_sdk::trace::IdGenerator;
 
-/// Numbers traces and spans in the order in which they start: `…0001`, `…0002`. The two are
-/// counted apart.
+/// A generator that numbers traces and spans in the order in which they start: `…0001`, `…0002`.
+/// Traces and spans are counted separately.
 ///
-/// Where several threads start spans, their order is not the same in every run, and so neither are
-/// the ids.
+/// If several threads start spans, their order and so their ids differ from run to run.
 ///
 /// # Examples
 /// ```
@@ -27,13 +26,13 @@ pub struct SequentialIds {
 }
 
 impl SequentialIds {
-    /// Ids from 1.
+    /// Creates a generator whose ids begin at 1.
     pub fn new() -> Self {
         Self::from(1)
     }
 
-    /// Ids from this number, for a second provider whose spans join the traces of the first. 0
-    /// counts as 1, because no id is zero.
+    /// Creates a generator whose ids begin at `first`, for a second provider whose spans join the
+    /// traces of the first. 0 counts as 1, because no id is zero.
     pub fn from(first: u64) -> Self {
         let first = first.max(1);
         Self {
@@ -56,7 +55,7 @@ impl IdGenerator for SequentialIds {
     }
 
     fn new_span_id(&self) -> SpanId {
-        // Relaxed: as above.
+        // Relaxed: as in `new_trace_id`.
         SpanId::from(self.spans.fetch_add(1, Ordering::Relaxed))
     }
 }

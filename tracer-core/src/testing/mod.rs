@@ -1,5 +1,5 @@
-//! For tests of instrumented code (feature `testing`): a provider for each test, and an assertion
-//! on whole traces.
+//! Tests of instrumented code (feature `testing`): a provider for each test, and an assertion on
+//! whole traces.
 //!
 //! ```toml
 //! [dev-dependencies]
@@ -7,7 +7,7 @@
 //! ```
 //!
 //! # Example
-//! A function that is to be tested, and its test:
+//! A function, and its test:
 //!
 //! ```
 //! use opentelemetry::trace::Status;
@@ -39,7 +39,7 @@
 //! # empty_cart_is_an_error();
 //! ```
 //!
-//! If the function set 1 as `cart.items`, the test would say:
+//! If the function set 1 as `cart.items`, the test would report:
 //!
 //! ```text
 //! cart.items of span "checkout" is 1, not 0
@@ -58,64 +58,67 @@
 //! ```
 //!
 //! # The language of trees
-//! One line for each thing, below what it belongs to, four spaces further in (or any number, the
-//! same for all lines on one level). What is recorded is printed in the same language, so a tree
-//! can be copied from a failure, or from [`TestProvider::tree`], into a test.
+//! Each span, attribute, event and link has its own line below the line that it belongs to. The
+//! line is indented by four spaces more, or by any number that is the same for all lines on one
+//! level. Recorded spans are printed in the same language. So a tree can be copied into a test from
+//! a failure, or from [`TestProvider::tree`].
 //!
-//! | line | says |
+//! | line | meaning |
 //! | --- | --- |
 //! | `"name"` | a span: its name, then in any order the words of the next rows |
 //! | `… server` | the kind: `internal`, `server`, `client`, `producer` or `consumer` |
 //! | `… error "text"` | the status: `unset`, `ok`, `error`, or `error` with its description |
-//! | `… remote` | the parent lives in another process |
+//! | `… remote` | the parent is in another process |
 //! | `… orphan` | the parent has not ended, or is not among the spans |
 //! | `key = value` | an attribute of the span, event or link above it |
 //! | `no key` | there is no such attribute |
 //! | `event "name"` | an event of the span above it |
 //! | `link "name"` | a link to the span of that name |
-//! | `link 1f/2` | a link to these ids in hexadecimal digits, trace and span; both may be given |
-//! | `...` | further spans may be there, on this level, between and around the others |
+//! | `link 1f/2` | a link to these ids in hexadecimal digits, trace and span; may follow the name |
+//! | `...` | further spans are allowed on this level, between and around the others |
 //!
-//! A value is `"text"`, `1`, `1.5`, `true` or `["a", "b"]`; 1 and 1.0 are different. A name or
-//! a value is `*` where it may be anything, and `~"a*b"` where a text has anything in place of each
-//! star; `\*` there is a star. Texts have Rust's escapes. A key with other characters than letters,
-//! digits and `._-/:` stands in quotes.
+//! A value is `"text"`, `1`, `1.5`, `true` or `["a", "b"]`; 1 and 1.0 are different. A `*` in place
+//! of a name or a value matches anything. In `~"a*b"` each star matches any text, and `\*` is a
+//! star itself. Texts have Rust's escapes. A key with characters other than letters, digits and
+//! `._-/:` has to be in quotes.
 //!
-//! What must be said, and what may be left out:
-//! - Every span must be there, and its parent be right. So a span too many is a difference, and so
-//!   is a root that has a parent after all.
-//! - Siblings are in the order in which they started; `unordered` behind a span says that what is
-//!   below it may be in any order.
-//! - A span without a status must not be an error; a line without a kind may be of any.
-//! - Attributes, events and links may be more than are said; events and links keep their order.
-//!   `exactly` behind a span, an event or a link says that nothing is left out: there are no other
-//!   attributes, events and links, and kind, status and parent are the usual ones if none is said.
-//! - A first line of `exactly`, `unordered` or both says it of all spans.
+//! A tree must list some things, and may leave out others:
+//! - Every span must be listed, under the right parent. So an additional span is a difference, and
+//!   so is a root that has a parent.
+//! - Siblings are in the order in which they started. `unordered` after a span allows any order
+//!   below it.
+//! - A span without a status in the tree must not be an error. A span without a kind may be of any
+//!   kind.
+//! - Attributes, events and links may be left out. Events and links are in their order.
+//! - `exactly` after a span, an event or a link means that nothing is left out. Then there are no
+//!   other attributes, events and links. Kind, status and parent are the default ones if they are
+//!   not given.
+//! - A first line of `exactly`, `unordered` or both applies to all spans.
 //! - A tree is at most 1000 lines deep.
 //!
-//! Times, scopes and resources are not part of trees: read them from [`FinishedSpan`].
+//! Times, scopes and resources are not part of trees. Read them from [`FinishedSpan`].
 //!
 //! # Ids and time
-//! [`TestProvider`] numbers traces and spans from 1, and its clock stands still until
-//! [`ManualClock::advance`] moves it, so durations are what a test makes them.
+//! [`TestProvider`] numbers traces and spans from 1. Its clock stands still until
+//! [`ManualClock::advance`] moves it, so the test decides how long a span takes.
 //!
 //! # Tests in parallel
-//! Each [`TestProvider`] has spans of its own. It is what [`span!`](crate::span) uses on the thread
-//! that made it; instrumentation that asks for a provider or a tracer gets
-//! [`TestProvider::provider`] or [`TestProvider::tracer`]. The process has no part in it: neither
-//! [`set_global`](crate::TracerProvider::set_global) nor `opentelemetry::global` is touched, so
-//! that tests may run at the same time.
+//! Each [`TestProvider`] has its own spans. [`span!`](crate::span) uses it on the thread that
+//! created it. Pass [`TestProvider::provider`] or [`TestProvider::tracer`] to instrumentation that
+//! needs a provider or a tracer. Neither [`set_global`](crate::TracerProvider::set_global) nor
+//! `opentelemetry::global` is changed, so tests may run at the same time.
 //!
 //! Tests of async code:
-//! - `#[tokio::test]` runs all on the test's own thread: nothing is to be done.
-//! - Where a span ends after what the test awaits, as a server's does after its response,
+//! - `#[tokio::test]` runs everything on the test's own thread, so nothing more is needed.
+//! - A span may end after the call that the test awaits, as a server's does after its response.
 //!   [`TestProvider::wait_for`] waits for it.
 //! - `#[tokio::test(flavor = "multi_thread")]` runs spawned tasks on other threads, where the
-//!   provider is not the default. A span there has the provider of its parent, so what spawns must
-//!   run in a span and use [`task::spawn`](crate::task::spawn), or
+//!   provider is not the default. A span there has the provider of its parent. So spawn tasks
+//!   inside a span, with [`task::spawn`](crate::task::spawn),
 //!   [`with_current_span`](crate::InSpan::with_current_span), [`in_span`](crate::InSpan::in_span)
-//!   and [`with_current_context`](crate::carry), which it must do anyway to keep its traces whole. Spans of a task
-//!   that was spawned without are not recorded, and the test says that they are missing.
+//!   or [`with_current_context`](crate::with_current_context). The code needs these in production
+//!   too, to keep its traces whole. The spans of other tasks are not recorded, and the assertion
+//!   reports them as missing.
 //!
 //! ```
 //! use tracer_core::{InSpan as _, span, start_span, task, testing::{TestProvider, assert_trace}};
@@ -162,5 +165,5 @@ pub use self::{
 };
 pub use crate::clock::ManualClock;
 
-/// How long reading waits for the exporters.
+/// The time that tests wait for exporters when they read spans.
 const DEADLINE: Duration = Duration::from_secs(20);

@@ -1,4 +1,4 @@
-//! All that one test needs.
+//! A provider for one test.
 
 use std::{borrow::Cow, future::poll_fn, task::Poll, time::Instant};
 
@@ -11,14 +11,14 @@ use crate::{
     tracer::Tracer,
 };
 
-/// A provider for one test: with an exporter in memory, ids that count up, and a clock that stands
-/// still until it is told to move. Tests that run at the same time never see each other's spans.
+/// A provider for one test, with an exporter in memory, sequential ids, and a clock that only the
+/// test moves. Tests that run at the same time never get each other's spans.
 ///
-/// Until it is dropped it is what [`span!`](crate::span) uses on the thread that made it, where it
-/// stays. Other threads, and code that makes spans by OpenTelemetry, get a
-/// [`tracer`](Self::tracer), or a clone of the [`provider`](Self::provider).
+/// Until it is dropped, [`span!`](crate::span) uses it on the thread that created it. It stays on
+/// that thread. Give a [`tracer`](Self::tracer), or a clone of the [`provider`](Self::provider), to
+/// other threads and to code that uses OpenTelemetry's API.
 ///
-/// Its resource is empty and no variable of the environment counts, so a test gives the same on
+/// Its resource is empty and it reads no environment variable, so a test has the same result on
 /// every machine.
 #[derive(Debug)]
 pub struct TestProvider {
@@ -30,19 +30,20 @@ pub struct TestProvider {
 }
 
 impl TestProvider {
-    /// A provider with the defaults of [`TracerProvider::builder`].
+    /// Creates a provider with the defaults of [`TracerProvider::builder`].
     ///
     /// # Panics
-    /// When the operating system gives no thread for the exporter.
+    /// Panics if the operating system cannot start a thread for the exporter.
     #[track_caller]
     pub fn new() -> Self {
         Self::with(|builder| builder)
     }
 
-    /// The same with a sampler, processors, limits, a resource, other ids or further exporters.
+    /// Creates a provider with a sampler, processors, limits, a resource, other ids or further
+    /// exporters.
     ///
     /// # Panics
-    /// When the configuration is refused.
+    /// Panics if the configuration is not valid.
     ///
     /// # Examples
     /// ```
@@ -76,41 +77,42 @@ impl TestProvider {
         }
     }
 
-    /// The provider itself, for code that takes one.
+    /// Returns the provider itself, for code that takes one.
     pub fn provider(&self) -> &TracerProvider {
         &self.provider
     }
 
-    /// A tracer with this name of its instrumentation scope.
+    /// Returns a tracer whose instrumentation scope has this name.
     pub fn tracer(&self, name: impl Into<Cow<'static, str>>) -> Tracer {
         opentelemetry::trace::TracerProvider::tracer(&self.provider, name)
     }
 
-    /// The clock of the spans.
+    /// Returns the clock of the spans.
     pub fn clock(&self) -> &ManualClock {
         &self.clock
     }
 
-    /// All spans that have ended, in the order in which they started. They need no flush, and may
-    /// be read as often as one likes, also after a shutdown.
+    /// Returns all spans that have ended, in the order in which they started. No flush is needed.
+    /// It may be called again, even after a shutdown.
     ///
     /// # Panics
-    /// When an exporter has not answered within 20 s.
+    /// Panics if an exporter has not answered within 20 s.
     #[track_caller]
     pub fn spans(&self) -> Vec<FinishedSpan> {
         self.exporter.spans_of(&self.provider)
     }
 
-    /// Waits until this many spans have come, and returns all. For spans that end after what the
-    /// test awaits: a server's ends when its response has been sent, which may be after the client
-    /// has read it.
+    /// Waits until this many spans were exported, and returns all of them.
+    ///
+    /// It is meant for spans that end after the call that the test awaits. A server's span ends
+    /// when its response has been sent, which may be after the client has read it.
     ///
     /// # Runtime
-    /// Any: between two looks the other tasks of the thread have their turn.
+    /// Any. The other tasks of the thread run between two checks.
     ///
     /// # Panics
-    /// When they have not come within 20 s, with the tree of those that have; and as
-    /// [`spans`](Self::spans).
+    /// Panics if fewer spans were exported within 20 s, with the tree of those. Also panics as
+    /// [`spans`](Self::spans) does.
     ///
     /// # Examples
     /// ```
@@ -161,10 +163,11 @@ impl TestProvider {
         }
     }
 
-    /// The only span of this name that has ended.
+    /// Returns the only span of this name that has ended.
     ///
     /// # Panics
-    /// When there is none or more than one, with the tree of all; and as [`spans`](Self::spans).
+    /// Panics if there is none or more than one, with the tree of all spans. Also panics as
+    /// [`spans`](Self::spans) does.
     #[track_caller]
     pub fn span(&self, name: &str) -> FinishedSpan {
         let spans = self.spans();
@@ -177,32 +180,33 @@ impl TestProvider {
         }
     }
 
-    /// [`tree`] of the spans.
+    /// Returns the [`tree`] of the spans.
     ///
     /// # Panics
-    /// As [`spans`](Self::spans).
+    /// Panics as [`spans`](Self::spans) does.
     #[track_caller]
     pub fn tree(&self) -> String {
         tree(&self.spans())
     }
 
-    /// Forgets the spans that have ended. Ids and time go on.
+    /// Removes the spans that have ended. Ids and time continue.
     ///
     /// # Panics
-    /// As [`spans`](Self::spans).
+    /// Panics as [`spans`](Self::spans) does.
     #[track_caller]
     pub fn clear(&self) {
-        // So that none of them comes later.
+        // Flushes, so that none of them arrives later.
         self.spans();
         self.exporter.clear();
     }
 
-    /// Checks that nothing was lost, and returns the counts: every span that started has ended,
-    /// and was taken by every exporter, unless it was [discarded](crate::Span::discard) or not
-    /// sampled.
+    /// Asserts that nothing was lost, and returns the counts. Every span that started must have
+    /// ended. Every exporter must have accepted it, unless it was [discarded](crate::Span::discard)
+    /// or not sampled.
     ///
     /// # Panics
-    /// When a span is open or lost, with the whole ledger; and as [`spans`](Self::spans).
+    /// Panics if a span is open or lost, with the whole ledger. Also panics as
+    /// [`spans`](Self::spans) does.
     ///
     /// # Examples
     /// ```
@@ -222,14 +226,17 @@ impl TestProvider {
         stats
     }
 
-    /// What may explain that a span is not there, for a failed assertion.
+    /// Returns possible reasons for a missing span, for a failed assertion.
     pub(super) fn hints(&self) -> Vec<String> {
         let stats = self.provider.stats();
-        let meant = [
+        let intended = [
             (stats.dropped.discarded, "discarded"),
             (stats.not_sampled, "recorded and not sampled"),
         ];
-        losses(&stats).into_iter().chain(counted(&meant)).collect()
+        losses(&stats)
+            .into_iter()
+            .chain(counted(&intended))
+            .collect()
     }
 }
 
@@ -240,7 +247,7 @@ impl Default for TestProvider {
     }
 }
 
-/// Spans that are not to be seen, by reason.
+/// Returns the numbers of missing spans by reason.
 fn losses(stats: &Stats) -> Vec<String> {
     let exporters = stats.exporters.iter();
     let counts = [
@@ -281,7 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waiting_ends_with_its_deadline_and_says_what_came() {
+    fn waiting_ends_at_its_deadline_and_reports_the_exported_spans() {
         let trace = TestProvider::new();
         trace.tracer("t").start("a");
         let open = trace.tracer("t").start("b");

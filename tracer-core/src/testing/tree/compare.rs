@@ -1,9 +1,9 @@
 //! Finds the first difference between two trees.
 
-use super::{Attribute, Node, What, pattern::Pattern};
+use super::{Attribute, LineKind, Node, pattern::Pattern};
 
-/// Where two trees differ. Lines are counted from 0; there is none where something is missing at
-/// the top.
+/// The first difference between two trees. Lines are counted from 0. A line is `None` if something
+/// is missing at the top.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::testing) struct Difference {
     pub(in crate::testing) message: String,
@@ -13,9 +13,9 @@ pub(in crate::testing) struct Difference {
 
 type Found = Result<(), Difference>;
 
-/// Whether what was recorded is as expected.
+/// Compares the recorded spans with the expected ones.
 pub(in crate::testing) fn compare(expected: &Node, recorded: &Node) -> Found {
-    below(expected, recorded, What::Span, !expected.open)
+    below(expected, recorded, LineKind::Span, !expected.open)
 }
 
 fn differ(expected: &Node, recorded: &Node, message: String) -> Found {
@@ -27,7 +27,7 @@ fn differ(expected: &Node, recorded: &Node, message: String) -> Found {
 }
 
 fn line(node: &Node) -> Option<usize> {
-    (node.what != What::Forest).then_some(node.line)
+    (node.line_kind != LineKind::Forest).then_some(node.line)
 }
 
 /// Compares one span, event or link with another, line by line.
@@ -36,14 +36,14 @@ fn node(expected: &Node, recorded: &Node, is_root: bool) -> Found {
         let message = format!("{} is not {}", recorded.title(), expected.title());
         return differ(expected, recorded, message);
     }
-    if expected.what == What::Span {
+    if expected.line_kind == LineKind::Span {
         head(expected, recorded, is_root)?;
     }
     attributes(expected, recorded)?;
-    if expected.what == What::Span {
-        below(expected, recorded, What::Event, expected.exactly)?;
-        below(expected, recorded, What::Link, expected.exactly)?;
-        below(expected, recorded, What::Span, !expected.open)?;
+    if expected.line_kind == LineKind::Span {
+        below(expected, recorded, LineKind::Event, expected.exactly)?;
+        below(expected, recorded, LineKind::Link, expected.exactly)?;
+        below(expected, recorded, LineKind::Span, !expected.open)?;
     }
     Ok(())
 }
@@ -53,7 +53,7 @@ fn names_match(expected: &Node, recorded: &Node) -> bool {
         && (expected.ids.is_none() || expected.ids == recorded.ids)
 }
 
-/// Kind, parent and status.
+/// Compares kind, parent and status.
 fn head(expected: &Node, recorded: &Node, is_root: bool) -> Found {
     let kind = recorded.kind.unwrap_or("internal");
     let asked = expected.kind.or(expected.exactly.then_some("internal"));
@@ -156,12 +156,12 @@ fn attributes(expected: &Node, recorded: &Node) -> Found {
 }
 
 /// Compares all spans, events or links below a line.
-fn below(expected: &Node, recorded: &Node, what: What, closed: bool) -> Found {
+fn below(expected: &Node, recorded: &Node, line_kind: LineKind, closed: bool) -> Found {
     let lists = Lists {
         above: (expected, recorded),
-        expected: expected.children(what),
-        recorded: recorded.children(what),
-        is_root: expected.what == What::Forest,
+        expected: expected.children(line_kind),
+        recorded: recorded.children(line_kind),
+        is_root: expected.line_kind == LineKind::Forest,
     };
     match (expected.unordered, closed) {
         (true, closed) => lists.in_any_order(closed),
@@ -194,7 +194,7 @@ impl Lists<'_> {
         })
     }
 
-    /// One for one.
+    /// Compares the lists one by one.
     fn in_step(&self) -> Found {
         let mut recorded = self.recorded.iter();
         for (at, expected) in self.expected.iter().enumerate() {
@@ -202,7 +202,7 @@ impl Lists<'_> {
                 return self.missing(expected, "");
             };
             if !names_match(expected, next) {
-                // One too many, one too few, or another: what comes later tells.
+                // The later lines decide whether one is unexpected, missing or different.
                 let later = self.expected.iter().skip(at + 1);
                 if recorded.any(|later| names_match(expected, later)) {
                     return self.unexpected(next);
@@ -216,8 +216,8 @@ impl Lists<'_> {
         recorded.next().map_or(Ok(()), |next| self.unexpected(next))
     }
 
-    /// Each after the one before it, with any others between. Taking the first that fits leaves
-    /// the most for the rest.
+    /// Finds each line after the one before it, with any others between. The first one that fits
+    /// leaves the most for the rest.
     fn in_order(&self) -> Found {
         let mut from = 0;
         for expected in &self.expected {
@@ -234,8 +234,9 @@ impl Lists<'_> {
         Ok(())
     }
 
-    /// Each with another one: a matching in the graph of those that fit, found by augmenting paths,
-    /// because a wildcard must not take what only it could leave to a stricter line.
+    /// Finds a different one for each line. This is a matching in a bipartite graph, found by
+    /// augmenting paths. A simple search would let a wildcard take the only one that fits a
+    /// stricter line.
     fn in_any_order(&self, closed: bool) -> Found {
         let mut pairs = Pairs {
             lists: self,
@@ -243,7 +244,7 @@ impl Lists<'_> {
             taken_by: vec![None; self.recorded.len()],
         };
         for (at, expected) in self.expected.iter().enumerate() {
-            if !pairs.place(at, &mut vec![false; self.recorded.len()]) {
+            if !pairs.assign(at, &mut vec![false; self.recorded.len()]) {
                 let all = self.recorded.iter().zip(&pairs.taken_by);
                 let free = all.filter(|(_, taken)| taken.is_none());
                 return self.closest(expected, free.map(|(next, _)| next));
@@ -256,7 +257,8 @@ impl Lists<'_> {
         }
     }
 
-    /// The difference from the first that has the name; where none has, it is missing.
+    /// Returns the difference from the first one with the same name, or reports the line as
+    /// missing.
     fn closest<'b>(&self, expected: &Node, mut free: impl Iterator<Item = &'b &'b Node>) -> Found {
         match free.find(|next| names_match(expected, next)) {
             Some(next) => node(expected, next, self.is_root),
@@ -265,12 +267,12 @@ impl Lists<'_> {
     }
 }
 
-/// Which lines stand for which spans so far.
+/// An assignment of recorded spans to expected lines.
 struct Pairs<'a> {
     lists: &'a Lists<'a>,
-    /// Whether a line fits a span, once that is known; line by line.
+    /// Whether a line fits a span, by line and then by span. `None` until it is known.
     fit: Vec<Option<bool>>,
-    /// The line of each span.
+    /// For each span, the line to which it is assigned.
     taken_by: Vec<Option<usize>>,
 }
 
@@ -289,18 +291,18 @@ impl Pairs<'_> {
         fits
     }
 
-    /// Finds a span for a line: a free one, else one whose line finds another.
-    fn place(&mut self, line: usize, seen: &mut [bool]) -> bool {
+    /// Assigns a span to a line: a free one, or else one whose line can be assigned another.
+    fn assign(&mut self, line: usize, visited: &mut [bool]) -> bool {
         for free in [true, false] {
             for span in 0..self.taken_by.len() {
                 let holder = self.taken_by.get(span).copied().flatten();
                 if holder.is_none() != free || !self.fits(line, span) {
                     continue;
                 }
-                let is_fresh = seen
+                let is_fresh = visited
                     .get_mut(span)
-                    .is_some_and(|seen| !std::mem::replace(seen, true));
-                if is_fresh && holder.is_none_or(|holder| self.place(holder, seen)) {
+                    .is_some_and(|visited| !std::mem::replace(visited, true));
+                if is_fresh && holder.is_none_or(|holder| self.assign(holder, visited)) {
                     if let Some(taken) = self.taken_by.get_mut(span) {
                         *taken = Some(line);
                     }

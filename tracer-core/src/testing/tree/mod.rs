@@ -1,8 +1,8 @@
-//! The language of trees of spans: read, written and compared.
+//! The language of trees of spans: its parser, printer and comparison.
 //!
-//! What was recorded is written in the language and read again before it is compared, so that both
-//! sides are of one type, every difference has a line on each side, and whatever a failure prints
-//! can be put into a test.
+//! Recorded spans are printed in the language and parsed again before they are compared. So both
+//! sides have one type, every difference has a line on each side, and a printed tree can be put
+//! into a test.
 
 mod compare;
 mod forest;
@@ -21,17 +21,17 @@ pub(super) use self::{
 };
 use super::FinishedSpan;
 
-/// How many spans deep a tree may be. All that walks trees calls itself.
+/// The maximum depth of a tree, in spans. Functions that walk trees are recursive.
 const MAX_DEPTH: usize = 1000;
 
 /// Enough for the deepest tree in a build without optimisation, with room to spare.
 const STACK_BYTES: usize = 64 << 20;
 
-/// Writes spans as a tree, in the language of [`assert_trace!`](crate::testing::assert_trace).
-/// Nothing is left out but times, ids, scopes, resources and the numbers of what was dropped.
+/// Prints spans as a tree, in the language of [`assert_trace!`](crate::testing::assert_trace). It
+/// leaves out times, ids, scopes, resources and the numbers of dropped items.
 ///
 /// # Panics
-/// When the spans are more than 1000 deep.
+/// Panics if the spans are more than 1000 deep.
 ///
 /// # Examples
 /// ```
@@ -49,12 +49,12 @@ pub fn tree(spans: &[FinishedSpan]) -> String {
     }
 }
 
-/// Walks trees where they have the stack for it, which a test's thread may not have.
+/// Calls `walk` on a thread with enough stack, which a test's thread may not have.
 #[track_caller]
 pub(super) fn with_room<T: Send>(walk: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
-        let there = thread::Builder::new().stack_size(STACK_BYTES);
-        match there.spawn_scoped(scope, walk).map(|walk| walk.join()) {
+        let builder = thread::Builder::new().stack_size(STACK_BYTES);
+        match builder.spawn_scoped(scope, walk).map(|walk| walk.join()) {
             Ok(Ok(walked)) => walked,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
             Err(error) => panic!("no thread for a tree: {error}"),
@@ -62,42 +62,43 @@ pub(super) fn with_room<T: Send>(walk: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// One line of a tree that others may stand below.
+/// A line of a tree, with the lines below it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Node {
     /// Counted from 0. Meaningless for the forest.
     line: usize,
-    what: What,
-    /// Of a link, the name of the span that it leads to.
+    line_kind: LineKind,
+    /// For a link, the name of the linked span.
     name: Pattern,
-    /// Of a link: `trace/span` in hexadecimal digits.
+    /// For a link, `trace/span` in hexadecimal digits.
     ids: Option<String>,
-    /// `None` where nothing is said. AttributeValue spans say all but `internal`.
+    /// `None` if it is not given. Printed spans give every kind except `internal`.
     kind: Option<&'static str>,
-    /// Code, and description if one is said. AttributeValue spans say all but `unset` and empty ones.
+    /// The code, and the description if it is given. Printed spans give every status except
+    /// `unset`, and every description that is not empty.
     status: Option<(&'static str, Option<Pattern>)>,
     /// `remote` or `orphan`.
     parent: Option<&'static str>,
-    /// Nothing more may be recorded than is said.
+    /// True if nothing is left out.
     exactly: bool,
-    /// The spans, events and links below may come in any order.
+    /// True if the spans, events and links below may be in any order.
     unordered: bool,
-    /// Further spans may be there.
+    /// True if further spans are allowed.
     open: bool,
     attributes: Vec<Attribute>,
     children: Vec<Node>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
-    /// What stands above all lines.
+enum LineKind {
+    /// The root of all lines.
     Forest,
     Span,
     Event,
     Link,
 }
 
-impl What {
+impl LineKind {
     fn word(self) -> &'static str {
         match self {
             Self::Forest => "forest",
@@ -112,15 +113,15 @@ impl What {
 struct Attribute {
     line: usize,
     key: String,
-    /// `None` if it must not be there.
+    /// `None` if the attribute must not be there.
     value: Option<Pattern>,
 }
 
 impl Node {
-    fn new(line: usize, what: What, name: Pattern) -> Self {
+    fn new(line: usize, line_kind: LineKind, name: Pattern) -> Self {
         Self {
             line,
-            what,
+            line_kind,
             name,
             ids: None,
             kind: None,
@@ -134,16 +135,18 @@ impl Node {
         }
     }
 
-    fn children(&self, what: What) -> Vec<&Node> {
+    fn children(&self, line_kind: LineKind) -> Vec<&Node> {
         let children = self.children.iter();
-        children.filter(|child| child.what == what).collect()
+        children
+            .filter(|child| child.line_kind == line_kind)
+            .collect()
     }
 
-    /// The words for it in a message.
+    /// Returns the words for the line in a message.
     fn title(&self) -> String {
-        match (self.what, &self.name, &self.ids) {
-            (What::Link, Pattern::Any, Some(ids)) => format!("link {ids}"),
-            (what, name, _) => format!("{} {name}", what.word()),
+        match (self.line_kind, &self.name, &self.ids) {
+            (LineKind::Link, Pattern::Any, Some(ids)) => format!("link {ids}"),
+            (line_kind, name, _) => format!("{} {name}", line_kind.word()),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Reads a tree.
+//! The parser of trees.
 
 use std::fmt;
 
 use opentelemetry::{SpanId, TraceId};
 
 use super::{
-    Attribute, MAX_DEPTH, Node, What,
+    Attribute, LineKind, MAX_DEPTH, Node,
     pattern::Pattern,
     token::{Token, tokens},
 };
@@ -16,7 +16,7 @@ const PARENTS: [&str; 2] = ["remote", "orphan"];
 const OPTIONS: [&str; 2] = ["exactly", "unordered"];
 const WORDS: [&[&str]; 4] = [&KINDS, &STATUSES, &PARENTS, &OPTIONS];
 
-/// Where a tree cannot be read, and why.
+/// A position at which a tree cannot be parsed, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::testing) struct Error {
     /// Counted from 0.
@@ -45,10 +45,9 @@ fn error<T>(column: usize, message: impl Into<String>) -> Result<T, Error> {
     })
 }
 
-/// Reads a whole tree. Lines without a word are passed over, and the indentation of the first one
-/// is that of all roots.
+/// Parses a whole tree. Blank lines are skipped. The first line sets the indentation of all roots.
 pub(in crate::testing) fn parse(text: &str) -> Result<Node, Error> {
-    let forest = Node::new(0, What::Forest, Pattern::Any);
+    let forest = Node::new(0, LineKind::Forest, Pattern::Any);
     let mut open = vec![Open::new(forest, 0)];
     for (line, text) in text.lines().enumerate() {
         if !text.trim().is_empty() {
@@ -57,7 +56,7 @@ pub(in crate::testing) fn parse(text: &str) -> Result<Node, Error> {
     }
     close(&mut open, 1);
     let forest = open.pop().map(|open| open.node);
-    let mut forest = forest.unwrap_or_else(|| Node::new(0, What::Forest, Pattern::Any));
+    let mut forest = forest.unwrap_or_else(|| Node::new(0, LineKind::Forest, Pattern::Any));
     let (exactly, unordered) = (forest.exactly, forest.unordered);
     inherit(&mut forest, exactly, unordered);
     Ok(forest)
@@ -66,9 +65,9 @@ pub(in crate::testing) fn parse(text: &str) -> Result<Node, Error> {
 /// A line that may still get lines below it.
 struct Open {
     node: Node,
-    /// How far in the line stands, from 1; the forest has 0.
+    /// The column of the line, from 1. The forest has 0.
     column: usize,
-    /// How far in those below stand.
+    /// The column of the lines below.
     below: Option<usize>,
 }
 
@@ -124,25 +123,26 @@ fn read_line(open: &mut Vec<Open>, line: usize, text: &str) -> Result<(), Error>
         end: text.chars().count() + 1,
     };
     if let Some(attribute) = words.attribute(line)? {
-        if parent.node.what == What::Forest {
+        if parent.node.line_kind == LineKind::Forest {
             return error(column, "an attribute belongs below a span");
         }
         parent.node.attributes.push(attribute);
         return words.finish();
     }
-    if matches!(parent.node.what, What::Event | What::Link) {
+    if matches!(parent.node.line_kind, LineKind::Event | LineKind::Link) {
         return error(column, "only attributes can be below an event or a link");
     }
     if words.word_is("...") {
         parent.node.open = true;
         return words.finish();
     }
-    let is_first =
-        parent.node.what == What::Forest && parent.node.children.is_empty() && !parent.node.open;
+    let is_first = parent.node.line_kind == LineKind::Forest
+        && parent.node.children.is_empty()
+        && !parent.node.open;
     if is_first && words.options(&mut parent.node) {
         return words.finish();
     }
-    let node = words.node(line, parent.node.what)?;
+    let node = words.node(line, parent.node.line_kind)?;
     words.finish()?;
     open.push(Open::new(node, column));
     Ok(())
@@ -152,7 +152,7 @@ fn read_line(open: &mut Vec<Open>, line: usize, text: &str) -> Result<(), Error>
 struct Words {
     tokens: Vec<(usize, Token)>,
     at: usize,
-    /// The column after the last.
+    /// The column after the last token.
     end: usize,
 }
 
@@ -177,7 +177,7 @@ impl Words {
         words.iter().find(|word| self.word_is(word)).copied()
     }
 
-    /// `exactly` and `unordered`; whether there was one.
+    /// Parses `exactly` and `unordered`. Returns whether there was one.
     fn options(&mut self, node: &mut Node) -> bool {
         match self.one_of(&OPTIONS) {
             Some("exactly") => node.exactly = true,
@@ -206,7 +206,7 @@ impl Words {
         }
     }
 
-    /// `key = value` or `no key`.
+    /// Parses `key = value` or `no key`.
     fn attribute(&mut self, line: usize) -> Result<Option<Attribute>, Error> {
         let is_pair = matches!(self.tokens.get(self.at + 1), Some((_, Token::Equals)));
         if !is_pair {
@@ -218,7 +218,7 @@ impl Words {
             return Ok(Some(Attribute { line, key, value }));
         }
         let key = self.key()?;
-        // The sign.
+        // Skips the equals sign.
         self.at += 1;
         let value = Some(self.pattern("a value")?);
         Ok(Some(Attribute { line, key, value }))
@@ -262,23 +262,23 @@ impl Words {
         }
     }
 
-    fn node(&mut self, line: usize, parent: What) -> Result<Node, Error> {
-        let what = match self.one_of(&["event", "link"]) {
-            None => What::Span,
-            Some("event") => What::Event,
-            Some(_) => What::Link,
+    fn node(&mut self, line: usize, parent: LineKind) -> Result<Node, Error> {
+        let line_kind = match self.one_of(&["event", "link"]) {
+            None => LineKind::Span,
+            Some("event") => LineKind::Event,
+            Some(_) => LineKind::Link,
         };
-        if parent == What::Forest && what != What::Span {
+        if parent == LineKind::Forest && line_kind != LineKind::Span {
             return error(1, "an event or a link belongs below a span");
         }
-        let mut node = Node::new(line, what, Pattern::Any);
-        match what {
-            What::Forest | What::Span => self.span(&mut node)?,
-            What::Event => {
+        let mut node = Node::new(line, line_kind, Pattern::Any);
+        match line_kind {
+            LineKind::Forest | LineKind::Span => self.span(&mut node)?,
+            LineKind::Event => {
                 node.name = self.name("the name of an event, in quotes")?;
                 self.options(&mut node);
             }
-            What::Link => self.link(&mut node)?,
+            LineKind::Link => self.link(&mut node)?,
         }
         Ok(node)
     }
@@ -306,7 +306,7 @@ impl Words {
         }
     }
 
-    /// The name of the span that it leads to, its ids, or both.
+    /// Parses the name of the linked span, its ids, or both.
     fn link(&mut self, node: &mut Node) -> Result<(), Error> {
         let start = self.at;
         if matches!(self.peek(), Some(Token::Quoted(_))) || self.word_is("*") {
@@ -337,17 +337,17 @@ fn link_ids(word: &str) -> Option<String> {
     Some(written_ids(trace, span))
 }
 
-/// Ids without the zeros in front of them.
+/// Returns the ids without leading zeros.
 pub(super) fn written_ids(trace: TraceId, span: SpanId) -> String {
     let trace = u128::from_be_bytes(trace.to_bytes());
     let span = u64::from_be_bytes(span.to_bytes());
     format!("{trace:x}/{span:x}")
 }
 
-/// What is said of the whole holds for all; what is said of a span, for its events and links too.
+/// Applies the options of the forest to all lines, and those of a span to its events and links.
 fn inherit(node: &mut Node, exactly: bool, unordered: bool) {
     for child in &mut node.children {
-        let of_parent = child.what != What::Span && node.exactly;
+        let of_parent = child.line_kind != LineKind::Span && node.exactly;
         child.exactly |= exactly || of_parent;
         child.unordered |= unordered;
         inherit(child, exactly, unordered);

@@ -1,24 +1,25 @@
-//! A name or a value as a tree says it.
+//! The names and values of a tree.
 
 use std::fmt;
 
 use opentelemetry::{Array, Value};
 
-/// What a name or a value must be. What was recorded is always `Text` or `Literal`.
+/// A pattern for a name or a value. A recorded one is always `Text` or `Literal`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Pattern {
     /// `*`: anything.
     Any,
-    /// `~"a*b"`: a text made of these pieces, with anything between them.
+    /// `~"a*b"`: a text that consists of these pieces, with any text between them.
     Like(Vec<String>),
     /// `"a"`: this text.
     Text(String),
-    /// A number, a boolean or an array, in the one way in which it is written.
+    /// A number, a boolean or an array, in its only spelling.
     Literal(String),
 }
 
 impl Pattern {
-    /// Exactly this value. Written numbers tell 1 from 1.0, and let NaN equal itself.
+    /// Returns the pattern for exactly this value. As text, 1 differs from 1.0, and NaN equals
+    /// itself.
     pub(super) fn of(value: &Value) -> Self {
         match value {
             Value::String(text) => Self::Text(text.as_str().to_owned()),
@@ -31,12 +32,12 @@ impl Pattern {
             Value::Array(Array::String(values)) => {
                 array(values, |value| format!("{:?}", value.as_str()))
             }
-            // Later versions of the API may have more.
+            // Later versions of the API may have other types.
             other => Self::Text(other.as_str().into_owned()),
         }
     }
 
-    /// A word that stands for a value: a number or a boolean.
+    /// Parses a word that is a value: a number or a boolean.
     pub(super) fn literal(word: &str) -> Option<Self> {
         let written = if let Ok(value) = word.parse::<i64>() {
             value.to_string()
@@ -76,7 +77,7 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// The inside of the text's literal, with the stars' own escapes left alone.
+/// Returns the inside of the text's literal, without escaping the escapes of stars again.
 fn escaped(piece: &str) -> String {
     let quoted = format!("{piece:?}");
     let inside = quoted.get(1..quoted.len() - 1).unwrap_or_default();
@@ -88,7 +89,7 @@ fn array<T>(values: &[T], written: impl Fn(&T) -> String) -> Pattern {
     Pattern::Literal(format!("[{}]", values.join(", ")))
 }
 
-/// Takes each piece where it comes first, which leaves the most for those that follow.
+/// Finds each piece at its first position, which leaves the most for the pieces after it.
 fn is_like(pieces: &[String], text: &str) -> bool {
     let [first, middle @ .., last] = pieces else {
         return pieces.first().is_some_and(|piece| piece == text);

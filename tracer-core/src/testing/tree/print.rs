@@ -1,4 +1,4 @@
-//! Writes what was recorded.
+//! The printer of trees.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use opentelemetry::{
 use super::{MAX_DEPTH, forest::Forest, parse::written_ids, pattern::Pattern};
 use crate::testing::FinishedSpan;
 
-/// Writes spans as a tree, unless it is too deep.
+/// Prints spans as a tree, unless it is too deep.
 pub(in crate::testing) fn printed(spans: &[FinishedSpan]) -> Result<String, String> {
     let names = spans
         .iter()
@@ -40,8 +40,8 @@ impl Printer<'_> {
         self.text.push('\n');
     }
 
-    fn span(&mut self, place: usize, depth: usize) -> Result<(), String> {
-        let Some(span) = self.forest.span(place) else {
+    fn span(&mut self, index: usize, depth: usize) -> Result<(), String> {
+        let Some(span) = self.forest.span(index) else {
             return Ok(());
         };
         if depth == MAX_DEPTH {
@@ -56,7 +56,7 @@ impl Printer<'_> {
             SpanKind::Consumer => " consumer",
         };
         head.push_str(kind);
-        if let Some(parent) = self.forest.parent(place) {
+        if let Some(parent) = self.forest.parent(index) {
             head.push(' ');
             head.push_str(parent);
         }
@@ -83,13 +83,13 @@ impl Printer<'_> {
             self.line(depth, &line);
             self.attributes(depth + 1, &link.attributes);
         }
-        for child in self.forest.children(place) {
+        for child in self.forest.children(index) {
             self.span(*child, depth)?;
         }
         Ok(())
     }
 
-    /// Attributes by key, because their order says nothing.
+    /// Prints attributes sorted by key, because their order has no meaning.
     fn attributes(&mut self, depth: usize, attributes: &[KeyValue]) {
         let mut attributes: Vec<_> = attributes.iter().collect();
         attributes.sort_by(|a, b| a.key.as_str().cmp(b.key.as_str()));

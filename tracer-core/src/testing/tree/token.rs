@@ -1,22 +1,22 @@
-//! The words of a line.
+//! The tokens of a line.
 
 use std::{iter::Peekable, str::Chars};
 
 use super::{parse::Error, pattern::Pattern};
 
-/// Characters that end a word.
+/// The characters that end a word.
 const ENDS: [char; 7] = [' ', '\t', '=', '"', '[', ']', ','];
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token {
     Equals,
-    /// Without quotes.
+    /// A word without quotes.
     Word(String),
     /// A text, a pattern or an array.
     Quoted(Pattern),
 }
 
-/// The tokens of a line, each with its column from 1.
+/// Returns the tokens of a line, each with its column from 1.
 pub(super) fn tokens(line: &str) -> Result<Vec<(usize, Token)>, Error> {
     let mut reader = Reader {
         chars: line.chars().peekable(),
@@ -95,7 +95,8 @@ impl Reader<'_> {
         word
     }
 
-    /// What stands between quotes, cut at its stars if they stand for any text.
+    /// Reads a text in quotes. If `stars`, each star stands for any text, and the text is split
+    /// there.
     fn text(&mut self, stars: bool) -> Result<Vec<String>, Error> {
         let start = self.column;
         self.next();
@@ -117,7 +118,7 @@ impl Reader<'_> {
         Ok(pieces)
     }
 
-    /// The escapes of Rust's literals.
+    /// Reads one of the escapes of Rust's literals.
     fn escape(&mut self, stars: bool) -> Option<char> {
         Some(match self.next()? {
             'n' => '\n',
