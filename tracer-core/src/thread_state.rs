@@ -18,7 +18,7 @@ use crate::{
         span_counters::StartClass,
     },
     provider_core::ProviderCore,
-    record::head::{HEAD_BYTES, Head, len_u32},
+    record::layout::{HEAD_BYTES, Head, len_u32},
     span::recording::Recording,
     sync::thread_local,
 };

@@ -25,7 +25,7 @@ use crate::{
     fork,
     ids::{RANDOM, new_ids, new_span_id},
     provider_core::ProviderCore,
-    record::head::Head,
+    record::layout::Head,
     sampling::parent_based_flags,
     span::{Span, recording::Recording},
     thread_state,

@@ -131,11 +131,8 @@ pub(crate) fn enter_started(
         let known = span.as_ref()?.provider().or(provider)?;
         // The provider may have moved in the list while the attributes were evaluated.
         let listed = stack.providers.get(point.provider?)?;
-        if Arc::ptr_eq(&listed.core, known) {
-            push_span(stack, point, &mut span)
-        } else {
-            None
-        }
+        let is_same = Arc::ptr_eq(&listed.core, known);
+        is_same.then(|| push_span(stack, point, &mut span))?
     });
     match (key, span) {
         (Some(key), _) => Ok(key),

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use opentelemetry::InstrumentationScope;
 
 use super::{bucket::latency, thread::ThreadTag};
-use crate::record::{SpanRecord, head::Head, wire::next_field};
+use crate::record::{SpanRecord, layout::Head, wire::next_field};
 
 /// The number of bytes that are kept of a name or a status description.
 pub(super) const MAX_TEXT_BYTES: usize = 256;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     exporter::SpanExporter,
-    record::head::{HEAD_BYTES, Head},
+    record::layout::{HEAD_BYTES, Head},
     stats::{ProviderCounts, Stats},
 };
 

@@ -4,7 +4,7 @@
 //! | head, fixed size | name | tracestate | OTLP fields 9 to 14 | status message |
 //! ```
 //!
-//! [`head`] defines the fixed part. `attributes`, `event` and `link` append the fields to a
+//! [`layout`] defines the fixed part. `attributes`, `event` and `link` append the fields to a
 //! [`buffer`], already encoded as OTLP protobuf. [`SpanRecord`] reads a record, [`SpanBatch`] holds
 //! the records of many spans. This module does not know how a record is filled, sent or exported.
 
@@ -15,8 +15,8 @@ mod batch;
 pub(crate) mod buffer;
 mod decode;
 pub(crate) mod event;
-pub(crate) mod head;
 pub(crate) mod kind;
+pub(crate) mod layout;
 pub(crate) mod limit_counters;
 mod limits;
 pub(crate) mod link;

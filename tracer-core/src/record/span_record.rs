@@ -8,8 +8,8 @@ use opentelemetry::{
 };
 
 use super::{
-    head::{HEAD_BYTES, Head},
     kind::span_kind,
+    layout::{HEAD_BYTES, Head},
 };
 
 /// One span: the fields that every span has, and the rest as OTLP protobuf.

@@ -22,7 +22,7 @@ use crate::{
         SpanRecord,
         attribute_index::AttributeIndex,
         buffer::{Buffer, copy_short},
-        head::{End, HEAD_BYTES, Head, len_u32, otlp_status},
+        layout::{End, HEAD_BYTES, Head, len_u32, otlp_status},
         limit_counters::Limit,
         trace_state::put_trace_state,
         wire::{VARINT, tag},

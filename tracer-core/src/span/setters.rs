@@ -12,7 +12,7 @@ use crate::record::{
     attribute_index::Mark,
     attributes::put_attribute,
     event::put_event,
-    head::{HEAD_BYTES, Head, KIND_AT, len_u32},
+    layout::{HEAD_BYTES, Head, KIND_AT, len_u32},
     limit_counters::Limits,
     link::{is_empty, put_link},
     wire::{BYTES, tag},
