@@ -130,9 +130,9 @@
 //!
 //! | path | contents |
 //! | --- | --- |
-//! | `tracer.rs` | [`Tracer`], which starts spans by the traits of OpenTelemetry |
+//! | `deferred.rs`, `tracer.rs` | spans that start before their parent is known; [`Tracer`], which starts spans by the traits of OpenTelemetry |
 //! | `native.rs`, `macros.rs`, [`operation`], `traced/` | the native API; `#[traced]` expands to `traced/` |
-//! | `deferred.rs`, `start.rs` | spans that start before their parent is known; starting a span for both APIs |
+//! | `start.rs` | the start of a span, for both APIs |
 //! | `context/`, `provider/` | the current span of a thread or future; [`TracerProvider`] and its builder |
 //! | [`live`], `metrics/` | open and recently ended spans; the provider's own metrics |
 //! | `sampling.rs` | the decision about a new span |
@@ -158,6 +158,7 @@
 
 // In the order of the layers: a module uses only its own group and those below it. `tests/tidy` of
 // the repository checks this.
+mod deferred;
 mod tracer;
 
 mod macros;
@@ -165,7 +166,6 @@ mod native;
 pub mod operation;
 mod traced;
 
-mod deferred;
 mod start;
 
 mod context;

@@ -312,8 +312,8 @@ impl Drop for ThreadState {
 }
 
 impl Slot {
-    /// Leaves the ring to the next thread that needs one. Returns the values to be dropped, whose
-    /// destructors may run user code.
+    /// Gives the ring back for the next thread that needs one. Returns values that the caller must
+    /// drop, whose destructors may run user code.
     fn give_back(self) -> impl Sized {
         self.writer.give_back();
         (self.provider, self.spare)

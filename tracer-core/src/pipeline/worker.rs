@@ -220,8 +220,8 @@ impl Worker {
             return;
         }
         let forming = mem::take(&mut self.forming);
-        // The batch takes the buffer over, without memory that it does not use. The next batch is
-        // likely to be about as large.
+        // The batch takes over the buffer, without its unused memory. The next batch is likely to be
+        // about as large.
         let next = Vec::with_capacity(self.records.len());
         let mut records = mem::replace(&mut self.records, next);
         records.shrink_to_fit();

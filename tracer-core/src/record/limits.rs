@@ -20,8 +20,8 @@ pub struct SpanLimits {
 
 impl Default for SpanLimits {
     /// Returns limits of 128 of each, 4096 characters a value, and a depth of 64. The specification
-    /// sets no limit for a value. Without one, a single attribute could take the memory of thousands
-    /// of spans.
+    /// sets no limit for a value. Without one, a single attribute could take the memory of
+    /// thousands of spans.
     fn default() -> Self {
         Self {
             max_attributes: 128,
