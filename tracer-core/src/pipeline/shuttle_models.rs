@@ -28,7 +28,11 @@ use shuttle::{
     thread,
 };
 
-use super::{BatchConfig, lifecycle::start_worker, test_host::TestHost};
+use super::{
+    BatchConfig,
+    lifecycle::start_worker,
+    test_host::{TestHost, TestThread},
+};
 use crate::{
     error::FlushError,
     exporter::{ExportError, ExportFuture, ExportSuccess, SpanExporter},
@@ -155,12 +159,11 @@ fn flush_delivers_what_ended_before_it_while_others_go_on() {
             .map(|_| {
                 let (host, ended) = (Arc::clone(&host), Arc::clone(&ended));
                 thread::spawn(move || {
-                    let mut writer = host.writer();
+                    let mut thread = TestThread::new(&host);
                     for _ in 0..3 {
-                        host.end_span(&mut writer);
+                        thread.end_span();
                         ended.fetch_add(1, Ordering::SeqCst);
                     }
-                    writer.give_back();
                 })
             })
             .collect();
@@ -198,11 +201,10 @@ fn ledger_is_exact_after_full_rings_and_failing_exporters() {
             .map(|_| {
                 let host = Arc::clone(&host);
                 thread::spawn(move || {
-                    let mut writer = host.writer();
+                    let mut thread = TestThread::new(&host);
                     for _ in 0..6 {
-                        host.end_span(&mut writer);
+                        thread.end_span();
                     }
-                    writer.give_back();
                     let stats = host.stats();
                     assert!(stats.ended <= stats.started, "{stats:?}");
                 })

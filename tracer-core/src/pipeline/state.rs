@@ -34,7 +34,7 @@ const CLOSED: u64 = 2;
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     /// Spans that the worker took out of rings.
-    queued: AtomicU64,
+    pub(super) queued: AtomicU64,
     /// Set at the end of a shutdown. Spans that are in a ring at that time are dropped.
     sealed: AtomicBool,
     without_ring: WithoutRing,

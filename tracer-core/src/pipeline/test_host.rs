@@ -51,6 +51,7 @@ impl TestHost {
         (host, worker)
     }
 
+    #[cfg(not(any(tracer_loom, tracer_shuttle)))]
     pub(super) fn writer(self: &Arc<Self>) -> RingWriter {
         Pipeline::writer(self).expect("a ring")
     }
@@ -78,9 +79,13 @@ impl TestHost {
         self.state().stats(ProviderCounts::default())
     }
 
-    /// Starts and ends a sampled span, as a thread with this writer does.
+    /// Starts and ends a sampled span in a ring.
     pub(super) fn end_span(&self, writer: &mut RingWriter) {
         writer.count_start();
+        self.end(writer);
+    }
+
+    fn end(&self, writer: &mut RingWriter) {
         if self.pipeline.is_closed() {
             writer.end_without_record(NotQueued::AlreadyShutdown);
             return;
@@ -119,4 +124,51 @@ impl Host for TestHost {
     fn report_limits(&self, _is_last: bool) {}
 
     fn reset_counters(&self) {}
+}
+
+/// A thread of a model, which ends spans as `thread_state` does. It has a ring of its own, or shares
+/// one if no ring is left. It takes no ring of a closed pipeline.
+#[cfg(any(tracer_loom, tracer_shuttle))]
+pub(super) struct TestThread {
+    host: Arc<TestHost>,
+    writer: Option<RingWriter>,
+}
+
+#[cfg(any(tracer_loom, tracer_shuttle))]
+impl TestThread {
+    pub(super) fn new(host: &Arc<TestHost>) -> Self {
+        Self {
+            host: Arc::clone(host),
+            writer: None,
+        }
+    }
+
+    /// Starts and ends a sampled span.
+    pub(super) fn end_span(&mut self) {
+        let Self { host, writer } = self;
+        let is_closed = host.pipeline.is_closed();
+        if writer.is_none() && !is_closed {
+            *writer = Pipeline::writer(host);
+        }
+        let state = host.state();
+        if let Some(writer) = writer {
+            host.end_span(writer);
+        } else if is_closed {
+            state.count_start_after_shutdown();
+            state.count_end_after_shutdown();
+        } else {
+            state.count_start_without_ring();
+            state.end_without_ring(|shared| host.end(shared));
+        }
+    }
+}
+
+#[cfg(any(tracer_loom, tracer_shuttle))]
+impl Drop for TestThread {
+    /// Leaves the ring to other threads.
+    fn drop(&mut self) {
+        if let Some(writer) = self.writer.take() {
+            writer.give_back();
+        }
+    }
 }

@@ -85,7 +85,7 @@ fn ring_grows_while_it_is_read() {
 /// Two segments of one record and four pushes: a segment that the consumer has read is written
 /// again.
 #[test]
-fn segments_go_round_while_the_ring_is_read() {
+fn segments_are_used_again_while_the_ring_is_read() {
     explore(Some(3), || push_while_draining(2, 1, 4, 2));
 }
 
