@@ -151,10 +151,6 @@
 
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
-#![cfg_attr(
-    any(tracer_loom, tracer_shuttle),
-    allow(dead_code, reason = "the lane of the models needs less")
-)]
 
 // In the order of the layers: a module uses only its own group and those below it. `tests/tidy` of
 // the repository checks this.

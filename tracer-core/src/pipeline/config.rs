@@ -189,6 +189,10 @@ impl BatchConfig {
     }
 
     /// Returns how long one export may take; `Duration::MAX` if there is no limit.
+    #[cfg_attr(
+        any(tracer_loom, tracer_shuttle),
+        allow(dead_code, reason = "the export queue of the models has no timeouts")
+    )]
     pub(crate) fn export_limit(&self) -> Duration {
         if self.export_timeout.is_zero() {
             Duration::MAX

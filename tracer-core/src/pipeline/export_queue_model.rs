@@ -1,5 +1,5 @@
-//! The export queue of the model checkers. Its limits and counters are the real ones, but its thread
-//! has no runtime: it runs one export after the other, and an export takes no time.
+//! The export queue of the model checkers. Its limits, counters and metrics are the real ones, but
+//! its thread has no runtime: it runs one export after the other, and an export takes no time.
 
 #![allow(clippy::expect_used, reason = "a model may fail")]
 
@@ -119,8 +119,13 @@ fn run(exporter: &dyn SpanExporter, queue: &Queue, stats: &ExportQueueStats) {
         for task in queue.take() {
             match task {
                 Task::Export(batch) => {
+                    let began = Instant::now();
                     stats.begin(batch.size().spans);
-                    stats.settle(batch.size(), &outcome(|| exporter.export(&batch)));
+                    let result = outcome(|| exporter.export(&batch));
+                    if let Some(metrics) = stats.metrics() {
+                        metrics.exported(began.elapsed(), &result);
+                    }
+                    stats.settle(batch.size(), &result);
                 }
                 Task::Serve(order) => {
                     let closed = match order.request {
@@ -132,7 +137,7 @@ fn run(exporter: &dyn SpanExporter, queue: &Queue, stats: &ExportQueueStats) {
                     };
                     order.barrier.answer(Answer {
                         lost: stats.lost() - order.lost_before,
-                        in_time: true,
+                        in_time: Instant::now() <= order.barrier.deadline,
                         exporter_failed: closed.is_err(),
                     });
                 }

@@ -176,6 +176,7 @@ impl ExportQueueStats {
     }
 
     /// Returns how many spans were accepted so far, and how many have left the queue.
+    #[cfg(not(any(tracer_loom, tracer_shuttle)))]
     pub(super) fn progress(&self) -> (u64, u64) {
         let counts = self.counts.lock();
         (counts.accepted, counts.begun)

@@ -18,6 +18,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// The answer of an exporter that could not serve the request.
+    #[cfg(not(any(tracer_loom, tracer_shuttle)))]
     pub(crate) const LATE: Self = Self {
         lost: 0,
         in_time: false,

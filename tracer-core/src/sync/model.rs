@@ -1,7 +1,7 @@
-//! What the checkers offer, in the shape of what the crate uses otherwise.
+//! The atomics, cells and threads of the model checkers, with the interfaces of those of std.
 //!
-//! Time does not pass in a model: a pause lasts until it is ended and a wait until it is answered,
-//! so that a wake-up which is lost shows as a deadlock. A sleep lets the others go first.
+//! Time does not pass in a model: a pause lasts until it is ended, and a wait until it is answered.
+//! A lost wake-up therefore shows as a deadlock.
 
 #![allow(clippy::expect_used, reason = "a model may fail")]
 
@@ -22,24 +22,17 @@ pub(crate) use loom::cell::UnsafeCell;
 
 #[cfg(tracer_shuttle)]
 pub(crate) mod thread {
-    use std::time::Duration;
-
     pub(crate) use shuttle::thread::{Builder, Thread, current, park_timeout};
-
-    /// Shuttle's own sleep lets no thread of a lower priority go first.
-    pub(crate) fn sleep(_duration: Duration) {
-        shuttle::thread::yield_now();
-    }
 }
 
-/// Loom's threads with a way to pause of our own: its `unpark` also wakes a thread that waits for
-/// a lock, and is then forgotten.
+/// Loom's threads, with another way to pause: loom's own `unpark` also wakes a thread that waits for
+/// a lock, and the token is then lost.
 #[cfg(tracer_loom)]
 pub(crate) mod thread {
     use std::{sync::Arc, time::Duration};
 
     use loom::sync::{Condvar, Mutex};
-    pub(crate) use loom::thread::{Builder, yield_now};
+    pub(crate) use loom::thread::Builder;
 
     loom::thread_local! {
         static CURRENT: Thread = Thread(Arc::new(Token {
@@ -76,14 +69,10 @@ pub(crate) mod thread {
         }
         *given = false;
     }
-
-    pub(crate) fn sleep(_duration: Duration) {
-        yield_now();
-    }
 }
 
-/// Runs a model in every interleaving, or in those with at most `preemptions` switches away from
-/// a thread that could go on.
+/// Runs a model in every interleaving, or in those with at most `preemptions` switches away from a
+/// thread that could continue.
 #[cfg(all(test, tracer_loom))]
 pub(crate) fn explore(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
     use std::{sync::atomic::AtomicUsize, time::Instant};
