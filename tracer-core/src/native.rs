@@ -102,7 +102,7 @@ impl Site {
     }
 
     fn enter_static(&'static self, name: &'static str) -> LocalSpan {
-        match self.enter_lazy(name, otlp_kind(None)) {
+        match LocalSpan::enter_lazy(name, otlp_kind(None), |provider| self.scope(provider)) {
             Some(span) => span,
             None => self.enter_slowly(name),
         }
@@ -111,7 +111,13 @@ impl Site {
     #[cold]
     #[inline(never)]
     fn enter_slowly(&'static self, name: &'static str) -> LocalSpan {
-        self.start(name, Options::new()).enter()
+        let kind = otlp_kind(None);
+        match thread_stack::start(name, kind, |provider| self.scope(provider)) {
+            Some(Started { span, provider, .. }) => {
+                LocalSpan::enter(span, provider.as_ref().map(|provider| &provider.core))
+            }
+            None => self.start_slowly(name, &Options::new()).enter(),
+        }
     }
 
     /// Starts a span without attributes, and makes it current.
@@ -121,17 +127,14 @@ impl Site {
         options: Options<'_>,
     ) -> LocalSpan {
         let name = name.into();
-        if let (Cow::Borrowed(name), Choice::Current) = (&name, &options.parent)
-            && let Some(span) = self.enter_lazy(name, otlp_kind(options.kind.as_ref()))
-        {
-            return span;
+        if let (Cow::Borrowed(name), Choice::Current) = (&name, &options.parent) {
+            let kind = otlp_kind(options.kind.as_ref());
+            let entered = LocalSpan::enter_lazy(name, kind, |provider| self.scope(provider));
+            if let Some(span) = entered {
+                return span;
+            }
         }
         self.start(name, options).enter()
-    }
-
-    #[inline(always)]
-    fn enter_lazy(&self, name: &'static str, kind: u8) -> Option<LocalSpan> {
-        LocalSpan::enter_lazy(name, kind, |provider| self.scope(provider))
     }
 
     /// Starts a span.
