@@ -9,7 +9,7 @@ use opentelemetry::baggage::{Baggage, BaggageExt};
 use opentelemetry::trace::TraceContextExt;
 use tracer_propagation::{
     B3Propagator, BaggagePropagator, GcpPropagator, GrpcTraceBinPropagator, JaegerPropagator,
-    OtTracePropagator, XTraceIdPropagator, Propagator, SamplingState, TraceContextPropagator,
+    OtTracePropagator, Propagator, SamplingState, TraceContextPropagator, XTraceIdPropagator,
     XrayPropagator, limits,
 };
 

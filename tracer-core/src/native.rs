@@ -336,9 +336,9 @@ impl StartedSpan {
 
     /// Makes the span current.
     ///
-    /// The provider and the `Context` were looked up when the span started. The value of an
-    /// attribute may attach a `Context` and leave it attached. Such a `Context` is newer than the
-    /// span.
+    /// The provider and the `Context` were usually looked up when the span started. So if the value
+    /// of an attribute leaves a `Context` attached, it depends on the provider which of the two is
+    /// the newer one.
     pub fn enter(mut self) -> LocalSpan {
         self.call_processors();
         let span = mem::replace(&mut self.span, Span::gone());

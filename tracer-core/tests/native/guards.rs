@@ -17,7 +17,7 @@ use tracer_core::{
     testing::{TestProvider, assert_trace},
 };
 
-use crate::support::{TIMEOUT, balanced, quiet_panic, remote};
+use crate::support::{TIMEOUT, balanced, quiet_panic};
 
 #[test]
 fn guards_dropped_in_any_order_leave_the_right_span_current() {
@@ -359,23 +359,4 @@ fn span_in_a_context_is_no_different_under_a_guard() {
     trace.provider().shutdown(TIMEOUT).expect("shutdown");
     let mut owned = start_span!("closed");
     owned.end();
-}
-
-/// `span!` looks up the current `Context` once, when the span starts.
-#[test]
-fn context_that_the_value_of_an_attribute_attaches_is_newer_than_the_span() {
-    let _trace = TestProvider::new();
-    let attached = RefCell::new(None);
-    let parent = remote(1);
-    let context = Context::new().with_remote_span_context(parent.clone());
-    let span = span!(
-        "work",
-        "attached" = {
-            *attached.borrow_mut() = Some(context.attach());
-            true
-        }
-    );
-    assert_eq!(current().span_context(), parent);
-    drop(attached.take());
-    assert_eq!(current().span_context(), span.span_context());
 }
