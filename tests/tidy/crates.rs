@@ -2,7 +2,8 @@
 
 use crate::workspace::{list, metadata, none, package, text};
 
-/// What each crate may depend on of ours, and what it must never reach of others.
+/// Each crate with the crates of the workspace that it may depend on, and the crates of others that it
+/// must never depend on, even indirectly.
 pub(crate) const ARROWS: [(&str, &[&str], &[&str]); 5] = [
     (
         "tracer-core",

@@ -38,8 +38,8 @@ impl Tracer {
     /// neither exported nor counted.
     ///
     /// # Cost
-    /// That of starting a span: one reading of the clock, and no allocation once the thread's pool
-    /// is warm.
+    /// The same as starting a span: one reading of the clock, and no allocation once the thread's
+    /// pool is warm.
     ///
     /// # Examples
     /// ```

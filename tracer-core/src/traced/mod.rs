@@ -86,7 +86,8 @@ pub use opentelemetry::trace::SpanKind;
 /// the conventions have deprecated it.
 ///
 /// # Cost
-/// That of [`span!`](crate::span) in a function, and of [`InSpan`](crate::InSpan) in a future.
+/// A function costs the same as [`span!`](crate::span), a future the same as
+/// [`InSpan`](crate::InSpan).
 /// Arguments and fields that are numbers, booleans or text take no allocation. Others take the time
 /// and memory of their `Debug` or `Display`. A result that is text takes one allocation. If the
 /// span does not record, nothing is formatted.
