@@ -18,19 +18,20 @@ use std::{
 };
 
 use opentelemetry::{
-    Context, KeyValue, TraceId,
+    Context, TraceId,
     trace::{
-        Link, Span as _, SpanContext, SpanId, SpanKind, TraceContextExt as _, TraceFlags,
-        TraceState, Tracer as _, TracerProvider as _,
+        Span as _, SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceState, Tracer as _,
+        TracerProvider as _,
     },
 };
 use opentelemetry_sdk::{
     metrics::data::{AggregatedMetrics, MetricData},
-    trace::{SamplingDecision, SamplingResult, ShouldSample},
+    trace::SamplingDecision,
 };
 use support::{
     Mood, Recorder, TIMEOUT, balanced, eventually,
     meters::{Meters, check},
+    sampler::SamplerFn,
 };
 use tracer_core::{
     BatchConfig, ExportError, ExportFuture, ExportResult, ExportSuccess, SpanBatch, SpanExporter,
@@ -38,28 +39,11 @@ use tracer_core::{
 };
 
 /// Decides by the name of the span.
-#[derive(Clone, Debug)]
-struct ByName;
-
-impl ShouldSample for ByName {
-    fn should_sample(
-        &self,
-        _: Option<&Context>,
-        _: TraceId,
-        name: &str,
-        _: &SpanKind,
-        _: &[KeyValue],
-        _: &[Link],
-    ) -> SamplingResult {
-        SamplingResult {
-            decision: match name {
-                "drop" => SamplingDecision::Drop,
-                "record" => SamplingDecision::RecordOnly,
-                _ => SamplingDecision::RecordAndSample,
-            },
-            attributes: vec![],
-            trace_state: TraceState::NONE,
-        }
+fn by_name(name: &str) -> SamplingDecision {
+    match name {
+        "drop" => SamplingDecision::Drop,
+        "record" => SamplingDecision::RecordOnly,
+        _ => SamplingDecision::RecordAndSample,
     }
 }
 
@@ -76,7 +60,11 @@ fn parent(is_remote: bool) -> Context {
 #[test]
 fn starts_are_counted_by_origin_and_result_and_live_spans_by_result() {
     let meters = Meters::new();
-    let provider = meters.builder().sampler(ByName).build().expect("provider");
+    let provider = meters
+        .builder()
+        .sampler(SamplerFn::new(by_name))
+        .build()
+        .expect("provider");
     let tracer = provider.tracer("t");
     let contexts = [Context::new(), parent(false), parent(true)];
     let mut live = Vec::new();

@@ -10,17 +10,17 @@ use std::{
 use opentelemetry::{
     Context, KeyValue,
     trace::{
-        Link, Span as _, SpanContext, SpanId, SpanKind, TraceContextExt as _, TraceFlags, TraceId,
-        TraceState, Tracer as _, TracerProvider as _,
+        Span as _, SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState,
+        Tracer as _, TracerProvider as _,
     },
 };
-use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
 use tracer_core::{
     BatchConfig, ExportFuture, FlushError, ShutdownError, SpanBatch, SpanExporter, TracerProvider,
 };
 
 use crate::support::{
     Mood, Recorder, TIMEOUT, balanced, configured, eventually, provider, quiet_panic,
+    sampler::SamplerFn,
 };
 
 #[test]
@@ -180,27 +180,10 @@ fn refused_and_rejected_spans_are_counted_and_never_more_than_the_batch() {
     }
 }
 
-#[derive(Clone, Debug)]
-struct Panicking;
-
-impl ShouldSample for Panicking {
-    fn should_sample(
-        &self,
-        _: Option<&Context>,
-        _: TraceId,
-        _: &str,
-        _: &SpanKind,
-        _: &[KeyValue],
-        _: &[Link],
-    ) -> SamplingResult {
-        vicious_panic()
-    }
-}
-
 #[test]
 fn thousand_panics_of_a_sampler_cost_the_spans_and_not_the_caller() {
     let provider = TracerProvider::builder()
-        .sampler(Panicking)
+        .sampler(SamplerFn::new(|_: &str| vicious_panic()))
         .build()
         .expect("provider");
     let parent = SpanContext::new(

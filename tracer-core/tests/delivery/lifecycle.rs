@@ -10,17 +10,17 @@ use std::{
 };
 
 use opentelemetry::{
-    Context, KeyValue,
-    trace::{Link, Span as _, SpanKind, TraceId, Tracer as _, TracerProvider as _},
+    KeyValue,
+    trace::{Span as _, Tracer as _, TracerProvider as _},
 };
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use tracer_core::{
     BatchConfig, ConfigError, ExportError, ExportFuture, FlushError, ShutdownError, Span,
     SpanBatch, SpanExporter, Status, TracerProvider,
 };
 
 use crate::support::{
-    Recorder, TIMEOUT, balanced, configured, decided, eventually, provider, quiet_panic, rounds,
+    Recorder, TIMEOUT, balanced, configured, eventually, provider, quiet_panic, rounds,
+    sampler::{self},
 };
 
 #[test]
@@ -237,7 +237,7 @@ fn dropping_the_last_clone_exports_what_is_left() {
 #[test]
 fn spans_outlive_their_provider() {
     let alive = Arc::new(());
-    let sampler = Counted(Arc::clone(&alive));
+    let sampler = sampler::keeping(Arc::clone(&alive));
     let recorder = Recorder::default();
     let provider = TracerProvider::builder()
         .sampler(sampler)
@@ -265,24 +265,6 @@ fn spans_outlive_their_provider() {
         .tracer("t")
         .start("x");
     eventually("freeing the provider", || Arc::strong_count(&alive) == 1);
-}
-
-/// Samples all. Alive as long as its provider.
-#[derive(Clone, Debug)]
-struct Counted(#[expect(dead_code, reason = "is counted")] Arc<()>);
-
-impl ShouldSample for Counted {
-    fn should_sample(
-        &self,
-        _: Option<&Context>,
-        _: TraceId,
-        _: &str,
-        _: &SpanKind,
-        _: &[KeyValue],
-        _: &[Link],
-    ) -> SamplingResult {
-        decided(SamplingDecision::RecordAndSample)
-    }
 }
 
 #[test]

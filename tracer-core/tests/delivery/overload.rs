@@ -11,17 +11,17 @@ use std::{
 };
 
 use opentelemetry::{
-    Context, KeyValue,
-    trace::{Link, Span as _, SpanKind, TraceId, Tracer as _, TracerProvider as _},
+    KeyValue,
+    trace::{Span as _, Tracer as _, TracerProvider as _},
 };
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use tracer_core::{
     BatchConfig, ExportError, ExportFuture, ExportResult, ExportSuccess, FlushError, ShutdownError,
     SpanBatch, SpanExporter, TracerProvider,
 };
 
 use crate::support::{
-    Mood, Recorder, TIMEOUT, balanced, configured, decided, eventually, provider,
+    Mood, Recorder, TIMEOUT, balanced, configured, eventually, provider,
+    sampler::{self},
 };
 
 /// Answers as it is told: slowly, by blocking its thread, or with errors when it is closed.
@@ -183,26 +183,6 @@ fn exporter_that_fails_to_flush_is_told_to_the_caller() {
     assert_eq!(provider.force_flush(TIMEOUT), Err(FlushError::Exporter));
 }
 
-/// Counts how many of it are dropped, with its provider.
-#[derive(Clone, Debug)]
-struct Counted {
-    _alive: Arc<()>,
-}
-
-impl ShouldSample for Counted {
-    fn should_sample(
-        &self,
-        _: Option<&Context>,
-        _: TraceId,
-        _: &str,
-        _: &SpanKind,
-        _: &[KeyValue],
-        _: &[Link],
-    ) -> SamplingResult {
-        decided(SamplingDecision::RecordAndSample)
-    }
-}
-
 /// A recording kept by the ring that threads without locals share once kept its provider alive.
 #[test]
 fn providers_are_freed_whatever_thread_their_spans_end_on() {
@@ -212,9 +192,7 @@ fn providers_are_freed_whatever_thread_their_spans_end_on() {
     }
     let alive = Arc::new(());
     for _ in 0..10 {
-        let sampler = Counted {
-            _alive: Arc::clone(&alive),
-        };
+        let sampler = sampler::keeping(Arc::clone(&alive));
         thread::spawn(move || {
             let provider = TracerProvider::builder()
                 .sampler(sampler)

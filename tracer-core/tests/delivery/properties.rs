@@ -6,14 +6,14 @@ use std::{
 };
 
 use opentelemetry::{
-    Context, KeyValue, SpanId, TraceId, Value,
-    trace::{Link, Span as _, SpanKind, TraceState, Tracer as _, TracerProvider as _},
+    KeyValue, SpanId, Value,
+    trace::{Span as _, Tracer as _, TracerProvider as _},
 };
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+use opentelemetry_sdk::trace::SamplingDecision;
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use tracer_core::{BatchConfig, FlushError, Span, Tracer, TracerProvider};
 
-use crate::support::{Mood, Recorder, TIMEOUT, random};
+use crate::support::{Mood, Recorder, TIMEOUT, random, sampler::SamplerFn};
 
 /// What is done to the provider. Where a span is named by a number, it is one of the live ones.
 #[derive(Clone, Copy, Debug)]
@@ -67,28 +67,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// Decides by the name of the span.
-#[derive(Clone, Debug)]
-struct ByName;
-
-impl ShouldSample for ByName {
-    fn should_sample(
-        &self,
-        _: Option<&Context>,
-        _: TraceId,
-        name: &str,
-        _: &SpanKind,
-        _: &[KeyValue],
-        _: &[Link],
-    ) -> SamplingResult {
-        SamplingResult {
-            decision: match name {
-                "Drop" => SamplingDecision::Drop,
-                "RecordOnly" => SamplingDecision::RecordOnly,
-                _ => SamplingDecision::RecordAndSample,
-            },
-            attributes: Vec::new(),
-            trace_state: TraceState::NONE,
-        }
+fn by_name(name: &str) -> SamplingDecision {
+    match name {
+        "Drop" => SamplingDecision::Drop,
+        "RecordOnly" => SamplingDecision::RecordOnly,
+        _ => SamplingDecision::RecordAndSample,
     }
 }
 
@@ -159,7 +142,7 @@ impl Run {
     fn new() -> Self {
         let recorder = Recorder::default();
         let provider = TracerProvider::builder()
-            .sampler(Box::new(ByName) as Box<dyn ShouldSample>)
+            .sampler(SamplerFn::new(by_name))
             // Each span is a batch, so that the exporter's mood decides of it alone.
             .batch_config(BatchConfig::default().max_export_batch_size(1))
             .exporter(recorder.clone())

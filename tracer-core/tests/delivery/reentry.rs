@@ -20,7 +20,7 @@ use tracer_core::{
 };
 
 use crate::support::{
-    Recorder, TIMEOUT, balanced, decided, eventually, process::in_own_process, provider,
+    Recorder, TIMEOUT, balanced, eventually, process::in_own_process, provider, sampler::decided,
 };
 
 /// What an exporter does to its own provider.

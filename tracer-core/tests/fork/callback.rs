@@ -15,9 +15,10 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use tracer_core::TracerProvider;
 
 use crate::support::{
-    TIMEOUT, balanced, decided,
+    TIMEOUT, balanced,
     forked::{Forked, ToFile, end, exported},
     process::in_own_process,
+    sampler::decided,
 };
 
 /// What became of the fork, once there was one.

@@ -8,38 +8,21 @@ use std::{
 use opentelemetry::{
     Context, KeyValue,
     trace::{
-        Link, Span as _, SpanContext, SpanKind, TraceContextExt as _, TraceState, Tracer as _,
-        TracerProvider as _,
+        Span as _, SpanContext, TraceContextExt as _, TraceState, Tracer as _, TracerProvider as _,
     },
 };
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+use opentelemetry_sdk::trace::SamplingDecision;
 use tracer_core::{
     Span, SpanProcessor, TracerProvider,
     live::{Bucket, LiveView, RunningSpan},
 };
 
 use crate::support::{
-    TIMEOUT, balanced, decided,
+    TIMEOUT, balanced,
     live::{names, only, viewed},
     remote,
+    sampler::{self},
 };
-
-#[derive(Clone, Debug)]
-struct Only(SamplingDecision);
-
-impl ShouldSample for Only {
-    fn should_sample(
-        &self,
-        _: Option<&Context>,
-        _: opentelemetry::TraceId,
-        _: &str,
-        _: &SpanKind,
-        _: &[KeyValue],
-        _: &[Link],
-    ) -> SamplingResult {
-        decided(self.0.clone())
-    }
-}
 
 #[test]
 fn recorded_spans_are_shown_sampled_or_not_and_others_are_not() {
@@ -49,7 +32,7 @@ fn recorded_spans_are_shown_sampled_or_not_and_others_are_not() {
     ] {
         let live = LiveView::default();
         let provider = TracerProvider::builder()
-            .sampler(Only(decision))
+            .sampler(sampler::always(decision))
             .live_view(&live)
             .build()
             .expect("provider");

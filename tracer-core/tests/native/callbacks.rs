@@ -14,7 +14,7 @@ use tracer_core::{
     testing::{TestProvider, assert_trace},
 };
 
-use crate::support::decided;
+use crate::support::sampler::decided;
 
 /// Keeps what it is asked with, and passes the parent's tracestate on.
 #[derive(Clone, Debug, Default)]

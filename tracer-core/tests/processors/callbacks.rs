@@ -11,17 +11,17 @@ use opentelemetry::{
     baggage::BaggageExt as _,
     trace::{Span as _, SpanKind, Status, Tracer as _, TracerProvider as _},
 };
-use opentelemetry_sdk::{
-    Resource,
-    trace::{SamplingDecision, SamplingResult, ShouldSample},
-};
+use opentelemetry_sdk::{Resource, trace::SamplingDecision};
 use tracer_core::{
     FlushError, ShutdownError, Span, SpanProcessor, SpanRecord, TracerProvider,
     TracerProviderBuilder,
     testing::{TestProvider, assert_trace},
 };
 
-use crate::support::{Recorder, TIMEOUT, balanced, decided, eventually};
+use crate::support::{
+    Recorder, TIMEOUT, balanced, eventually,
+    sampler::{self},
+};
 
 fn exporting(recorder: &Recorder) -> TracerProviderBuilder {
     TracerProvider::builder().exporter(recorder.clone())
@@ -197,29 +197,15 @@ fn what_a_processor_changes_or_discards_at_the_end_is_so_at_the_exporter() {
     );
 }
 
-#[derive(Clone, Debug)]
-struct RecordOnly;
-
-impl ShouldSample for RecordOnly {
-    fn should_sample(
-        &self,
-        _: Option<&Context>,
-        _: opentelemetry::TraceId,
-        _: &str,
-        _: &SpanKind,
-        _: &[KeyValue],
-        _: &[opentelemetry::trace::Link],
-    ) -> SamplingResult {
-        decided(SamplingDecision::RecordOnly)
-    }
-}
-
 /// trace/sdk.md "Sampling": processors receive record-only spans, exporters do not.
 #[test]
 fn record_only_spans_reach_processors_and_never_exporters() {
     let redactor = Redactor::default();
-    let trace =
-        TestProvider::with(|builder| builder.processor(redactor.clone()).sampler(RecordOnly));
+    let trace = TestProvider::with(|builder| {
+        builder
+            .processor(redactor.clone())
+            .sampler(sampler::always(SamplingDecision::RecordOnly))
+    });
     trace.tracer("t").start("noise").end();
     assert_trace!(trace, "");
     assert_eq!(

@@ -13,13 +13,16 @@ use opentelemetry_sdk::{
     Resource,
     error::OTelSdkError,
     trace::{
-        BatchSpanProcessor, InMemorySpanExporter, SamplingDecision, SamplingResult,
-        SdkTracerProvider, ShouldSample, SimpleSpanProcessor, SpanData, SpanProcessor,
+        BatchSpanProcessor, InMemorySpanExporter, SamplingDecision, SdkTracerProvider,
+        SimpleSpanProcessor, SpanData, SpanProcessor,
     },
 };
 use tracer_core::{BatchConfig, ConfigError, SpanExporter, sdk::RingProcessor};
 
-use crate::support::{Mood, Recorder, TIMEOUT, decided, eventually};
+use crate::support::{
+    Mood, Recorder, TIMEOUT, eventually,
+    sampler::{self},
+};
 
 fn rings(recorder: &Recorder, config: BatchConfig) -> RingProcessor {
     let exporter: Box<dyn SpanExporter> = Box::new(recorder.clone());
@@ -148,23 +151,6 @@ fn attribute_set_twice_arrives_once_with_the_last_value() {
     assert_eq!(stock[0].attributes.len(), 2);
 }
 
-#[derive(Clone, Debug)]
-struct RecordOnly;
-
-impl ShouldSample for RecordOnly {
-    fn should_sample(
-        &self,
-        _: Option<&Context>,
-        _: TraceId,
-        _: &str,
-        _: &SpanKind,
-        _: &[KeyValue],
-        _: &[Link],
-    ) -> SamplingResult {
-        decided(SamplingDecision::RecordOnly)
-    }
-}
-
 /// trace/sdk.md "Sampling": exporters should not receive spans that are not sampled. The stock
 /// batch processor of 0.33 exports them.
 #[test]
@@ -175,7 +161,7 @@ fn record_only_spans_are_counted_and_not_exported() {
     let provider = SdkTracerProvider::builder()
         .with_span_processor(rings.clone())
         .with_span_processor(BatchSpanProcessor::builder(stock.clone()).build())
-        .with_sampler(RecordOnly)
+        .with_sampler(sampler::always(SamplingDecision::RecordOnly))
         .build();
     provider.tracer("t").start("x").end();
     provider.force_flush().expect("flush");

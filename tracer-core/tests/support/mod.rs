@@ -14,6 +14,7 @@ pub mod log;
 pub mod meters;
 pub mod process;
 pub mod random;
+pub mod sampler;
 
 use std::{
     collections::HashSet,
@@ -29,7 +30,7 @@ use opentelemetry::{
     SpanId, TraceId,
     trace::{SpanContext, TraceFlags, TraceState},
 };
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, SpanData};
+use opentelemetry_sdk::trace::SpanData;
 use tracer_core::{
     BatchConfig, ExportError, ExportFuture, ExportSuccess, SpanBatch, SpanExporter, Stats, Status,
     TracerProvider,
@@ -194,15 +195,6 @@ pub fn remote(flags: u8) -> SpanContext {
         true,
         TraceState::NONE,
     )
-}
-
-/// Returns a sampling result with this decision, without attributes or tracestate.
-pub fn decided(decision: SamplingDecision) -> SamplingResult {
-    SamplingResult {
-        decision,
-        attributes: Vec::new(),
-        trace_state: TraceState::NONE,
-    }
 }
 
 /// Runs a future on a runtime of this thread.
