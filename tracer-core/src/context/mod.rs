@@ -44,7 +44,7 @@ pub(crate) mod failure;
 mod future;
 mod guard;
 mod lazy;
-mod newest;
+mod newest_span;
 pub(crate) mod providers;
 mod shared_span;
 mod span_stack;
@@ -58,6 +58,6 @@ pub use self::{
     current::{CurrentSpan, current, current_context},
     future::{InSpan, StreamInSpan, WithSpan},
     guard::LocalSpan,
-    newest::Moment,
+    newest_span::Moment,
     thread_default::DefaultProvider,
 };

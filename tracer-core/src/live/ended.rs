@@ -6,8 +6,8 @@ use opentelemetry::InstrumentationScope;
 
 use super::{
     bucket::{Bucket, Counts},
-    copy::{EndedSpan, RecordCopy, cut},
     limits::LiveLimits,
+    record_copy::{EndedSpan, RecordCopy, cut},
 };
 use crate::{record::SpanRecord, sync::Mutex};
 

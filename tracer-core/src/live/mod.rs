@@ -1,10 +1,10 @@
 //! The live view: the running spans of a process, and the latest ended spans of each name.
 
 mod bucket;
-mod copy;
 mod ended;
 mod limits;
 mod processor;
+mod record_copy;
 mod running;
 mod thread;
 
@@ -20,8 +20,8 @@ use opentelemetry::InstrumentationScope;
 pub(crate) use self::processor::LiveProcessor;
 pub use self::{
     bucket::Bucket,
-    copy::{EndedSpan, RunningSpan},
     limits::LiveLimits,
+    record_copy::{EndedSpan, RunningSpan},
 };
 use self::{bucket::Counts, ended::Ended, running::Running};
 use crate::{

@@ -11,8 +11,8 @@ use std::{
 };
 
 use super::{
-    copy::RecordCopy,
     limits::LiveLimits,
+    record_copy::RecordCopy,
     thread::{ThreadTag, this_thread},
 };
 use crate::{clock::Anchor, record::SpanRecord, span::live_observer::LiveKey, sync::Mutex};
