@@ -1,5 +1,7 @@
 //! What can be wrong with the settings of a sampler.
 
+use std::time::Duration;
+
 /// Why a setting was refused.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -22,11 +24,29 @@ pub enum Error {
     #[error("a sampler argument has no effect without a sampler")]
     ArgumentWithoutSampler,
 
+    /// A token bucket holds at least one token.
+    #[error("a burst of 0 samples nothing")]
+    BurstZero,
+
+    /// The time in which one trace of each operation is sampled is from 1 ms to 10 days.
+    #[error("a floor of one trace in {floor:?} is outside 1 ms to 10 days")]
+    FloorOutOfRange {
+        /// The time given.
+        floor: Duration,
+    },
+
     /// A threshold has 1 to 14 hex digits.
     #[error("a precision of {digits} digits is outside 1 to 14")]
     Precision {
         /// The number of digits asked for.
         digits: u8,
+    },
+
+    /// A limit is from 10^-6 to 10^9 spans a second.
+    #[error("a limit of {rate} spans a second is outside 0.000001 to 1000000000")]
+    RateOutOfRange {
+        /// The number given.
+        rate: f64,
     },
 
     /// A sampling ratio is a number from 0 to 1.
@@ -50,10 +70,30 @@ pub enum Error {
         name: &'static str,
     },
 
+    /// The answer of a sampling server lacks the fields of its strategy.
+    #[error("the sampling strategies have no numbers for their type")]
+    StrategiesIncomplete,
+
+    /// The answer of a sampling server is not the JSON of sampling strategies.
+    #[error("the sampling strategies are no such JSON at line {line}, column {column}")]
+    StrategiesJson {
+        /// From 1, or 0 for an empty answer.
+        line: usize,
+        /// From 1, or 0 at the start of a line.
+        column: usize,
+    },
+
     /// `OTEL_TRACES_SAMPLER` holds a name that no specification knows.
     #[error("unknown sampler, its name is {len} bytes long")]
     SamplerUnknown {
         /// Length of the name in bytes.
         len: usize,
+    },
+
+    /// The saved weights of a learned sampler have a line of another form.
+    #[error("line {line} of the weights is not a kind, a number and a name")]
+    Weights {
+        /// From 1.
+        line: usize,
     },
 }

@@ -87,7 +87,7 @@ fn others(list: &str) -> impl Iterator<Item = &str> {
         .filter(move |entry| !entry.is_empty() && !is_threshold(entry))
 }
 
-const MEMBER: &str = "ot";
+pub(crate) const MEMBER: &str = "ot";
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
 use crate::error::Error;
-use crate::threshold::Threshold;
+use crate::threshold::{DEFAULT_DIGITS, SMALLEST_RATIO, Threshold};
 use crate::{otel_trace_state, parent};
 
 /// Samples a given part of all traces, the same ones in every service that follows OTEP 235.
@@ -112,7 +112,7 @@ impl Probability {
 
     /// Hex digits of a threshold unless [`precision`](Self::precision) says otherwise: 4, as the
     /// specification recommends.
-    pub const DEFAULT_PRECISION: u8 = 4;
+    pub const DEFAULT_PRECISION: u8 = DEFAULT_DIGITS;
 
     /// The part of all traces that is sampled, after rounding to the precision.
     ///
@@ -123,9 +123,12 @@ impl Probability {
     /// # Ok::<(), tracer_sampling::Error>(())
     /// ```
     pub fn ratio(&self) -> f64 {
-        self.threshold
-            .as_ref()
-            .map_or(0.0, |(threshold, _)| threshold.ratio())
+        self.threshold().map_or(0.0, Threshold::probability)
+    }
+
+    /// The threshold; `None` for a ratio of 0.
+    pub(crate) fn threshold(&self) -> Option<Threshold> {
+        self.threshold.as_ref().map(|(threshold, _)| *threshold)
     }
 
     /// Returns whether a child's decision used a trace id that was not declared random.
@@ -214,9 +217,6 @@ fn threshold(ratio: f64, digits: u8) -> Option<(Threshold, String)> {
     let threshold = (ratio > 0.0).then(|| Threshold::new(ratio, digits))?;
     Some((threshold, threshold.to_string()))
 }
-
-/// 2^-56, the smallest ratio that 56 bits can express.
-const SMALLEST_RATIO: f64 = 1.0 / (1_u64 << 56) as f64;
 
 /// The trace flag that says that the last seven bytes of the trace id are random.
 const RANDOM_FLAG: u8 = 0x02;

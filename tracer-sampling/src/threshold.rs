@@ -13,6 +13,8 @@ use std::fmt;
 
 use opentelemetry::trace::TraceId;
 
+use crate::error::Error;
+
 /// The last seven bytes of a trace id (W3C Trace Context 2, *Random Trace ID Flag*).
 pub(crate) fn randomness(trace_id: TraceId) -> u64 {
     let [_, _, _, _, _, _, _, _, _, a, b, c, d, e, f, g] = trace_id.to_bytes();
@@ -24,14 +26,59 @@ pub(crate) fn parse_randomness(text: &str) -> Option<u64> {
     (text.len() == DIGITS).then(|| parse(text)).flatten()
 }
 
-/// A rejection threshold.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Threshold(
+/// The rejection threshold of consistent probability sampling: a trace is sampled if its 56-bit
+/// randomness is at least as large (OpenTelemetry, *Tracestate: Probability Sampling*).
+///
+/// Its text is the value of `th`: 1 to 14 hex digits without zeros at the end.
+///
+/// # Examples
+///
+/// ```
+/// use tracer_sampling::Threshold;
+///
+/// let threshold = Threshold::of_probability(0.25)?;
+/// assert_eq!(threshold.to_string(), "c");
+/// assert_eq!(threshold.probability(), 0.25);
+/// assert!(Threshold::of_probability(0.0).is_err());
+/// # Ok::<(), tracer_sampling::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Threshold(
     // Invariant: below 2^56.
     u64,
 );
 
 impl Threshold {
+    /// The threshold that every trace reaches.
+    pub const ALWAYS: Self = Self(0);
+
+    /// Creates the threshold of a probability from 2^-56 to 1, rounded to four significant hex
+    /// digits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RatioOutOfRange`] below 0, above 1 and for NaN; [`Error::RatioTooSmall`] from 0 to
+    /// 2^-56: there is no threshold that no trace reaches.
+    pub fn of_probability(probability: f64) -> Result<Self, Error> {
+        if !(0.0..=1.0).contains(&probability) {
+            return Err(Error::RatioOutOfRange { ratio: probability });
+        }
+        if probability < SMALLEST_RATIO {
+            return Err(Error::RatioTooSmall { ratio: probability });
+        }
+        Ok(Self::new(probability, DEFAULT_DIGITS))
+    }
+
+    /// Returns the probability with which a trace reaches the threshold, from 2^-56 to 1.
+    pub fn probability(self) -> f64 {
+        (ALL - self.0) as f64 / ALL as f64
+    }
+
+    /// Returns whether a trace with this randomness, from 0 to 2^56 - 1, is sampled.
+    pub fn samples(self, randomness: u64) -> bool {
+        randomness >= self.0
+    }
+
     /// Rounds the threshold of a ratio to a number of hex digits, not counting leading `f`s.
     ///
     /// The caller has checked that `ratio` is from 2^-56 to 1 and `digits` from 1 to 14.
@@ -56,16 +103,6 @@ impl Threshold {
         let missing = DIGITS - text.len();
         parse(text).map(|digits| Self(digits << (4 * missing)))
     }
-
-    /// Whether a trace with this randomness is sampled.
-    pub(crate) fn samples(self, randomness: u64) -> bool {
-        randomness >= self.0
-    }
-
-    /// The probability that the threshold stands for.
-    pub(crate) fn ratio(self) -> f64 {
-        (ALL - self.0) as f64 / ALL as f64
-    }
 }
 
 impl fmt::Display for Threshold {
@@ -78,6 +115,10 @@ impl fmt::Display for Threshold {
     }
 }
 
+/// 2^-56, the smallest probability that 56 bits can express.
+pub(crate) const SMALLEST_RATIO: f64 = 1.0 / ALL as f64;
+/// The significant digits that the specification recommends.
+pub(crate) const DEFAULT_DIGITS: u8 = 4;
 /// 2^56, the number of values of R and T.
 const ALL: u64 = 1 << 56;
 /// The hex digits of 56 bits.
@@ -121,7 +162,7 @@ mod tests {
             for (digits, (text, ratio)) in (3..).zip(texts.iter().zip(ratios)) {
                 let threshold = Threshold::new(1.0 / n, digits);
                 assert_eq!(threshold.to_string(), *text, "1 in {n}, {digits} digits");
-                assert_eq!(threshold.ratio(), *ratio, "1 in {n}, {digits} digits");
+                assert_eq!(threshold.probability(), *ratio, "1 in {n}, {digits} digits");
                 assert_eq!(Threshold::parse(text), Some(threshold));
             }
         }
@@ -164,8 +205,11 @@ mod tests {
     /// The examples of *TraceState Handling*: `th:c` is 25 %, `th:0` is all, 1 % in 5 digits.
     #[test]
     fn examples_of_the_specification_are_read() {
-        assert_eq!(Threshold::parse("c").map(Threshold::ratio), Some(0.25));
-        assert_eq!(Threshold::parse("0").map(Threshold::ratio), Some(1.0));
+        assert_eq!(
+            Threshold::parse("c").map(Threshold::probability),
+            Some(0.25)
+        );
+        assert_eq!(Threshold::parse("0").map(Threshold::probability), Some(1.0));
         assert_eq!(
             Threshold::parse("fd70a4"),
             Some(Threshold(0x00fd_70a4_0000_0000))

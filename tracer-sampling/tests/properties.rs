@@ -6,7 +6,8 @@
 mod common;
 
 use common::{SAMPLED, ask, parent};
-use opentelemetry_sdk::trace::Sampler;
+use opentelemetry::trace::{SpanKind, TraceId};
+use opentelemetry_sdk::trace::{Sampler, SamplingDecision, ShouldSample};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tracer_sampling::{AlwaysOn, ParentBased, Probability, TraceIdRatio};
@@ -106,10 +107,10 @@ proptest! {
     }
 }
 
-/// A fixed sequence of ids, so that the outcome is the same in every run: 100,000 trials at 1/4
-/// deviate by more than 6 standard deviations (822) once in 500 million sequences.
+/// A fixed sequence of a million ids, so that the outcome is the same in every run. The statistic of
+/// the chi-square test with one degree of freedom exceeds 24 for one sequence in a million.
 #[test]
-fn a_quarter_is_a_quarter() {
+fn each_probability_samples_its_part_of_a_million_ids() {
     let mut state = 42_u64;
     let mut next = || {
         // SplitMix64 (Steele, Lea, Flood 2014).
@@ -118,18 +119,37 @@ fn a_quarter_is_a_quarter() {
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     };
-    let (probability, ratio) = (
-        Probability::new(0.25).unwrap(),
-        TraceIdRatio::new(0.25).unwrap(),
-    );
-    let (mut by_probability, mut by_ratio) = (0_i32, 0_i32);
-    for _ in 0..100_000 {
-        let id = u128::from(next()) << 64 | u128::from(next());
-        by_probability += i32::from(ask(&probability, None, id).0);
-        by_ratio += i32::from(ask(&ratio, None, id).0);
+    const IDS: u32 = 1_000_000;
+    let ratios = [0.5, 0.25, 0.1, 0.01, 0.001];
+    let samplers = ratios.map(|ratio| {
+        let probability = Probability::new(ratio).unwrap();
+        let exact = probability.ratio();
+        (probability, exact, TraceIdRatio::new(ratio).unwrap(), ratio)
+    });
+    let mut sampled = [[0_u32; 2]; 5];
+    for _ in 0..IDS {
+        let id = TraceId::from(u128::from(next()) << 64 | u128::from(next()));
+        for (counts, (probability, _, ratio, _)) in sampled.iter_mut().zip(&samplers) {
+            counts[0] += u32::from(samples(probability, id));
+            counts[1] += u32::from(samples(ratio, id));
+        }
     }
-    assert!((by_probability - 25_000).abs() < 822, "{by_probability}");
-    assert!((by_ratio - 25_000).abs() < 822, "{by_ratio}");
+    for (counts, (_, exact, _, ratio)) in sampled.into_iter().zip(&samplers) {
+        for (count, ratio) in counts.into_iter().zip([exact, ratio]) {
+            let expected = ratio * f64::from(IDS);
+            let difference = f64::from(count) - expected;
+            let statistic = difference.powi(2) / expected / (1.0 - ratio);
+            assert!(
+                statistic < 24.0,
+                "{count} of {IDS} for {ratio}: {statistic}"
+            );
+        }
+    }
+}
+
+fn samples(sampler: &impl ShouldSample, id: TraceId) -> bool {
+    let result = sampler.should_sample(None, id, "", &SpanKind::Server, &[], &[]);
+    result.decision == SamplingDecision::RecordAndSample
 }
 
 /// A seed of its own in each run, printed when a test fails; `TRACER_SEED` brings one back.
