@@ -22,7 +22,9 @@
 //! | [`ParentBased`] | spans whose parent is sampled; asks another sampler about root spans |
 //! | [`Probability`] | a part of all traces, by OTEP 235: services agree, backends can extrapolate |
 //! | [`TraceIdRatio`] | a part of all traces, by the algorithm of the stock Rust SDK |
+//! | [`RateLimiting`] | at most so many spans a second, in all or for each operation |
 //! | [`composable`] | by rules, by the threshold of the parent, with attributes; each decision explained and counted |
+//! | [`DecisionCache`] | as another sampler did for the same trace |
 //! | [`AlwaysRecord`] | as another sampler, but records all spans |
 //!
 //! [`mod@env`] reads `OTEL_TRACES_SAMPLER`.
@@ -44,7 +46,10 @@
 //! | `probability.rs`, `threshold.rs`, `otel_trace_state.rs` | consistent probability, and the `ot` member of the trace state |
 //! | `trace_id_ratio.rs` | the older ratio |
 //! | [`composable`] | composable samplers and rules |
+//! | `rate_limiting/` | the token bucket and its sampler |
+//! | `decision_cache.rs` | decisions by trace id |
 //! | `reason.rs`, `stats.rs` | why, and how often |
+//! | `operations.rs`, `clock.rs`, `float.rs`, `sync.rs` | the table of operations, time, atomics |
 //! | [`mod@env`] | `OTEL_TRACES_SAMPLER` |
 //!
 //! # Features
@@ -56,23 +61,31 @@
 
 mod always;
 mod always_record;
+mod clock;
 pub mod composable;
+mod decision_cache;
 pub mod env;
 mod error;
+mod operations;
 mod otel_trace_state;
 mod parent;
 mod parent_based;
 mod probability;
+mod rate_limiting;
 mod reason;
 mod stats;
+mod sync;
 mod threshold;
 mod trace_id_ratio;
 
 pub use self::always::{AlwaysOff, AlwaysOn};
 pub use self::always_record::AlwaysRecord;
+pub use self::clock::{Clock, ManualClock};
+pub use self::decision_cache::DecisionCache;
 pub use self::error::Error;
 pub use self::parent_based::ParentBased;
 pub use self::probability::Probability;
+pub use self::rate_limiting::{RateLimiting, RateLimitingBuilder};
 pub use self::reason::Reason;
 pub use self::stats::{SamplingStats, StrategyStats};
 pub use self::threshold::Threshold;
