@@ -23,6 +23,7 @@
 //! | [`Probability`] | a part of all traces, by OTEP 235: services agree, backends can extrapolate |
 //! | [`TraceIdRatio`] | a part of all traces, by the algorithm of the stock Rust SDK |
 //! | [`RateLimiting`] | at most so many spans a second, in all or for each operation |
+//! | [`Adaptive`] | a target of traces a second, more where requests fail or are slow |
 //! | [`composable`] | by rules, by the threshold of the parent, with attributes; each decision explained and counted |
 //! | [`DecisionCache`] | as another sampler did for the same trace |
 //! | [`AlwaysRecord`] | as another sampler, but records all spans |
@@ -47,6 +48,8 @@
 //! | `trace_id_ratio.rs` | the older ratio |
 //! | [`composable`] | composable samplers and rules |
 //! | `rate_limiting/` | the token bucket and its sampler |
+//! | `adaptive/` | the adaptive sampler and its controller |
+//! | `rate.rs`, `outcome/` | how often requests come, and how they end |
 //! | `decision_cache.rs` | decisions by trace id |
 //! | `reason.rs`, `stats.rs` | why, and how often |
 //! | `operations.rs`, `clock.rs`, `float.rs`, `sync.rs` | the table of operations, time, atomics |
@@ -59,6 +62,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod adaptive;
 mod always;
 mod always_record;
 mod clock;
@@ -66,11 +70,14 @@ pub mod composable;
 mod decision_cache;
 pub mod env;
 mod error;
+mod float;
 mod operations;
 mod otel_trace_state;
+mod outcome;
 mod parent;
 mod parent_based;
 mod probability;
+mod rate;
 mod rate_limiting;
 mod reason;
 mod stats;
@@ -78,11 +85,13 @@ mod sync;
 mod threshold;
 mod trace_id_ratio;
 
+pub use self::adaptive::{Adaptive, AdaptiveBuilder, AdaptiveState};
 pub use self::always::{AlwaysOff, AlwaysOn};
 pub use self::always_record::AlwaysRecord;
 pub use self::clock::{Clock, ManualClock};
 pub use self::decision_cache::DecisionCache;
 pub use self::error::Error;
+pub use self::outcome::{Outcome, OutcomeProcessor};
 pub use self::parent_based::ParentBased;
 pub use self::probability::Probability;
 pub use self::rate_limiting::{RateLimiting, RateLimitingBuilder};

@@ -1,0 +1,188 @@
+//! How often something happens: an estimate that follows steps at once and noise slowly.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::float::AtomicF64;
+
+/// Counts events, and estimates from them the events a second and the average weight of an event.
+///
+/// Events are counted in windows of one second. A window ends with the first event after that time,
+/// so there is no timer, and rare events make long windows. At its end the estimate moves towards
+/// what was observed, with a time constant of [`SMOOTHING_SECONDS`]: the noise of random arrivals
+/// shrinks to a third. A step is not noise, and is followed at once:
+///
+/// - More than twice as many events as expected end the window early, and become the estimate.
+/// - Less than half as many become the estimate at the end of the window, unless so few events were
+///   expected that it may be chance.
+///
+/// Relaxed throughout: each number is read for itself, and a decision by an older one is as good.
+#[derive(Debug, Default)]
+pub(crate) struct RateEstimate {
+    /// When the window began, in nanoseconds; 0 before the first event.
+    window_start: AtomicU64,
+    /// Events in this window.
+    events: AtomicU64,
+    /// The sum of their weights, in units of 1/[`WEIGHT_UNIT`].
+    weight: AtomicU64,
+    /// Events a second.
+    per_second: AtomicF64,
+    /// The weight of all events of a second.
+    weight_per_second: AtomicF64,
+    /// The same in the last window alone.
+    last_weight_per_second: AtomicF64,
+}
+
+impl RateEstimate {
+    /// Counts one event with a weight from 0 to 1. Returns true if a window has ended, and so the
+    /// estimates have changed; only one thread learns that.
+    pub(crate) fn count(&self, weight: f64, now: u64) -> bool {
+        let events = self.events.fetch_add(1, Ordering::Relaxed) + 1;
+        let units = (weight.clamp(0.0, 1.0) * WEIGHT_UNIT) as u64;
+        self.weight.fetch_add(units, Ordering::Relaxed);
+        let start = self.window_start.load(Ordering::Relaxed);
+        let elapsed = now.saturating_sub(start);
+        let is_over = elapsed >= WINDOW_NANOS
+            || (elapsed >= SHORTEST_NANOS
+                && events as f64 > 2.0 * self.per_second.get() + FEWEST_EVENTS);
+        is_over && self.end_window(start, now)
+    }
+
+    /// Returns the estimated events a second; 0 before the first window has ended.
+    pub(crate) fn per_second(&self) -> f64 {
+        self.per_second.get()
+    }
+
+    /// Returns the estimated weight of a second's events.
+    pub(crate) fn weight_per_second(&self) -> f64 {
+        self.weight_per_second.get()
+    }
+
+    /// Returns the weight of a second's events as it was in the last window alone.
+    pub(crate) fn last_weight_per_second(&self) -> f64 {
+        self.last_weight_per_second.get()
+    }
+
+    #[cold]
+    fn end_window(&self, start: u64, now: u64) -> bool {
+        let swap = self.window_start.compare_exchange(
+            start,
+            now.max(1),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+        if swap.is_err() {
+            return false;
+        }
+        if start == 0 {
+            // The first event only starts the first window.
+            self.events.store(0, Ordering::Relaxed);
+            self.weight.store(0, Ordering::Relaxed);
+            return false;
+        }
+        let events = self.events.swap(0, Ordering::Relaxed) as f64;
+        let weight = self.weight.swap(0, Ordering::Relaxed) as f64 / WEIGHT_UNIT;
+        let seconds = now.saturating_sub(start) as f64 / 1e9;
+        let smooth = 1.0 - (-seconds / SMOOTHING_SECONDS).exp();
+        let expected = self.per_second.get();
+        let observed = events / seconds;
+        // Of that many events, twice as many or half as many are not chance.
+        let is_step = |count: f64| expected == 0.0 || count >= FEWEST_EVENTS;
+        let part = if (observed > 2.0 * expected && is_step(events))
+            || (observed < expected / 2.0 && is_step(expected * seconds / 4.0))
+        {
+            1.0
+        } else {
+            smooth
+        };
+        self.per_second.set(expected + part * (observed - expected));
+        let expected = self.weight_per_second.get();
+        let observed = weight / seconds;
+        let is_near = observed <= 2.0 * expected && observed >= expected / 2.0;
+        let part = if is_near || !is_step(events) {
+            smooth
+        } else {
+            1.0
+        };
+        self.weight_per_second
+            .set(expected + part * (observed - expected));
+        self.last_weight_per_second.set(observed);
+        true
+    }
+}
+
+const WINDOW_NANOS: u64 = 1_000_000_000;
+/// A window that ends early has at least this length, so that its rate is not all noise.
+const SHORTEST_NANOS: u64 = 10_000_000;
+/// Fewer events say nothing about a step.
+const FEWEST_EVENTS: f64 = 16.0;
+const SMOOTHING_SECONDS: f64 = 5.0;
+/// Fine enough for weights of 10^-9; and 2^32 events fit in a window.
+const WEIGHT_UNIT: f64 = (1_u64 << 32) as f64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    /// Events at even distances.
+    fn run(rate: &RateEstimate, from: f64, seconds: f64, per_second: f64) -> f64 {
+        let events = (seconds * per_second) as u64;
+        for event in 0..events {
+            let at = from + event as f64 / per_second;
+            rate.count(0.5, (at * SECOND as f64) as u64);
+        }
+        from + seconds
+    }
+
+    #[track_caller]
+    fn check_near(found: f64, expected: f64, part: f64) {
+        assert!(
+            (found - expected).abs() <= expected * part,
+            "{found} is not near {expected}"
+        );
+    }
+
+    #[test]
+    fn a_steady_rate_is_found_and_kept() {
+        let rate = RateEstimate::default();
+        let mut now = run(&rate, 1.0, 2.1, 250.0);
+        for _ in 0..20 {
+            now = run(&rate, now, 1.0, 250.0);
+            check_near(rate.per_second(), 250.0, 0.02);
+            check_near(rate.weight_per_second(), 125.0, 0.02);
+        }
+    }
+
+    #[test]
+    fn a_step_up_is_followed_in_milliseconds() {
+        let rate = RateEstimate::default();
+        let now = run(&rate, 1.0, 5.0, 100.0);
+        run(&rate, now, 0.05, 100_000.0);
+        check_near(rate.per_second(), 100_000.0, 0.2);
+    }
+
+    #[test]
+    fn a_step_down_is_followed_in_seconds() {
+        let rate = RateEstimate::default();
+        let now = run(&rate, 1.0, 5.0, 100_000.0);
+        run(&rate, now, 30.0, 100.0);
+        check_near(rate.per_second(), 100.0, 0.1);
+    }
+
+    #[test]
+    fn rare_events_are_counted_over_long_windows() {
+        let rate = RateEstimate::default();
+        run(&rate, 1.0, 3_000.0, 0.1);
+        check_near(rate.per_second(), 0.1, 0.1);
+    }
+
+    #[test]
+    fn time_that_goes_back_is_harmless() {
+        let rate = RateEstimate::default();
+        for now in [5 * SECOND, 0, u64::MAX, 1, u64::MAX, SECOND] {
+            rate.count(1.0, now);
+        }
+        assert!(rate.per_second().is_finite());
+    }
+}

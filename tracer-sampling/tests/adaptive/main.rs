@@ -1,0 +1,389 @@
+//! The adaptive sampler under simulated load.
+
+#![allow(clippy::panic, clippy::unwrap_used)]
+
+mod simulation;
+
+use std::time::{Duration, SystemTime};
+
+use opentelemetry::trace::{SpanKind, TraceId, Tracer as _, TracerProvider as _};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{SamplingDecision, SdkTracerProvider, ShouldSample};
+use simulation::{Random, Simulation, is_sampled};
+use tracer_sampling::composable::{Composite, Rule};
+use tracer_sampling::{Adaptive, Error, Outcome};
+
+/// Seconds in which the target is met after each change; the goal is 60.
+const SETTLED: f64 = 20.0;
+
+/// Runs until the controller has settled, then returns the traces that are sampled a second.
+fn sampled_per_second(
+    simulation: &mut Simulation,
+    sampler: &Adaptive,
+    per_second: f64,
+    name: impl Fn(&mut Random) -> String,
+) -> f64 {
+    const MEASURED: f64 = 10.0;
+    let ask = |random: &mut Random| {
+        let name = name(random);
+        is_sampled(sampler, random, &name)
+    };
+    simulation.run(SETTLED, per_second, |random| {
+        ask(random);
+    });
+    let mut sampled = 0_u32;
+    simulation.run(MEASURED, per_second, |random| {
+        sampled += u32::from(ask(random))
+    });
+    f64::from(sampled) / MEASURED
+}
+
+#[track_caller]
+fn check_near(found: f64, expected: f64) {
+    assert!(
+        (found - expected).abs() <= 0.1 * expected,
+        "{found}/s is not within 10 % of {expected}/s"
+    );
+}
+
+/// 10 s at 100/s have a standard deviation of 3.2 %, so 10 % is three of them; the seed is fixed.
+#[test]
+fn the_target_is_met_after_steps_of_the_load() {
+    let mut simulation = Simulation::new(1);
+    let sampler = Adaptive::builder(100.0)
+        .clock(simulation.clock.clone())
+        .build()
+        .unwrap();
+    let name = |_: &mut Random| "GET".to_owned();
+    for (load, expected) in [
+        (100.0, 100.0),
+        (100_000.0, 100.0),
+        (1_000.0, 100.0),
+        (20_000.0, 100.0),
+        (100.0, 100.0),
+        (50.0, 50.0),
+    ] {
+        check_near(
+            sampled_per_second(&mut simulation, &sampler, load, name),
+            expected,
+        );
+    }
+}
+
+/// Once the target is met, the number of each second stays near it: it does not swing.
+#[test]
+fn there_is_no_oscillation() {
+    let mut simulation = Simulation::new(2);
+    let sampler = Adaptive::builder(400.0)
+        .clock(simulation.clock.clone())
+        .build()
+        .unwrap();
+    let mut seconds = Vec::new();
+    for _ in 0..90 {
+        let mut sampled = 0_u32;
+        simulation.run(1.0, 10_000.0, |random| {
+            sampled += u32::from(is_sampled(&sampler, random, "GET"));
+        });
+        seconds.push(f64::from(sampled));
+    }
+    let settled = &seconds[30..];
+    let mean = settled.iter().sum::<f64>() / settled.len() as f64;
+    check_near(mean, 400.0);
+    let variance =
+        settled.iter().map(|one| (one - mean).powi(2)).sum::<f64>() / settled.len() as f64;
+    // Random arrivals alone have a standard deviation of 20. The estimate of the rate, from 10,000
+    // a second, adds less than 1 %.
+    assert!(variance.sqrt() < 30.0, "{}", variance.sqrt());
+    // Neighbours are independent: a swing would make them alike, or opposite.
+    let pairs = settled
+        .windows(2)
+        .map(|pair| (pair[0] - mean) * (pair[1] - mean));
+    let correlation = pairs.sum::<f64>() / (settled.len() - 1) as f64 / variance;
+    assert!(correlation.abs() < 0.4, "{correlation}");
+}
+
+#[test]
+fn ten_thousand_operations_share_the_target_of_the_service() {
+    let mut simulation = Simulation::new(3);
+    let sampler = Adaptive::builder(200.0)
+        .per_operation(1.0)
+        .floor(None)
+        .clock(simulation.clock.clone())
+        .build()
+        .unwrap();
+    let name = |random: &mut Random| format!("GET /{}", random.below(10_000));
+    check_near(
+        sampled_per_second(&mut simulation, &sampler, 20_000.0, name),
+        200.0,
+    );
+    // Bounded: 1,000, and the one that the rest shares.
+    assert_eq!(sampler.operations().len(), 1_001);
+}
+
+#[test]
+fn a_frequent_operation_leaves_room_for_a_rare_one() {
+    let mut simulation = Simulation::new(4);
+    let sampler = Adaptive::builder(100.0)
+        .per_operation(10.0)
+        .clock(simulation.clock.clone())
+        .build()
+        .unwrap();
+    let (mut rare, mut rare_sampled) = (0_u32, 0_u32);
+    let mut frequent_sampled = 0_u32;
+    simulation.run(120.0, 2_000.0, |random| {
+        let is_rare = random.unit() < 0.001;
+        let name = if is_rare { "rare" } else { "frequent" };
+        let sampled = u32::from(is_sampled(&sampler, random, name));
+        if is_rare {
+            (rare, rare_sampled) = (rare + 1, rare_sampled + sampled);
+        } else {
+            frequent_sampled += sampled;
+        }
+    });
+    assert_eq!(rare, rare_sampled);
+    // With at most a hundred more at the start, before the first window ends.
+    assert!(
+        (1_080..=1_400).contains(&frequent_sampled),
+        "{frequent_sampled}"
+    );
+}
+
+/// A hundred operations at 5/s share a target of 0.1/s: by probability alone each would be seen
+/// three times in ten minutes, as the smallest one is 0.001, and some not once.
+#[test]
+fn each_operation_is_seen_once_a_minute() {
+    let mut simulation = Simulation::new(5);
+    let clock = simulation.clock.clone();
+    let sampler = Adaptive::builder(0.1).clock(clock).build().unwrap();
+    let mut sampled = vec![0; 100];
+    simulation.run(600.0, 500.0, |random| {
+        let at = random.below(100);
+        sampled[at] += u32::from(is_sampled(&sampler, random, &format!("GET /{at}")));
+    });
+    assert!(sampled.iter().all(|count| *count >= 9), "{sampled:?}");
+    let all = sampled.iter().sum::<u32>();
+    // Ten by the floor, and three by probability; and one of each at the start.
+    assert!((1_200..=1_600).contains(&all), "{all}");
+}
+
+#[test]
+fn overload_shrinks_the_target() {
+    let mut simulation = Simulation::new(6);
+    let sampler = Adaptive::builder(100.0)
+        .shed_above(1_000.0)
+        .clock(simulation.clock.clone())
+        .build()
+        .unwrap();
+    let name = |_: &mut Random| "GET".to_owned();
+    check_near(
+        sampled_per_second(&mut simulation, &sampler, 900.0, name),
+        100.0,
+    );
+    check_near(
+        sampled_per_second(&mut simulation, &sampler, 4_000.0, name),
+        25.0,
+    );
+}
+
+#[test]
+fn the_probability_stays_within_its_bounds() {
+    let mut simulation = Simulation::new(7);
+    let clock = simulation.clock.clone();
+    let sampler = Adaptive::builder(100.0)
+        .probabilities(0.01, 0.5)
+        .clock(clock)
+        .build()
+        .unwrap();
+    let name = |_: &mut Random| "GET".to_owned();
+    check_near(
+        sampled_per_second(&mut simulation, &sampler, 160.0, name),
+        80.0,
+    );
+    check_near(
+        sampled_per_second(&mut simulation, &sampler, 20_000.0, name),
+        200.0,
+    );
+}
+
+#[test]
+fn errors_and_slow_requests_raise_the_target() {
+    for (error, seconds, expected) in [(false, 0.1, 100.0), (true, 0.1, 200.0), (false, 3.2, 120.0)]
+    {
+        let mut simulation = Simulation::new(8);
+        let sampler = Adaptive::builder(100.0)
+            .clock(simulation.clock.clone())
+            .build()
+            .unwrap();
+        let reporting = sampler.clone();
+        let name = move |_: &mut Random| {
+            let duration = Duration::from_secs_f64(seconds);
+            reporting.record("GET", Outcome::new(duration, error));
+            "GET".to_owned()
+        };
+        let found = sampled_per_second(&mut simulation, &sampler, 2_000.0, name);
+        check_near(found, expected);
+    }
+}
+
+fn ask(
+    sampler: &impl ShouldSample,
+    name: &str,
+    attributes: &[KeyValue],
+) -> (SamplingDecision, String, Vec<KeyValue>) {
+    // The randomness of this id is 0: only what is certain samples it.
+    let id = TraceId::from(1 << 100);
+    let result = sampler.should_sample(None, id, name, &SpanKind::Server, attributes, &[]);
+    (
+        result.decision,
+        result.trace_state.header(),
+        result.attributes,
+    )
+}
+
+#[test]
+fn errors_flags_and_critical_operations_are_sampled_with_their_reason() {
+    let mut simulation = Simulation::new(9);
+    let adaptive = Adaptive::builder(1.0)
+        .floor(None)
+        .force(Rule::new("checkout").name_patterns(["POST /checkout"]))
+        .clock(simulation.clock.clone())
+        .build()
+        .unwrap();
+    let sampler = Composite::new(adaptive.clone()).explain(true);
+    simulation.run(10.0, 1_000.0, |random| {
+        for name in ["GET", "POST /checkout"] {
+            is_sampled(&adaptive, random, name);
+        }
+    });
+    let error = [KeyValue::new("error.type", "timeout")];
+    let flag = [KeyValue::new("error", true)];
+    let forced = [KeyValue::new("force_trace", true)];
+    let not_forced = [
+        KeyValue::new("force_trace", false),
+        KeyValue::new("error", "no"),
+    ];
+    for (name, attributes, reason) in [
+        ("GET", &error[..], Some("adaptive:error")),
+        ("GET", &flag, Some("adaptive:error")),
+        ("GET", &forced, Some("adaptive:force_trace")),
+        ("POST /checkout", &[], Some("adaptive:checkout")),
+        ("GET", &not_forced, None),
+    ] {
+        let (decision, state, explained) = ask(&sampler, name, attributes);
+        assert_eq!(state, "", "no other span can be counted by it");
+        assert_eq!(
+            decision == SamplingDecision::RecordAndSample,
+            reason.is_some(),
+            "{name}"
+        );
+        let expected = reason.map(|reason| KeyValue::new("sampling.reason", reason));
+        assert_eq!(explained, Vec::from_iter(expected));
+    }
+}
+
+#[test]
+fn a_decision_by_probability_is_consistent_and_explained() {
+    let mut simulation = Simulation::new(10);
+    let adaptive = Adaptive::builder(10.0)
+        .clock(simulation.clock.clone())
+        .build()
+        .unwrap();
+    simulation.run(60.0, 1_000.0, |random| {
+        is_sampled(&adaptive, random, "GET");
+    });
+    let sampler = Composite::new(adaptive.clone()).explain(true);
+    let all = TraceId::from(u128::MAX);
+    let result = sampler.should_sample(None, all, "GET", &SpanKind::Server, &[], &[]);
+    assert_eq!(result.decision, SamplingDecision::RecordAndSample);
+    let probability = adaptive.operations()[0].probability;
+    assert!((0.009..=0.011).contains(&probability), "{probability}");
+    // 1 % is `fd7`, followed by digits of precision.
+    assert!(
+        result.trace_state.header().starts_with("ot=th:fd"),
+        "{result:?}"
+    );
+    assert_eq!(result.attributes[1].key.as_str(), "sampling.probability");
+    assert!(
+        result.attributes[0]
+            .value
+            .as_str()
+            .starts_with("adaptive:probability=0.0")
+    );
+}
+
+/// The stock provider: outcomes come back through its processor, weighted by `th`.
+#[test]
+fn outcomes_of_local_roots_come_back_through_the_processor() {
+    let adaptive = Adaptive::new(1_000.0).unwrap();
+    let provider = SdkTracerProvider::builder()
+        .with_span_processor(adaptive.outcome_processor())
+        .with_sampler(tracer_sampling::ParentBased::new(adaptive.clone()))
+        .build();
+    let tracer = provider.tracer("test");
+    let start = SystemTime::UNIX_EPOCH;
+    for at in 0..100 {
+        use opentelemetry::trace::{Span as _, Status, TraceContextExt as _};
+        let mut root = tracer
+            .span_builder("GET")
+            .with_start_time(start)
+            .start(&tracer);
+        if at % 4 == 0 {
+            root.set_status(Status::error("out of stock"));
+        }
+        let cx = Context::new().with_span(root);
+        // A child is no outcome of its own.
+        let mut child = tracer.build_with_context(tracer.span_builder("child"), &cx);
+        child.set_status(Status::error("refused"));
+        child.end();
+        cx.span().end_with_timestamp(start + Duration::from_secs(2));
+    }
+    let states = adaptive.operations();
+    let operation = states
+        .iter()
+        .find(|state| state.operation == "GET")
+        .unwrap();
+    assert_eq!(operation.error_ratio, Some(0.25));
+    let p99 = operation.p99.unwrap().as_secs_f64();
+    assert!((1.68..=2.38).contains(&p99), "{p99}");
+    assert_eq!(adaptive.service().error_ratio, Some(0.25));
+    assert_eq!(adaptive.service().boost, 2.0);
+    assert!(states.iter().all(|state| state.operation != "child"));
+}
+
+#[test]
+fn settings_out_of_range_are_refused() {
+    let build =
+        |change: fn(tracer_sampling::AdaptiveBuilder) -> tracer_sampling::AdaptiveBuilder| {
+            change(Adaptive::builder(1.0)).build().map(drop)
+        };
+    assert_eq!(build(|builder| builder), Ok(()));
+    assert_eq!(
+        Adaptive::new(0.0).map(drop),
+        Err(Error::RateOutOfRange { rate: 0.0 })
+    );
+    assert_eq!(
+        build(|builder| builder.per_operation(-1.0)),
+        Err(Error::RateOutOfRange { rate: -1.0 })
+    );
+    assert_eq!(
+        build(|builder| builder.shed_above(1e10)),
+        Err(Error::RateOutOfRange { rate: 1e10 })
+    );
+    assert_eq!(
+        build(|builder| builder.probabilities(0.0, 1.0)),
+        Err(Error::RatioTooSmall { ratio: 0.0 })
+    );
+    assert_eq!(
+        build(|builder| builder.probabilities(0.5, 0.1)),
+        Err(Error::RatioOutOfRange { ratio: 0.5 })
+    );
+    assert_eq!(
+        build(|builder| builder.probabilities(0.5, 2.0)),
+        Err(Error::RatioOutOfRange { ratio: 2.0 })
+    );
+    let floor = Duration::from_nanos(1);
+    assert_eq!(
+        build(|builder| builder.floor(Some(Duration::from_nanos(1)))),
+        Err(Error::FloorOutOfRange { floor })
+    );
+}
