@@ -24,6 +24,7 @@
 //! | [`TraceIdRatio`] | a part of all traces, by the algorithm of the stock Rust SDK |
 //! | [`RateLimiting`] | at most so many spans a second, in all or for each operation |
 //! | [`Adaptive`] | a target of traces a second, more where requests fail or are slow |
+//! | [`Learned`] | the same target, spent on requests that are likely to fail or to be slow |
 //! | [`composable`] | by rules, by the threshold of the parent, with attributes; each decision explained and counted |
 //! | [`DecisionCache`] | as another sampler did for the same trace |
 //! | [`AlwaysRecord`] | as another sampler, but records all spans |
@@ -49,6 +50,7 @@
 //! | [`composable`] | composable samplers and rules |
 //! | `rate_limiting/` | the token bucket and its sampler |
 //! | `adaptive/` | the adaptive sampler and its controller |
+//! | `learned/` | the learned sampler and its model |
 //! | `rate.rs`, `outcome/` | how often requests come, and how they end |
 //! | `decision_cache.rs` | decisions by trace id |
 //! | `reason.rs`, `stats.rs` | why, and how often |
@@ -71,6 +73,7 @@ mod decision_cache;
 pub mod env;
 mod error;
 mod float;
+mod learned;
 mod operations;
 mod otel_trace_state;
 mod outcome;
@@ -91,6 +94,7 @@ pub use self::always_record::AlwaysRecord;
 pub use self::clock::{Clock, ManualClock};
 pub use self::decision_cache::DecisionCache;
 pub use self::error::Error;
+pub use self::learned::{Learned, LearnedBuilder, Weights};
 pub use self::outcome::{Outcome, OutcomeProcessor};
 pub use self::parent_based::ParentBased;
 pub use self::probability::Probability;

@@ -1,0 +1,309 @@
+//! A budget of traces a second, spent on the requests that a model expects to be interesting.
+
+mod builder;
+mod model;
+mod saved;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::trace::{Link, SpanKind, TraceId};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
+
+pub use builder::LearnedBuilder;
+use model::{FIXED, Features, Model, Weight};
+pub use saved::Weights;
+
+use crate::composable::{ComposableSampler, SamplingIntent, SpanToSample, decide};
+use crate::error::Error;
+use crate::float::AtomicF64;
+use crate::operations::Operations;
+use crate::outcome::{Outcome, OutcomeProcessor};
+use crate::rate::RateEstimate;
+use crate::reason::Reason;
+use crate::threshold::Threshold;
+
+/// Samples a target number of traces a second, and prefers requests that are likely to fail or to be
+/// slow.
+///
+/// A logistic regression scores each request from 0 to 1 by
+///
+/// - its operation, that is the span name;
+/// - how long its requests take, and how many of them were interesting;
+/// - its criticality, from 0 to 1, by the rules of [`critical`](LearnedBuilder::critical);
+/// - the attributes at start whose keys are [`features`](LearnedBuilder::features).
+///
+/// A tenth of the target is spent on all requests alike, so that the model goes on learning about
+/// those that it expects nothing of. The rest goes to requests in proportion to the square of their
+/// score. The weights are learned from the outcomes of sampled local roots, which
+/// [`outcome_processor`](Self::outcome_processor) reports: interesting is what failed, or took
+/// longer than [`slow_after`](LearnedBuilder::slow_after). They can be shown, saved and loaded.
+///
+/// A decision is consistent between services, gives the trace state a `th`, and has the reason
+/// `learned:score=...`.
+///
+/// It decides about every span that it is asked about, so make it the root of
+/// [`ParentBased`](crate::ParentBased) or of
+/// [`ParentThreshold`](crate::composable::ParentThreshold).
+///
+/// # Cost
+///
+/// One look at the clock, a hash of the name and of each attribute that is a feature, a dozen
+/// multiplications, and four atomic additions. Nothing is locked, and memory is bounded whatever
+/// the names are.
+///
+/// # Examples
+///
+/// ```
+/// use opentelemetry_sdk::trace::SdkTracerProvider;
+/// use tracer_sampling::composable::Rule;
+/// use tracer_sampling::{Learned, ParentBased};
+///
+/// let learned = Learned::builder(50.0)
+///     .features(["user.tier", "http.request.method"])
+///     .critical(Rule::new("payments").route_prefix("/pay"), 1.0)
+///     .build()?;
+/// let provider = SdkTracerProvider::builder()
+///     .with_span_processor(learned.outcome_processor())
+///     .with_sampler(ParentBased::new(learned.clone()))
+///     .build();
+/// # drop(provider);
+/// let weights = learned.weights().to_string();
+/// assert!(weights.contains("error_probability 1"));
+/// # Ok::<(), tracer_sampling::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Learned {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: LearnedBuilder,
+    model: Model,
+    operations: Operations<Operation>,
+    service: Operation,
+    /// All requests, each with its probability.
+    requests: RateEstimate,
+    /// The factor on squared scores that keeps the target.
+    factor: AtomicF64,
+}
+
+/// What is known of the outcomes of one operation, or of all of them.
+#[derive(Debug, Default)]
+struct Operation {
+    weight: Weight,
+    /// The number of outcomes, up to [`MOST_OUTCOMES`].
+    outcomes: AtomicF64,
+    mean_seconds: AtomicF64,
+    /// The part of the outcomes that was interesting.
+    interesting: AtomicF64,
+}
+
+impl Operation {
+    /// Moves the means towards an outcome: those of the first outcomes are exact, later ones fade.
+    fn record(&self, outcome: &Outcome, is_interesting: bool) {
+        let outcomes = (self.outcomes.get() + 1.0).min(MOST_OUTCOMES);
+        self.outcomes.set(outcomes);
+        let seconds = outcome.duration.as_secs_f64();
+        let interesting = f64::from(u8::from(is_interesting));
+        for (mean, value) in [
+            (&self.mean_seconds, seconds),
+            (&self.interesting, interesting),
+        ] {
+            mean.set(mean.get() + (value - mean.get()) / outcomes);
+        }
+    }
+
+    /// Returns the probability of an interesting outcome, as if so many more had been seen with the
+    /// probability `prior`.
+    fn interesting(&self, prior: f64, more: f64) -> f64 {
+        let outcomes = self.outcomes.get();
+        (self.interesting.get() * outcomes + prior * more) / (outcomes + more)
+    }
+}
+
+fn log_odds(probability: f64) -> f64 {
+    let probability = probability.clamp(1e-6, 1.0 - 1e-6);
+    (probability / (1.0 - probability)).ln()
+}
+
+impl Learned {
+    /// Samples `traces_per_second` traces of this service, with the defaults for the rest.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RateOutOfRange`] below 10^-6, above 10^9 and for NaN.
+    pub fn new(traces_per_second: f64) -> Result<Self, Error> {
+        Self::builder(traces_per_second).build()
+    }
+
+    /// Returns the settings of a sampler for `traces_per_second` traces of this service.
+    pub fn builder(traces_per_second: f64) -> LearnedBuilder {
+        LearnedBuilder::new(traces_per_second)
+    }
+
+    /// Creates the span processor that reports outcomes to this sampler. Register it with the
+    /// provider that has the sampler.
+    pub fn outcome_processor(&self) -> OutcomeProcessor {
+        let sampler = self.clone();
+        OutcomeProcessor::new(move |name, attributes, outcome| {
+            sampler.record(name, attributes, outcome);
+        })
+    }
+
+    /// Reports how a request of an operation ended. The outcome processor calls it; call it instead
+    /// of the processor where outcomes are known without spans. `attributes` are those that were
+    /// known at the start.
+    pub fn record(&self, operation: &str, attributes: &[KeyValue], outcome: Outcome) {
+        let shared = &*self.shared;
+        let now = shared.settings.clock.nanos();
+        let mut span = SpanToSample::new(operation);
+        span.attributes = attributes;
+        let is_slow = outcome.duration > shared.settings.slow_after;
+        let is_interesting = outcome.is_error || is_slow;
+        let criticality = self.criticality(&span);
+        shared.operations.with(operation, now, |operation| {
+            let features = self.features(operation, criticality, &span);
+            shared.model.learn(&features, is_interesting);
+            operation.record(&outcome, is_interesting);
+        });
+        shared.service.record(&outcome, is_interesting);
+    }
+
+    /// Returns the weights that are learned so far.
+    pub fn weights(&self) -> Weights {
+        let mut operations = Vec::new();
+        self.shared.operations.each(|name, operation| {
+            let name = name.filter(|name| !name.is_empty());
+            operations.extend(name.map(|name| (name.to_owned(), operation.weight.get())));
+        });
+        let fixed = FIXED.into_iter().zip(self.shared.model.fixed());
+        Weights {
+            fixed: fixed
+                .map(|(name, weight)| (name.to_owned(), weight))
+                .collect(),
+            operations,
+            attributes: self.shared.model.attribute_weights().collect(),
+        }
+    }
+
+    /// Replaces weights by these. Weights for which there is no place are ignored.
+    pub fn load(&self, weights: &Weights) {
+        let shared = &*self.shared;
+        let now = shared.settings.clock.nanos();
+        for (name, weight) in &weights.fixed {
+            shared.model.set_fixed(name, *weight);
+        }
+        for (name, weight) in &weights.operations {
+            shared
+                .operations
+                .with(name, now, |operation| operation.weight.set(*weight));
+        }
+        for (place, weight) in &weights.attributes {
+            shared.model.set_attribute_weight(*place, *weight);
+        }
+    }
+
+    fn criticality(&self, span: &SpanToSample<'_>) -> f64 {
+        let rules = self.shared.settings.critical.iter();
+        let matching = rules.filter(|(rule, _)| rule.matches(span));
+        matching
+            .map(|(_, criticality)| *criticality)
+            .fold(0.0, f64::max)
+    }
+
+    fn features<'a>(
+        &'a self,
+        operation: &'a Operation,
+        criticality: f64,
+        span: &SpanToSample<'a>,
+    ) -> Features<'a> {
+        let settings = &self.shared.settings;
+        let of_service = self.shared.service.interesting(INITIAL, 10.0);
+        let of_operation = operation.interesting(of_service, 10.0);
+        let base = log_odds(of_service);
+        // Powers of ten from what counts as slow.
+        let relative = operation.mean_seconds.get() / settings.slow_after.as_secs_f64();
+        let duration = relative.log10().clamp(-3.0, 1.0);
+        Features {
+            base,
+            fixed: [1.0, duration, log_odds(of_operation) - base, criticality],
+            operation: &operation.weight,
+            attributes: span.attributes,
+            keys: &settings.features,
+        }
+    }
+}
+
+impl ComposableSampler for Learned {
+    fn sampling_intent<'a>(&'a self, span: &SpanToSample<'a>) -> SamplingIntent<'a> {
+        let shared = &*self.shared;
+        let now = shared.settings.clock.nanos();
+        let criticality = self.criticality(span);
+        let score = shared.operations.with(span.name, now, |operation| {
+            shared
+                .model
+                .score(&self.features(operation, criticality, span))
+        });
+        let target = shared.settings.target;
+        let alike = EXPLORED * target / shared.requests.per_second().max(target);
+        let probability = (alike + shared.factor.get() * score * score).clamp(0.0, 1.0);
+        if shared.requests.count(probability, now) {
+            // Towards the target, half of the way on a logarithmic scale: the factor is not simply
+            // proportional, because no probability exceeds 1.
+            let sampled = shared.requests.last_weight_per_second();
+            let wanted = (target / sampled.max(1e-9)).sqrt();
+            shared
+                .factor
+                .set((shared.factor.get() * wanted).clamp(1e-9, MOST_FACTOR));
+        }
+        let reason = Reason::new("learned").with_number("score", score);
+        match Threshold::of_probability(probability) {
+            Ok(threshold) => SamplingIntent::sample(threshold, reason),
+            // The probability is too small for a threshold, or NaN.
+            Err(_) => SamplingIntent::drop_span(reason),
+        }
+    }
+}
+
+impl ShouldSample for Learned {
+    fn should_sample(
+        &self,
+        parent_context: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let span = SpanToSample {
+            parent_context,
+            name,
+            kind,
+            attributes,
+            links,
+        };
+        decide(&self.sampling_intent(&span), parent_context, trace_id)
+    }
+}
+
+impl fmt::Debug for Learned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Learned")
+            .field("settings", &self.shared.settings)
+            .field("operations", &self.shared.operations)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The part of the target that is spent on all requests alike.
+const EXPLORED: f64 = 0.1;
+/// The probability that a request is interesting, before anything is known.
+const INITIAL: f64 = 0.1;
+/// The means follow a change within about so many outcomes.
+const MOST_OUTCOMES: f64 = 1_000.0;
+/// Enough for a score of 10^-6.
+const MOST_FACTOR: f64 = 1e12;
+const DEFAULT_SLOW_AFTER: Duration = Duration::from_secs(1);
