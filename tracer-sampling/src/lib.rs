@@ -48,6 +48,7 @@
 //! | `probability.rs`, `threshold.rs`, `otel_trace_state.rs` | consistent probability, and the `ot` member of the trace state |
 //! | `trace_id_ratio.rs` | the older ratio |
 //! | [`composable`] | composable samplers and rules |
+//! | `jaeger_remote/` | strategies of a sampling server |
 //! | `rate_limiting/` | the token bucket and its sampler |
 //! | `adaptive/` | the adaptive sampler and its controller |
 //! | `learned/` | the learned sampler and its model |
@@ -59,7 +60,9 @@
 //!
 //! # Features
 //!
-//! None.
+//! | feature | default | adds |
+//! | --- | --- | --- |
+//! | `jaeger-remote` | no | `jaeger_remote`: strategies that a server hands out |
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -73,6 +76,8 @@ mod decision_cache;
 pub mod env;
 mod error;
 mod float;
+#[cfg(feature = "jaeger-remote")]
+pub mod jaeger_remote;
 mod learned;
 mod operations;
 mod otel_trace_state;
