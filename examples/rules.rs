@@ -1,0 +1,63 @@
+//! Sampling by rules: the first one that matches decides, and each sampled span says why.
+//!
+//! `cargo run -p tracer-examples --example rules`
+
+use std::error::Error;
+
+use opentelemetry::{
+    KeyValue, global,
+    trace::{Span as _, Tracer as _},
+};
+use tracer_core::TracerProvider;
+use tracer_sampling::{
+    AlwaysOff, AlwaysOn, Probability, SamplingStats,
+    composable::{Composite, ParentThreshold, Rule, RuleBased},
+};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    // What no rule matches is sampled with a probability of one in ten.
+    let roots = RuleBased::new(Probability::new(0.1)?)
+        .rule(Rule::new("health").route_prefix("/health"), AlwaysOff)
+        .rule(
+            Rule::new("gold").attribute_values("user.tier", ["gold"]),
+            AlwaysOn,
+        )
+        .rule(
+            Rule::new("writes").name_patterns(["POST *", "PUT *"]),
+            Probability::new(0.5)?,
+        );
+    let stats = SamplingStats::new();
+    // Children follow their parents, in this process and in others.
+    let sampler = Composite::new(ParentThreshold::new(roots))
+        .stats(&stats)
+        .explain(true);
+    TracerProvider::builder()
+        .sampler(sampler)
+        .build()?
+        .set_global();
+
+    let tracer = global::tracer("rules");
+    for _ in 0..1_000 {
+        for (method, route, tier) in [
+            ("GET", "/health", "none"),
+            ("GET", "/cart", "gold"),
+            ("POST", "/order", "silver"),
+            ("GET", "/cart", "silver"),
+        ] {
+            let builder = tracer
+                .span_builder(format!("{method} {route}"))
+                .with_attributes([
+                    KeyValue::new("http.route", route),
+                    KeyValue::new("user.tier", tier),
+                ]);
+            builder.start(&tracer).end();
+        }
+    }
+    for one in stats.snapshot() {
+        println!(
+            "{}: {} sampled, {} dropped",
+            one.strategy, one.sampled, one.dropped
+        );
+    }
+    Ok(())
+}
