@@ -30,7 +30,8 @@ const DECISIONS: usize = 20_000;
 fn main() {
     let arguments: Vec<_> = env::args().collect();
     let rounds = arguments.iter().position(|argument| argument == "--rounds");
-    let rounds = rounds.map_or(31, |at| arguments[at + 1].parse().expect("a number"));
+    let rounds = rounds.and_then(|at| arguments.get(at + 1));
+    let rounds = rounds.map_or(31, |rounds| rounds.parse().expect("a number"));
     let ratio = |ratio| TraceIdRatio::new(ratio).expect("a ratio");
     let probability = |ratio| Probability::new(ratio).expect("a ratio");
     let stock_ratio = Sampler::TraceIdRatioBased;
@@ -66,7 +67,7 @@ fn main() {
 
     machine::tell();
     println!("case ours peer peer's ratio");
-    let mut compare = |name, cx: &Context, ours: &dyn ShouldSample, stock: &dyn ShouldSample| {
+    let compare = |name, cx: &Context, ours: &dyn ShouldSample, stock: &dyn ShouldSample| {
         let (mut ours_ns, mut stock_ns) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
             ours_ns.push(round(ours, cx));
@@ -122,9 +123,8 @@ fn round(sampler: &dyn ShouldSample, cx: &Context) -> f64 {
     ];
     let mut id = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128;
     let start = Instant::now();
-    for at in 0..DECISIONS {
-        id = id.wrapping_mul(0x0da9_42042e4d_d58b5).wrapping_add(1);
-        let name = &names[at % names.len()];
+    for name in names.iter().cycle().take(DECISIONS) {
+        id = id.wrapping_mul(0xda94_2042_e4dd_58b5).wrapping_add(1);
         let kind = SpanKind::Server;
         let id = TraceId::from(black_box(id) | 1);
         black_box(sampler.should_sample(Some(cx), id, name, &kind, &attributes, &[]));
@@ -134,5 +134,5 @@ fn round(sampler: &dyn ShouldSample, cx: &Context) -> f64 {
 
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    *values.get(values.len() / 2).expect("a round")
 }

@@ -5,8 +5,8 @@
 use std::error::Error;
 
 use opentelemetry::{
-    KeyValue, global,
-    trace::{Span as _, Tracer as _},
+    KeyValue,
+    trace::{Span as _, Tracer as _, TracerProvider as _},
 };
 use tracer_core::TracerProvider;
 use tracer_sampling::{
@@ -31,12 +31,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let sampler = Composite::new(ParentThreshold::new(roots))
         .stats(&stats)
         .explain(true);
-    TracerProvider::builder()
-        .sampler(sampler)
-        .build()?
-        .set_global();
+    let provider = TracerProvider::builder().sampler(sampler).build()?;
 
-    let tracer = global::tracer("rules");
+    let tracer = provider.tracer("rules");
     for _ in 0..1_000 {
         for (method, route, tier) in [
             ("GET", "/health", "none"),
