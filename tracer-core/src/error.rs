@@ -27,10 +27,10 @@ pub enum ConfigError {
     #[error("processor panicked while it was set up")]
     ProcessorPanicked,
     /// The operating system did not accept a handler for forks.
-    #[error("forks cannot be noticed")]
+    #[error("fork handlers cannot be installed")]
     Fork(#[source] io::Error),
     /// The operating system could not create a thread or a runtime.
-    #[error("no thread for the worker")]
+    #[error("no thread or runtime for the worker or an exporter")]
     Spawn(#[source] io::Error),
 }
 

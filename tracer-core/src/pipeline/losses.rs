@@ -34,8 +34,8 @@ impl Losses {
         let queue = |component_type| Loss {
             place: component_type,
             reason: "queue_full",
-            hint: "this exporter is slower than spans end; sample fewer spans, or set \
-                   OTEL_BSP_MAX_QUEUE_SIZE to more spans than a burst has"
+            hint: "this exporter cannot keep up; sample fewer spans, or set \
+                   OTEL_BSP_MAX_QUEUE_SIZE to more spans than a burst contains"
                 .to_owned(),
         };
         let export_queues = state.export_queues.iter();
@@ -44,7 +44,7 @@ impl Losses {
                 place: "rings",
                 reason: "queue_full",
                 hint: format!(
-                    "the exporters are slower than spans end, and the rings have reached their \
+                    "the exporters cannot keep up, and the rings have reached their \
                      limit of {max_ring_bytes} bytes; sample fewer spans, or raise \
                      TRACER_MAX_RING_BYTES"
                 ),

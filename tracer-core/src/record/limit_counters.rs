@@ -140,12 +140,12 @@ fn log(limit: Limit, count: u64, is_first: bool) {
         if is_first {
             tracing::warn!(
                 target: "tracer_core", kind, count,
-                "span limits leave out or shorten what spans hold"
+                "span limits drop or shorten data of spans"
             );
         } else {
             tracing::warn!(
                 target: "tracer_core", kind, count,
-                "span limits left out or shortened this much in all"
+                "total of the data that span limits have dropped or shortened"
             );
         }
     });

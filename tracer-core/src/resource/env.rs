@@ -48,7 +48,7 @@ pub fn from_env(env: &mut Env) -> Resource {
     attributes.extend(listed);
     let name = env.parse(SERVICE_NAME, |name| {
         clean(name).ok_or(
-            "is too long or no plain text, the name in OTEL_RESOURCE_ATTRIBUTES or \
+            "is too long or not plain text, the name in OTEL_RESOURCE_ATTRIBUTES or \
              unknown_service applies",
         )
     });
@@ -67,7 +67,7 @@ enum Problem {
     NoEquals { member: usize },
     #[error("member {member} has no key, none of the list applies")]
     NoKey { member: usize },
-    #[error("member {member} is too long or no plain text, none of the list applies")]
+    #[error("member {member} is too long or not plain text, none of the list applies")]
     NotPlain { member: usize },
 }
 
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(
             messages,
             [
-                "OTEL_SERVICE_NAME: is too long or no plain text, the name in \
+                "OTEL_SERVICE_NAME: is too long or not plain text, the name in \
               OTEL_RESOURCE_ATTRIBUTES or unknown_service applies"
             ]
         );

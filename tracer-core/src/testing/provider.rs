@@ -147,7 +147,7 @@ impl TestProvider {
                 let spans = self.spans();
                 let (came, hints) = (spans.len(), self.hints().join(", "));
                 panic!(
-                    "{came} of {count} spans have come\n{hints}\n{}",
+                    "{came} of {count} spans were exported\n{hints}\n{}",
                     tree(&spans)
                 );
             }
@@ -301,7 +301,7 @@ mod tests {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         assert_eq!(
             text,
-            Some("1 of 2 spans have come\n1 span not ended\n\"a\"\n")
+            Some("1 of 2 spans were exported\n1 span not ended\n\"a\"\n")
         );
         drop(open);
     }

@@ -58,7 +58,7 @@ impl<S: SpanLookup> OutcomeRecorder<S> {
 #[diagnostic::on_unimplemented(
     message = "`err` needs a `Result`, but this returns `{Self}`",
     label = "not a `Result`",
-    note = "return a `Result`, or take `err` away; `ret` records whatever is returned"
+    note = "return a `Result`, or remove `err`; `ret` records whatever is returned"
 )]
 pub trait Fallible {
     /// The type in `Ok`.

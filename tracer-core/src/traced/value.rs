@@ -51,7 +51,7 @@ impl From<AttributeValue<'_>> for Value {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the value of an attribute",
     label = "not a boolean, number, text or array",
-    note = "in `span!`, turn it into one: `format!(\"{{value:?}}\")`, `value.to_string()`, of a `Duration` `value.as_secs_f64()`",
+    note = "in `span!`, convert it: `format!(\"{{value:?}}\")`, `value.to_string()`, or `value.as_secs_f64()` for a `Duration`",
     note = "in `fields(..)` of `#[traced]`, `?value` records it by `Debug`, `%value` by `Display`"
 )]
 pub trait ToAttribute {
@@ -108,7 +108,7 @@ pub fn displayed_error<T: DisplayedError + ?Sized>(value: &T) -> AttributeValue<
 /// A result that is recorded by `Debug`.
 #[diagnostic::on_unimplemented(
     message = "`ret` cannot record `{Self}`: it does not implement `Debug`",
-    label = "record it with `ret(Display)`, or take `ret` away"
+    label = "record it with `ret(Display)`, or remove `ret`"
 )]
 pub trait DebuggedResult {
     /// Returns the value.

@@ -17,7 +17,7 @@ use crate::support::{
 fn lines(log: &Log) -> Vec<(String, bool, u64)> {
     let lines = log.lines().into_iter().map(|line| {
         let count = line.fields["count"].parse().unwrap();
-        let first = line.message.contains("leave out");
+        let first = line.message.contains("drop or shorten");
         (line.fields["kind"].clone(), first, count)
     });
     lines.collect()

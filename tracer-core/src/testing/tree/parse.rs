@@ -113,7 +113,7 @@ fn read_line(open: &mut Vec<Open>, line: usize, text: &str) -> Result<(), Error>
         return error(
             column,
             format!(
-                "not in one column with the line before it on its level, which begins in {below}"
+                "not aligned with the line before it on its level, which begins in column {below}"
             ),
         );
     }
@@ -202,7 +202,7 @@ impl Words {
                 error(self.column(), format!("unknown word `{word}`{hint}"))
             }
             Some(Token::Equals) => error(self.column(), "`=` without a key before it"),
-            Some(Token::Quoted(value)) => error(self.column(), format!("{value} is too much")),
+            Some(Token::Quoted(value)) => error(self.column(), format!("unexpected {value}")),
         }
     }
 

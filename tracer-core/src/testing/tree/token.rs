@@ -161,9 +161,9 @@ impl Reader<'_> {
                 Token::Quoted(text @ Pattern::Text(_)) => text,
                 Token::Word(word) => match Pattern::literal(&word) {
                     Some(literal) => literal,
-                    None => return self.error(column, format!("`{word}` is no value")),
+                    None => return self.error(column, format!("`{word}` is not a value")),
                 },
-                _ => return self.error(column, "no pattern can be in an array"),
+                _ => return self.error(column, "an array cannot contain a pattern"),
             });
             self.spaces();
             match self.peek() {
