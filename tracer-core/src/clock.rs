@@ -5,8 +5,9 @@
 //! monotonic, whatever happens to the wall clock in the meantime. The worker updates the anchor, so
 //! that new spans follow the wall clock.
 //!
-//! If the processor's counter is not invariant, [`quanta`] uses the monotonic clock of the
-//! operating system. It calibrates the counter with the first provider, which takes 0.6 ms.
+//! [`quanta`] reads the counter, and calibrates it for the first provider, which takes 0.6 ms. If
+//! the counter is not invariant, [`quanta`] uses the monotonic clock of the operating system
+//! instead.
 
 #[cfg(feature = "testing")]
 mod manual;
@@ -136,8 +137,8 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
     const YEARS: Duration = Duration::from_secs(50 * 365 * 24 * 3600);
 
-    /// Returns the times to which the wall clock is set while spans are open. It moves forward and
-    /// back, before 1970 (the earliest time of a span), and far into the future.
+    /// Returns the times to which the wall clock is set while spans are open. They lie before and
+    /// after the present time, before 1970 (the earliest time of a span), and far in the future.
     fn steps() -> [SystemTime; 6] {
         let now = SystemTime::now();
         let before_1970 = UNIX_EPOCH - YEARS;

@@ -10,7 +10,8 @@ use tracing::{dispatcher, subscriber::NoSubscriber};
 
 use crate::{fork::ForkMutex, panic_guard::catch_panic};
 
-/// How many messages wait for a subscriber. Further messages are dropped and counted.
+/// The maximum number of messages that wait for a subscriber. Further messages are dropped and
+/// counted.
 const MAX_PENDING: usize = 64;
 
 type Message = Box<dyn Fn() + Send>;
@@ -44,8 +45,8 @@ static PENDING: ForkMutex<Pending> = ForkMutex::new(Pending {
 /// ```
 pub fn report(log: impl Fn() + Send + 'static) {
     let has_subscriber = has_subscriber();
-    // Called even without a subscriber: with its feature `log`, `tracing` passes events to that
-    // crate.
+    // Called even without a subscriber: with its feature `log`, `tracing` passes events to the
+    // `log` crate.
     catch_panic(&log);
     if has_subscriber {
         return;

@@ -28,9 +28,10 @@ pub type ExportResult = Result<ExportSuccess, ExportError>;
 /// stops everything else of this exporter. If an exporter blocks, wrap it with
 /// [`crate::sdk::SdkExporter`] or use `tokio::task::spawn_blocking`.
 ///
-/// A flush of its own provider is refused with
+/// If an exporter flushes its own provider, the flush is refused with
 /// [`FlushError::InsideExporter`](crate::FlushError::InsideExporter), because it would wait for
-/// itself. A shutdown begins, but the exporter cannot wait for its end.
+/// itself. If an exporter shuts its provider down, the shutdown begins, but the exporter cannot
+/// wait for its end.
 ///
 /// # Cancellation
 /// A future that still runs after the export timeout is dropped, and its spans are counted as

@@ -1,7 +1,7 @@
 //! Forks: a child process has one thread, the one that forked, and a copy of everything else.
 //!
 //! The worker and the export threads do not exist in the child. A lock that another thread held
-//! stays locked for ever, and exporters hold the parent's sockets. So the child uses no state that
+//! stays locked forever, and exporters hold the parent's sockets. So the child uses no state that
 //! threads shared. It neither locks nor drops that state, and creates its own when its first span
 //! needs it ([`PerProcess`]). State that both processes use is never written, or only while forks
 //! are held off ([`hold_forks`]).
@@ -35,7 +35,7 @@ use std::{
     },
 };
 
-/// How many forks lie between this process and the first one.
+/// The number of forks between the first process and this one.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
 /// Held by sections that no fork may interrupt, and by a thread while it forks.

@@ -20,7 +20,7 @@ pub(crate) const RANDOM: TraceFlags = TraceFlags::new(0x02);
 
 thread_local! {
     /// The generator of this thread, seeded with its first span. It has no destructor, so it also
-    /// works while the thread's other locals are torn down.
+    /// works while the thread's other locals are being torn down.
     static GENERATOR: RefCell<Option<SmallRng>> = const { RefCell::new(None) };
 }
 
@@ -51,9 +51,9 @@ pub(crate) fn new_span_id() -> SpanId {
     })
 }
 
-/// States whether the trace ids of an application's own generator are random. If so, roots get the
-/// W3C level 2 `random` flag (trace/sdk.md "IdGenerator randomness"), and other systems may sample
-/// by the id.
+/// Whether the trace ids of an application's own generator are random. If so, roots get the W3C
+/// level 2 `random` flag (trace/sdk.md "IdGenerator randomness"), and other systems may sample by
+/// the id.
 ///
 /// This enum is complete: the randomness is known or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -121,7 +121,7 @@
 //! | `OTEL_RESOURCE_ATTRIBUTES` | decoded; discarded if a part is wrong | raw; in part |
 //! | the schema URL of a detector | kept | lost |
 //!
-//! Code that uses another minor version of `opentelemetry`, such as 0.32, has other globals and
+//! Code that uses another minor version of `opentelemetry`, such as 0.32, uses other globals and
 //! records nothing here. `cargo tree -i opentelemetry` shows one version, or fails and lists all.
 //!
 //! # Modules
@@ -145,7 +145,7 @@
 //! | `testing` | support for tests of instrumented code |
 //!
 //! # Features
-//! | feature | what |
+//! | feature | contents |
 //! | --- | --- |
 //! | `testing` | for tests: spans in memory, assertions on traces, ids and a clock set by hand |
 

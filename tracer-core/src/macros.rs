@@ -8,12 +8,12 @@
 /// ```
 ///
 /// - `name`: `&'static str` or `String`, of low cardinality (trace/api.md "Span").
-/// - `key = value`: attributes. A key is a literal or the path of a constant, `&'static str` or
-///   [`Key`](opentelemetry::Key). A value is a boolean, a number, a text, a
-///   [`Value`](opentelemetry::Value) or an array of the API, or a pointer to one. It is borrowed,
-///   so a text may have any lifetime. It is evaluated only if the span records, before the span
-///   becomes current. A sampler does not get these attributes. Give attributes for a sampler to the
-///   builder of a [`Tracer`](crate::Tracer).
+/// - `key = value`: attributes. A key is a literal, or the path of a constant of type
+///   `&'static str` or [`Key`](opentelemetry::Key). A value is a boolean, a number, a string, a
+///   [`Value`](opentelemetry::Value) or an array of the API, or a pointer to one. The value is
+///   borrowed, so a string may have any lifetime. It is evaluated only if the span records, before
+///   the span becomes current. A sampler does not get these attributes. Give attributes for a
+///   sampler to the builder of a [`Tracer`](crate::Tracer).
 /// - `kind`: default [`SpanKind::Internal`](opentelemetry::trace::SpanKind::Internal).
 /// - `parent`: a `&SpanContext`, an `Option` of one, or a `&Context`; default the
 ///   [current](crate::current()) span. `None` starts a root. Only the parent is taken from a
@@ -30,7 +30,8 @@
 ///
 /// # Cost
 /// On a warm thread, no lock, and no allocation except for a parent's `tracestate`. If the provider
-/// has processors or its own sampler, one or two allocations for the `Context` that they are given.
+/// has processors or a custom sampler, one or two allocations for the `Context` that is passed to
+/// them.
 ///
 /// # Examples
 /// ```

@@ -271,7 +271,8 @@ impl<'a> Options<'a> {
     }
 }
 
-/// The types that the macros take as `parent`: `&SpanContext`, `&Context`, `None`, or `Some(&SpanContext)`.
+/// The types that the macros take as `parent`: `&SpanContext`, `&Context`, `None`, or
+/// `Some(&SpanContext)`.
 pub trait IntoParent<'a> {
     /// Returns the chosen parent.
     fn into_parent(self) -> ChosenParent<'a>;
@@ -337,8 +338,8 @@ impl StartedSpan {
     /// Makes the span current.
     ///
     /// The provider and the `Context` were usually looked up when the span started. So if the value
-    /// of an attribute leaves a `Context` attached, it depends on the provider which of the two is
-    /// the newer one.
+    /// of an attribute leaves a `Context` attached, the provider determines whether the span or
+    /// that `Context` is newer.
     pub fn enter(mut self) -> LocalSpan {
         self.call_processors();
         let span = mem::replace(&mut self.span, Span::gone());
@@ -377,8 +378,8 @@ impl StartedSpan {
     }
 }
 
-/// Calls the processors even if the value of an attribute panicked. So they are called for the
-/// start of every span for whose end they are called.
+/// Calls the processors even if the value of an attribute panicked. So processors that are called
+/// for the end of a span were always called for its start.
 impl Drop for StartedSpan {
     fn drop(&mut self) {
         self.call_processors();

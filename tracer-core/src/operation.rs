@@ -1,4 +1,4 @@
-//! Operations of a service for its users, which fail or succeed, and events with typed data.
+//! Operations that a service performs for its users and that may fail, and events with typed data.
 //!
 //! [`run`] and [`run_async`] run work in a span and record its error. They take the span from
 //! [`start_span!`](crate::start_span), so that its scope is the caller's crate and all options are
@@ -118,9 +118,9 @@ pub fn run<T, E: Display>(span: Span, work: impl FnOnce() -> Result<T, E>) -> Re
     result
 }
 
-/// Runs a future in a span, as [`run`] does for a function. The span is current at each poll, and
-/// ends when the future is ready or dropped. A future that is dropped before it is ready is not an
-/// error.
+/// Runs a future in a span, as [`run`] does for a function. The span is current during each poll,
+/// and ends when the future is ready or dropped. A future that is dropped before it is ready is not
+/// an error.
 ///
 /// # Examples
 /// ```

@@ -34,12 +34,12 @@ const MAX_DEPTH: usize = 8;
 /// callbacks run before the first `on_end`. Then the span is queued for the exporters.
 ///
 /// # Reentrancy
-/// Inside a callback the provider records no new span, so that a processor cannot feed itself:
+/// Inside a callback the provider records no new span, so that a processor does not trigger itself:
 /// [`Tracer`](crate::Tracer)s return spans that carry their parent's context. A processor may own
-/// spans that it ends inside a callback. The processors are called with them like with any other.
-/// If that nests more than 8 deep, the span is [discarded](Span::discard). A processor may flush
-/// its own provider, which then flushes only the exporters. It may also shut the provider down,
-/// without waiting for the processors.
+/// spans that it ends inside a callback. The processors are called with these spans as with any
+/// other. If that nests more than 8 deep, the span is [discarded](Span::discard). A processor may
+/// flush its own provider, which then flushes only the exporters. It may also shut the provider
+/// down, without waiting for the processors.
 ///
 /// # Panics
 /// If a callback panics, the panic is caught and counted in
@@ -48,7 +48,7 @@ const MAX_DEPTH: usize = 8;
 /// # Forks
 /// A forked child calls its own copy of the same processors for its own spans, but not for spans of
 /// the parent. Threads, sockets and locks of a processor belong to the parent: a lock that another
-/// thread held at the fork stays locked. A processor that has such things must notice that its
+/// thread held at the fork stays locked. A processor that has any of these must check whether its
 /// process id has changed. `set_resource` is not called again. A shutdown of the child's provider
 /// shuts down the child's copy.
 ///
@@ -94,13 +94,14 @@ pub trait SpanProcessor: fmt::Debug + Send + Sync + 'static {
     /// [`start_with_context`](opentelemetry::trace::Tracer::start_with_context).
     fn on_start(&self, _span: &mut Span, _parent: &Context) {}
 
-    /// Called when the span is about to end. Its end time is set, and it can still be changed. No
-    /// other code can change it now, because the callback has the only reference. More events and
-    /// links can be added, but recorded ones cannot be changed or removed.
+    /// Called when the span is about to end. The end time is already set, and the span can still be
+    /// changed. No other code can change the span now, because the callback has the only reference.
+    /// More events and links can be added, but recorded ones cannot be changed or removed.
     fn on_ending(&self, _span: &mut Span) {}
 
     /// Called when the span has ended, with its final contents. A span that is recorded but not
-    /// sampled is passed to this callback and not exported; [`SpanRecord::trace_flags`] shows it.
+    /// sampled is passed to this callback and not exported; [`SpanRecord::trace_flags`] shows
+    /// whether a span is sampled.
     fn on_end(&self, _span: &SpanRecord<'_>, _scope: &InstrumentationScope) {}
 
     /// Completes pending work. A flush of the provider calls this on a separate thread and waits
@@ -114,7 +115,8 @@ pub trait SpanProcessor: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Shuts the processor down, on the same thread as [`force_flush`](Self::force_flush). Called
-    /// once, after any flush in progress. A callback that runs on another thread may end after it.
+    /// once, after any flush in progress. A callback that runs on another thread may return after
+    /// this call.
     ///
     /// # Errors
     /// The provider's shutdown returns this error, unless it has an error of its own.

@@ -14,8 +14,8 @@ use crate::{
 
 /// Returns whether a provider may record a new span here.
 ///
-/// It may not inside a callback of its processors, nor after its shutdown. The first span that is
-/// started after the shutdown is logged.
+/// It may not record inside a callback of its processors or after its shutdown. The first span that
+/// is started after the shutdown is logged.
 #[inline(always)]
 pub(crate) fn may_record(provider: &ProviderCore) -> bool {
     if provider.is_closed() {
@@ -27,14 +27,15 @@ pub(crate) fn may_record(provider: &ProviderCore) -> bool {
     !provider.processors.are_running()
 }
 
-/// Returns the flags of a span by the sampler `parentbased_always_on`: the parent's flags,
-/// unchanged, or those of a sampled root.
+/// Returns the flags of a span according to the sampler `parentbased_always_on`: the parent's
+/// flags, unchanged, or those of a sampled root.
 #[inline(always)]
 pub(crate) fn parent_based_flags(parent: Option<TraceFlags>, root: TraceFlags) -> TraceFlags {
     parent.unwrap_or(root | TraceFlags::SAMPLED)
 }
 
-/// Returns whether `parentbased_always_on` samples, and so records, a child of this parent, or a root.
+/// Returns whether `parentbased_always_on` samples, and so records, a child of this parent, or a
+/// root.
 #[inline(always)]
 pub(crate) fn is_sampled_by_parent(parent: Option<&SpanContext>) -> bool {
     parent_based_flags(parent.map(SpanContext::trace_flags), TraceFlags::default()).is_sampled()
@@ -69,8 +70,8 @@ impl Identity {
         }
     }
 
-    /// Writes the context of a span by the decision of the default sampler, with the parent's
-    /// `tracestate`.
+    /// Writes the context of a span according to the decision of the default sampler, with the
+    /// parent's `tracestate`.
     #[inline(always)]
     pub(crate) fn write_with_parents_state(
         self,
@@ -83,7 +84,8 @@ impl Identity {
         self.write(context, is_sampled, state.map(|state| || state.clone()));
     }
 
-    /// Writes the context of a span by the decision of a sampler, and takes its `tracestate`.
+    /// Writes the context of a span according to the decision of a sampler, and takes the sampler's
+    /// `tracestate`.
     #[inline(always)]
     pub(crate) fn write_with_state(
         self,
@@ -99,7 +101,7 @@ impl Identity {
         );
     }
 
-    /// Writes a whole span context in place. Most contexts have no `tracestate`. To move a context
+    /// Writes a whole span context in place. Most contexts have no `tracestate`. Moving a context
     /// that may have one takes longer than everything else here.
     #[inline(always)]
     fn write(

@@ -108,7 +108,7 @@ pub(crate) fn start(
         let is_sampled = is_sampled_by_parent(known);
         if !is_sampled {
             count_start_class(provider, known, &SamplingDecision::Drop);
-            // In one piece: a closure that several callers share would be a call.
+            // Written out here, because a closure that several callers share would not be inlined.
             let mut context = thread_state::take_context();
             identity.write_with_parents_state(&mut context, false, known);
             return Span::of_context(context);
@@ -144,7 +144,7 @@ pub(crate) fn start(
     if decision == SamplingDecision::Drop {
         let span = Span::non_recording(write);
         if attributes.capacity() == 0 {
-            // There is nothing to free. Its drop takes a call to find that out.
+            // There is nothing to free. Dropping it would take a call to find that out.
             mem::forget(attributes);
         }
         return span;

@@ -54,8 +54,8 @@ thread_local! {
     static THREAD: RefCell<ThreadState> = RefCell::new(ThreadState::new());
 }
 
-/// Calls `work` with the state of this thread. Returns `None` while the thread is torn down. Also
-/// returns `None` inside user code that is dropped with a provider.
+/// Calls `work` with the state of this thread. Returns `None` while the thread is being torn down.
+/// Also returns `None` inside user code that is dropped with a provider.
 #[inline]
 fn with<T>(work: impl FnOnce(&mut ThreadState) -> Option<T>) -> Option<T> {
     THREAD
@@ -107,7 +107,7 @@ pub(crate) fn take_spare(provider: &Arc<ProviderCore>) -> Box<Recording> {
         .unwrap_or_else(|| Box::new(Recording::new(Arc::clone(provider))))
 }
 
-/// Counts a span as started that already has its recording, or needs none.
+/// Counts the start of a span that already has its recording, or needs none.
 #[inline]
 pub(crate) fn count_start(provider: &Arc<ProviderCore>) {
     let counted = with(|thread| {

@@ -28,12 +28,12 @@ use crate::{
 ///
 /// # Cost
 /// Starting a sampled span reads the clock once and takes a buffer from the thread's pool. It takes
-/// no lock, and allocates nothing once the pool is warm. A span that is not sampled takes its ids
-/// and a call of the sampler.
+/// no lock, and allocates nothing once the pool is warm. A span that is not sampled costs only its
+/// ids and a call of the sampler.
 ///
 /// # Panics
-/// In destructors of thread locals the API's own current context may be gone. Then `start` panics
-/// there. `start_with_context` does not use the current context.
+/// In destructors of thread locals, the API's own current context may be gone. In that case `start`
+/// panics. `start_with_context` does not use the current context.
 #[derive(Clone, Debug)]
 pub struct Tracer {
     provider: Arc<ProviderCore>,

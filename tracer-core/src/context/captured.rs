@@ -10,7 +10,7 @@ use crate::{provider_core::ProviderCore, span::Span};
 /// Captures the current `Context` with the current span, and makes both current while `work` runs.
 ///
 /// The closure may run on any thread, with the current span as its parent. It cannot change the
-/// span of a guard, which continues here, unless the provider [activates
+/// span of a guard, which stays on this thread, unless the provider [activates
 /// contexts](crate::TracerProviderBuilder::context_activation).
 ///
 /// # Examples

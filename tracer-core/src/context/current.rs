@@ -14,10 +14,11 @@ use crate::span::exception;
 ///
 /// The current span is the innermost native span or the active span of `opentelemetry::Context`,
 /// whichever is newer. The handle stays with that span while other spans are entered. It does
-/// nothing once its span is left or has ended.
+/// nothing once the span has ended or its guard is gone.
 ///
 /// # Cost
-/// Two reads of the thread's locals. For a span of a `Context`, one more reference count.
+/// Two reads of the thread's locals. For a span of a `Context`, also one increment of a reference
+/// count.
 ///
 /// # Examples
 /// ```
@@ -58,7 +59,7 @@ pub fn current() -> CurrentSpan {
 ///
 /// # Cost
 /// Under a native guard that activates no context, one allocation, which the API makes. Otherwise
-/// one or two reference counts.
+/// one or two increments of a reference count.
 ///
 /// # Examples
 /// ```

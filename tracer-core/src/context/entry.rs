@@ -39,8 +39,8 @@ pub(super) struct Activation {
     pub(super) span: Option<Arc<SharedSpan>>,
 }
 
-/// The position and the serial number of an entry. By the serial number a handle finds out whether
-/// the entry still holds the same span. The key is one word, so that a guard is passed in
+/// The position and the serial number of an entry. A handle compares the serial number to find out
+/// whether the entry still holds the same span. The key is one word, so that a guard is passed in
 /// registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EntryKey(NonZeroU64);
@@ -104,8 +104,8 @@ pub(crate) enum EntryKind {
     /// The active span of the `Context` that was attached just before, by a future or as the
     /// entry's [`Activation`].
     InContext,
-    /// Nothing, because the span was left. Such an entry is below others if it was left out of
-    /// order.
+    /// Nothing, because the span was left. If it was left out of order, other entries are above
+    /// this one.
     Empty,
 }
 
@@ -127,7 +127,7 @@ impl Entry {
     #[inline(always)]
     pub(super) fn fill(&mut self, kind: EntryKind) {
         debug_assert!(matches!(self.kind, EntryKind::Empty));
-        // There is nothing to drop. To find that out would take a tenth of a start.
+        // There is nothing to drop. Checking that would take a tenth of a start.
         mem::forget(mem::replace(&mut self.kind, kind));
     }
 
@@ -169,7 +169,7 @@ impl Entry {
     }
 
     /// Returns the ids for a child. `active` is the active span of the current `Context`.
-    // The calls in it are cold. Without the attribute this would be a call itself.
+    // The calls in the body are cold. Without the attribute, this function would not be inlined.
     #[inline(always)]
     pub(super) fn ids(&self, active: &SpanContext) -> Option<Ids> {
         match &self.kind {

@@ -26,7 +26,7 @@ use crate::{
 /// method would then hide [`Tracer::in_span`](opentelemetry::trace::Tracer::in_span).
 ///
 /// # Cost
-/// The two allocations of `Context` when the future is made, and none at a poll.
+/// The two allocations of `Context` when the future is made, and none when it is polled.
 ///
 /// # Examples
 /// ```
@@ -47,12 +47,12 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait InSpan: Future + Sized {
-    /// Makes the span current at each poll; see [`WithSpan::new`].
+    /// Makes the span current during each poll; see [`WithSpan::new`].
     fn in_span(self, span: Span) -> WithSpan<Self> {
         WithSpan::new(self, span)
     }
 
-    /// Makes the span that is current now the parent at each poll; see [`WithSpan::current`].
+    /// Makes the span that is current now the parent during each poll; see [`WithSpan::current`].
     fn with_current_span(self) -> WithSpan<Self> {
         WithSpan::current(self)
     }
@@ -79,12 +79,12 @@ impl<T: Future> InSpan for T {}
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait StreamInSpan: Stream + Sized {
-    /// Makes the span current at each poll; see [`WithSpan::new`].
+    /// Makes the span current during each poll; see [`WithSpan::new`].
     fn in_span(self, span: Span) -> WithSpan<Self> {
         WithSpan::new(self, span)
     }
 
-    /// Makes the span that is current now the parent at each poll; see [`WithSpan::current`].
+    /// Makes the span that is current now the parent during each poll; see [`WithSpan::current`].
     fn with_current_span(self) -> WithSpan<Self> {
         WithSpan::current(self)
     }
@@ -92,8 +92,8 @@ pub trait StreamInSpan: Stream + Sized {
 
 impl<T: Stream> StreamInSpan for T {}
 
-/// The clock that ends a span which the `Context` owns. Without a time, the API would read the wall
-/// clock.
+/// The clock for the end time of a span that the `Context` owns. Without a given time, the API
+/// would read the wall clock.
 struct End {
     provider: Arc<ProviderCore>,
     anchor: Anchor,
@@ -181,8 +181,8 @@ impl Drop for EndAtDrop<'_> {
 }
 
 impl<T> WithSpan<T> {
-    /// Makes the span current at each poll, for the native API and in `opentelemetry::Context`. The
-    /// rest of the `Context` that is current now comes with it.
+    /// Makes the span current during each poll, for the native API and in `opentelemetry::Context`.
+    /// The other values of the `Context` that is current now are kept.
     ///
     /// The span ends when the future is ready, the stream or sink ends, a poll panics, or this is
     /// dropped, whichever comes first. The inner future is dropped while the span is current. A
@@ -220,7 +220,8 @@ impl<T> WithSpan<T> {
         self.project().inner.as_pin_mut()
     }
 
-    /// Makes the span that is current now the parent at each poll, with the rest of its `Context`.
+    /// Makes the span that is current now the parent during each poll, with the other values of its
+    /// `Context`.
     ///
     /// It does not end the span. It cannot change the span of a guard, unless the provider
     /// [activates contexts](crate::TracerProviderBuilder::context_activation).

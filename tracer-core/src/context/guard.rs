@@ -76,7 +76,7 @@ struct NotAcrossAwaitUseInSpan;
 /// The owner of the span.
 enum Owner {
     Stack(EntryKey),
-    /// A thread that is torn down has no stack, so the span is not current.
+    /// A thread that is being torn down has no stack, so the span is not current.
     Guard(Box<RefCell<Span>>),
 }
 
@@ -85,7 +85,7 @@ impl LocalSpan {
         Self::of(thread_stack::enter(span, provider))
     }
 
-    /// Makes a span current that was just started with this state of the thread.
+    /// Enters a span that was just started with this state of the thread.
     pub(crate) fn enter_started(
         span: Span,
         provider: Option<&Arc<ProviderCore>>,
@@ -137,7 +137,8 @@ impl LocalSpan {
         }
     }
 
-    /// Returns a handle for code without the guard. Returns `None` on a thread that is torn down.
+    /// Returns a handle for code that does not have the guard. Returns `None` on a thread that is
+    /// being torn down.
     pub(crate) fn handle(&self) -> Option<CurrentSpan> {
         match &self.owner {
             Owner::Stack(key) => Some(CurrentSpan::at(*key)),
@@ -251,7 +252,7 @@ impl LocalSpan {
         self.change(|span| span.update_name(name));
     }
 
-    /// Keeps the span from the exporters; see [`Span::discard`].
+    /// Excludes the span from export; see [`Span::discard`].
     pub fn discard(&self) {
         self.change(Span::discard);
     }
@@ -273,7 +274,7 @@ impl Drop for LocalSpan {
         match self.owner {
             Owner::Stack(key) if thread::panicking() => close_in_panic(key),
             Owner::Stack(key) => thread_stack::close(key),
-            // The drop of the span ends it.
+            // Dropping the span ends it.
             Owner::Guard(_) => {}
         }
     }

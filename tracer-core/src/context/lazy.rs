@@ -1,8 +1,8 @@
 //! A lazy span: a native span without a recording, because nothing was set on it yet.
 //!
 //! Most spans of a deep tree end as they began, with a name and two times. The stack keeps such a
-//! span as the head of its record. Its end writes the head and the name into the thread's ring. It
-//! needs no `SpanContext`, no recording and no copy of its name.
+//! span as the head of its record. When the span ends, the head and the name are written into the
+//! thread's ring. The span needs no `SpanContext`, no recording and no copy of its name.
 //!
 //! A lazy span materializes, which means that it gets a recording, in three cases: something is set
 //! on it, it is taken off the stack, or it is ended before its guard is dropped.
@@ -10,8 +10,8 @@
 //! A provider has lazy spans only if no user code and no counter is involved when a span starts,
 //! see [`ProviderCore::is_plain`]. The parent of a lazy span has no `tracestate`.
 //!
-//! Measured on a tree of ten spans: 1258 instructions and 117 ns a span with recordings, 559
-//! instructions and 43 ns without. Two readings of the clock take 19 ns of these.
+//! Measured on a tree of ten spans: 1258 instructions and 117 ns per span with recordings, 559
+//! instructions and 43 ns without. Two readings of the clock account for 19 ns of these.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ pub(super) struct Ids {
 
 impl Ids {
     /// Returns the ids of a parent. Returns `None` if the parent has a `tracestate`, because a
-    /// child keeps a copy of that.
+    /// child keeps a copy of it.
     #[inline]
     pub(super) fn of(parent: &SpanContext) -> Option<Self> {
         (*parent.trace_state() == TraceState::NONE).then(|| Self {

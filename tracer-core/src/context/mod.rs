@@ -9,11 +9,11 @@
 //!
 //! A `Context` without an active span hides no native span. A `Context` whose active span is the
 //! native span itself does not hide it either; [`current_context`] makes such a `Context`. So
-//! attaching one of these for other code changes nothing here.
+//! attaching such a `Context` for other code does not change the current span.
 //!
-//! Active spans are compared by span id, because the API shows nothing else of a `Context`. So a
-//! `Context` may be attached again while native spans are open that were entered under it. It does
-//! not hide them.
+//! Active spans are compared by span id, because the API exposes nothing else to identify a
+//! `Context`. So if a `Context` is attached again while native spans that were entered under it are
+//! open, it does not hide them.
 //!
 //! A provider may [activate contexts](crate::TracerProviderBuilder::context_activation). Then a
 //! guard also attaches a `Context` and shares its span with it. The contexts are attached in the

@@ -1,4 +1,5 @@
-//! The newest span of a thread, for code that enters spans of its own: the layer for `tracing`.
+//! The newest span of a thread, for code that enters spans of its own, such as the layer for
+//! `tracing`.
 //!
 //! Such code stores the [`Moment`] at which it entered a span. Any native guard or span of a
 //! `Context` that was entered later is newer.
@@ -48,7 +49,7 @@ impl Moment {
         Self { serial, active }
     }
 
-    /// Returns the present moment. Must not be called while the thread is torn down.
+    /// Returns the present moment. Must not be called while the thread is being torn down.
     pub fn now() -> Self {
         Self::with_active(Context::map_current(|context| {
             context.span().span_context().span_id()
@@ -60,8 +61,8 @@ impl Moment {
         self.active == active
     }
 
-    /// Returns whether [`newest_since`](Self::newest_since) may find a span. Must not be called while
-    /// the thread is torn down.
+    /// Returns whether [`newest_since`](Self::newest_since) may find a span. Must not be called
+    /// while the thread is being torn down.
     #[inline(always)]
     pub fn may_be_past(self) -> bool {
         is_in_use() || Context::map_current(|context| self.is_before(context))
@@ -97,7 +98,8 @@ impl Moment {
 }
 
 impl CurrentSpan {
-    /// Returns whether the span records events. Returns `false` if its lock stays taken.
+    /// Returns whether the span records events. Returns `false` if another thread keeps its lock
+    /// taken.
     #[doc(hidden)]
     pub fn takes_events(&self) -> bool {
         match &self.found {
@@ -110,8 +112,8 @@ impl CurrentSpan {
         }
     }
 
-    /// Adds an event of a log line that happens now. If the status is an error without a text, it
-    /// does not replace a status that the span has.
+    /// Adds an event for a log line, with the current time. If the status is an error without a
+    /// text, it does not replace an existing status of a native span.
     #[doc(hidden)]
     pub fn add_event_ref(
         &self,

@@ -4,7 +4,7 @@ use std::{mem, num::NonZeroU32, rc::Rc, sync::Arc};
 
 use crate::{panic_guard::catch_panic, provider::global, provider_core::ProviderCore};
 
-/// A reference to a provider that the thread counts by itself, without an atomic operation.
+/// A reference to a provider. Each thread counts its own references, without atomic operations.
 pub(crate) type ProviderRef = Rc<KnownProvider>;
 
 /// A provider that this thread has used.
@@ -57,7 +57,7 @@ impl Providers {
                 self.add(provider)
             }
         };
-        // No thread has four thousand million providers.
+        // No thread has four billion providers.
         let at = u32::try_from(at).unwrap_or(u32::MAX - 1);
         ProviderIndex(NonZeroU32::MIN.saturating_add(at))
     }

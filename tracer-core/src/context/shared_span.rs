@@ -51,7 +51,7 @@ impl SharedSpan {
         &self.context
     }
 
-    /// Takes the lock. In a forked child, a thread of the parent may hold the lock for ever. So a
+    /// Takes the lock. In a forked child, a thread of the parent may hold the lock forever. So a
     /// child does not wait for it.
     fn lock(&self) -> Option<MutexGuard<'_, Option<Span>>> {
         if self.generation == fork::generation() {

@@ -32,8 +32,8 @@ pub(crate) fn is_in_use() -> bool {
 
 /// Calls `work` with the stack of this thread.
 ///
-/// Returns `None` while the thread is torn down. Also returns `None` to user code that is dropped
-/// with a provider, because the stack is borrowed then.
+/// Returns `None` while the thread is being torn down. Also returns `None` to user code that is
+/// dropped with a provider, because the stack is borrowed then.
 #[inline(always)]
 pub(super) fn with<T>(work: impl FnOnce(&mut SpanStack) -> Option<T>) -> Option<T> {
     STACK

@@ -38,7 +38,7 @@ impl TracerProvider {
 #[derive(Debug)]
 #[must_use = "the provider is the thread's default only until this is dropped"]
 pub struct DefaultProvider {
-    /// `None` on a thread that is torn down.
+    /// `None` on a thread that is being torn down.
     at: Option<usize>,
     _provider: TracerProvider,
     /// Keeps the guard on its thread.
@@ -54,7 +54,7 @@ impl Drop for DefaultProvider {
 }
 
 /// Sets the default provider of this thread. Returns its position among the defaults, or `None` if
-/// the thread is torn down.
+/// the thread is being torn down.
 fn push(provider: &Arc<ProviderCore>) -> Option<usize> {
     with(|stack| {
         let is_unused = stack.len == 0;

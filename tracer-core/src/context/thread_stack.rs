@@ -41,7 +41,7 @@ pub(crate) fn start_context() -> StartContext {
             },
         }))
     })
-    // A thread that is torn down has no current span.
+    // A thread that is being torn down has no current span.
     .unwrap_or(StartContext {
         is_suppressed: false,
         parent: SpanContext::NONE,
@@ -96,9 +96,9 @@ pub(crate) fn newest_provider() -> Option<Arc<ProviderCore>> {
     })
 }
 
-/// Makes a span current. `provider` is the provider of a span that does not record. Returns the span
-/// if there is no stack.
-// Inlined into its usual caller; the other one has a copy that is cold.
+/// Makes a span current. `provider` is the provider of a span that does not record. Returns the
+/// span if there is no stack.
+// Inlined into its usual caller. The other caller, `enter_again`, has a cold copy.
 #[inline(always)]
 pub(crate) fn enter(span: Span, provider: Option<&Arc<ProviderCore>>) -> Result<EntryKey, Span> {
     let mut span = span;
@@ -118,8 +118,8 @@ pub(crate) fn enter(span: Span, provider: Option<&Arc<ProviderCore>>) -> Result<
     key.ok_or_else(|| span.unwrap_or_else(Span::gone))
 }
 
-/// Makes a span current that [`start`] has just started, without another look-up of the thread's
-/// state. `provider` is as for [`enter`].
+/// Enters a span that [`start`] has just started, without looking up the thread's state again.
+/// `provider` is as for [`enter`].
 #[inline]
 pub(crate) fn enter_started(
     span: Span,
@@ -170,7 +170,7 @@ pub(super) fn enter_in_panic(key: EntryKey) -> EntryKey {
     noted.unwrap_or(key)
 }
 
-/// Makes the span of the `Context` current that was just attached. `provider` is its provider.
+/// Enters the active span of the `Context` that was just attached. `provider` is its provider.
 pub(crate) fn enter_attached(provider: Option<&Arc<ProviderCore>>) -> Option<EntryKey> {
     with(|stack| {
         let point = EntryPoint::of(stack, provider);
@@ -261,7 +261,7 @@ pub(crate) fn close(key: EntryKey) {
         if entry.key != Some(key) {
             return None;
         }
-        // One `if` after the other: a `match` would first find out which of all kinds it is.
+        // Separate `if`s, because a `match` would first decide among all kinds.
         if let EntryKind::Lazy = entry.kind {
             entry.kind = EntryKind::Empty;
             entry.lazy.end(&providers.get(entry.provider?)?.core);

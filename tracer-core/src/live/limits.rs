@@ -1,9 +1,10 @@
 //! The limits of a live view.
 
-/// The limits of a [`LiveView`](super::LiveView). Spans beyond them are counted, and not shown.
+/// The limits of a [`LiveView`](super::LiveView). Spans beyond them are counted, but not shown.
 ///
 /// A view holds at most `max_running + 10 * max_names * max_samples` spans: 6144 with the defaults,
-/// each with at most `max_field_bytes` and 512 bytes of name and status, in buffers up to twice that.
+/// each with at most `max_field_bytes` and 512 bytes of name and status, in buffers up to twice
+/// that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LiveLimits {

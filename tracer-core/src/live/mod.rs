@@ -33,8 +33,8 @@ use crate::{
 };
 
 /// A view of the running spans of a provider, and of its latest ended spans by name and latency. It
-/// shows what the `tracez` page of OpenCensus and the OpenTelemetry Collector does. A clone is the
-/// same view.
+/// shows the same data as the `tracez` page of OpenCensus and the OpenTelemetry Collector. A clone
+/// refers to the same view.
 ///
 /// Pass it to [`TracerProviderBuilder::live_view`](crate::TracerProviderBuilder::live_view).
 /// Several providers may share a view. It lists every span that records, sampled or not, from its
@@ -45,7 +45,7 @@ use crate::{
 /// A forked child begins with an empty view, which does not show spans of the parent process.
 ///
 /// # Cost
-/// If the provider has no view, one branch in each change of a span. With a view, each start and
+/// If the provider has no view, one branch at each change of a span. With a view, each start and
 /// change takes one lock that few threads share. An end also takes a lock that all threads share.
 /// Each of them copies the span's bytes, at most [`LiveLimits::max_field_bytes`];
 /// [`cost`](crate::cost) has the figures.
@@ -100,7 +100,7 @@ impl Default for LiveView {
 }
 
 impl LiveView {
-    /// Creates a view with these limits. It shows nothing until a provider has it.
+    /// Creates a view with these limits. It shows nothing until it is passed to a provider.
     pub fn new(limits: LiveLimits) -> Self {
         Self {
             inner: Arc::new(Inner {

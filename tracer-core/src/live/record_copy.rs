@@ -7,11 +7,11 @@ use opentelemetry::InstrumentationScope;
 use super::{bucket::latency, thread::ThreadTag};
 use crate::record::{SpanRecord, layout::Head, wire::next_field};
 
-/// The number of bytes that are kept of a name or a status description.
+/// The maximum number of bytes that are kept of a name or a status description.
 pub(super) const MAX_TEXT_BYTES: usize = 256;
 
-/// The number of attributes, events and links that are considered, so that a copy takes a bounded
-/// time.
+/// The maximum number of attributes, events and links that are considered, so that a copy takes a
+/// bounded time.
 const MAX_FIELDS: usize = 128;
 
 /// A copy of a record without its tracestate: name, fields and status description, one after the
@@ -26,7 +26,8 @@ pub(super) struct RecordCopy {
 }
 
 impl RecordCopy {
-    /// Replaces this copy by one of another record, with at most `max_field_bytes` of its fields.
+    /// Replaces this copy with a copy of another record, with at most `max_field_bytes` of its
+    /// fields.
     pub(super) fn fill(&mut self, record: &SpanRecord<'_>, max_field_bytes: usize) {
         let name = cut(record.name());
         let status = cut(record.status_message());
@@ -90,8 +91,8 @@ pub struct RunningSpan {
 }
 
 impl RunningSpan {
-    /// Returns the contents of the span at that time. They have no end, no tracestate and no counts
-    /// of dropped items.
+    /// Returns the contents of the span when the view was read. They have no end, no tracestate and
+    /// no counts of dropped items.
     pub fn record(&self) -> SpanRecord<'_> {
         self.copy.record()
     }

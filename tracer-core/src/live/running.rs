@@ -1,8 +1,8 @@
 //! The list of running spans.
 //!
-//! The list is in parts with one lock each, so that threads seldom wait for each other. A span is
-//! in the part of the thread on which it started. A part keeps its spans in the order of their
-//! starts. A reader goes through a part in steps, so that it never holds a lock for long.
+//! The list is divided into parts with one lock each, so that threads seldom wait for each other. A
+//! span is in the part of the thread on which it started. A part keeps its spans in the order of
+//! their starts. A reader goes through a part in steps, so that it never holds a lock for long.
 
 use std::{
     collections::BTreeMap,

@@ -2,7 +2,7 @@
 //! batching processor and the exporters.
 //!
 //! Most of them are read from the counters of the pipeline when the metrics are collected, so they
-//! take no time of the caller. There are two exceptions. The duration of an export is recorded when
+//! cost the caller no time. There are two exceptions. The duration of an export is recorded when
 //! the export ends. The outcome of sampling is counted when a span starts, in the counters of the
 //! thread.
 

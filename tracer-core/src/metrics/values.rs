@@ -108,7 +108,7 @@ pub(super) fn processed(snapshot: &Snapshot, report: &mut dyn FnMut(u64, &[KeyVa
     }
 }
 
-/// Returns how many spans the exporter got and has answered for.
+/// Returns how many spans the exporter has received and answered.
 fn finished(stats: &ExporterStats) -> u64 {
     stats.exported + stats.rejected + stats.failed_total() - stats.never_sent
 }

@@ -135,13 +135,13 @@ impl BatchConfig {
         self
     }
 
-    /// Sets how long a span waits at most for its batch to fill (`OTEL_BSP_SCHEDULE_DELAY`, default
-    /// 5 s). Many spans wait less, because the time counts from the last time that the worker read
-    /// the rings before the span ended.
+    /// Sets the longest time that a span waits for its batch to fill (`OTEL_BSP_SCHEDULE_DELAY`,
+    /// default 5 s). Many spans wait less, because the time counts from the worker's last reading
+    /// of the rings before the span ended.
     ///
     /// While no span ends, the worker reads the rings every 500 ms, or once per delay if the delay
-    /// is shorter, but at most every 50 ms. So a span may wait for 50 ms even if the delay is
-    /// shorter.
+    /// is shorter, but never more often than every 50 ms. So a span may wait for 50 ms even if the
+    /// delay is shorter.
     #[must_use]
     pub fn scheduled_delay(mut self, delay: Duration) -> Self {
         self.scheduled_delay = delay;
@@ -181,7 +181,7 @@ impl BatchConfig {
     ///
     /// If no ring is left for a thread, it shares one with other such threads. The first 16 KiB of
     /// that ring are not part of the bound. So with more than some 2,000 threads, raise the bound
-    /// by 16 KiB for each.
+    /// by 16 KiB for each further thread.
     #[must_use]
     pub fn max_ring_bytes(mut self, bytes: usize) -> Self {
         self.max_ring_bytes = Some(bytes);

@@ -11,7 +11,7 @@ use crate::{
     sync::{Condvar, Mutex},
 };
 
-/// How much longer than its timeout a caller waits for the answer. Without it, a shutdown that
+/// The time that a caller waits for the answer beyond its timeout. Without it, a shutdown that
 /// reaches its deadline would return just before the last spans are counted.
 const GRACE: Duration = Duration::from_millis(25);
 
@@ -64,7 +64,7 @@ impl Control {
     /// Sends a request and waits for the answer, at most for the timeout.
     pub(crate) fn call(&self, request: Request, timeout: Duration) -> Result<(), FlushError> {
         let ticket = self.post(request, timeout)?;
-        // The worker keeps the deadline; its answer may come a moment later.
+        // The worker enforces the deadline; its answer may come a moment later.
         let latest = ticket.deadline + GRACE;
         let mut answer = ticket.answer.lock();
         let mut timed_out = false;

@@ -30,9 +30,9 @@ pub(crate) struct ExportQueueStats {
 #[derive(Debug, Default)]
 struct Counts {
     accepted: u64,
-    /// Accepted spans that have left the queue: their export has begun, or never will begin.
+    /// Accepted spans that have left the queue: their export has begun, or will never begin.
     begun: u64,
-    /// The part of `begun` whose export never will begin: these spans failed by the deadline.
+    /// The part of `begun` whose export will never begin, because of the deadline of a shutdown.
     never_sent: u64,
     /// Bytes of the accepted spans that have no outcome yet.
     waiting_bytes: u64,
@@ -161,8 +161,9 @@ impl ExportQueueStats {
         }
     }
 
-    /// Counts all spans without an outcome as failed by the deadline, at the end of a shutdown.
-    /// This is final, because an exporter that blocks its thread may never return an outcome.
+    /// Counts all spans without an outcome as failed because of the deadline, at the end of a
+    /// shutdown. This is final, because an exporter that blocks its thread may never return an
+    /// outcome.
     pub(crate) fn seal(&self) {
         let mut counts = self.counts.lock();
         if !counts.sealed {

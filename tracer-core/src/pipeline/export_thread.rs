@@ -45,7 +45,7 @@ pub(super) struct ExportThread {
     exports: JoinSet<ExportResult>,
     under_way: HashMap<task::Id, UnderWay>,
     outage: Outage,
-    /// The reason of the last loss.
+    /// The reason for the last loss.
     lost_by: &'static str,
     started: Instant,
 }
@@ -173,7 +173,7 @@ impl ExportThread {
         }
     }
 
-    /// Counts the spans that are still queued or in flight as failed by the deadline.
+    /// Counts the spans that are still queued or in flight as failed because of the deadline.
     async fn give_up_rest(&mut self) {
         self.stats.seal();
         self.exports.shutdown().await;

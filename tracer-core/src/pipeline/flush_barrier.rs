@@ -26,7 +26,7 @@ impl Answer {
     };
 }
 
-/// Collects the answers to one request, and answers its tickets when the last one is in.
+/// Collects the answers to one request, and answers its tickets when it has the last answer.
 #[derive(Debug)]
 pub(crate) struct FlushBarrier {
     tickets: Vec<Arc<Ticket>>,

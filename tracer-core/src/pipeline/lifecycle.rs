@@ -239,8 +239,8 @@ fn forked_exporter(
         .unwrap_or_else(|| Arc::new(NotForked(queue.component_type)))
 }
 
-/// A replacement for an exporter that cannot follow into a forked child. Its export queue counts
-/// and logs the lost spans like those of any other exporter.
+/// A replacement for an exporter that provides none for a forked child. Its export queue counts and
+/// logs the lost spans like those of any other exporter.
 #[derive(Debug)]
 struct NotForked(&'static str);
 

@@ -24,7 +24,8 @@ const LONG: Duration = Duration::from_secs(3600);
 /// The bytes of one segment in the models, which holds one span.
 const ONE_SPAN: usize = 128;
 
-/// A pipeline without exporters that sends each span by itself, and its worker.
+/// Creates a pipeline without exporters, which puts each span into a batch of its own, and its
+/// worker.
 fn pipeline(max_ring_bytes: usize) -> (Arc<TestHost>, Worker) {
     let config = BatchConfig::default()
         .max_export_batch_size(1)
@@ -32,7 +33,8 @@ fn pipeline(max_ring_bytes: usize) -> (Arc<TestHost>, Worker) {
     TestHost::start(config, Vec::new())
 }
 
-/// A pipeline whose worker has a thread of its own. Loom waits for it at the end of the model.
+/// Creates the same pipeline with its worker on a thread. Loom waits for that thread at the end of
+/// the model.
 fn running_pipeline(max_ring_bytes: usize) -> Arc<TestHost> {
     let (host, worker) = pipeline(max_ring_bytes);
     thread::spawn(|| worker.run());
@@ -47,7 +49,8 @@ fn end_spans(host: &Arc<TestHost>, spans: usize) {
     }
 }
 
-/// After a pause, the worker sees what a thread did before it called `wake`, however early that was.
+/// After a pause, the worker sees what a thread did before it called `wake`, however early that
+/// was.
 #[test]
 fn no_wakeup_is_lost() {
     explore(None, || {
@@ -55,7 +58,7 @@ fn no_wakeup_is_lost() {
         let done = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
         let (worker_wakeup, worker_done) = (Arc::clone(&wakeup), Arc::clone(&done));
         let sleeping = thread::spawn(move || {
-            // Relaxed: the wakeup is to order it.
+            // Relaxed: the wakeup must order it.
             while !worker_done.iter().all(|done| done.load(Ordering::Relaxed)) {
                 worker_wakeup.pause(LONG);
             }

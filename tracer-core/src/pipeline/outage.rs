@@ -2,7 +2,7 @@
 //! end.
 //!
 //! Source: OpenTelemetry specification, performance.md "Reporting": on loss, warn at the start and
-//! the end, with a number, and never once a span. The functions take the time as an argument.
+//! the end, with a number, and never once per span. The functions take the time as an argument.
 
 use std::time::Duration;
 

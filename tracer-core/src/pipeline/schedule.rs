@@ -7,7 +7,7 @@ use std::time::Duration;
 ///
 /// Waking the worker dominates the slowest thousandth of span ends. So the caller's path does it
 /// only when a ring grows or is full. Otherwise the worker ends its pause on its own: when it
-/// expects the fastest filling ring to be three eighths full, and rarely while no spans end.
+/// expects the fastest-filling ring to be three eighths full, and rarely while no spans end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pace {
     pause: Duration,
@@ -23,7 +23,7 @@ const SHORTEST: Duration = Duration::from_micros(100);
 const FIRST: Duration = Duration::from_millis(10);
 
 /// The longest pause. The worker of an idle process wakes every 500 ms, or once per batch delay if
-/// that is shorter, but at most every 50 ms.
+/// that is shorter, but never more often than every 50 ms.
 const LONGEST: Duration = Duration::from_millis(500);
 const LONGEST_WITHOUT_DELAY: Duration = Duration::from_millis(50);
 

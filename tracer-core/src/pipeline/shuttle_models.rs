@@ -1,5 +1,5 @@
 //! The pipeline in random schedules: rings, registry, worker, flush and shutdown are the real code.
-//! The place of an exporter's runtime is taken by a thread that exports one batch after the other.
+//! A thread that exports one batch after the other takes the place of an exporter's runtime.
 //! Run with
 //! `RUSTFLAGS="--cfg tracer_shuttle" cargo test -p tracer-core --release --lib shuttle_models`.
 //!
@@ -62,7 +62,8 @@ pub(crate) fn explore(model: fn()) {
 fn run(scheduler: impl Scheduler + 'static, model: fn()) {
     let start = Instant::now();
     let mut config = Config::default();
-    // It would warn that every atomic is sequentially consistent here. Loom checks the orderings.
+    // Shuttle would warn that it treats every atomic as sequentially consistent. Loom checks the
+    // orderings.
     config.silence_warnings = true;
     let schedules = Runner::new(scheduler, config).run(model);
     println!("{schedules} schedules in {:.1?}", start.elapsed());

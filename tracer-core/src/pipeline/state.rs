@@ -114,8 +114,8 @@ impl PipelineState {
         self.worker.load(Ordering::Acquire) == STARTED
     }
 
-    /// Counts every span without an outcome as failed by the deadline. A worker that is late may
-    /// still take spans from rings, and counts them in the same way.
+    /// Counts every span without an outcome as failed because of the deadline. A worker that is
+    /// late may still take spans from rings, and counts them in the same way.
     pub(super) fn seal(&self) {
         for queue in &self.export_queues {
             queue.seal();

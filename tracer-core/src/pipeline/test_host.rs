@@ -61,7 +61,7 @@ impl TestHost {
         self.pipeline.flush(self, timeout)
     }
 
-    /// Shuts down. `None` if that was done before.
+    /// Shuts down. Returns `None` if that was done before.
     #[cfg(any(tracer_loom, tracer_shuttle))]
     pub(super) fn shutdown(
         &self,
@@ -126,8 +126,8 @@ impl Host for TestHost {
     fn reset_counters(&self) {}
 }
 
-/// A thread of a model, which ends spans as `thread_state` does. It has a ring of its own, or shares
-/// one if no ring is left. It takes no ring of a closed pipeline.
+/// A thread of a model, which ends spans as `thread_state` does. It has a ring of its own, or
+/// shares one if no ring is left. It takes no ring of a closed pipeline.
 #[cfg(any(tracer_loom, tracer_shuttle))]
 pub(super) struct TestThread {
     host: Arc<TestHost>,

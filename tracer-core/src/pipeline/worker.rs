@@ -220,8 +220,8 @@ impl Worker {
             return;
         }
         let forming = mem::take(&mut self.forming);
-        // The batch takes over the buffer, without its unused memory. The next batch is likely to be
-        // about as large.
+        // The batch takes over the buffer, without its unused memory. The next batch is likely to
+        // be about as large.
         let next = Vec::with_capacity(self.records.len());
         let mut records = mem::replace(&mut self.records, next);
         records.shrink_to_fit();
@@ -342,7 +342,7 @@ impl Worker {
         }
     }
 
-    /// Counts the spans that could not be queued as failed by the deadline, at the end of a
+    /// Counts the spans that could not be queued as failed because of the deadline, at the end of a
     /// shutdown.
     fn give_up_rest(&mut self) {
         let held = self.held.take().map_or(0, |batch| batch.len());

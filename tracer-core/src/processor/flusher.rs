@@ -18,9 +18,10 @@ pub(crate) struct ProcessorFlusher {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Whether a thread is running that takes the next request.
+    /// Whether a thread is running, which takes the next request.
     is_running: bool,
-    /// Requests that have not begun, at most one of each kind. Later callers join it.
+    /// Requests that have not begun, at most one of each kind. Later callers join the request of
+    /// their kind.
     next: VecDeque<Queued>,
 }
 
@@ -47,8 +48,8 @@ impl Reply {
 }
 
 impl ProcessorFlusher {
-    /// Requests a flush or shutdown that begins after this call. One that is already running may
-    /// have missed the last spans. Calls `spawn` if no thread is running.
+    /// Requests a flush or shutdown that begins after this call. A flush that is already running
+    /// may have missed the last spans. Calls `spawn` if no thread is running.
     pub(crate) fn request(
         &self,
         request: Request,

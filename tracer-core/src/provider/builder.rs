@@ -40,7 +40,7 @@ pub struct TracerProviderBuilder {
     live: Option<LiveView>,
     context_activation: bool,
     disabled: bool,
-    /// Only tests set it. `None` for the time of day.
+    /// Only tests set it. `None` means the system clock.
     pub(crate) clock: Option<Clock>,
 }
 
@@ -72,7 +72,7 @@ impl TracerProviderBuilder {
     }
 
     /// Sets the sampler, which decides whether a span is recorded and exported. Default:
-    /// `parentbased_always_on`, which takes every root and every span whose parent is sampled. If
+    /// `parentbased_always_on`, which samples every root and every span whose parent is sampled. If
     /// the sampler panics, the span is not recorded, and the panic is counted.
     #[must_use]
     pub fn sampler(mut self, sampler: impl Into<Box<dyn ShouldSample>>) -> Self {
@@ -132,9 +132,9 @@ impl TracerProviderBuilder {
     /// processor and their exporters (otel/sdk-metrics.md). Default: none are reported.
     ///
     /// Each exporter is reported as a pair of components, `batching_span_processor/<n>` and
-    /// `<its type>/<n>`, numbered through the process. The queue of a processor holds the spans
-    /// that wait for the exporter. They wait in the threads' rings, and in the queue whose capacity
-    /// is [`BatchConfig::max_queue_size`]. The values of `error.type` are the reasons of
+    /// `<its type>/<n>`, numbered within the process. The queue of a processor holds the spans that
+    /// wait for the exporter. They wait in the threads' rings, and in the queue whose capacity is
+    /// [`BatchConfig::max_queue_size`]. The values of `error.type` are the reasons of
     /// [`Stats`](crate::Stats), and `rejected`.
     ///
     /// The instruments read the provider's counters while the provider exists, so keep it until the
@@ -142,8 +142,8 @@ impl TracerProviderBuilder {
     /// because nothing in `otel.sdk.span.*` distinguishes them. A forked child reports nothing.
     ///
     /// # Cost
-    /// One counter of the thread's own at the start of every span. The other counters are read when
-    /// the metrics are collected.
+    /// One update of a counter of the thread at the start of every span. The other counters are
+    /// read when the metrics are collected.
     ///
     /// # Examples
     /// ```
@@ -177,9 +177,9 @@ impl TracerProviderBuilder {
     /// span of a future is always active in `Context`.
     ///
     /// If this is on, code that reads `Context` works under a guard as it does with any SDK.
-    /// `Context::current()` has the span as the parent of others. `get_active_span` sets its
-    /// attributes, events and status, on other threads too while the guard lives. A `Context` that
-    /// is attached later takes precedence, even one without a span.
+    /// `Context::current()` contains the span as the parent of further spans. `get_active_span`
+    /// gives access to its attributes, events and status, also on other threads, while the guard
+    /// exists. A `Context` that is attached later takes precedence, even one without a span.
     ///
     /// If this is off, such code finds the span that was active before the guard, unless
     /// [`current_context`](crate::current_context) is attached for it.

@@ -27,14 +27,14 @@ pub(crate) fn provider() -> Option<Arc<ProviderCore>> {
 }
 
 impl TracerProvider {
-    /// Makes this the provider that [`span!`](crate::span) uses in this process, instead of the one
-    /// before it. `tracer_export::init()` calls this.
+    /// Makes this the provider that [`span!`](crate::span) uses in this process, instead of the
+    /// provider that was set before. `tracer_export::init()` calls this.
     ///
-    /// The global provider is never dropped, as with
+    /// The global provider is not dropped when the process ends, as with
     /// [`opentelemetry::global::set_tracer_provider`]. So keep a clone, and call
     /// [`shutdown`](Self::shutdown) before the process ends. A provider that is shut down may stay
-    /// set; its spans only pass on the context of their parent. Setting another provider drops this
-    /// clone. If it was the last one, the provider is shut down.
+    /// set; its spans only pass on the context of their parent. Setting another provider drops the
+    /// global clone of this one. If that was the last clone, the provider is shut down.
     ///
     /// # Examples
     /// ```

@@ -19,13 +19,13 @@ use crate::{
 /// The time that dropping the last clone of a provider waits for its spans to be sent.
 const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A provider of tracers, which owns the worker that sends their spans. A clone is the same
+/// A provider of tracers, which owns the worker that sends their spans. A clone refers to the same
 /// provider.
 ///
 /// It implements [`opentelemetry::trace::TracerProvider`], so it may be installed with
 /// [`opentelemetry::global::set_tracer_provider`]. Dropping the last clone shuts the provider down,
-/// and waits at most 5 seconds. A global provider is never dropped, so keep a clone and call
-/// [`shutdown`](Self::shutdown) before the process ends.
+/// and waits at most 5 seconds. A global provider is not dropped when the process ends, so keep a
+/// clone and call [`shutdown`](Self::shutdown) before the process ends.
 ///
 /// # Examples
 /// ```
@@ -58,7 +58,7 @@ impl TracerProvider {
         &self.inner.core
     }
 
-    /// Sends every span that ended before the call, and waits at most `timeout` and 25 ms for the
+    /// Sends every span that ended before the call, and waits at most `timeout` plus 25 ms for the
     /// exporters' answers. Blocks the calling thread. It needs no runtime and may be called inside
     /// one. Concurrent calls share one pass. Processors are flushed at the same time.
     ///
@@ -68,7 +68,7 @@ impl TracerProvider {
         self.inner.core.flush(timeout)
     }
 
-    /// Flushes and closes processors and exporters, and ends the worker, within `timeout` and 25
+    /// Flushes and closes processors and exporters, and ends the worker, within `timeout` plus 25
     /// ms. Blocks the calling thread.
     ///
     /// Logs how many spans were lost in the provider's lifetime, by place and reason, and how many
@@ -77,14 +77,14 @@ impl TracerProvider {
     ///
     /// # Errors
     /// Returns [`ShutdownError::AlreadyShutdown`] for every call after the first. Returns
-    /// [`ShutdownError::Flush`] if the time ran out, or if spans were lost during the call. They
-    /// are lost in an exporter, or because they found no room in the rings. Spans that were lost
-    /// before the call are in [`stats`](Self::stats) and in the log, not in the result.
+    /// [`ShutdownError::Flush`] if the time ran out, or if spans were lost during the call, in an
+    /// exporter or because they found no room in the rings. Spans that were lost before the call
+    /// are in [`stats`](Self::stats) and in the log, not in the result.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), ShutdownError> {
         self.inner.core.shutdown(timeout)
     }
 
-    /// Returns `service.name` of the resource. Logs need it to have the same service name as the
+    /// Returns `service.name` of the resource. Use it to give logs the same service name as the
     /// spans.
     ///
     /// # Examples

@@ -29,8 +29,8 @@ fn end_span(tracer: &Tracer) {
     tracer.start_with_context("s", &Context::new()).end();
 }
 
-/// Of several shutdowns one succeeds. Spans that end meanwhile, on threads with and without a ring,
-/// are exported or counted as too late.
+/// Of several shutdowns, one succeeds. Spans that end meanwhile, on threads with and without a
+/// ring, are exported or counted as too late.
 #[test]
 fn shutdown_during_load_counts_every_span() {
     explore(|| {

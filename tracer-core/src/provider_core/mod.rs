@@ -1,6 +1,6 @@
 //! The part of a provider that its tracers, spans and threads share.
 //!
-//! # The knot
+//! # Files that refer to each other
 //! Five files refer to each other, because a span calls processors, which get the span as an
 //! argument:
 //!
@@ -280,7 +280,7 @@ impl ProviderCore {
         let flusher = self.processors.flusher();
         let (core, running) = (Arc::clone(self), Arc::clone(&flusher));
         let flush = flusher.request(request, deadline, || {
-            // Not of any provider: a flush on that thread reaches the exporters.
+            // The thread works for no provider, so that a flush on it reaches the exporters.
             thread::spawn("tracer-processor", None, move || {
                 running.run(|request, deadline| core.processors.close_out(request, deadline));
             })

@@ -183,7 +183,7 @@ pub(crate) fn put_distinct<A: Attribute>(
     })
 }
 
-/// Does the same for a list so long that searching it for each key would delay the caller.
+/// Like [`put_distinct`], for a list so long that searching it for each key would delay the caller.
 #[cold]
 fn put_many<A: Attribute>(
     out: &mut Buffer,

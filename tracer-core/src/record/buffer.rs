@@ -125,7 +125,7 @@ impl Buffer {
     }
 
     /// Appends a field whose content `write` appends. Most contents are shorter than 128 bytes, so
-    /// that the length takes one byte. A longer content is moved to make room for its length.
+    /// their length takes one byte. Longer contents are moved to make room for their length.
     pub(crate) fn nest<T>(&mut self, tag: u8, write: impl FnOnce(&mut Self) -> T) -> T {
         self.extend(&[tag, 0]);
         let start = self.len;
@@ -142,7 +142,7 @@ impl Buffer {
         result
     }
 
-    /// Replaces a range by `bytes`, and moves the bytes that follow. A range beyond the end is
+    /// Replaces a range with `bytes`, and moves the bytes that follow. A range beyond the end is
     /// ignored.
     pub(crate) fn replace(&mut self, range: Range<usize>, bytes: &[u8]) {
         if range.start > range.end || range.end > self.len {
@@ -165,7 +165,7 @@ impl Buffer {
 ///
 /// Names, keys and most values have up to 32 bytes. Two moves that overlap in the middle are
 /// cheaper than a call of a general copy function.
-// Always inlined: as a call, it would cost an attribute 15 instructions more, of 250.
+// Always inlined: as a call, it would add 15 instructions to the 250 of an attribute.
 #[inline(always)]
 pub(crate) fn copy_short(to: &mut [u8], from: &[u8]) {
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! Decodes the contents of a record into the types of the API.
 //!
-//! `span::recording` wrote the messages that are read here. Fields of other types cannot occur and
-//! are skipped.
+//! The modules `attributes`, `event` and `link` wrote the messages that are read here. Fields of
+//! other types cannot occur and are skipped.
 
 use std::iter;
 

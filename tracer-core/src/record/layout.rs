@@ -4,7 +4,7 @@
 //! | head, fixed | name | tracestate | OTLP fields 9..14 | status message |
 //! ```
 //!
-//! The fields that every span has are in a compact head, which the worker encodes. The caller
+//! The fields that every span has are in a compact head, which the exporter encodes. The caller
 //! encodes attributes, events and links once, as they are set. One copy takes both into the ring.
 
 use opentelemetry::{SpanId, TraceId, trace::Status};

@@ -19,9 +19,9 @@ pub struct SpanLimits {
 }
 
 impl Default for SpanLimits {
-    /// Returns limits of 128 of each, 4096 characters a value, and a depth of 64. The specification
-    /// sets no limit for a value. Without one, a single attribute could take the memory of
-    /// thousands of spans.
+    /// Returns a limit of 128 for each count, of 4096 characters for a value, and of 64 for the
+    /// depth. The specification sets no limit for the length of a value. Without one, a single
+    /// attribute could take the memory of thousands of spans.
     fn default() -> Self {
         Self {
             max_attributes: 128,
@@ -105,7 +105,7 @@ impl SpanLimits {
         self
     }
 
-    /// Sets how deep arrays may be nested (default 64; no variable sets it). An attribute's value
+    /// Sets how deeply arrays may be nested (default 64; no variable sets it). An attribute's value
     /// is at depth 1, and the API's arrays hold plain values only. So only a limit of 0 has an
     /// effect: every array becomes an empty value, which exporters of the SDK see as an empty
     /// string.

@@ -178,7 +178,7 @@ impl<'a> SpanRecord<'a> {
 }
 
 /// Converts bytes to text. The caller's thread copied whole strings, so the check never fails. It
-/// spares this file unsafe code.
+/// avoids unsafe code here.
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or_default()
 }

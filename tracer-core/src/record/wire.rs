@@ -1,7 +1,7 @@
 //! Protobuf's wire format, as far as a span's attributes, events and links need it.
 //!
-//! Encoding: a varint has its low bits first, 7 bits a byte. The key of a field is its number times
-//! 8 plus the wire type (0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes).
+//! Encoding: a varint has its low bits first, 7 bits per byte. The key of a field is its number
+//! times 8 plus the wire type (0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes).
 //! Source: protobuf.dev, "Encoding".
 
 pub(crate) const VARINT: u8 = 0;

@@ -1,10 +1,10 @@
 //! Detects `container.id`, from the control groups or the mounts of the process.
 //!
 //! Under cgroup v1, and under v2 in the host's namespace, the group's path ends in the id. Under v2
-//! in a separate namespace, the default, the path is `/`. Then only the files that the engine
-//! mounts from the container's folder show the id. In a pod, most of these come from the folder of
-//! the sandbox, which is another container. So there, only paths that certainly belong to the
-//! container itself are used.
+//! in a separate namespace, which is the default, the path is `/`. Then only the files that the
+//! engine mounts from the container's folder show the id. In a pod, most of these come from the
+//! folder of the sandbox, which is another container. So there, only paths that certainly belong to
+//! the container itself are used.
 
 use opentelemetry::KeyValue;
 
@@ -38,8 +38,8 @@ fn id(system: &System) -> Option<String> {
         .or_else(|| id_of_mounts(&system.read("proc/self/mountinfo")?).map(str::to_owned))
 }
 
-/// The used fields of a line of the mount table: the mounted part of the file system, and the mount
-/// point (proc_pid_mountinfo(5), fields 4 and 5).
+/// The fields that are used of a line of the mount table: the mounted part of the file system, and
+/// the mount point (proc_pid_mountinfo(5), fields 4 and 5).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mount<'a> {
     pub(super) root: &'a str,

@@ -59,12 +59,13 @@ fn pid() -> i64 {
 }
 
 /// Returns when the process started, in ISO 8601, to a hundredth of a second. It is computed from
-/// ticks since the boot, whose time is known to the second (proc_pid_stat(5), proc_stat(5)).
+/// the ticks since boot and the boot time, which is known to the second (proc_pid_stat(5),
+/// proc_stat(5)).
 fn creation_time(system: &System) -> Option<String> {
     /// The length of a tick in `/proc`, which is the same on every architecture that Rust supports.
     const TICK_MILLIS: u64 = 10;
     let stat = system.read("proc/self/stat")?;
-    // The name of the executable may contain any character, including blanks and brackets.
+    // The name of the executable may contain any character, including spaces and parentheses.
     let (_, fields) = stat.rsplit_once(')')?;
     let ticks: u64 = fields.split_whitespace().nth(19)?.parse().ok()?;
     let boot = system.read("proc/stat")?;
@@ -110,7 +111,7 @@ fn is_leap(year: u64) -> bool {
     year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }
 
-/// Returns the name of the effective user. Without an entry in the user database there is no name.
+/// Returns the name of the effective user. Returns `None` if the user database has no entry.
 fn owner(system: &System) -> Option<String> {
     let status = system.read("proc/self/status")?;
     let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;

@@ -12,14 +12,14 @@ use crate::sync::{Arc, AtomicU64, Ordering, model::explore};
 /// The size of a record.
 const RECORD: usize = 16;
 
-/// A record of two words: its length, then a value.
+/// Returns a record of two words: its length, then a value.
 fn record(value: u8) -> [u8; RECORD] {
     let mut bytes = [value; RECORD];
     bytes[..4].copy_from_slice(&16_u32.to_le_bytes());
     bytes
 }
 
-/// A pool of at most `segments` segments, each of which holds `records` records.
+/// Returns a pool of at most `segments` segments, each of which holds `records` records.
 fn pool(segments: usize, records: usize) -> Arc<SegmentPool> {
     let bytes = records * RECORD;
     Arc::new(SegmentPool::with_sizes(segments * bytes, bytes, bytes))
@@ -125,7 +125,8 @@ fn recycled_segment_forgets_where_it_ended() {
 }
 
 /// A consumer that sees that the producer is gone also sees the producer's last record, in
-/// whichever segment it is, and what it wrote to the shared value. All segments go back to the pool.
+/// whichever segment it is, and what it wrote to the shared value. All segments go back to the
+/// pool.
 #[test]
 fn abandoned_ring_shows_its_last_record_and_gives_its_segments_back() {
     explore(None, || {
@@ -137,7 +138,7 @@ fn abandoned_ring_shows_its_last_record_and_gives_its_segments_back() {
             if consumer.is_abandoned() {
                 drain(&mut consumer, &mut seen);
                 assert_eq!(seen, [1, 2]);
-                // Relaxed: the flag is to order it.
+                // Relaxed: the flag must order it.
                 let pushed = consumer.ring().shared.load(Ordering::Relaxed);
                 assert_eq!(pushed, 2);
             }
@@ -145,7 +146,7 @@ fn abandoned_ring_shows_its_last_record_and_gives_its_segments_back() {
         });
         for value in 1..=2 {
             assert!(producer.push([&record(value), &[]]).is_ok());
-            // Relaxed: the flag is to order it.
+            // Relaxed: the flag must order it.
             producer.shared().fetch_add(1, Ordering::Relaxed);
         }
         drop(producer);
@@ -156,8 +157,8 @@ fn abandoned_ring_shows_its_last_record_and_gives_its_segments_back() {
     });
 }
 
-/// A producer whose consumer is gone fills its ring and is then refused, in memory that is still
-/// there.
+/// A producer whose consumer is gone fills its ring and is then refused. The ring's memory still
+/// exists.
 #[test]
 fn producer_outlives_its_consumer() {
     explore(None, || {

@@ -42,9 +42,9 @@ const OPEN: u64 = u64::MAX;
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(super) storage: Storage,
-    /// How many bytes of the storage may hold records at the same time. Only in a segment that was
-    /// made for one large record, this is less than the whole storage. Such a segment is used again
-    /// only if the budget allows no other. Its records then touch up to twice its charge.
+    /// How many bytes of the storage may hold records at the same time. This is less than the whole
+    /// storage only in a segment that was made for one large record. Such a segment is used again
+    /// only if the budget allows no other one. Its records then touch up to twice its charge.
     pub(super) capacity: u64,
     /// The position in the ring at which the records continue in `next`.
     end: AtomicU64,
@@ -116,7 +116,7 @@ pub(crate) enum PushError {
 ///
 /// # Cost
 /// Taking a segment is one operation on a lock-free queue. If the queue is empty, it is a system
-/// call, and later the page faults of new memory.
+/// call, followed by page faults when the new memory is used.
 #[derive(Debug)]
 pub(crate) struct SegmentPool {
     free: Queue<Arc<Segment>>,
@@ -214,7 +214,8 @@ impl SegmentPool {
     }
 
     /// Returns whether rings grow by segments of the first size. Each thread keeps the segment that
-    /// it used last, so the larger segments of many once busy threads could take the whole budget.
+    /// it used last, so the larger segments of many threads that were once busy could take the
+    /// whole budget.
     fn is_scarce(&self) -> bool {
         self.bytes() > self.budget.max_bytes / 4
     }

@@ -1,4 +1,4 @@
-//! The memory of a segment: a power of two of bytes, addressed by a position that wraps.
+//! The memory of a segment: a power-of-two number of bytes, addressed by a position that wraps.
 //!
 //! The memory comes from the operating system in whole pages, not from the allocator. A page that
 //! no span has reached yet takes no physical memory. Memory that is freed after a burst goes back
@@ -17,8 +17,8 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
-    /// Creates a zeroed buffer of at least `bytes` bytes, rounded up to a power of two of words.
-    /// Returns `None` if the operating system has no memory.
+    /// Creates a zeroed buffer of at least `bytes` bytes, rounded up to a power-of-two number of
+    /// words. Returns `None` if the operating system has no memory.
     pub(crate) fn new(bytes: usize) -> Option<Self> {
         let words = bytes.div_ceil(8).max(1).checked_next_power_of_two()?;
         Some(Self {
@@ -121,8 +121,8 @@ impl Storage {
         }
     }
 
-    /// Stores words from position `at` on, wrapping at the end. It serves values that are in
-    /// registers: a copy from memory that smaller writes have just filled would stall on them.
+    /// Stores words from position `at` on, wrapping at the end. This is for values in registers: a
+    /// copy from memory that smaller writes have just filled would stall on those writes.
     ///
     /// # Safety
     /// - `at` is a multiple of 8, and `N` words are at most the capacity.

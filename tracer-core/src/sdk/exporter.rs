@@ -36,8 +36,8 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// # Forks
 /// The SDK's trait has no method to create an exporter for a child, so the exporter stays in the
-/// parent process. In a child, its spans fail with [`ExportError::Forked`], which is counted and
-/// logged.
+/// parent process. In a child, the spans for this exporter fail with [`ExportError::Forked`], which
+/// is counted and logged.
 ///
 /// # Cost
 /// Each span is rebuilt as a [`SpanData`](opentelemetry_sdk::trace::SpanData). Only users of this

@@ -25,8 +25,8 @@ use crate::{
 ///
 /// The SDK passes a span to `on_start` as its own type, which only a provider of the SDK can
 /// create. So the adapter has such a provider, without processors and exporters. For each span that
-/// starts, that provider creates a stand-in with the same data. Whatever `on_start` adds to the
-/// stand-in or changes in it, the adapter applies to the span. The SDK has no `on_ending`.
+/// starts, that provider creates a stand-in with the same data. The adapter applies to the span
+/// whatever `on_start` adds to the stand-in or changes in it. The SDK has no `on_ending`.
 ///
 /// The stand-in has the ids, name, kind, start, attributes, events, links, scope and parent of the
 /// span. Of the trace flags, it has the sampled flag and those of the parent; the random flag of a
@@ -101,7 +101,7 @@ impl<P: SdkSpanProcessor + 'static> SpanProcessor for SdkProcessor<P> {
         };
         self.processor.on_start(&mut stand_in, parent);
         let Some(after) = stand_in.exported_data() else {
-            // The processor ended the stand-in. That is unusual, but the span follows.
+            // The processor ended the stand-in. That is unusual, but the span is then ended too.
             return span.end();
         };
         if after.name != before.name {

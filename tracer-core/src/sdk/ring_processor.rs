@@ -51,8 +51,8 @@ const REMEMBERED_SCOPES: usize = 16;
 /// values of an attribute that was set twice. Such an attribute is exported once, with the last
 /// value, as the specification demands of every exporter.
 ///
-/// A clone is the same processor; keep one to read its statistics. The exporters start when the
-/// provider is built, and receive its resource. If a second provider is built with a clone, its
+/// A clone refers to the same processor; keep one to read the statistics. The exporters start when
+/// the provider is built, and receive its resource. If a second provider is built with a clone, its
 /// spans are exported with the resource of the first.
 ///
 /// A flush waits at most 30 s, and a shutdown waits at most for its timeout. A shutdown before the
@@ -99,10 +99,10 @@ impl RingProcessor {
     /// Creates a processor that sends every span to all exporters.
     ///
     /// # Errors
-    /// [`ConfigError`] if a number is out of range. A thread that cannot be started is noticed
-    /// later, when the provider is built. It is then logged once as an error of `tracing`, and
-    /// every span is counted as [`already_shutdown`](crate::Dropped::already_shutdown), because no
-    /// exporter runs.
+    /// Returns a [`ConfigError`] if a number is out of range. Threads are started later, when the
+    /// provider is built. If that fails, it is logged once as an error of `tracing`, and every span
+    /// is counted as [`already_shutdown`](crate::Dropped::already_shutdown), because no exporter
+    /// runs.
     pub fn new(
         exporters: Vec<Box<dyn SpanExporter>>,
         config: BatchConfig,

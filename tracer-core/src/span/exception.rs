@@ -16,8 +16,8 @@ impl Span {
     /// - `exception.type`: the Rust type, except for a `dyn Error`, whose type is not known.
     /// - `exception.message`: the error's `Display` output, up to the point where it fails, if it
     ///   does.
-    /// - `exception.stacktrace`: the `source()` chain with one cause a line, up to 32, if there is
-    ///   one.
+    /// - `exception.stacktrace`: the `source()` chain with one cause per line, up to 32, if there
+    ///   is one.
     /// - `attributes`, which replace these. A caller that has a backtrace can pass it as
     ///   `exception.stacktrace`.
     ///

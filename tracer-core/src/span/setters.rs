@@ -24,7 +24,7 @@ const ATTRIBUTES: u8 = tag(9, BYTES);
 impl Recording {
     /// Sets an attribute. A key that was set before gets the new value (common/README.md "Attribute
     /// Collections": keys are unique, the last value wins).
-    // Not inlined: into the trait's method, it would take 10 of 250 instructions more.
+    // Not inlined: inlining into the trait's method would add 10 instructions to 250.
     #[inline(never)]
     pub(crate) fn set_attribute<A: Attribute>(&mut self, attribute: &A) {
         self.put(attribute);

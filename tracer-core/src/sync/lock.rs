@@ -2,7 +2,7 @@
 //! statement.
 //!
 //! They wrap those of std. `parking_lot` keeps its waiting threads in a table of the process. In a
-//! forked child, that table may be locked for ever, or refer to threads that are gone.
+//! forked child, that table may be locked forever, or refer to threads that are gone.
 
 #[cfg(tracer_loom)]
 use loom::sync as imp;

@@ -1,4 +1,4 @@
-//! The atomics, cells and threads of the model checkers, with the interfaces of those of std.
+//! The atomics, cells and threads of the model checkers, with the interfaces of std.
 //!
 //! Time does not pass in a model: a pause lasts until it is ended, and a wait until it is answered.
 //! A lost wake-up therefore shows as a deadlock.
@@ -25,8 +25,8 @@ pub(crate) mod thread {
     pub(crate) use shuttle::thread::{Builder, Thread, current, park_timeout};
 }
 
-/// Loom's threads, with another way to pause: loom's own `unpark` also wakes a thread that waits for
-/// a lock, and the token is then lost.
+/// Loom's threads, with another way to pause: loom's own `unpark` also wakes a thread that waits
+/// for a lock, and the token is then lost.
 #[cfg(tracer_loom)]
 pub(crate) mod thread {
     use std::{sync::Arc, time::Duration};

@@ -3,7 +3,7 @@
 use crate::{TracerProviderBuilder, clock::ManualClock};
 
 impl TracerProviderBuilder {
-    /// Sets the clock of the spans (feature `testing`). Default: the time of day.
+    /// Sets the clock of the spans (feature `testing`). Default: the system clock.
     #[must_use]
     pub fn clock(mut self, clock: &ManualClock) -> Self {
         self.clock = Some(clock.clock());

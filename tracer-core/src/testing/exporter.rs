@@ -13,7 +13,7 @@ use crate::{
     record::SpanBatch,
 };
 
-/// An exporter that keeps finished spans in memory. A clone is the same exporter.
+/// An exporter that keeps finished spans in memory. A clone refers to the same exporter.
 ///
 /// It is meant for a provider that other code builds. A [`TestProvider`](super::TestProvider) has
 /// one already.

@@ -79,7 +79,7 @@
 //!
 //! A value is `"text"`, `1`, `1.5`, `true` or `["a", "b"]`; 1 and 1.0 are different. A `*` in place
 //! of a name or a value matches anything. In `~"a*b"` each star matches any text, and `\*` is a
-//! star itself. Texts have Rust's escapes. A key with characters other than letters, digits and
+//! literal star. Strings have Rust's escapes. A key with characters other than letters, digits and
 //! `._-/:` has to be in quotes.
 //!
 //! A tree must list some things, and may leave out others:
@@ -89,7 +89,8 @@
 //!   below it.
 //! - A span without a status in the tree must not be an error. A span without a kind may be of any
 //!   kind.
-//! - Attributes, events and links may be left out. Events and links are in their order.
+//! - Attributes, events and links may be left out. The events and links that are listed must be in
+//!   the order in which they were added.
 //! - `exactly` after a span, an event or a link means that nothing is left out. Then there are no
 //!   other attributes, events and links. Kind, status and parent are the default ones if they are
 //!   not given.
@@ -110,8 +111,8 @@
 //!
 //! Tests of async code:
 //! - `#[tokio::test]` runs everything on the test's own thread, so nothing more is needed.
-//! - A span may end after the call that the test awaits, as a server's does after its response.
-//!   [`TestProvider::wait_for`] waits for it.
+//! - A span may end after the call that the test awaits. An example is a server's span, which ends
+//!   after the response. [`TestProvider::wait_for`] waits for such spans.
 //! - `#[tokio::test(flavor = "multi_thread")]` runs spawned tasks on other threads, where the
 //!   provider is not the default. A span there has the provider of its parent. So spawn tasks
 //!   inside a span, with [`task::spawn`](crate::task::spawn),

@@ -111,8 +111,8 @@ impl TestProvider {
     /// Any. The other tasks of the thread run between two checks.
     ///
     /// # Panics
-    /// Panics if fewer spans were exported within 20 s, with the tree of those. Also panics as
-    /// [`spans`](Self::spans) does.
+    /// Panics if fewer spans were exported within 20 s, with the tree of the exported ones. Also
+    /// panics as [`spans`](Self::spans) does.
     ///
     /// # Examples
     /// ```
@@ -133,8 +133,8 @@ impl TestProvider {
     async fn wait_until(&self, count: usize, deadline: Instant) -> Vec<FinishedSpan> {
         let mut ended = None;
         loop {
-            // A flush is worth its time only if a span has ended since. A span is counted as ended just
-            // before it is in its ring, so a flush may miss it; it is then still waiting.
+            // A flush is worth its time only if a span has ended since. A span is counted as ended
+            // just before it is in its ring, so a flush may miss it; it is then still waiting.
             let stats = self.provider.stats();
             let ended_before = ended.replace(stats.ended);
             if ended != ended_before || stats.waiting > 0 {

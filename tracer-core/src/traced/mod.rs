@@ -45,12 +45,12 @@ pub use opentelemetry::trace::SpanKind;
 /// | --- | --- |
 /// | `name = "…"`, `name = CONST` | sets the span's name. Default: the function's name, without path or type. The conventions ask for a name that groups spans, `tracing` does the same, and the scope names the crate |
 /// | `kind = Client` | sets the kind: `Internal` (default), `Server`, `Client`, `Producer`, `Consumer` |
-/// | `fields(…)` | adds attributes: `"order.id" = expr`, `order.id = expr`, `CONST = expr`, `path::CONST = expr`, `variable`. Values have types that attributes have; `%value` records by `Display`, `?value` by `Debug`. A field replaces the argument of the same name |
+/// | `fields(…)` | adds attributes: `"order.id" = expr`, `order.id = expr`, `CONST = expr`, `path::CONST = expr`, `variable`. Values must have a type that attributes support; `%value` records by `Display`, `?value` by `Debug`. A field replaces the argument of the same name |
 /// | `skip(a, b)`, `skip_all` | does not record these arguments. Fields are still recorded |
 /// | `err`, `err(Debug)` | records an `Err`, see below, with the text of its `Display` or `Debug`, which then must not hold a secret |
 /// | `ret`, `ret(Display)` | records the returned value as the attribute `return`; with `err`, the value in `Ok` |
 /// | `parent = expr` | sets the parent: `&SpanContext`, `&Context`, or `None` for a root. Default: the current span |
-/// | `crate = path` | the path of `tracer_core`, if the crate has another name |
+/// | `crate = path` | sets the path of `tracer_core`, if the crate was renamed |
 ///
 /// Fields and `parent` may use the arguments. They are evaluated before the body, and fields only
 /// if the span records. They borrow, so the body still owns the values that they name.
@@ -61,11 +61,11 @@ pub use opentelemetry::trace::SpanKind;
 /// # When the span starts and ends
 /// - `fn`: the span starts with the call and ends with the return, even an early one.
 /// - `async fn`: it starts with the first poll, and ends when the future is ready or dropped. It is
-///   current at each poll.
+///   current during each poll.
 /// - A function that returns `impl Future`, `Pin<Box<dyn Future>>` (as a method under `async-trait`
 ///   does), `BoxFuture` or `LocalBoxFuture`: it starts with the call, and ends when the future is
 ///   ready or dropped. It is current during the call and each poll. If the type has another name,
-///   the span is that of the call only.
+///   the span covers only the call.
 ///
 /// A future that is `Send` stays `Send`. A future that is dropped before it is ready is not an
 /// error.
@@ -121,9 +121,9 @@ pub use self::{
     },
 };
 
-/// Calls a closure once. The bound tells the compiler so. Then the closure may return a value that
-/// it owns, such as a reference out of a `&mut self`. In an `unsafe fn` the closure may contain
-/// unsafe operations too:
+/// Calls a closure once, as its bound tells the compiler. So the closure may return a value that it
+/// owns, such as a reference out of a `&mut self`. In an `unsafe fn` the closure may contain unsafe
+/// operations too:
 ///
 /// ```
 /// #![allow(unsafe_op_in_unsafe_fn)]

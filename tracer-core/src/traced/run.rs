@@ -64,7 +64,7 @@ where
         let mut future = self.project().future;
         if !future.has_span() {
             let polled = future.as_mut().poll(task);
-            // None if the value of a field waits for something, or returns from the body.
+            // `None` if the value of a field waits for something, or returns from the body.
             let Some(span) = handed_over() else {
                 return polled;
             };
@@ -112,7 +112,7 @@ impl Future for Enter {
     }
 }
 
-/// Takes the span that the future that was just polled has handed over.
+/// Takes the span that the last poll has handed over.
 fn handed_over() -> Option<Span> {
     HANDED_OVER.try_with(Cell::take).ok().flatten()
 }

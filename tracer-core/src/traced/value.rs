@@ -127,7 +127,7 @@ pub fn debugged_result<T: DebuggedResult + ?Sized>(value: &T) -> AttributeValue<
     value.recorded()
 }
 
-/// Returns a value by its own type.
+/// Returns a value with its own type.
 pub fn typed<T: ToAttribute + ?Sized>(value: &T) -> AttributeValue<'_> {
     value.value()
 }

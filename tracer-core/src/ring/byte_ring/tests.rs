@@ -230,8 +230,8 @@ fn abandoned_ring_still_holds_its_records() {
     assert_eq!(consumer.used(), 0);
 }
 
-/// A segment takes whole pages, so a record may be too large for a budget of another size although
-/// its bytes alone are not.
+/// A segment takes whole pages, so a record may be too large for a budget that is not a multiple of
+/// the page size, although its bytes alone would fit.
 #[test]
 fn record_that_never_fits_is_refused_as_too_large() {
     let pool = Arc::new(SegmentPool::with_sizes(10_000, 1024, 1024));

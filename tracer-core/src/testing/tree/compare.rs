@@ -202,7 +202,7 @@ impl Lists<'_> {
                 return self.missing(expected, "");
             };
             if !names_match(expected, next) {
-                // The later lines decide whether one is unexpected, missing or different.
+                // The later lines decide whether a line is unexpected, missing or different.
                 let later = self.expected.iter().skip(at + 1);
                 if recorded.any(|later| names_match(expected, later)) {
                     return self.unexpected(next);
@@ -216,8 +216,8 @@ impl Lists<'_> {
         recorded.next().map_or(Ok(()), |next| self.unexpected(next))
     }
 
-    /// Finds each line after the one before it, with any others between. The first one that fits
-    /// leaves the most for the rest.
+    /// Finds a match for each line after the match of the line before it, with any number of others
+    /// between them. Taking the first match leaves the most for the rest.
     fn in_order(&self) -> Found {
         let mut from = 0;
         for expected in &self.expected {
@@ -234,9 +234,9 @@ impl Lists<'_> {
         Ok(())
     }
 
-    /// Finds a different one for each line. This is a matching in a bipartite graph, found by
-    /// augmenting paths. A simple search would let a wildcard take the only one that fits a
-    /// stricter line.
+    /// Finds a different match for each line. This is a matching in a bipartite graph, found by
+    /// augmenting paths. A simple search would let a wildcard take the only match of a stricter
+    /// line.
     fn in_any_order(&self, closed: bool) -> Found {
         let mut pairs = Pairs {
             lists: self,
@@ -257,7 +257,7 @@ impl Lists<'_> {
         }
     }
 
-    /// Returns the difference from the first one with the same name, or reports the line as
+    /// Returns the difference from the first free node with the same name, or reports the line as
     /// missing.
     fn closest<'b>(&self, expected: &Node, mut free: impl Iterator<Item = &'b &'b Node>) -> Found {
         match free.find(|next| names_match(expected, next)) {
@@ -291,7 +291,8 @@ impl Pairs<'_> {
         fits
     }
 
-    /// Assigns a span to a line: a free one, or else one whose line can be assigned another.
+    /// Assigns a span to a line: a free span, or else a span whose line can be assigned another
+    /// one.
     fn assign(&mut self, line: usize, visited: &mut [bool]) -> bool {
         for free in [true, false] {
             for span in 0..self.taken_by.len() {

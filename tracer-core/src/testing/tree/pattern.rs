@@ -89,7 +89,7 @@ fn array<T>(values: &[T], written: impl Fn(&T) -> String) -> Pattern {
     Pattern::Literal(format!("[{}]", values.join(", ")))
 }
 
-/// Finds each piece at its first position, which leaves the most for the pieces after it.
+/// Finds each piece at its first position, which leaves the most text for the pieces after it.
 fn is_like(pieces: &[String], text: &str) -> bool {
     let [first, middle @ .., last] = pieces else {
         return pieces.first().is_some_and(|piece| piece == text);
