@@ -2,8 +2,8 @@
 
 use crate::workspace::{list, metadata, none, package, text};
 
-/// Each crate with the crates of the workspace that it may depend on, and the external crates that it
-/// must not depend on.
+/// Each crate with the crates of the workspace that it may depend on, and the external crates that
+/// it must not depend on.
 pub(crate) const ARROWS: [(&str, &[&str], &[&str]); 5] = [
     (
         "tracer-core",

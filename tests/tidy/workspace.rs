@@ -24,7 +24,7 @@ pub(crate) fn metadata() -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// The text of a field, or nothing.
+/// Returns the text of a field, or an empty text.
 pub(crate) fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value.get(field).and_then(Value::as_str).unwrap_or_default()
 }
@@ -43,7 +43,8 @@ pub(crate) fn package<'a>(metadata: &'a Value, name: &str) -> &'a Value {
         .unwrap_or_else(|| panic!("no package {name}"))
 }
 
-/// The files below a folder of the project, those that git would not keep left out.
+/// Returns the files of the project with these endings, except those in hidden folders, `target`
+/// and `node_modules`.
 pub(crate) fn files(endings: &[&str]) -> Vec<PathBuf> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).expect("folder") {

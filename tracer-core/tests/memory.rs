@@ -1,4 +1,4 @@
-//! What a process takes: flat under any load, bounded for any span, and given back.
+//! The memory of a process: flat under any load, bounded for any span, and given back.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::expect_used,
@@ -34,7 +34,7 @@ use tracer_core::{
 
 const MIB: u64 = 1 << 20;
 
-/// What is measured is the process, so one test runs at a time.
+/// The tests measure the whole process, so one test runs at a time.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -83,8 +83,8 @@ impl SpanExporter for Slow {
     }
 }
 
-/// One batch of 512 spans is taken for every reading of the memory, at most 50 a second, and as
-/// many spans as two threads can make are made.
+/// The exporter takes one batch of 512 spans for every reading of the memory, at most 50 a second,
+/// while two threads make as many spans as they can.
 #[test]
 fn overload_takes_no_more_memory_with_time_and_is_over_with_its_cause() {
     const MANY: u64 = 100_000;
@@ -137,9 +137,9 @@ fn overload_takes_no_more_memory_with_time_and_is_over_with_its_cause() {
         stop.store(true, Ordering::Relaxed);
     });
     exporter.0.permits.close();
-    // The deadline is the bound: what waits is taken at once.
+    // The exporter now takes every batch at once, so the flush ends before its deadline.
     provider.force_flush(TIMEOUT).expect("flush");
-    // Again all that is made is taken.
+    // From now on, no more spans are lost.
     let lost = balanced(&provider).dropped.queue_full;
     let tracer = provider.tracer("t");
     for _ in 0..100 {
@@ -158,8 +158,8 @@ fn overload_takes_no_more_memory_with_time_and_is_over_with_its_cause() {
     );
 }
 
-/// 128 attributes of 1 MiB each: cut to 4 KiB by default, which makes half a megabyte a span, and
-/// of those the queue of an exporter that hangs holds what its bytes allow.
+/// 128 attributes of 1 MiB each are cut to 4 KiB by default, which makes half a megabyte per span.
+/// The queue of an exporter that hangs holds as many of these spans as its limit of bytes allows.
 #[test]
 fn huge_attributes_are_cut_and_keep_within_the_bytes_of_the_queue() {
     const BUDGET: u64 = 8 * MIB;

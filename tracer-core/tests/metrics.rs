@@ -122,7 +122,7 @@ fn starts_are_counted_by_origin_and_result_and_live_spans_by_result() {
     check(&meters.collect(), "span.live", &none);
 }
 
-/// Gives the answers that it is told to give, in order.
+/// An exporter that returns the given answers in order.
 #[derive(Clone, Debug, Default)]
 struct Script(Arc<Mutex<VecDeque<ExportResult>>>);
 
@@ -142,7 +142,7 @@ impl SpanExporter for Script {
 }
 
 #[test]
-fn outcomes_of_exports_are_told_as_the_conventions_say() {
+fn outcomes_of_exports_are_reported_as_the_conventions_say() {
     let status = Status::Http;
     let answers = [
         Ok(ExportSuccess::default().status(status(200))),
@@ -166,7 +166,7 @@ fn outcomes_of_exports_are_told_as_the_conventions_say() {
         for _ in 0..5 {
             provider.tracer("t").start("x").end();
         }
-        // A flush ends the batch; how it went is in the statistics.
+        // A flush ends the batch; the statistics have its outcome.
         let _ = provider.force_flush(TIMEOUT);
     }
     let values = meters.collect();
@@ -215,11 +215,11 @@ fn outcomes_of_exports_are_told_as_the_conventions_say() {
     );
     let stats = balanced(&provider);
     assert_eq!(stats.exporters[0].exported, 13);
-    // What is told of telemetry makes no telemetry.
+    // Collecting metrics changes no metric.
     assert_eq!(meters.collect(), values);
 }
 
-/// Expected lists are written in the order of the test's story.
+/// Expected lists are written in the order of the test's steps.
 trait Sorted {
     fn sorted(self) -> Self;
 }
@@ -232,7 +232,7 @@ impl<const N: usize> Sorted for [(&str, i64); N] {
 }
 
 #[test]
-fn queue_and_losses_are_told_as_the_statistics_have_them() {
+fn queue_and_losses_are_reported_as_the_statistics_have_them() {
     let recorder = Recorder::with_mood(Mood::Hang);
     let config = BatchConfig::default()
         .max_queue_size(10)
@@ -315,7 +315,7 @@ fn queue_and_losses_are_told_as_the_statistics_have_them() {
 }
 
 #[test]
-fn every_exporter_has_components_of_its_own_and_nothing_is_told_of_a_provider_that_is_gone() {
+fn every_exporter_has_components_of_its_own_and_a_provider_that_is_gone_reports_nothing() {
     let meters = Meters::new();
     let provider = meters
         .builder()

@@ -91,8 +91,8 @@ pub(crate) const CORE: Layers = Layers {
         ),
     ],
     // A span calls the processors of its provider, and a processor is given the span. So the four
-    // modules cannot stand in layers. `provider_core/mod.rs` describes them. The knot may shrink but
-    // not grow.
+    // modules cannot stand in layers. `provider_core/mod.rs` describes them. The knot may shrink
+    // but not grow.
     knot: &[
         ("processor", "span"),
         ("thread_state", "provider_core span"),

@@ -43,7 +43,7 @@ fn env(variables: &[(&str, &str)]) -> Env {
     Env::new(move |name| variables.get(name).cloned())
 }
 
-/// The span that a program makes under an environment.
+/// Returns the span that a program makes under an environment.
 fn span(variables: &[(&str, &str)]) -> SpanData {
     let recorder = Recorder::default();
     let mut env = env(variables);
@@ -73,7 +73,8 @@ fn span(variables: &[(&str, &str)]) -> SpanData {
     recorder.spans().remove(0)
 }
 
-/// Attributes kept and dropped of the span, of its first event and of its first link.
+/// Returns how many attributes were kept and dropped: those of the span, of its first event and of
+/// its first link.
 fn attribute_counts(span: &SpanData) -> [(usize, u32); 3] {
     let (event, link) = (&span.events[0], &span.links[0]);
     [
@@ -267,7 +268,7 @@ fn rows_93_and_94_resource_variables_reach_the_provider_decoded() {
     assert_eq!(get("service.name").as_deref(), Some("orders"));
 }
 
-/// More than 200 values that cannot be meant, one variable at a time.
+/// More than 200 invalid values, one variable at a time.
 #[test]
 fn hostile_values_leave_the_default_and_one_diagnostic_each() {
     let long = "9".repeat(100_000);
@@ -375,6 +376,6 @@ fn provider_works_under_an_environment_of_nonsense() {
         .force_flush(Duration::from_secs(20))
         .expect("flush");
     assert_eq!(recorder.spans().len(), 1);
-    // The service's name is as good as any.
+    // Only the service's name is valid, because any plain text is.
     assert_eq!(env.diagnostics().len(), NUMBERS.len() + 2);
 }

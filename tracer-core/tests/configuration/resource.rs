@@ -39,7 +39,8 @@ fn texts(resource: &Resource) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Detects with one detector; whatever is found has the schema URL, and nothing has none.
+/// Detects with one detector. A result with attributes must have the schema URL, and an empty one
+/// must have none.
 #[track_caller]
 fn check(detector: Detector, system: &System, expected: &[(&str, &str)]) {
     let found = resource::detect(&[detector], system);
@@ -72,7 +73,7 @@ fn container_id_is_that_of_the_innermost_container_and_never_a_sandbox() {
             "containerd-v1-pod",
             Some("69d7ef3dffccbb999d4cef1516f2e4001e2d8dba96b0b9a2d3eaa71c6b5a9534"),
         ),
-        // Only the sandbox's folder is to be seen there.
+        // Only the sandbox's folder is visible there.
         ("containerd-v2-pod", None),
         (
             "crio-v2-pod",
@@ -133,7 +134,7 @@ fn host_has_its_machine_id_and_a_container_has_none() {
 }
 
 #[test]
-fn pod_is_told_by_mounts_groups_the_service_account_and_the_downward_api() {
+fn pod_is_recognised_by_mounts_groups_the_service_account_and_the_downward_api() {
     check(
         Detector::K8s,
         &system("containerd-v2-pod", &[]),
@@ -193,7 +194,7 @@ fn pod_is_told_by_mounts_groups_the_service_account_and_the_downward_api() {
 }
 
 #[test]
-fn process_is_this_one_and_its_arguments_are_counted_and_not_told() {
+fn process_is_this_one_and_its_arguments_are_counted_and_not_recorded() {
     let found = resource::detect(&[Detector::Process], &system("docker-v1", &[]));
     let texts = texts(&found);
     assert_eq!(texts["process.pid"], std::process::id().to_string());
@@ -228,7 +229,7 @@ fn process_is_this_one_and_its_arguments_are_counted_and_not_told() {
 }
 
 #[test]
-fn hostile_files_are_read_in_part_and_harm_nobody() {
+fn hostile_files_are_read_in_part_and_do_no_harm() {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile-system");
     let _ = fs::remove_dir_all(&root); // Left by an earlier run, or not there.
     let files = [
@@ -247,7 +248,7 @@ fn hostile_files_are_read_in_part_and_harm_nobody() {
     for file in files {
         let path = root.join(file);
         fs::create_dir_all(path.parent().expect("folder")).expect("folder");
-        // Holes: 1 GiB of zeros that takes no room.
+        // A sparse file: 1 GiB of zeros that takes no disk space.
         let file = File::create(path).expect("file");
         file.set_len(1 << 30).expect("1 GiB");
     }

@@ -173,8 +173,8 @@ fn span_with_ten_thousand_events_is_sent_where_the_limit_allows_it() {
     assert_eq!(gate.0.events.load(Ordering::Relaxed), 10_000);
 }
 
-/// The spans that wait while the exporter takes nothing: in rings, in the batch being formed, and
-/// in the queue.
+/// Returns how many spans wait while the exporter takes nothing: in rings, in the batch being
+/// formed, and in the queue.
 fn waiting(stats: &Stats) -> u64 {
     stats.waiting + stats.exporters[0].waiting
 }
@@ -304,8 +304,8 @@ fn span_up_to_the_budget_is_sent() {
     assert_eq!(balanced(&provider).exporters[0].exported, 2);
 }
 
-/// Each thread keeps the segment that it was in last. Those of 600 threads that once were a little
-/// busy were the whole budget of 32 MiB, and a burst lost nearly half of its spans.
+/// Each thread keeps the segment that it used last. The segments of 600 threads that had once been
+/// slightly busy used up the whole budget of 32 MiB, and a burst lost nearly half of its spans.
 #[test]
 fn burst_beside_many_threads_is_held_and_sent() {
     const THREADS: u64 = 600;
@@ -324,7 +324,7 @@ fn burst_beside_many_threads_is_held_and_sent() {
         }
         all.wait();
         gate.open();
-        // What was lost is in the statistics.
+        // The statistics count the losses.
         let _ = provider.force_flush(TIMEOUT);
         burst(&provider, 100_000);
         all.wait();

@@ -48,7 +48,7 @@ fn overload_drops_the_newest_and_counts_them() {
     assert_eq!(refused, Err(ShutdownError::Flush(FlushError::Deadline)));
     let stats = balanced(&provider);
     assert_eq!((stats.waiting, stats.exporters[0].waiting), (0, 0));
-    // What the worker could not take in time is left in the ring, as if it had come late.
+    // Spans that the worker could not take in time stay in the ring, and count as late.
     let failed = stats.exporters[0].failed["deadline"];
     assert_eq!(stats.ended, stats.dropped.total() + failed);
 }
@@ -86,7 +86,7 @@ fn hung_exporter_delays_no_other_and_its_spans_fail_by_the_deadline() {
     assert_eq!(stats.exporters[1].exported, 1);
 }
 
-/// A panic whose payload panics in turn when somebody drops it.
+/// Panics with a payload that panics in turn when it is dropped.
 fn vicious_panic() -> ! {
     struct Vicious;
 
@@ -100,7 +100,7 @@ fn vicious_panic() -> ! {
     resume_unwind(Box::new(Vicious))
 }
 
-/// Panics wherever it is called: in the call, in the future, at each flush and at the end.
+/// Panics wherever it is called: in the call, in the future, at each flush and at the shutdown.
 #[derive(Debug, Default)]
 struct Vicious {
     exports: AtomicU64,
@@ -132,7 +132,7 @@ impl SpanExporter for Vicious {
 }
 
 #[test]
-fn thousand_panics_of_an_exporter_cost_its_batches_and_nobody_elses() {
+fn thousand_panics_of_an_exporter_lose_its_batches_and_no_others() {
     let (recorder, well) = (Recorder::with_mood(Mood::Panic), Recorder::default());
     let provider = TracerProvider::builder()
         .exporter(recorder.clone())
@@ -181,7 +181,7 @@ fn refused_and_rejected_spans_are_counted_and_never_more_than_the_batch() {
 }
 
 #[test]
-fn thousand_panics_of_a_sampler_cost_the_spans_and_not_the_caller() {
+fn thousand_panics_of_a_sampler_lose_the_spans_and_do_not_reach_the_caller() {
     let provider = TracerProvider::builder()
         .sampler(SamplerFn::new(|_: &str| vicious_panic()))
         .build()

@@ -40,8 +40,8 @@ fn provider() -> TracerProvider {
         .expect("provider")
 }
 
-/// Waits until the worker holds nothing of a provider any more, so that what is dropped next is
-/// the last of it.
+/// Waits until the worker no longer holds the provider, so that the next drop is that of the last
+/// part.
 fn worker_is_gone() {
     eventually("end of the worker", || {
         !process::threads()
@@ -50,11 +50,11 @@ fn worker_is_gone() {
     });
 }
 
-/// In one test, because the other would be a second provider with a worker. A panic that leaves a
+/// One test for both cases, because each test waits until no worker is left. A panic that leaves a
 /// thread's destructors aborts the process.
 #[test]
 #[cfg(target_os = "linux")]
-fn neither_the_end_of_a_thread_nor_the_drop_of_a_span_panics_for_foreign_code() {
+fn neither_the_end_of_a_thread_nor_the_drop_of_a_span_passes_on_a_panic_of_user_code() {
     in_own_process!();
     let first = provider();
     let tracer = first.tracer("t");

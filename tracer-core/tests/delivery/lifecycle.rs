@@ -81,7 +81,7 @@ impl SpanExporter for Retries {
     }
 }
 
-/// Even while its queue is full, when the worker waits for room before it hands on the last
+/// This holds even while the exporter's queue is full and the worker waits for room for the last
 /// batches.
 #[test]
 fn shutdown_is_announced_to_an_exporter_before_its_last_batches() {
@@ -103,7 +103,7 @@ fn shutdown_is_announced_to_an_exporter_before_its_last_batches() {
     assert_eq!(
         begun.lock().expect("lock").len(),
         0,
-        "a flush is no shutdown"
+        "a flush is not a shutdown"
     );
     let before = Instant::now();
     let ended = provider.shutdown(TIMEOUT);
@@ -116,8 +116,8 @@ fn shutdown_is_announced_to_an_exporter_before_its_last_batches() {
     assert_eq!(stats.exporters[0].failed["retries_exhausted"], 20);
 }
 
-/// What ended before the shutdown was called is exported, what ended after it returned is counted
-/// as late, and what fell between is one or the other.
+/// Spans that ended before the shutdown was called are exported. Spans that ended after it returned
+/// are counted as late. Spans that ended in between are one or the other.
 #[test]
 fn shutdown_under_load_exports_all_before_it_and_counts_all_after_it() {
     for _ in 0..rounds(50, 10_000) {
@@ -213,7 +213,7 @@ fn one_of_many_shutdowns_by_clones_does_it_and_the_others_say_so_at_once() {
         drop(provider);
         assert_eq!(recorder.distinct(), 1);
     }
-    // The median, because a busy machine may set any thread aside.
+    // The median, because a busy machine may suspend any thread.
     took.sort_unstable();
     let median = took[took.len() / 2];
     assert!(median <= Duration::from_millis(1), "{median:?}");
@@ -232,8 +232,9 @@ fn dropping_the_last_clone_exports_what_is_left() {
     assert!(recorder.was_closed());
 }
 
-/// Spans hold what they need of their provider. Nobody asks its ledger any more, so what is seen is
-/// that they are not exported, harm nobody, and free it in the end.
+/// Spans hold the parts of their provider that they need. The provider's ledger can no longer be
+/// read. So the test checks that the spans are not exported, do no harm, and free the provider in
+/// the end.
 #[test]
 fn spans_outlive_their_provider() {
     let alive = Arc::new(());

@@ -1,5 +1,5 @@
-//! Every loss of spans is logged with its number, place and reason and with a hint. A shutdown logs
-//! the spans that it leaves behind. Source: OpenTelemetry specification, performance.md
+//! Every loss of spans is logged with its number, place and reason, and with a hint. A shutdown
+//! logs the spans that it leaves behind. Source: OpenTelemetry specification, performance.md
 //! "Reporting". Each test installs a subscriber, so it runs in a process of its own.
 
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::support::{
     provider,
 };
 
-/// The only line with this message.
+/// Returns the only line with this message.
 #[track_caller]
 fn only(log: &Log, message: &str) -> Line {
     let lines = log.containing(message);
@@ -176,7 +176,7 @@ fn shutdown_that_loses_spans_returns_an_error() {
     assert_eq!(line.fields["error"], "undelivered spans: 7");
 }
 
-/// The same when the provider is only dropped.
+/// The same for a provider that is only dropped.
 #[test]
 fn drop_reports_what_it_leaves_behind() {
     in_own_process!();
@@ -216,7 +216,7 @@ fn first_span_after_the_shutdown_is_logged() {
     assert_eq!(log.lines().len(), 0, "{log:#?}");
 }
 
-/// The native way in, whose spans need nothing of a provider while they are open.
+/// The same for native spans, which need nothing from a provider while they are open.
 #[test]
 fn first_native_span_after_the_shutdown_is_logged() {
     in_own_process!();
@@ -237,13 +237,14 @@ fn first_native_span_after_the_shutdown_is_logged() {
         }
         let line = only(&log, "after tracing ended");
         assert_eq!(line.level, Level::WARN);
-        // What is current afterwards is what was before.
+        // The current span is the same as before.
         assert!(!current().span_context().is_valid());
         assert_eq!(log.lines().len(), 1, "{log:#?}");
     }
 }
 
-/// A destination that takes every other batch must not fill the log, and the end names the reason.
+/// A destination that takes every other batch must not fill the log. The last message names the
+/// reason.
 #[test]
 fn failures_that_alternate_with_successes_are_one_loss() {
     in_own_process!();
@@ -253,10 +254,10 @@ fn failures_that_alternate_with_successes_are_one_loss() {
     for mood in [Mood::Refuse, Mood::Take].repeat(20) {
         recorder.set_mood(mood);
         spam(&provider, 1);
-        // Its result is that of the mood.
+        // The result depends on the mood.
         let _ = provider.force_flush(TIMEOUT);
     }
-    // Fewer on a machine that stops for a second in the middle.
+    // One, or a few on a machine that stops for a second in the middle.
     assert!(log.containing("losing spans").len() <= 4, "{log:#?}");
     eventually("the end in the log", || {
         spam(&provider, 1);

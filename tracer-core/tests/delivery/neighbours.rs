@@ -1,4 +1,4 @@
-//! An exporter that hangs or is slow loses its own spans, and none of another exporter.
+//! An exporter that hangs or is slow loses its own spans, but none of another exporter.
 
 use std::{thread, time::Duration};
 
@@ -7,7 +7,8 @@ use tracer_core::{BatchConfig, TracerProvider};
 
 use crate::support::{Mood, Recorder, TIMEOUT, balanced, eventually};
 
-/// A provider with both exporters, after so many spans that the queue of the hung one is full.
+/// Returns a provider with both exporters, after it has ended so many spans that the queue of the
+/// hung one is full.
 fn beside(good: &Recorder, hung: &Recorder) -> TracerProvider {
     let config = BatchConfig::default()
         .max_export_batch_size(16)
@@ -72,7 +73,7 @@ fn flush_that_waits_for_a_hung_exporter_keeps_no_span_from_another() {
     let flushing = provider.clone();
     let flush = thread::spawn(move || flushing.force_flush(TIMEOUT));
     let tracer = provider.tracer("t");
-    // The flush is under way until the hung exporter is let go.
+    // The flush is under way until the hung exporter is released.
     for _ in 0..1000 {
         tracer.start("during").end();
     }

@@ -24,7 +24,7 @@ use crate::support::{
     sampler::{self},
 };
 
-/// Answers as it is told: slowly, by blocking its thread, or with errors when it is closed.
+/// The behaviour of an exporter: it answers slowly, blocks its thread, or fails to flush.
 #[derive(Debug, Default)]
 struct Odd {
     pause: Duration,
@@ -171,7 +171,7 @@ fn bytes_of_a_hung_exporters_queue_are_bounded() {
 }
 
 #[test]
-fn exporter_that_fails_to_flush_is_told_to_the_caller() {
+fn failed_flush_of_an_exporter_is_reported_to_the_caller() {
     let odd = Shared(Arc::new(Odd {
         close_fails: true,
         ..Odd::default()

@@ -15,7 +15,8 @@ use tracer_core::{BatchConfig, FlushError, Span, Tracer, TracerProvider};
 
 use crate::support::{Mood, Recorder, TIMEOUT, random, sampler::SamplerFn};
 
-/// What is done to the provider. Where a span is named by a number, it is one of the live ones.
+/// An operation on the provider. For operations on a span, the first number is its position among
+/// the open spans.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Start(Fate),
@@ -23,15 +24,15 @@ enum Step {
     End(usize),
     /// Ends a span on a thread that has made none.
     EndElsewhere(usize),
-    /// A thread makes so many spans and is gone.
+    /// A thread makes this many spans and ends.
     Thread(usize),
     Flush,
-    /// Flushes, and lets the exporter do so with all later spans.
+    /// Flushes, and sets how the exporter treats all later spans.
     Mood(Mood),
     Shutdown,
 }
 
-/// What the sampler says of a span.
+/// The sampler's decision about a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Drop,
@@ -83,7 +84,7 @@ struct Live {
     attributes: Attributes,
 }
 
-/// What became of the spans of one provider, as it should be.
+/// The expected outcomes of the spans of one provider.
 #[derive(Default)]
 struct Model {
     mood: Mood,
@@ -143,7 +144,7 @@ impl Run {
         let recorder = Recorder::default();
         let provider = TracerProvider::builder()
             .sampler(SamplerFn::new(by_name))
-            // Each span is a batch, so that the exporter's mood decides of it alone.
+            // Each span is a batch, so that the exporter's mood applies to that span alone.
             .batch_config(BatchConfig::default().max_export_batch_size(1))
             .exporter(recorder.clone())
             .build()
@@ -228,7 +229,7 @@ impl Run {
         Ok(())
     }
 
-    /// Takes a live span away, to end it.
+    /// Takes an open span out, to end it.
     fn take(&mut self, at: usize) -> Option<Span> {
         let live = (at < self.live.len()).then(|| self.live.remove(at))?;
         let id = live.span.span_context().span_id();
@@ -243,7 +244,7 @@ impl Run {
         match self.provider.force_flush(TIMEOUT) {
             Ok(()) => prop_assert!(!self.model.closed),
             Err(FlushError::AlreadyShutdown) => prop_assert!(self.model.closed),
-            // Those that the exporter had before the flush began are not in its result.
+            // Spans that the exporter received before the flush began are not in its result.
             Err(FlushError::NotDelivered { spans: lost }) => {
                 prop_assert!(!lossless && lost <= spans, "{lost} of {spans}");
             }
@@ -252,7 +253,7 @@ impl Run {
         self.check_outcomes()
     }
 
-    /// The ledger and what the exporter has, at rest.
+    /// Checks the ledger and the number of the exporter's spans, at rest.
     fn check_outcomes(&self) -> Result<(), TestCaseError> {
         let stats = self.provider.stats();
         prop_assert!(stats.balances(), "{stats:?}");
@@ -267,8 +268,8 @@ impl Run {
         Ok(())
     }
 
-    /// Every span that the exporter took, with its attributes, and no other. A batch that is
-    /// rejected has reached it too.
+    /// Checks that the exporter received the expected spans with their attributes, and no others. A
+    /// rejected batch has reached it too.
     fn check_contents(&self) -> Result<(), TestCaseError> {
         self.recorder.distinct();
         let spans = self.recorder.spans();

@@ -23,7 +23,7 @@ use crate::support::{
     Recorder, TIMEOUT, balanced, eventually, process::in_own_process, provider, sampler::decided,
 };
 
-/// What an exporter does to its own provider.
+/// The call that an exporter makes to its own provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Call {
     Flush,
@@ -99,8 +99,8 @@ fn exporter_that_flushes_or_closes_its_own_provider_is_refused_at_once() {
         assert_eq!(error, FlushError::InsideExporter);
         assert!(took < TIMEOUT / 10, "waited {took:?}");
         if call == Call::Shutdown {
-            // The flush ends with the shutdown that came into it; in time or not is a race.
-            eventually("the shutdown that nobody waits for", || {
+            // The shutdown inside the flush ends it. Whether the flush is in time is a race.
+            eventually("the shutdown that no caller waits for", || {
                 provider.force_flush(TIMEOUT) == Err(FlushError::AlreadyShutdown)
             });
             let again = provider.shutdown(TIMEOUT);
@@ -116,7 +116,7 @@ fn exporter_that_flushes_or_closes_its_own_provider_is_refused_at_once() {
     }
 }
 
-/// Flushes another provider, which is nobody's deadlock.
+/// A flush of another provider cannot deadlock.
 #[test]
 fn exporter_may_flush_another_provider() {
     #[derive(Debug)]
@@ -176,7 +176,7 @@ fn flush_and_shutdown_work_in_a_current_thread_runtime_and_in_a_poll() {
     assert_eq!(balanced(&provider).exporters[0].exported, 2);
 }
 
-/// Flushes in the caller's way, as a sampler that reads its own statistics may.
+/// A sampler that flushes on the caller's path, as one that reads its own statistics may do.
 #[derive(Clone, Debug)]
 struct FlushingSampler(Arc<OnceLock<TracerProvider>>);
 
@@ -263,7 +263,7 @@ fn panic_hook_may_trace_and_flush() {
     assert_eq!(inside.1, Err(FlushError::InsideExporter));
     assert_eq!(on("user").expect("a panic of the user").1, Ok(()));
     let stats = balanced(&provider);
-    // The exporter's own panic is not traced: telemetry of telemetry.
+    // The exporter's own panic is not traced, because telemetry is suppressed on its thread.
     assert_eq!(stats.ended, 2);
     assert_eq!(stats.exporters[0].failed["panicked"], 1);
     assert_eq!(stats.exporters[0].exported, 1);

@@ -27,7 +27,7 @@ impl Subscriber for Panicking {
 }
 
 #[test]
-fn panicking_subscriber_costs_its_line_and_no_later_span() {
+fn panicking_subscriber_loses_its_line_and_no_later_span() {
     in_own_process!();
     tracing::subscriber::set_global_default(Panicking).expect("first");
     let recorder = Recorder::with_mood(Mood::Refuse);

@@ -40,7 +40,8 @@ impl Traced {
             .fetch_add(u64::from(recording), Ordering::SeqCst);
     }
 
-    /// Has an exporter called, and checks that it was and that it gave no span.
+    /// Makes a provider call an exporter. Checks the number of calls, and that no span of the
+    /// exporter was recorded.
     fn check(&self, exporter: impl SpanExporter, calls: u64) {
         let provider = TracerProvider::builder()
             .exporter(exporter)

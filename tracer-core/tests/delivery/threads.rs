@@ -14,7 +14,7 @@ use crate::support::{Recorder, TIMEOUT, balanced, configured, eventually, provid
 const THREADS: u64 = 10_000;
 const AT_ONCE: u64 = 64;
 
-/// Every second thread ends by a panic, with a span open.
+/// Every second thread ends with a panic, with a span open.
 #[test]
 fn ten_thousand_short_threads_lose_nothing_and_their_rings_are_freed() {
     let recorder = Recorder::default();
@@ -40,7 +40,7 @@ fn ten_thousand_short_threads_lose_nothing_and_their_rings_are_freed() {
                 scope.spawn(move || assert_eq!(short.join().is_err(), thread % 2 == 0));
             }
         });
-        // Keeps within the drain rate, as the promise demands.
+        // Keeps the spans within the rate at which the worker drains the rings.
         provider.force_flush(TIMEOUT).expect("flush");
     }
     let stats = balanced(&provider);
@@ -58,8 +58,8 @@ fn ten_thousand_short_threads_lose_nothing_and_their_rings_are_freed() {
     );
 }
 
-/// The ring is full to its last word when its thread ends: what fitted arrives, what did not is
-/// counted, and no more.
+/// The ring is full to its last word when its thread ends. The spans that fit are exported, and
+/// exactly the others are counted.
 #[test]
 fn thread_that_ends_with_a_full_ring_loses_only_what_found_it_full() {
     for panics in [false, true] {
@@ -114,7 +114,7 @@ fn span_that_ends_while_the_threads_locals_are_destroyed_is_delivered() {
     assert_eq!((stats.ended, stats.exporters[0].exported), (5, 5));
 }
 
-/// A provider whose last clone goes with a thread's locals shuts down there.
+/// A provider whose last clone is dropped with a thread's locals shuts down there.
 #[test]
 fn provider_dropped_while_the_threads_locals_are_destroyed_delivers() {
     thread_local! {

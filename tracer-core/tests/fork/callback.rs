@@ -1,4 +1,4 @@
-//! A fork inside a callback of the user, which runs while the thread's own state is in use.
+//! A fork inside user code that runs while the thread's own state is in use.
 
 use std::{
     sync::Mutex,
@@ -21,7 +21,7 @@ use crate::support::{
     sampler::decided,
 };
 
-/// What became of the fork, once there was one.
+/// The result of the fork, once it has happened.
 static FORKED: Mutex<Option<Fork>> = Mutex::new(None);
 
 /// Forks when it is dropped by a certain thread, once.
@@ -51,9 +51,9 @@ impl ShouldSample for ForksAtDrop {
     }
 }
 
-/// The ring of a provider that is gone is given back when the thread first uses another one; with
-/// it goes the last of that provider, and its sampler. The span that is started then has its ids
-/// already, so it is the same one in both processes; every later one is not.
+/// The ring of a dropped provider is given back when the thread first uses another one. That drops
+/// the last reference to the old provider, and its sampler, which forks. The span that is being
+/// started already has its ids, so it is the same span in both processes. All later spans differ.
 #[test]
 fn fork_in_the_drop_of_a_sampler_leaves_the_child_rings_of_its_own() {
     in_own_process!();
@@ -76,8 +76,8 @@ fn fork_in_the_drop_of_a_sampler_leaves_the_child_rings_of_its_own() {
             .expect("provider");
         gone.tracer("t").start("x");
         drop(gone);
-        // Its worker, which answers the shutdown, still holds it for a moment; where it is the last
-        // one to let go, there is another turn.
+        // The worker still holds the provider for a moment after it has answered the shutdown. If
+        // it drops the last reference, the loop tries again.
         thread::sleep(Duration::from_millis(1));
         let other = TracerProvider::builder().build().expect("provider");
         other.tracer("t").start("cut in two by the fork");

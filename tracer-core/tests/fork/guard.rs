@@ -30,7 +30,7 @@ fn fork_inside_a_guard(activates: bool) {
     let child = forked(folder.path(), || {
         let inherits = span!("inherits");
         assert_eq!(inherits.span_context().trace_id(), outer_context.trace_id());
-        // A trace in two processes is not what the exporter of these tests is for.
+        // The check of the exported files allows no trace in two processes.
         inherits.discard();
         drop(inherits);
         drop(span!(parent: None, "in_the_child_process"));

@@ -16,7 +16,7 @@ use tracer_core::{TracerProvider, live::LiveView};
 
 use crate::support::{forked::forked, process::in_own_process, rounds};
 
-/// Lets the other threads end, also where a test fails.
+/// Stops the other threads when it is dropped, even if the test fails.
 struct Stopped<'a>(&'a AtomicBool);
 
 impl Drop for Stopped<'_> {

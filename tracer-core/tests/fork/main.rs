@@ -15,7 +15,7 @@ mod support;
 /// A child exports its own spans, and the parent exports those of the parent.
 mod provider;
 
-/// A fork inside a callback of the user.
+/// A fork inside user code.
 mod callback;
 
 /// A fork while a guard is entered.

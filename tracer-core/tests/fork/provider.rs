@@ -180,7 +180,7 @@ fn provider_that_is_shut_down_stays_so_in_the_child() {
 }
 
 #[test]
-fn exporter_that_cannot_follow_costs_the_childs_spans_which_are_counted() {
+fn spans_of_a_child_are_counted_if_their_exporter_cannot_follow() {
     in_own_process!();
     let folder = tempfile::tempdir().expect("folder");
     let recorder = Recorder::default();
@@ -250,7 +250,7 @@ fn resource_of_a_child_says_which_process_it_is() {
 /// The resource of the batch exported last, by any exporter.
 static LAST: Mutex<Option<Resource>> = Mutex::new(None);
 
-/// Keeps the resource, after checking that it was told the same one.
+/// Keeps the resource of each batch, and fails if `set_resource` received another one.
 #[derive(Debug, Default)]
 struct Described(Option<Resource>);
 
@@ -274,7 +274,7 @@ impl SpanExporter for Described {
     }
 }
 
-/// Counts the spans it is shown at their end.
+/// Counts the spans that it receives at their end.
 #[derive(Debug)]
 struct Ended;
 
@@ -308,7 +308,7 @@ fn processors_of_a_child_see_its_own_spans_and_not_the_parents() {
     child.join();
 }
 
-/// The stock provider forgets to seed its ids anew, but its spans pass through our rings.
+/// The stock provider does not seed its ids anew in a child, but its spans pass through our rings.
 #[test]
 fn stock_provider_with_our_rings_exports_from_a_child() {
     in_own_process!();
@@ -328,7 +328,8 @@ fn stock_provider_with_our_rings_exports_from_a_child() {
         assert_eq!(rings.stats().exporters[0].exported, 1);
     });
     child.join();
-    // The stock SDK's span does not say where it started, so the parent's copy is not ended here.
+    // The stock SDK's span does not know in which process it started, so the child must not end its
+    // copy.
     mem::forget(held);
     provider.shutdown().expect("shutdown");
     let mut names = exported(folder.path());

@@ -41,7 +41,7 @@ fn spans_names_and_samples_beyond_the_bounds_are_counted_and_left_out() {
     let mut spans: Vec<_> = (0..5).map(|at| tracer.start(format!("n{at}"))).collect();
     assert_eq!(live.running().len(), 3);
     assert_eq!(live.summary().unlisted, 2);
-    // One that was not listed is not listed later, and what it does changes nothing.
+    // A span that was not listed at its start is not listed later, and its changes have no effect.
     spans[4].set_attribute(KeyValue::new("a", 1));
     drop(spans.remove(0));
     let names: Vec<_> = live
@@ -89,7 +89,7 @@ fn bounds_of_zero_keep_nothing_but_counts() {
 fn large_span_is_cut_to_what_fits_and_says_so() {
     let live = LiveView::new(LiveLimits::default().max_field_bytes(100));
     let provider = provider(&live);
-    // Two bytes a character: 256 bytes end inside of none.
+    // Two bytes a character after the first one, so the 256th byte is inside a character.
     let name = format!("x{}", "ä".repeat(300));
     let mut span = provider.tracer("t").start(name.clone());
     assert!(live.running()[0].is_truncated());

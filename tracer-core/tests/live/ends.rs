@@ -82,7 +82,7 @@ fn span_that_outlives_the_shutdown_is_listed_to_its_end_and_not_counted() {
 }
 
 #[test]
-fn draft_is_listed_once_it_has_a_parent_and_again_under_another() {
+fn deferred_span_is_listed_once_it_has_a_parent_and_again_under_another() {
     let (live, provider, tracer) = viewed();
     let mut span = tracer.start_deferred("bridged");
     span.set_attribute(KeyValue::new("early", true));
@@ -102,7 +102,7 @@ fn draft_is_listed_once_it_has_a_parent_and_again_under_another() {
         TraceState::NONE,
     );
     adopt(second);
-    // A parent that is not sampled: it is no span any more.
+    // Under a parent that is not sampled, the span no longer records.
     assert!(span.set_parent(&Context::new().with_remote_span_context(remote(0))));
     assert!(live.running().is_empty());
     drop(span);

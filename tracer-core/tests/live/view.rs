@@ -57,7 +57,7 @@ fn running_span_is_listed_as_it_is_now() {
     let attributes: Vec<_> = record.attributes().collect();
     assert_eq!(attributes, [KeyValue::new("at.start", true)]);
 
-    // Every change is seen at once.
+    // Every change is visible at once.
     span.set_attribute(KeyValue::new("items", 3));
     span.set_attributes([KeyValue::new("a", "b"), KeyValue::new("items", 4)]);
     span.add_event("paid", vec![KeyValue::new("by", "card")]);
@@ -187,7 +187,7 @@ fn span_that_ends_with_its_threads_locals_leaves_the_list() {
     }
     let (live, _provider, tracer) = viewed();
     thread::spawn(move || {
-        // Registered before what a span needs, so dropped after it.
+        // Registered before the locals that a span needs, so dropped after them.
         LAST.with(|last| drop(last.lock().expect("lock")));
         let span = tracer.start("last");
         LAST.with(|last| *last.lock().expect("lock") = Some(span));

@@ -16,7 +16,7 @@ use tracer_core::{
 
 use crate::support::sampler::decided;
 
-/// Keeps what it is asked with, and passes the parent's tracestate on.
+/// A sampler and processor that keeps its inputs, and passes the parent's tracestate on.
 #[derive(Clone, Debug, Default)]
 struct Asked(Arc<Mutex<Vec<Seen>>>);
 
@@ -102,7 +102,7 @@ fn samplers_and_processors_are_given_the_parent_and_the_first_attributes() {
     trace.balance();
 }
 
-/// Makes native spans in every callback, current ones too.
+/// Makes native spans in every callback, including current ones.
 #[derive(Clone, Debug)]
 struct Inside;
 
@@ -132,7 +132,7 @@ impl SpanProcessor for Inside {
 }
 
 #[test]
-fn processor_that_traces_natively_does_not_feed_itself() {
+fn processor_that_traces_natively_does_not_trigger_itself() {
     let trace = TestProvider::with(|builder| builder.processor(Inside));
     let outer = span!("outer", "key" = 1);
     let inner = span!("inner");
@@ -150,7 +150,7 @@ fn processor_that_traces_natively_does_not_feed_itself() {
     assert_eq!(trace.balance().processor_panics, 0);
 }
 
-/// Makes a native span that is sampled by itself, once.
+/// A sampler that makes one native span, which it samples itself.
 #[derive(Clone, Debug)]
 struct TracingSampler;
 

@@ -30,7 +30,7 @@ fn runtime() -> tokio::runtime::Runtime {
         .expect("runtime")
 }
 
-/// Goes on at the second poll.
+/// Is pending at the first poll, and ready at the second.
 async fn pause() {
     let mut paused = false;
     poll_fn(|task| {
@@ -43,7 +43,7 @@ async fn pause() {
     .await;
 }
 
-/// What is current: natively, and in `Context`.
+/// Returns the current span of the native API, and that of `Context`.
 fn both() -> (SpanContext, SpanContext) {
     let context = Context::current();
     (
@@ -99,7 +99,7 @@ fn future_ends_its_span_when_ready_dropped_or_panicked_and_only_then() {
     assert!(ready.as_mut().poll(&mut task).is_ready());
     assert_eq!(ended(), 1, "before it is dropped");
 
-    /// Traces when it is dropped.
+    /// Stores the current span when it is dropped.
     struct Traced(Arc<Mutex<Option<SpanContext>>>);
     impl Drop for Traced {
         fn drop(&mut self) {
@@ -149,7 +149,7 @@ fn future_ends_its_span_when_ready_dropped_or_panicked_and_only_then() {
             "never polled"
         "#
     );
-    // By the clock of the provider, though the span was the context's.
+    // The end time is by the clock of the provider, although the `Context` owned the span.
     assert_eq!(trace.span("ready").duration(), Duration::from_millis(5));
     assert_eq!(trace.span("dropped").duration(), Duration::ZERO);
     trace.balance();
@@ -265,7 +265,7 @@ fn tasks_and_threads_carry_the_current_span_and_baggage() {
         .expect("thread");
     assert!(outer.is_recording());
     drop(outer);
-    // What is carried outlives the span.
+    // The captured context outlives the span.
     assert_trace!(
         trace,
         r#"

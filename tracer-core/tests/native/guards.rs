@@ -218,7 +218,7 @@ fn values_that_return_early_or_trace_themselves_leave_the_outer_span_current() {
     trace.balance();
 }
 
-/// Traces while it says what it is.
+/// An error that makes a span while it is formatted.
 #[derive(Debug)]
 struct Traces;
 
@@ -256,7 +256,7 @@ fn leaked_guard_stays_current_and_ends_with_its_thread() {
     trace.balance();
 }
 
-/// Traces when its thread ends, in whatever order the locals are dropped.
+/// Makes spans when its thread ends, in whatever order the locals are dropped.
 struct AtEnd {
     provider: TracerProvider,
     _held: Option<LocalSpan>,
@@ -303,14 +303,15 @@ fn thread_locals_hold_guards(trace: &TestProvider) {
                 let held = span!("held");
                 LATER.set(at_end(Some(held)));
             } else {
-                // The API's local is made, and gone at the end, when ours is asked for first.
+                // This creates the API's thread local, which is gone when this crate's local is
+                // first used, in the destructor.
                 drop(Context::current());
                 LATER.set(at_end(None));
             }
         });
         thread.join().expect("no panic in a destructor");
     }
-    // Where there is neither a slot nor a default, nothing is recorded.
+    // If a thread has neither a stack nor a default provider, nothing is recorded.
     let stats = trace.balance();
     assert!(stats.ended >= 5, "{stats:#?}");
 }
@@ -322,7 +323,7 @@ fn guard_outlives_its_provider_s_shutdown() {
     trace.provider().shutdown(TIMEOUT).expect("shutdown");
     let inner = span!("inner");
     assert!(!inner.is_recording());
-    // A process that drains still passes its callers' context on.
+    // A process that is shutting down still passes its callers' context on.
     assert_eq!(inner.span_context(), outer.span_context());
     assert_eq!(current().span_context(), outer.span_context());
     drop(outer);
@@ -335,7 +336,7 @@ fn guard_outlives_its_provider_s_shutdown() {
     );
 }
 
-/// `Context` holds the span of an owned handle, so both must end in any order.
+/// `Context` owns the span, so the guard and the `Context` may be dropped in any order.
 #[test]
 fn span_in_a_context_is_no_different_under_a_guard() {
     let trace = TestProvider::new();

@@ -244,7 +244,7 @@ fn current_context_has_the_native_span_and_keeps_baggage() {
     assert!(!Context::current().has_active_span(), "as documented");
 }
 
-/// What is attached for code that reads `Context` does not come between a guard and `current()`.
+/// A `Context` that is attached for other code does not hide a guard from `current()`.
 #[test]
 fn span_is_reached_and_passes_its_provider_on_where_its_own_context_is_attached() {
     let other = TestProvider::new();

@@ -27,7 +27,7 @@ fn exporting(recorder: &Recorder) -> TracerProviderBuilder {
     TracerProvider::builder().exporter(recorder.clone())
 }
 
-/// Writes down what it is called with.
+/// A processor that writes down its calls.
 #[derive(Clone, Debug)]
 struct Scribe {
     name: &'static str,
@@ -137,7 +137,7 @@ fn processors_are_called_in_order_with_what_they_are_promised() {
     assert_eq!(*lines.lock().unwrap(), expected);
 }
 
-/// Changes a span in every way, and keeps what it saw at the end.
+/// A processor that changes a span in every way, and keeps the span that it gets at the end.
 #[derive(Clone, Debug, Default)]
 struct Redactor {
     seen: Arc<Mutex<Vec<(String, bool)>>>,
@@ -218,7 +218,7 @@ fn record_only_spans_reach_processors_and_never_exporters() {
 
 /// trace/api.md "Enabled", trace/sdk.md "Enabled".
 #[test]
-fn tracer_is_enabled_while_somebody_sees_its_spans() {
+fn tracer_is_enabled_while_a_processor_or_exporter_gets_its_spans() {
     let bare = TracerProvider::builder().build().expect("provider");
     assert!(!bare.tracer("t").enabled());
     let seen = TracerProvider::builder()
@@ -233,7 +233,8 @@ fn tracer_is_enabled_while_somebody_sees_its_spans() {
     assert!(!tracer.enabled());
 }
 
-/// Hangs or fails at a flush and at the shutdown, until it is told to go on.
+/// A processor that hangs in each flush and in the shutdown until it is released, and then returns
+/// a given result.
 #[derive(Debug)]
 struct Stubborn {
     go_on: Mutex<mpsc::Receiver<()>>,
@@ -242,7 +243,7 @@ struct Stubborn {
 
 impl SpanProcessor for Stubborn {
     fn force_flush(&self, _timeout: Duration) -> Result<(), FlushError> {
-        // The sender is gone: go on.
+        // An error means that the sender is gone, which also releases this call.
         let _ = self.go_on.lock().unwrap().recv();
         self.then.clone()
     }
@@ -253,7 +254,7 @@ impl SpanProcessor for Stubborn {
 }
 
 #[test]
-fn hung_processor_keeps_nobody_beyond_the_deadline_and_no_span_from_its_exporter() {
+fn hung_processor_delays_no_caller_beyond_the_deadline_and_no_export() {
     let recorder = Recorder::default();
     let (hold, go_on) = mpsc::channel::<()>();
     let stubborn = Stubborn {

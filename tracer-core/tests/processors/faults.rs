@@ -40,7 +40,7 @@ impl SpanProcessor for Panics {
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
-/// Comes after the one that panics.
+/// A processor after the one that panics.
 #[derive(Debug)]
 struct After;
 
@@ -59,7 +59,7 @@ impl SpanProcessor for After {
 }
 
 #[test]
-fn a_thousand_panics_cost_nobody_anything_and_are_counted() {
+fn a_thousand_panics_lose_no_span_and_no_call_and_are_counted() {
     let recorder = Recorder::default();
     let provider = TracerProvider::builder()
         .exporter(recorder.clone())
@@ -78,12 +78,12 @@ fn a_thousand_panics_cost_nobody_anything_and_are_counted() {
     assert_eq!(CALLS.load(Ordering::Relaxed), 3000);
 }
 
-/// Does with its own provider whatever it can in every callback.
+/// A processor that calls its own provider in every way, in every callback.
 #[derive(Debug)]
 struct Snake {
     provider: &'static OnceLock<TracerProvider>,
     recorded: AtomicU64,
-    /// Live spans, one of which it ends in each callback.
+    /// Open spans, one of which it ends in each callback.
     kept: Mutex<Vec<Span>>,
 }
 
@@ -129,7 +129,7 @@ impl SpanProcessor for &'static Snake {
 }
 
 #[test]
-fn processor_that_calls_its_own_provider_neither_hangs_nor_feeds_itself() {
+fn processor_that_calls_its_own_provider_neither_hangs_nor_triggers_itself() {
     static PROVIDER: OnceLock<TracerProvider> = OnceLock::new();
     let recorder = Recorder::default();
     let snake: &Snake = Box::leak(Box::new(Snake {
@@ -144,7 +144,7 @@ fn processor_that_calls_its_own_provider_neither_hangs_nor_feeds_itself() {
         .expect("provider");
     PROVIDER.set(provider.clone()).expect("once");
     let tracer = provider.tracer("t");
-    // More than may nest, ended one inside the other.
+    // More spans than callbacks may nest. Each one ends inside a callback of another one.
     let kept: Vec<_> = (0..100).map(|_| tracer.start("kept")).collect();
     *snake.kept.lock().unwrap() = kept;
     while !snake.kept.lock().unwrap().is_empty() {
@@ -226,8 +226,8 @@ fn span_taken_out_of_its_handle_is_discarded_and_the_other_one_lives_on() {
     assert_eq!((stats.ended, stats.dropped.discarded), (2, 1));
 }
 
-/// What the trait's documentation forbids costs the callback, not the caller: the API panics when
-/// a context is attached while it reads the current one.
+/// The trait's documentation forbids this. It aborts the callback, but does not affect the caller:
+/// the API panics if a context is attached while it reads the current one.
 #[derive(Debug)]
 struct Attaches;
 
@@ -262,7 +262,7 @@ impl SpanProcessor for Closed {
 }
 
 #[test]
-fn span_that_ends_after_the_shutdown_is_shown_to_nobody_and_counted() {
+fn span_that_ends_after_the_shutdown_reaches_no_processor_and_is_counted() {
     let provider = TracerProvider::builder()
         .processor(Closed)
         .build()
@@ -277,7 +277,7 @@ fn span_that_ends_after_the_shutdown_is_shown_to_nobody_and_counted() {
     );
 }
 
-/// Sends what it is asked for on to a provider of its own, as one does that routes by tenant.
+/// Forwards all calls to a provider of its own, as a processor that routes by tenant does.
 #[derive(Debug)]
 struct Forwards(TracerProvider);
 

@@ -53,7 +53,7 @@ impl SpanProcessor for Third {
 }
 
 fn provider(third: &Third, recorder: &Recorder) -> TracerProvider {
-    // Room for all: nothing is lost but what is discarded or late.
+    // There is room for all spans, so only discarded and late ones are lost.
     let config = BatchConfig::default().max_queue_size(100_000);
     TracerProvider::builder()
         .exporter(recorder.clone())
@@ -126,7 +126,8 @@ fn shutdown_under_load_leaves_the_ledger_exact() {
     assert_eq!(read(&third.ending), read(&third.ended));
     assert_eq!(stats.processor_panics, 0);
     assert_eq!(recorder.distinct(), stats.exporters[0].exported);
-    // What was not shown ended after the shutdown began; what was shown may still have been late.
+    // Spans that the processor did not get ended after the shutdown began. Spans that it got may
+    // still have been late.
     let unseen = stats.ended - read(&third.ended);
     assert!(unseen <= stats.dropped.already_shutdown);
 }

@@ -170,7 +170,7 @@ fn record_only_spans_are_counted_and_not_exported() {
     assert!(stats.balances(), "{stats:#?}");
     assert_eq!((stats.ended, stats.not_sampled), (1, 1));
     let stock = stock.get_finished_spans().expect("spans");
-    assert_eq!(stock.len(), 1, "the stock SDK has been mended");
+    assert_eq!(stock.len(), 1, "the stock SDK has been fixed");
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn bad_configuration_is_refused_at_once() {
     ));
 }
 
-/// What the caller of `end` pays beside dropping the SDK's span.
+/// The cost for the caller of `end`, besides dropping the SDK's span.
 #[test]
 fn ended_span_is_taken_without_an_allocation() {
     let recorder = Recorder::default();

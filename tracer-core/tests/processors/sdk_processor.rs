@@ -21,7 +21,7 @@ use tracer_core::{FlushError, ShutdownError, TracerProvider, sdk::SdkProcessor};
 
 use crate::support::{Recorder, TIMEOUT, balanced};
 
-/// What a processor of the SDK was shown.
+/// The calls that a processor of the SDK has received.
 #[derive(Debug, Default)]
 struct Seen {
     resource: Option<Resource>,

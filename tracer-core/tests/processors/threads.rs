@@ -34,7 +34,7 @@ fn threads() -> usize {
     process::threads().len()
 }
 
-/// Flushes again and again while the first flush hangs, then once more when it goes on.
+/// Flushes again and again while the first flush hangs, then once more when it continues.
 #[track_caller]
 fn flush_a_hung_processor(provider: &TracerProvider) {
     let before = threads();
@@ -50,8 +50,8 @@ fn flush_a_hung_processor(provider: &TracerProvider) {
         HANGS.store(false, Ordering::SeqCst);
         assert_eq!(last.join().expect("thread"), Ok(()));
     });
-    // Those that were late for the first call shared one that began after it; the last flush joined
-    // them or came too late for that one, too.
+    // The flushes that missed the first call shared the next one. The last flush joined that call
+    // or needed a third one.
     let calls = CALLS.load(Ordering::SeqCst);
     assert!((2..=3).contains(&calls), "{calls} calls");
     eventually("the end of the thread", || threads() == before);
@@ -66,7 +66,7 @@ fn hung_processor_holds_one_thread_and_later_flushes_are_served_after_it() {
         .build()
         .expect("provider");
     let idle = threads();
-    // While it hangs in the parent, a child's is not under way.
+    // While a flush hangs in the parent, no flush is under way in a child.
     let hung = provider.force_flush(Duration::from_millis(1));
     assert_eq!(hung, Err(FlushError::Deadline));
     eventually("the first call", || CALLS.load(Ordering::SeqCst) == 1);

@@ -21,7 +21,8 @@ use tracer_core::{
 
 use crate::support::{Recorder, TIMEOUT, balanced, provider, remote};
 
-/// Allocations of one run of `work` on this thread, after a few runs that warm the pools.
+/// Returns the number of allocations of one run of `work` on this thread, after some runs that warm
+/// the pools.
 fn warm(mut work: impl FnMut()) -> u64 {
     for _ in 0..100 {
         work();
@@ -129,7 +130,7 @@ fn spans_of_a_warm_thread_allocate_nothing() {
     balanced(&provider);
 }
 
-/// Recording it takes no more than passing it on does.
+/// Recording a tracestate allocates no more than passing it on does.
 #[test]
 fn tracestate_of_a_parent_costs_one_copy_of_it() {
     let recorder = Recorder::default();
@@ -187,7 +188,7 @@ fn processors_and_a_meter_add_no_allocation_of_ours() {
     assert_eq!(balanced(&provider).processor_panics, 0);
 }
 
-/// What `Context` costs whatever implements the span: a box for the span, and the context itself.
+/// `Context` allocates a box for the span and the context itself, whatever implements the span.
 #[test]
 fn activating_a_span_allocates_what_the_api_does_and_no_more() {
     let recorder = Recorder::default();

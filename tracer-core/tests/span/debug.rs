@@ -1,5 +1,5 @@
-//! The `Debug` of no public type prints what a caller put into a span or a resource, because it may
-//! end up in logs.
+//! No public type's `Debug` prints data that a caller put into a span or a resource, because the
+//! output may end up in logs.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ const CANARY: &str = "canary";
 #[track_caller]
 fn assert_silent(value: &dyn fmt::Debug) {
     let text = format!("{value:?}");
-    // Bytes that are printed as numbers tell as much.
+    // Bytes that are printed as numbers reveal as much.
     let bytes = format!("{:?}", CANARY.as_bytes());
     let bytes = bytes.trim_matches(['[', ']']);
     assert!(!text.contains(CANARY) && !text.contains(bytes), "{text}");

@@ -1,4 +1,5 @@
-//! A draft learns its parent late, and becomes the span that it would have been at once.
+//! A deferred span gets its parent late, and becomes the same span as one that was started with
+//! that parent.
 
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ fn sampled_by(sampler: impl ShouldSample + 'static) -> TestProvider {
 }
 
 #[test]
-fn a_draft_is_what_a_span_started_at_once_is() {
+fn deferred_span_equals_a_span_that_was_started_with_its_parent() {
     let sampler = || Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
     let trace = sampled_by(sampler());
     let late = sampled_by(sampler());
@@ -41,7 +42,7 @@ fn a_draft_is_what_a_span_started_at_once_is() {
             .with_kind(SpanKind::Server)
             .with_attributes([KeyValue::new("n", 1)])
             .start_with_context(&tracer, &parent);
-        let mut late = late.tracer("test").start_deferred("draft");
+        let mut late = late.tracer("test").start_deferred("early");
         late.set_attribute_ref(AttributeRef::new("n", ValueRef::I64(1)));
         late.set_kind(&SpanKind::Server);
         late.update_name("work");
@@ -49,7 +50,7 @@ fn a_draft_is_what_a_span_started_at_once_is() {
         assert_eq!(late.span_context(), &SpanContext::NONE);
         assert!(late.set_parent(&parent));
         for mut span in [at_once, late] {
-            // Behind a tracestate that was put in front of it.
+            // The attribute now lies behind a tracestate that was inserted before it.
             span.set_attribute(KeyValue::new("n", 2));
             span.add_event("event", vec![KeyValue::new("k", "v")]);
             span.set_status(Status::error("broken"));
@@ -79,7 +80,7 @@ fn a_draft_is_what_a_span_started_at_once_is() {
 }
 
 #[test]
-fn a_refused_draft_keeps_what_it_recorded_for_another_parent() {
+fn dropped_span_keeps_its_contents_for_another_parent() {
     let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOff));
     let trace = sampled_by(sampler);
     let mut span = trace.tracer("test").start_deferred("work");
@@ -89,7 +90,7 @@ fn a_refused_draft_keeps_what_it_recorded_for_another_parent() {
     assert!(span.span_context().is_valid());
     assert!(span.set_parent(&remote(TraceFlags::SAMPLED)));
     assert!(span.is_recording());
-    // And another time, and back, with a tracestate to take out again.
+    // Once more each way, which removes a tracestate again.
     assert!(span.set_parent(&Context::new()));
     assert!(span.set_parent(&remote(TraceFlags::SAMPLED)));
     span.end();
@@ -105,7 +106,7 @@ fn a_refused_draft_keeps_what_it_recorded_for_another_parent() {
 }
 
 #[test]
-fn a_draft_that_nobody_adopts_was_never_there() {
+fn deferred_span_without_a_parent_is_neither_exported_nor_counted() {
     let trace = TestProvider::new();
     drop(trace.tracer("test").start_deferred("dropped"));
     let mut ended = trace.tracer("test").start_deferred("ended");
@@ -116,7 +117,7 @@ fn a_draft_that_nobody_adopts_was_never_there() {
 }
 
 #[test]
-fn an_ended_span_is_not_adopted() {
+fn ended_span_gets_no_new_parent() {
     let trace = TestProvider::new();
     let mut span = trace.tracer("test").start_deferred("work");
     assert!(span.set_parent(&Context::new()));
@@ -127,7 +128,7 @@ fn an_ended_span_is_not_adopted() {
     trace.balance();
 }
 
-/// Samples what has the attribute `keep`, and says what it saw.
+/// Samples spans with the attribute `keep`, and records its inputs as an attribute.
 #[derive(Clone, Debug)]
 struct ByAttribute;
 
@@ -158,10 +159,10 @@ impl ShouldSample for ByAttribute {
 }
 
 #[test]
-fn a_sampler_sees_all_that_a_draft_has() {
+fn sampler_sees_everything_that_a_deferred_span_has_recorded() {
     let trace = sampled_by(ByAttribute);
     for key in ["keep", "other"] {
-        let mut span = trace.tracer("test").start_deferred("draft");
+        let mut span = trace.tracer("test").start_deferred("early");
         span.set_attribute(KeyValue::new(key, true));
         span.update_name("work");
         span.set_kind(&SpanKind::Client);

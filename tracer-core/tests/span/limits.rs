@@ -13,7 +13,7 @@ use crate::support::{
     Recorder, TIMEOUT, balanced, eventually, log::Log, process::in_own_process, remote,
 };
 
-/// The messages so far: the kind, whether it is the first of its kind, the count.
+/// Returns the messages so far: the kind, whether it is the first of its kind, the count.
 fn lines(log: &Log) -> Vec<(String, bool, u64)> {
     let lines = log.lines().into_iter().map(|line| {
         let count = line.fields["count"].parse().unwrap();
@@ -27,7 +27,7 @@ fn key(n: usize) -> KeyValue {
     KeyValue::new(format!("key.{n}"), "0123456789")
 }
 
-/// Passes every limit: 5 of each where 2 are allowed, values of 10 characters where 4 are.
+/// Exceeds every limit: 5 of each where 2 are allowed, values of 10 characters where 4 are.
 fn overflow(provider: &TracerProvider) {
     let mut span = provider.tracer("t").start("x");
     for n in 0..5 {
@@ -69,14 +69,14 @@ fn check_counts(stats: &Stats, spans: u64) {
 }
 
 #[test]
-fn what_is_left_out_is_counted_and_told_once_for_each_kind() {
+fn dropped_data_is_counted_and_logged_once_for_each_kind() {
     in_own_process!();
     let log = Log::install();
     let recorder = Recorder::default();
     let provider = build(&recorder, small());
     overflow(&provider);
     check_counts(&provider.stats(), 1);
-    // The worker tells within a second or so, not the caller.
+    // The worker logs within about a second. The caller logs nothing.
     eventually("the lines", || lines(&log).len() == 6);
     for _ in 0..9 {
         overflow(&provider);
@@ -99,7 +99,7 @@ fn what_is_left_out_is_counted_and_told_once_for_each_kind() {
     ]);
     assert!(first.keys().eq(of_one_span.keys()), "{first:?}");
     for (kind, (first, count)) in first {
-        // The worker may have looked while the span was still being made.
+        // The worker may have logged while the span was still open.
         assert!(first && (1..=of_one_span[kind]).contains(&count), "{kind}");
     }
     for (kind, first, count) in &lines[6..] {
@@ -116,7 +116,7 @@ fn what_is_left_out_is_counted_and_told_once_for_each_kind() {
 }
 
 #[test]
-fn short_life_is_told_at_its_end_and_one_within_limits_never() {
+fn provider_logs_at_its_shutdown_and_never_if_spans_keep_within_limits() {
     in_own_process!();
     let log = Log::install();
     let recorder = Recorder::default();

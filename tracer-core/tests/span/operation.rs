@@ -157,7 +157,7 @@ impl operation::Event for Never {
     const NAME: &'static str = "never";
 
     fn attributes(&self) -> Vec<KeyValue> {
-        panic!("nobody records this")
+        panic!("no span records this")
     }
 }
 
@@ -184,7 +184,7 @@ fn an_event_goes_to_the_active_span_of_opentelemetry_too() {
     assert_eq!(charge(0), Ok(0));
     assert!(current().is_recording());
     drop(attached);
-    // Its own error is not that of the span around it, which records already.
+    // The error belongs to the inner span only, although the outer one is current before it.
     let around = start_span!("around");
     let work = async { operation::run(start_span!("inside"), || charge(2)) };
     assert_eq!(block_on(work.in_span(around)), Err(Declined(2)));

@@ -249,7 +249,7 @@ fn roots_carry_the_random_flag_and_children_all_flags_of_their_parent() {
     });
 }
 
-/// The stock SDK forgets what the caller says it dropped itself.
+/// The stock SDK ignores the counts of data that the caller has already dropped.
 #[test]
 fn dropped_counts_of_given_events_and_links_are_kept() {
     let spans = ours(SpanLimits::default(), |tracer| {

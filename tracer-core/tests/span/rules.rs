@@ -51,7 +51,7 @@ fn attributes_of_events_and_links_have_unique_keys_that_are_not_empty() {
     assert_eq!(span.links[0].dropped_attributes_count, 2);
 }
 
-/// So many that comparing each with each would hold the caller for seconds.
+/// So many that comparing each with each would delay the caller for seconds.
 #[test]
 fn long_lists_of_attributes_keep_the_same_rules() {
     let attributes: Vec<_> = (0..100_000)
@@ -97,7 +97,8 @@ fn length_limit_cuts_values_and_neither_names_nor_descriptions() {
     assert_eq!(span.status, Status::error("a description"));
 }
 
-/// trace/api.md "Link": all-zero contexts are kept if they say something.
+/// trace/api.md "Link": links with an all-zero context are kept if they have attributes or a
+/// tracestate.
 #[test]
 fn link_to_nowhere_is_kept_only_with_attributes() {
     let span = one(SpanLimits::default(), |tracer| {
@@ -138,7 +139,7 @@ fn error_that_is_its_own_source_is_followed_32_times() {
     assert_eq!(chain.value.as_str().matches("again").count(), 32);
 }
 
-/// Gives up in the middle, as its causes do.
+/// An error whose `Display` fails in the middle, as that of its causes does.
 #[derive(Debug)]
 struct Mute;
 
@@ -170,7 +171,7 @@ fn error_that_cannot_be_written_is_recorded_as_far_as_it_goes() {
     }
 }
 
-/// A process that drains its last requests must not cut the traces that run through it.
+/// A process that finishes its last requests must not break the traces that run through it.
 #[test]
 fn after_the_shutdown_spans_carry_the_context_of_their_parent() {
     let provider = TracerProvider::builder().build().expect("provider");

@@ -21,7 +21,7 @@ use tracer_core::{
 
 use crate::support::remote;
 
-/// Keeps what it was asked, and answers with what its fields say.
+/// A sampler that keeps its inputs, and answers as its fields say.
 #[derive(Debug)]
 struct Judge {
     decision: SamplingDecision,
@@ -111,7 +111,7 @@ fn rows_52_53_and_55_sampler_sees_the_whole_context_and_sets_the_tracestate() {
     }
 }
 
-/// Counts, or does not do its work.
+/// A generator that counts, or that panics or returns zero.
 #[derive(Debug, Default)]
 struct Counting {
     next: AtomicU64,

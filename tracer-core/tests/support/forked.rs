@@ -41,7 +41,7 @@ pub fn end(folder: &Path, child: impl FnOnce()) -> ! {
         process::exit(0)
     };
     let text = payload.downcast_ref::<String>().map_or("", String::as_str);
-    // The exit code says it too.
+    // The exit code reports the failure too.
     let _ = fs::write(errors(folder, process::id()), text);
     process::exit(1)
 }

@@ -91,7 +91,8 @@ fn read_histogram(values: &mut Values, name: &str, histogram: &Histogram<f64>) {
     }
 }
 
-/// Attributes in order of their keys. Numbers of components differ from run to run: `/n`.
+/// Returns a metric's name with its attributes sorted by key. Names of components are left out,
+/// because their numbers differ from run to run.
 fn key<'a>(name: &str, attributes: impl Iterator<Item = &'a KeyValue>) -> String {
     let attributes: BTreeMap<_, _> = attributes
         .map(|one| (one.key.as_str(), one.value.to_string()))

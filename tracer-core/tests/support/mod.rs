@@ -36,7 +36,7 @@ use tracer_core::{
     TracerProvider,
 };
 
-/// The time after which a test fails that waits for something.
+/// The time after which a waiting test fails.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How the recorder treats a batch.

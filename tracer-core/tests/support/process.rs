@@ -53,7 +53,7 @@ pub fn ran_elsewhere<F>(_here: F) -> bool {
 pub fn threads() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").expect("tasks");
     let names = tasks.flatten().map(|task| {
-        // A thread may end between the two reads. It is then as good as one without a name.
+        // A thread may end between the two reads. It then counts as a thread without a name.
         std::fs::read_to_string(task.path().join("comm")).unwrap_or_default()
     });
     names.map(|name| name.trim().to_owned()).collect()

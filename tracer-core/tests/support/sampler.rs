@@ -1,4 +1,4 @@
-//! Samplers that a test makes of a function.
+//! Samplers that call a function of the test.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ where
     }
 }
 
-/// Returns a sampler that decides always the same.
+/// Returns a sampler that always makes this decision.
 pub fn always(decision: SamplingDecision) -> impl ShouldSample {
     SamplerFn::new(move |_: &str| decision.clone())
 }

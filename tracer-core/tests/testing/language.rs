@@ -16,7 +16,7 @@ fn trees_that_leave_something_open_match() {
     for expected in [
         "...",
         "*\n    ...",
-        // A tab is as good as a space, but for the indentation.
+        // A tab counts as a space, except in the indentation.
         "*\tserver\n    http.route\t= \"/orders/{id}\"\n    ...",
         r#"
         ~"GET *" server unset
@@ -35,7 +35,7 @@ fn trees_that_leave_something_open_match() {
                 link * 1/2
             "SELECT orders"
         "#,
-        // A wildcard gives way to the stricter line.
+        // A wildcard does not take the only span that fits a stricter line.
         r#"
         * unordered
             *

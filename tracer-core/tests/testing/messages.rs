@@ -56,12 +56,12 @@ pub fn message(expected: &str) -> String {
     panic_of(|| assert_trace!(spans, expected))
 }
 
-/// Everything above the line of the trace that a test is about, and below it.
+/// Returns a tree with this root, these lines below it, and any further spans.
 fn with(root: &str, below: &str) -> String {
     format!("    {root}\n{below}\n        ...\n")
 }
 
-/// The first line, and the lines that are marked: `""` for none.
+/// Checks the first line of the message, and the marked line of each tree: `""` for none.
 #[track_caller]
 fn check(expected: &str, first: &str, marked_expected: &str, marked_recorded: &str) {
     let message = message(expected);

@@ -1,5 +1,5 @@
-//! A printed tree can be read and is what it was printed from, whatever was recorded, and nothing
-//! else is. `TRACER_SEED` repeats a run.
+//! A printed tree can be parsed and matches the spans that it was printed from, whatever they are,
+//! and no others. `TRACER_SEED` repeats a run.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -12,7 +12,7 @@ use tracer_core::testing::{FinishedSpan, TestProvider, assert_trace};
 
 use crate::support::random;
 
-/// A span as it is to be recorded.
+/// The plan of a span.
 #[derive(Clone, Debug, PartialEq)]
 struct Plan {
     name: String,
@@ -20,14 +20,14 @@ struct Plan {
     status: Status,
     attributes: Vec<KeyValue>,
     events: Vec<(String, Vec<KeyValue>)>,
-    /// To the span of this number, or away.
+    /// Links to the span of this number, or to one outside the trace.
     links: Vec<(usize, Vec<KeyValue>)>,
-    /// Below the span of this number, if it is an earlier one.
+    /// The number of the parent, if that is an earlier span.
     parent: usize,
 }
 
 fn text() -> impl Strategy<Value = String> {
-    // Few, so that some are equal; and any.
+    // A few fixed ones, so that some are equal, and arbitrary ones.
     prop_oneof![
         Just("a".to_owned()),
         Just("*".to_owned()),
@@ -100,7 +100,7 @@ fn plan() -> impl Strategy<Value = Plan> {
         )
 }
 
-/// A program, and one that differs from it in one place if at all.
+/// A program, and another one that differs from it in at most one place.
 fn programs() -> impl Strategy<Value = (Vec<Plan>, Vec<Plan>)> {
     (vec(plan(), 1..8), plan(), any::<usize>(), 0..7).prop_map(|(plans, other, at, field)| {
         let mut changed = plans.clone();
@@ -120,7 +120,7 @@ fn programs() -> impl Strategy<Value = (Vec<Plan>, Vec<Plan>)> {
     })
 }
 
-/// What a program records, and the tree of it.
+/// Returns the spans that a program records, and their tree.
 fn recorded(plans: &[Plan]) -> (Vec<FinishedSpan>, String) {
     let trace = TestProvider::new();
     let tracer = trace.tracer("t");

@@ -159,7 +159,7 @@ fn values_of_all_types_are_told_apart_and_escaped() {
     assert_trace!(trace, tree);
 }
 
-/// Spans of this span's process that are still open, or parents that were never here.
+/// The parent of a top span is still open, in another process, or unknown.
 #[test]
 fn top_of_a_tree_says_where_its_parent_is() {
     let trace = TestProvider::new();
@@ -279,7 +279,7 @@ fn two_services_share_a_clock_and_a_trace() {
     );
 }
 
-/// Ids that were given twice must hide no span, and the tree must have an end.
+/// Duplicate ids must hide no span, and must not make the tree endless.
 #[test]
 fn spans_that_are_their_own_parents_are_shown() {
     let memory = InMemoryExporter::new();

@@ -9,7 +9,7 @@ use tracer_core::{
     with_current_context,
 };
 
-/// What the two runtimes' tests have in common: spans before and after awaiting, and in a task.
+/// The common part of the tests of both runtimes: spans before and after awaiting, and in a task.
 async fn work(number: i64) {
     let inner = async move {
         current().set_attribute(KeyValue::new("number", number));
@@ -95,7 +95,7 @@ async fn spans_that_end_later_are_waited_for() {
     trace.balance();
 }
 
-/// The way for whoever starts roots on other threads.
+/// This is how code can start roots on other threads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn task_that_is_given_the_provider_makes_roots_of_the_trace() {
     let trace = TestProvider::new();

@@ -7,7 +7,7 @@ fn good_code_compiles_and_mistakes_are_explained() {
     cases.compile_fail("tests/traced/fail/*.rs");
 }
 
-/// Modules here, so that Clippy sees them, too.
+/// These programs are also modules of this test program, so that Clippy checks them.
 #[test]
 fn the_programs_without_warnings_run() {
     crate::forms::main();

@@ -1,4 +1,4 @@
-//! What the attribute adds to the span itself.
+//! The cost that the attribute adds to that of the span.
 
 use allocation_counter::measure;
 use opentelemetry::KeyValue;
@@ -16,7 +16,8 @@ fn looked_at(a: u64) -> Result<u64, std::fmt::Error> {
     Ok(a)
 }
 
-/// Allocations of one call on this thread, after some that warm its pools.
+/// Returns the number of allocations of one call on this thread, after some calls that warm its
+/// pools.
 fn warm(mut work: impl FnMut()) -> u64 {
     for _ in 0..100 {
         work();
@@ -69,7 +70,7 @@ fn text_is_recorded_where_it_is() {
         ))
     };
     assert_eq!(warm(native), 0);
-    // The one for the argument.
+    // One allocation, for the argument.
     assert_eq!(warm(|| assert_eq!(texts("a", user.clone(), &user), 13)), 1);
     drop(default);
     provider.shutdown(TIMEOUT).expect("shutdown");

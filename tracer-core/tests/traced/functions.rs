@@ -132,7 +132,7 @@ impl Cart {
         self.items.first().map_or(other, String::as_str)
     }
 
-    /// The closure that looks at the result must be able to give the field away.
+    /// The closure that inspects the result must be able to return a reference to the field.
     #[traced(err, ret, skip_all)]
     fn last_mut(&mut self) -> Result<&mut String, &'static str> {
         self.items.last_mut().ok_or("empty")

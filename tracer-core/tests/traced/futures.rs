@@ -17,7 +17,7 @@ use tracer_core::{InSpan as _, current, span, start_span, traced};
 
 use crate::{attributes, recorded, support::block_on};
 
-/// Goes on in a later poll.
+/// Is ready in a later poll.
 async fn later() {
     tokio::task::yield_now().await;
 }
@@ -100,7 +100,7 @@ fn an_async_fn_starts_with_its_first_poll_and_a_dropped_one_ends() {
         drop(polled);
     });
     assert_eq!(names(&spans), ["inner", "outer"]);
-    // Cancelled is not failed.
+    // A cancelled future is not an error.
     assert_eq!(spans[1].status, opentelemetry::trace::Status::Unset);
 }
 
@@ -189,7 +189,7 @@ fn the_span_of_a_returned_future_lasts_until_it_is_ready() {
     assert_eq!(attributes(&spans[4]), expected);
 }
 
-/// Unlike that of an `async fn`, whose body runs with the first poll.
+/// The span of an `async fn`, in contrast, starts with the first poll, when the body runs.
 #[test]
 fn the_span_of_a_returned_future_starts_with_the_call() {
     let spans = recorded(|| {
@@ -264,7 +264,7 @@ fn again(depth: u8) -> Boxed2 {
     })
 }
 
-/// What the attribute cannot see behind: the span covers the call alone.
+/// An alias that hides the future from the attribute, so the span covers only the call.
 type Boxed2 = Pin<Box<dyn Future<Output = ()>>>;
 
 #[test]

@@ -1,4 +1,4 @@
-//! Errors, results and panics, as the semantic conventions have them ("Exceptions on spans",
+//! Errors, results and panics, as the semantic conventions define them ("Exceptions on spans",
 //! "Recording errors").
 
 use std::{
@@ -169,9 +169,9 @@ fn an_error_belongs_to_the_span_of_its_function() {
     assert_eq!(spans[2].status, Status::Unset);
 }
 
-/// The span that is current then is the caller's.
+/// The current span is then that of the caller.
 #[test]
-fn an_error_of_a_function_that_is_not_recorded_is_nobody_elses() {
+fn an_error_of_a_function_that_is_not_recorded_is_recorded_on_no_other_span() {
     let span = one(|| {
         let _outer = span!("outer");
         let _off = opentelemetry::Context::enter_telemetry_suppressed_scope();

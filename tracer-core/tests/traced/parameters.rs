@@ -20,7 +20,7 @@ thread_local! {
     static DROPPED: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Says when it is dropped.
+/// Records when it is dropped.
 struct Noisy(&'static str);
 
 impl Drop for Noisy {
@@ -57,7 +57,7 @@ fn never() -> bool {
     DROPPED.with_borrow(|dropped| dropped.len() > 1000)
 }
 
-/// What is dropped, in order. A panic is caught.
+/// Returns the names of the dropped values, in order. Catches a panic.
 fn dropped(run: impl FnOnce()) -> Vec<&'static str> {
     DROPPED.take();
     drop(catch_unwind(AssertUnwindSafe(run)));
@@ -280,7 +280,7 @@ fn a_receiver_is_dropped_last_and_as_a_whole() {
     assert_eq!(method!(#[traced(skip_all, ret)]).len(), 2);
 }
 
-/// A future that is given up: before its first poll, and while it waits.
+/// A future that is dropped before its first poll, and one that is dropped while it waits.
 #[test]
 fn futures_that_are_dropped_drop_them_as_plain_ones() {
     macro_rules! order {
@@ -314,7 +314,7 @@ fn futures_that_are_dropped_drop_them_as_plain_ones() {
     assert_eq!(spans.len(), 3);
 }
 
-/// What is dropped with the call, and what with the future.
+/// Some parameters are dropped with the call, others with the future.
 #[test]
 fn functions_that_return_a_future_drop_what_it_does_not_take() {
     macro_rules! order {

@@ -21,14 +21,14 @@ use tracer_core::{
 use super::activating;
 use crate::support::{TIMEOUT, balanced, quiet_panic};
 
-/// Looks at what is current, both ways, whenever it is called.
+/// Looks up the current span through both APIs whenever it is called.
 #[derive(Clone, Debug, Default)]
 struct Looks(Arc<Mutex<Vec<(String, String)>>>);
 
 impl Looks {
     fn note(&self, when: &str, name: &str) {
         let active = get_active_span(|active| {
-            // Neither waits for the span that is ending.
+            // Neither call waits for the span that is ending.
             active.set_attribute(KeyValue::new("by a processor", true));
             active.is_recording()
         });
@@ -68,7 +68,7 @@ fn processors_find_the_parent_active_when_a_guard_is_dropped() {
         TestProvider::with(|builder| builder.context_activation(true).processor(looks.clone()));
     let outer = span!("outer");
     drop(span!("inner"));
-    // Ended while its guard is there: it is current, but takes nothing any more.
+    // The span has ended while its guard exists: it is current, but no longer records.
     outer.end();
     drop(outer);
     let expected = [
@@ -103,7 +103,7 @@ fn futures_and_guards_are_active_in_turn() {
             let task = tokio::spawn(task.with_current_span());
             drop(start_span!("in no context"));
             guard.set_attribute(KeyValue::new("own", true));
-            // Not across the await: `LocalSpan` says why.
+            // The guard must not be held across the await; see `LocalSpan`.
             let span = guard.exit();
             task.await.expect("task");
             drop(span);
@@ -127,9 +127,9 @@ fn futures_and_guards_are_active_in_turn() {
 }
 
 /// `Context::map_current`: "This function will panic if you attempt to attach another context while
-/// the current one is still borrowed." A guard must not.
+/// the current one is still borrowed." A guard must not panic there.
 #[test]
-fn guard_inside_a_closure_of_the_api_panics_not() {
+fn guard_inside_a_closure_of_the_api_does_not_panic() {
     let trace = activating();
     let outer = span!("outer");
     get_active_span(|active| {
@@ -222,7 +222,7 @@ fn leaked_guard_ends_with_its_thread_although_others_have_its_context() {
     trace.balance();
 }
 
-/// The API attaches no more than 65,534 contexts on a thread, and says so in a log line only.
+/// The API attaches no more than 65,534 contexts on a thread, and reports that only in a log line.
 #[test]
 fn guards_beyond_what_the_api_attaches_are_current_all_the_same() {
     let trace = activating();
@@ -261,7 +261,7 @@ fn guard_outlives_the_shutdown_of_its_provider() {
     let outer = span!("outer");
     trace.provider().shutdown(TIMEOUT).expect("shutdown");
     let inner = span!("inner");
-    // A process that drains passes its callers' context on.
+    // A process that is shutting down passes its callers' context on.
     assert_eq!(inner.span_context(), outer.span_context());
     let active = get_active_span(|active| active.span_context().clone());
     assert_eq!(active, outer.span_context());

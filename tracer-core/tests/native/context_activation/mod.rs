@@ -160,8 +160,8 @@ fn guards_dropped_in_any_order_leave_the_right_span_active() {
     trace.balance();
 }
 
-/// As with any SDK, an empty `Context` starts a new trace. A guard that is in no `Context` it does
-/// not hide, as `native/spans.rs` says.
+/// As with any SDK, an empty `Context` starts a new trace. It does not hide a guard that is in no
+/// `Context`, as `native/spans.rs` tests.
 #[test]
 fn context_that_is_attached_is_newer_also_without_a_span() {
     let trace = activating();
@@ -237,7 +237,7 @@ fn span_is_reached_from_other_threads_until_its_guard_is_dropped() {
             carried = 3
         "#
     );
-    // The memory of the span is not used again while somebody has it.
+    // The memory of the span is not used again while there is another reference to it.
     let next = span!("next");
     context.span().set_attribute(KeyValue::new("late", true));
     assert_ne!(context.span().span_context(), &next.span_context());

@@ -65,7 +65,7 @@ impl Run<'_> {
         let active = Context::map_current(|context| context.span().span_context().span_id());
         assert_eq!(active, self.model.active().0);
         if self.model.activates == [true; 2] {
-            // Where all guards are in `Context`, nothing else is needed to know what is current.
+            // If all guards are in `Context`, the contexts alone determine the current span.
             assert_eq!(active, self.model.current());
         }
     }
@@ -77,14 +77,14 @@ impl Run<'_> {
         }
     }
 
-    /// `start_span!`, known to the model.
+    /// Runs `start_span!`, and adds the span to the model.
     fn start(&mut self) -> Span {
         let span = start_span!("owned");
         self.model.start(id_of(&span), None);
         span
     }
 
-    /// The provider of an owned span, which only one that is recorded knows.
+    /// Returns the provider of an owned span, if the span is recorded.
     fn provider_of(&self, span: &Span) -> Option<usize> {
         let known = self.model.spans.get(&id_of(span))?;
         known.is_recorded.then_some(known.provider)
@@ -333,7 +333,7 @@ fn current_span_is_that_of_a_simple_model() {
     check([false, false]);
 }
 
-/// The same where guards attach a `Context`: of both providers, or of one of them.
+/// The same if the guards of both providers, or of one of them, attach a `Context`.
 #[test]
 fn current_span_is_that_of_a_simple_model_where_contexts_are_activated() {
     in_own_process!();
@@ -344,7 +344,7 @@ fn current_span_is_that_of_a_simple_model_where_contexts_are_activated() {
 
 fn check(activates: [bool; 2]) {
     println!("activates={activates:?}");
-    // Without sampler, processor or ids of its own, so that spans take the shortest way.
+    // Without a custom sampler, processor or id generator, so that spans take the fastest path.
     let providers = activates.map(|activates| {
         let memory = InMemoryExporter::new();
         let provider = TracerProvider::builder()
@@ -356,7 +356,7 @@ fn check(activates: [bool; 2]) {
     providers[0].0.set_global();
     let ran = TestRunner::new(random::config()).run(&steps(), |steps| {
         for (provider, memory) in &providers {
-            // Also what a case left that failed.
+            // This includes the spans that a failed case has left.
             memory.spans_of(provider);
             memory.clear();
         }

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use opentelemetry::SpanId;
 
-/// The active span of a `Context`, and whether it is there itself, to be changed.
+/// The active span of a `Context`, and whether the `Context` holds the span itself, so that it can
+/// be changed.
 #[derive(Clone, Copy, Debug)]
 pub struct Active(pub SpanId, pub bool);
 
-/// What a guard holds; nothing but the current `Context` for a future.
+/// An entry of the stack of native spans. That of a future has no span, only the current `Context`.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame {
     pub span: Option<SpanId>,
@@ -27,13 +28,13 @@ pub struct Known {
     pub has_ended: bool,
 }
 
-/// What is there, each by the number under which the program has it.
+/// The state of a program. A number identifies each frame and each context.
 #[derive(Default)]
 pub struct Model {
     pub frames: Vec<(usize, Frame)>,
     pub contexts: Vec<(usize, Active)>,
     pub spans: HashMap<SpanId, Known>,
-    /// Parents elsewhere, and whether they are sampled.
+    /// Remote parents, and whether they are sampled.
     pub remote: HashMap<SpanId, bool>,
     /// Whether each of the two providers activates contexts.
     pub activates: [bool; 2],
@@ -83,7 +84,7 @@ impl Model {
         }
     }
 
-    /// A child of what is current, of this provider or the one that native spans have here.
+    /// Starts a child of the current span, with this provider or with that of native spans.
     pub fn start(&mut self, id: SpanId, provider: Option<usize>) {
         let parent = self.current();
         let native = self.newest().and_then(|frame| frame.provider);
@@ -110,7 +111,7 @@ impl Model {
 
     pub fn push(&mut self, span: Option<SpanId>, provider: Option<usize>) -> usize {
         self.number += 1;
-        // A span that does not record, and was handed about, knows no provider: the default's rule.
+        // A span that does not record and was moved knows no provider, so the default one decides.
         let activates = self.activates[provider.unwrap_or(0)];
         let shown = span.filter(|id| activates && *id != SpanId::INVALID);
         if let Some(id) = shown {
@@ -127,7 +128,7 @@ impl Model {
         self.number
     }
 
-    /// Takes the span of a guard back: what was attached with it keeps the ids alone.
+    /// Takes the span of a guard back. A `Context` that was attached with it keeps only the ids.
     pub fn exit(&mut self, number: usize, id: SpanId) {
         self.leave(number);
         for (_, active) in &mut self.contexts {

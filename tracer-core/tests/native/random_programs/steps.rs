@@ -2,14 +2,14 @@
 
 use proptest::{collection::vec, prelude::*};
 
-/// What is done. Numbers choose one of what is there.
+/// A step of a program. Numbers choose one of the existing values.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// `span!`, with an attribute or without.
     Guard(bool),
-    /// `start_span!`, which is kept.
+    /// `start_span!`. The span is kept.
     Start,
-    /// A tracer's, of one provider or the other, which is kept.
+    /// A span of a tracer of one of the two providers. The span is kept.
     Trace(usize),
     Enter(usize),
     Exit(usize),
@@ -31,7 +31,7 @@ pub enum Step {
     Inside(Way, Vec<Step>),
 }
 
-/// What steps run in.
+/// The construct in which steps run.
 #[derive(Clone, Copy, Debug)]
 pub enum Way {
     InSpan,
@@ -76,7 +76,7 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(step, 1..40)
 }
 
-/// Takes the chosen one out.
+/// Removes the chosen value.
 pub fn take<T>(from: &mut Vec<T>, at: usize) -> Option<T> {
     (!from.is_empty()).then(|| from.remove(at % from.len()))
 }

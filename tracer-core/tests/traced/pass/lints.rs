@@ -75,7 +75,7 @@ fn diverges(text: &str) -> u8 {
 #[traced]
 fn unused(argument: u8) {}
 
-/// A pattern in every place, and what is not used.
+/// Patterns in every place, and unused parameters.
 #[traced(skip(rest, absent), ret)]
 async fn patterns(
     mut n: u32,
