@@ -63,6 +63,7 @@
 //! | feature | default | adds |
 //! | --- | --- | --- |
 //! | `jaeger-remote` | no | `jaeger_remote`: strategies that a server hands out |
+//! | `tail` | no | the crates that tail sampling needs |
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
