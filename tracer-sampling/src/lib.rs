@@ -57,13 +57,14 @@
 //! | `reason.rs`, `stats.rs` | why, and how often |
 //! | `operations.rs`, `clock.rs`, `float.rs`, `sync.rs` | the table of operations, time, atomics |
 //! | [`mod@env`] | `OTEL_TRACES_SAMPLER` |
+//! | `tail/` | tail sampling |
 //!
 //! # Features
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
 //! | `jaeger-remote` | no | `jaeger_remote`: strategies that a server hands out |
-//! | `tail` | no | the crates that tail sampling needs |
+//! | `tail` | no | module `tail`: decisions over whole traces, as the Collector makes them |
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -91,6 +92,8 @@ mod rate_limiting;
 mod reason;
 mod stats;
 mod sync;
+#[cfg(feature = "tail")]
+pub mod tail;
 mod threshold;
 mod trace_id_ratio;
 
