@@ -51,6 +51,15 @@ pub enum Verdict {
 
 impl Verdict {
     /// `Sampled` if a condition holds, otherwise `NotSampled`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tracer_sampling::tail::Verdict;
+    ///
+    /// assert_eq!(Verdict::sampled_if(2 > 1), Verdict::Sampled);
+    /// assert_eq!(Verdict::sampled_if(1 > 2), Verdict::NotSampled);
+    /// ```
     pub fn sampled_if(condition: bool) -> Self {
         if condition {
             Self::Sampled

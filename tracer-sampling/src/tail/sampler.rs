@@ -30,7 +30,7 @@ use super::trace::{BufferedTrace, Extent};
 ///
 /// Memory is bounded by `maximum_buffered_bytes` for the spans as their `size_bytes` counts them,
 /// up to as much again as the vectors of the spans grow, about 200 bytes for each of `num_traces`,
-/// about 60 bytes for each cached decision, and the constant sizes of the policies.
+/// about 100 bytes for each cached decision, and the constant sizes of the policies.
 ///
 /// # Examples
 ///

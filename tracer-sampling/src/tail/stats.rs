@@ -66,6 +66,12 @@ pub struct TailStats {
 
 impl TailStats {
     /// Whether each received span and trace is accounted for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(tracer_sampling::tail::TailStats::default().balances());
+    /// ```
     pub fn balances(&self) -> bool {
         let spans = [
             self.spans_kept,

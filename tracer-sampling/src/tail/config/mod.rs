@@ -127,7 +127,7 @@ impl Default for TailSamplingConfig {
 
 /// How many trace ids to remember after the buffer has released their traces.
 ///
-/// Each id takes about 60 bytes. The Collector advises to remember at least ten times `num_traces`.
+/// Each id takes about 100 bytes. The Collector advises to remember at least ten times `num_traces`.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -127,6 +127,15 @@ pub struct NotConfig {
 
 impl NotConfig {
     /// Negates a policy.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tracer_sampling::tail::{NotConfig, PolicyConfig, PolicyKind};
+    ///
+    /// let never = NotConfig::new(PolicyConfig::new("always", PolicyKind::AlwaysSample));
+    /// assert_eq!(never.not_sub_policy.name, "always");
+    /// ```
     pub fn new(policy: PolicyConfig) -> Self {
         Self {
             not_sub_policy: Box::new(policy),

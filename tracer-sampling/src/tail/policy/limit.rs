@@ -141,6 +141,14 @@ mod tests {
         let mut spans = policy(
             r#"{"name": "p", "type": "rate_limiting", "rate_limiting": {"spans_per_second": 3}}"#,
         );
+        let mut burst = policy(
+            r#"{"name": "p", "type": "rate_limiting",
+                "rate_limiting": {"spans_per_second": 100, "burst_capacity": 4}}"#,
+        );
+        assert_eq!(
+            ask(&mut burst, 0, &vec![Span::default(); 5]),
+            Verdict::NotSampled
+        );
         let mut bytes = policy(
             r#"{"name": "p", "type": "bytes_limiting",
                 "bytes_limiting": {"bytes_per_second": 100, "burst_capacity": 500}}"#,

@@ -99,6 +99,14 @@ mod tests {
     }
 
     #[test]
+    fn seed_decides_which_operations_share_counters() {
+        let span = Span::operation("shop", "GET /");
+        assert_ne!(operation_hash(0, &span), operation_hash(1, &span));
+        let of = |seed| RareOperation::new(3, seed).seed;
+        assert_eq!((of(0), of(1)), (0, 1));
+    }
+
+    #[test]
     fn default_is_ten_traces_a_minute() {
         let mut policy = policy(r#"{"name": "p", "type": "rare_operation"}"#);
         let trace = [Span::operation("shop", "GET /")];
