@@ -336,10 +336,6 @@ impl StartedSpan {
     }
 
     /// Makes the span current.
-    ///
-    /// The provider and the `Context` were usually looked up when the span started. So if the value
-    /// of an attribute leaves a `Context` attached, the provider determines whether the span or
-    /// that `Context` is newer.
     pub fn enter(mut self) -> LocalSpan {
         self.call_processors();
         let span = mem::replace(&mut self.span, Span::gone());

@@ -82,8 +82,17 @@ impl EntryPoint {
         let is_unused = stack.len == 0;
         Self {
             provider: provider.map(|provider| stack.providers.index_of(provider, is_unused)),
-            active_before: Context::map_current(|context| context.span().span_context().span_id()),
+            active_before: SpanId::INVALID,
         }
+        .with_active_span()
+    }
+
+    /// Looks the active span of the current `Context` up again.
+    #[inline(always)]
+    pub(super) fn with_active_span(mut self) -> Self {
+        self.active_before =
+            Context::map_current(|context| context.span().span_context().span_id());
+        self
     }
 }
 

@@ -132,6 +132,8 @@ pub(crate) fn enter_started(
         // The provider may have moved in the list while the attributes were evaluated.
         let listed = stack.providers.get(point.provider?)?;
         let is_same = Arc::ptr_eq(&listed.core, known);
+        // So may the current `Context`.
+        let point = point.with_active_span();
         is_same.then(|| push_span(stack, point, &mut span))?
     });
     match (key, span) {

@@ -5,7 +5,10 @@ use std::fmt;
 use opentelemetry::{
     Context, KeyValue,
     baggage::BaggageExt as _,
-    trace::{Span as _, SpanKind, Status, TraceContextExt as _, Tracer as _},
+    trace::{
+        Span as _, SpanContext, SpanId, SpanKind, Status, TraceContextExt as _, TraceFlags,
+        TraceId, TraceState, Tracer as _,
+    },
 };
 use opentelemetry_sdk::trace::Sampler;
 use tracer_core::{
@@ -261,6 +264,44 @@ fn span_is_reached_and_passes_its_provider_on_where_its_own_context_is_attached(
         "\"of the other provider\"\n  reached = true\n  \"child\"\n"
     );
     assert_trace!(default, "");
+}
+
+/// The span is entered after its attributes are evaluated, whatever `Context` they leave.
+#[test]
+fn span_is_current_though_an_attribute_attached_or_detached_a_context() {
+    let provider = TracerProvider::builder().build().unwrap();
+    let _default = provider.set_thread_default();
+    let outer = Context::new().with_remote_span_context(remote(1));
+    let other = SpanContext::new(
+        TraceId::from(7),
+        SpanId::from(7),
+        TraceFlags::SAMPLED,
+        true,
+        TraceState::NONE,
+    );
+    let inner = Context::new().with_remote_span_context(other);
+    let _outer = outer.attach();
+    let mut attached = Some(inner.clone().attach());
+    let detaching = span!(
+        "detaching",
+        "k" = {
+            drop(attached.take());
+            1
+        }
+    );
+    assert_eq!(current().span_context(), detaching.span_context());
+    drop(detaching);
+    let attaching = span!(
+        "attaching",
+        "k" = {
+            attached = Some(inner.attach());
+            1
+        }
+    );
+    assert_eq!(current().span_context(), attaching.span_context());
+    drop(attaching);
+    drop(attached);
+    balanced(&provider);
 }
 
 #[test]
