@@ -118,7 +118,6 @@ impl CustomIds {
 }
 
 /// Makes this thread, the only one of a forked child, seed its generator anew. Called in the fork.
-#[cfg(unix)]
 pub(crate) fn forked() {
     GENERATOR.with(|generator| {
         // It is borrowed only if a fork happens inside the generator, which calls nothing that
