@@ -8,7 +8,9 @@ use std::any::type_name;
 use opentelemetry::trace::{Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue, StringValue};
 
-use crate::semconv::{ERROR_TYPE, OTHER};
+use crate::semconv::ERROR_TYPE;
+#[cfg(feature = "tower")]
+use crate::semconv::OTHER;
 
 /// The value for work that was cancelled: the client disconnected, or an outer layer timed out.
 #[cfg(feature = "tower")]
