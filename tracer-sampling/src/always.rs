@@ -1,4 +1,4 @@
-//! The two samplers that do not choose.
+//! The samplers that sample all spans or none.
 
 use opentelemetry::trace::{Link, SpanKind, TraceId};
 use opentelemetry::{Context, KeyValue};

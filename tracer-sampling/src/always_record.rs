@@ -4,11 +4,11 @@ use opentelemetry::trace::{Link, SpanKind, TraceId};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
-/// Records every span, also those that another sampler drops.
+/// A sampler that records every span, including the spans that another sampler drops.
 ///
-/// Span processors then see all spans, for example to derive metrics from them; exporters get those
-/// that the other sampler samples. Its decision to drop becomes *record only*. All else in its
-/// result is unchanged.
+/// Span processors then see all spans, for example to derive metrics from them. Exporters get only
+/// the spans that the other sampler samples. A decision of the other sampler to drop a span becomes
+/// *record only*; the rest of its result is unchanged.
 ///
 /// # Cost
 ///
@@ -31,7 +31,7 @@ pub struct AlwaysRecord {
 }
 
 impl AlwaysRecord {
-    /// Takes the sampler that decides which spans are sampled.
+    /// Creates the sampler. `root` decides which spans are sampled.
     pub fn new(root: impl Into<Box<dyn ShouldSample>>) -> Self {
         Self { root: root.into() }
     }

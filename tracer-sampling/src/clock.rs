@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A monotonic clock. Its time begins when it is created.
+/// A monotonic clock that starts at zero when it is created.
 ///
 /// # Examples
 ///
@@ -25,7 +25,7 @@ enum Source {
     System(Instant),
 }
 
-/// Moves a manual clock.
+/// A handle that moves a manual clock.
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<AtomicU64>);
 
@@ -35,7 +35,7 @@ impl Clock {
         Self(Source::System(Instant::now()))
     }
 
-    /// Creates a clock that only moves by its hand, for tests and simulations.
+    /// Creates a clock that moves only through the returned handle, for tests and simulations.
     pub fn manual() -> (Self, ManualClock) {
         let nanos = Arc::new(AtomicU64::new(0));
         (Self(Source::Manual(Arc::clone(&nanos))), ManualClock(nanos))
@@ -46,10 +46,10 @@ impl Clock {
         Duration::from_nanos(self.nanos())
     }
 
-    /// Returns the same in nanoseconds. They last for 584 years.
+    /// Returns the time since the clock was created in nanoseconds, which fit for 584 years.
     pub(crate) fn nanos(&self) -> u64 {
         match &self.0 {
-            // Relaxed: a number that orders nothing.
+            // Relaxed: a number that orders no other memory access.
             Source::Manual(nanos) => nanos.load(Ordering::Relaxed),
             Source::System(start) => {
                 let elapsed = start.elapsed();
@@ -63,7 +63,7 @@ impl ManualClock {
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
-        // Relaxed: a number that orders nothing.
+        // Relaxed: a number that orders no other memory access.
         self.0.fetch_add(nanos, Ordering::Relaxed);
     }
 }

@@ -1,4 +1,4 @@
-//! One decision for all roots of a trace.
+//! A cache that gives all roots of a trace the same decision.
 
 use std::fmt;
 use std::hash::BuildHasher;
@@ -14,23 +14,24 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use crate::clock::Clock;
 use crate::{otel_trace_state, parent};
 
-/// Remembers the decision about a trace, and repeats it for later spans of that trace.
+/// A sampler that remembers the decision about a trace, and repeats it for later spans of that
+/// trace.
 ///
-/// It serves samplers whose decision depends on more than the trace id, such as
-/// [`RateLimiting`](crate::RateLimiting), in a process that a trace enters several times: without
-/// it the process would keep some of the visits and drop others.
+/// Use it for a sampler whose decision depends on more than the trace id, such as
+/// [`RateLimiting`](crate::RateLimiting), in a process that one trace enters several times. Without
+/// the cache, the process would sample some of these visits and drop others.
 ///
-/// A repeated decision has no attributes, and keeps the parent's trace state without `th`, because
-/// the probability of the first decision is not remembered.
+/// A repeated decision has no attributes. It keeps the parent's trace state but removes `th`,
+/// because the probability of the first decision is not remembered.
 ///
-/// The cache holds the last 10,000 traces or somewhat more, for five minutes; both can be set.
-/// A trace is known by 42 bits of a hash of its id with a secret key: of a hundred billion
-/// decisions about new traces about one is taken for that of another trace.
+/// By default the cache holds the last 16,384 traces for five minutes. A trace is identified by 42
+/// bits of a hash of its id with a secret key. About one new trace in a trillion is mistaken for
+/// another trace and gets its decision.
 ///
 /// # Cost
 ///
-/// One look at the clock and at four numbers side by side, 8 bytes a trace. It does not lock or
-/// allocate.
+/// A decision reads the clock and four adjacent numbers. Each trace takes 8 bytes. The cache does
+/// not lock, and does not allocate after it is built.
 ///
 /// # Examples
 ///
@@ -54,14 +55,15 @@ pub struct DecisionCache {
     clock: Clock,
     lifetime_seconds: u64,
     hasher: RandomState,
-    /// Sets of [`WAYS`] entries; a trace can be anywhere in its set. An entry is 42 bits of hash, 20
-    /// bits of the second in which it was made, plus one so that no entry is 0, and two bits of
-    /// decision. Invariant: the length is a power of two, and at least `WAYS`.
+    /// Sets of [`WAYS`] entries; a trace can be anywhere in its set. An entry has 42 bits of the
+    /// hash, 20 bits for the second in which it was made, and two bits for the decision. One is
+    /// added to the second so that no entry is 0. Invariant: the length is a power of two, and at
+    /// least `WAYS`.
     entries: Arc<[AtomicU64]>,
 }
 
 impl DecisionCache {
-    /// Remembers the decisions of `sampler`.
+    /// Creates a cache for the decisions of `sampler`.
     pub fn new(sampler: impl Into<Box<dyn ShouldSample>>) -> Self {
         Self {
             sampler: sampler.into(),
@@ -72,21 +74,21 @@ impl DecisionCache {
         }
     }
 
-    /// Sets how many traces are remembered, rounded up to a power of two from 4 to 2^24. What was
-    /// remembered is forgotten. Default 10,000, which gives 16,384.
+    /// Sets how many traces are remembered, rounded up to a power of two from 4 to 2^24. This
+    /// clears the cache. Default: 10,000, which is rounded up to 16,384.
     pub fn capacity(mut self, traces: usize) -> Self {
         self.entries = entries(traces);
         self
     }
 
-    /// Sets how long a decision is remembered: whole seconds from 1 second to 6 days. Default five
-    /// minutes.
+    /// Sets how long a decision is remembered, in whole seconds from 1 second to 6 days. Default:
+    /// five minutes.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime_seconds = lifetime.as_secs().clamp(1, SECONDS / 2);
         self
     }
 
-    /// Sets the clock. Default: that of the system.
+    /// Sets the clock. Default: the clock of the system.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
@@ -104,7 +106,8 @@ impl DecisionCache {
     }
 
     fn find(&self, hash: u64, now: u64) -> Option<SamplingDecision> {
-        // Relaxed, here and below: an entry is all that there is to know about its trace.
+        // Relaxed, here and below: an entry holds everything about its trace, so no other memory
+        // depends on it.
         let mut entries = self
             .set(hash)
             .iter()
@@ -125,7 +128,8 @@ impl DecisionCache {
             SamplingDecision::RecordAndSample => 2,
         };
         let new = (hash >> HASH_SHIFT << HASH_SHIFT) | (stamp(now) << SECONDS_SHIFT) | decision;
-        // An entry that is free or out of date, or else the oldest; of several, any.
+        // Choose an entry that is free or out of date, or else the oldest one. The hash breaks
+        // ties.
         let first = (hash >> 62) as usize;
         let oldest = self.set(hash).iter().enumerate().max_by_key(|(at, entry)| {
             let entry = entry.load(Ordering::Relaxed);
@@ -182,12 +186,12 @@ fn entries(capacity: usize) -> Arc<[AtomicU64]> {
     (0..len).map(|_| AtomicU64::new(0)).collect()
 }
 
-/// The second in an entry: 1 to [`SECONDS`], round and round.
+/// Returns the second as an entry stores it: from 1 to [`SECONDS`], then from 1 again.
 fn stamp(now: u64) -> u64 {
     now % SECONDS + 1
 }
 
-/// Seconds since the entry was made. After twelve days an entry seems new again.
+/// Returns the seconds since the entry was made. After twelve days an entry appears new again.
 fn age(entry: u64, now: u64) -> u64 {
     let made = (entry >> SECONDS_SHIFT) & SECONDS_MASK;
     (stamp(now) + SECONDS - made) % SECONDS
@@ -236,7 +240,7 @@ mod tests {
         let mut cache = DecisionCache::new(AlwaysOn)
             .clock(clock)
             .lifetime(Duration::from_secs(2));
-        // Also where the second in the entry starts again at 0.
+        // The second round runs over the wrap-around of the second that an entry stores.
         for start in [0, SECONDS - 5, 1] {
             hand.advance(Duration::from_secs(start));
             cache.sampler = AlwaysOn.into();

@@ -9,30 +9,32 @@ use crate::parent_based::ParentBased;
 use crate::probability::Probability;
 use crate::trace_id_ratio::TraceIdRatio;
 
-/// What the two variables mean, and what in them was not understood.
+/// The sampler that the two variables describe, and the errors in them.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct Configured {
     /// The sampler.
     pub sampler: Box<dyn ShouldSample>,
-    /// What was ignored, at most one error for each variable. A caller logs them once, at start.
+    /// The settings that were ignored, at most one for each variable. The caller should log them
+    /// once, at start.
     pub errors: Vec<Error>,
 }
 
-/// Makes a sampler of the values of `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
+/// Creates a sampler from the values of `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
 ///
-/// | name, of any case | sampler | argument |
+/// | name, in any case | sampler | argument |
 /// | --- | --- | --- |
 /// | `always_on`, `always_off` | [`AlwaysOn`], [`AlwaysOff`] | |
 /// | `traceidratio` | [`TraceIdRatio`] | ratio, default 1 |
 /// | `probability` | [`Probability`] | ratio, default 1 |
-/// | `parentbased_` before one of these | [`ParentBased`] with it as root | as above |
+/// | `parentbased_` before one of these | [`ParentBased`] with that sampler as root | as above |
 ///
-/// `probability` and `parentbased_probability` are names of this crate; the specification has none
-/// for that sampler yet. Unset, empty, or with a name that is not known or not built in, the
-/// sampler is `parentbased_always_on`. An argument that is not valid counts as unset. An argument
-/// has no effect without a sampler, or if the sampler takes none. In each of these cases
-/// [`Configured::errors`] says what was ignored.
+/// The names `probability` and `parentbased_probability` are specific to this crate, because the
+/// specification has no name for that sampler yet.
+///
+/// The sampler is `parentbased_always_on` if the name is unset, empty, unknown or not built in. An
+/// invalid argument counts as unset. An argument has no effect without a sampler, or if the sampler
+/// takes no argument. [`Configured::errors`] lists each value that was ignored.
 ///
 /// # Examples
 ///
@@ -90,7 +92,7 @@ enum Root {
 }
 
 impl Root {
-    /// Builds the sampler of this kind. `name` is its name in the environment.
+    /// Builds a sampler of this kind. `name` is its name in the environment variable.
     fn build(
         &self,
         name: &'static str,
@@ -109,7 +111,7 @@ impl Root {
     }
 }
 
-/// Names of the specification, and two of our own.
+/// The names in the specification, and two that are specific to this crate.
 const KNOWN: &[(&str, Known)] = &[
     ("always_on", Known::Root(Root::AlwaysOn)),
     ("always_off", Known::Root(Root::AlwaysOff)),
@@ -137,8 +139,8 @@ fn default_sampler() -> Box<dyn ShouldSample> {
     ParentBased::new(AlwaysOn).into()
 }
 
-/// A ratio that is refused counts as unset, which means all: the same as [`AlwaysOn`] decides, and
-/// with it nothing can fail a second time.
+/// Builds a sampler with the ratio in the argument. A refused ratio counts as unset, which means a
+/// ratio of 1. If even that fails, the sampler is [`AlwaysOn`], which decides the same.
 fn with_ratio<S: ShouldSample + 'static>(
     build: fn(f64) -> Result<S, Error>,
     argument: Option<&str>,
@@ -164,7 +166,8 @@ fn with_ratio<S: ShouldSample + 'static>(
 mod tests {
     use super::*;
 
-    /// The samplers tell what they are in their `Debug` form only.
+    /// Compares the `Debug` output of samplers, because they have no other way to identify
+    /// themselves.
     #[track_caller]
     fn check(name: &str, argument: Option<&str>, expected: impl ShouldSample, errors: &[Error]) {
         let configured = sampler(Some(name), argument);
@@ -225,8 +228,8 @@ mod tests {
         }
     }
 
-    /// sdk-environment-variables.md: input that the sampler does not expect must be logged, and
-    /// otherwise ignored.
+    /// sdk-environment-variables.md: an argument that the sampler does not expect must be logged
+    /// and otherwise ignored.
     #[test]
     fn argument_of_a_sampler_that_takes_none_is_reported() {
         let unused = |name| [Error::ArgumentUnused { name }];

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// An `f64` in an atomic. Relaxed: it orders nothing.
+/// An `f64` in an atomic. Relaxed: the value orders no other memory access.
 #[derive(Default)]
 pub(crate) struct AtomicF64(AtomicU64);
 

@@ -1,4 +1,4 @@
-//! State for each operation, in a table of fixed size.
+//! A table of fixed size with a state for each operation.
 
 use std::fmt;
 use std::hash::BuildHasher;
@@ -8,16 +8,17 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use arc_swap::ArcSwapOption;
 use foldhash::quality::RandomState;
 
-/// One state for each operation, and one more that those share for which there is no room.
+/// A table with a state for each operation, and one shared state for operations without a slot.
 ///
-/// An operation is known by the hash of its name, and has a slot among the sixteen that begin where
-/// its hash points. So a search ends after sixteen slots, and an entry can be replaced without a
-/// trace. An operation that has not been seen for [`IDLE_SECONDS`] gives its slot to a new one,
-/// together with its state: a state must therefore be as good as new after such a time.
+/// An operation is identified by the hash of its name. Its slot is one of the sixteen that start at
+/// the position given by the hash. A search therefore ends after sixteen slots, and an entry can be
+/// replaced without leaving a marker. An operation that has been idle for [`IDLE_SECONDS`] loses
+/// its slot to a new operation, which takes over the state. After such a time, a state must
+/// therefore behave like a new one.
 ///
-/// Nothing is locked. Two threads that add one operation at the same time take the same slot, except
-/// if a third slot is freed between: then one of two entries is not found again, and is replaced in
-/// time.
+/// Nothing is locked. Two threads that add the same operation at the same time normally take the
+/// same slot. If an earlier slot becomes available between the two, the operation gets two entries.
+/// One of them is not found again, and is replaced once it is idle.
 pub(crate) struct Operations<S> {
     table: Arc<Table<S>>,
 }
@@ -32,21 +33,21 @@ impl<S> Clone for Operations<S> {
 
 struct Table<S> {
     hasher: RandomState,
-    /// Invariant: a power of two, at least twice as many as `most`.
+    /// Invariant: the length is a power of two, and at least twice `most`.
     slots: Box<[Slot<S>]>,
     /// The number of slots that are taken.
     taken: AtomicUsize,
     most: usize,
-    /// For operations without a slot.
+    /// The state that operations without a slot share.
     other: S,
 }
 
 struct Slot<S> {
     /// The hash of the operation's name; 0 if the slot is free.
     key: AtomicU64,
-    /// When the operation was last seen, in seconds.
+    /// The second in which the operation was last used.
     seen: AtomicU64,
-    /// For people. Shortened to [`NAME_BYTES`].
+    /// The name for display, shortened to [`NAME_BYTES`].
     name: ArcSwapOption<String>,
     state: S,
 }
@@ -78,21 +79,22 @@ impl<S> Operations<S> {
         let table = &*self.table;
         let key = table.hasher.hash_one(name).max(1);
         let now = now_nanos / 1_000_000_000;
-        // Relaxed, here and below: keys publish nothing; what a state holds is atomic itself.
+        // Relaxed, here and below: keys publish no other data, because the contents of a state are
+        // atomic.
         let mut slots = table.window(key);
         let known = slots.find(|slot| slot.key.load(Ordering::Relaxed) == key);
         let Some(slot) = known.or_else(|| table.add(key, name, now)) else {
             return work(&table.other);
         };
-        // One write a second at most, so that threads do not contend for the line.
+        // At most one write a second, so that threads do not contend for the cache line.
         if slot.seen.load(Ordering::Relaxed) < now {
             slot.seen.store(now, Ordering::Relaxed);
         }
         work(&slot.state)
     }
 
-    /// Calls `visit` with the name and the state of each operation; the last name is `None`, for
-    /// those without a slot.
+    /// Calls `visit` with the name and the state of each operation. The last call has no name, and
+    /// the state of operations without a slot.
     pub(crate) fn each(&self, mut visit: impl FnMut(Option<&str>, &S)) {
         for slot in &self.table.slots {
             if slot.key.load(Ordering::Relaxed) != 0 {
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn endless_names_take_no_more_room_and_share_one_state() {
+    fn names_beyond_the_limit_take_no_memory_and_share_one_state() {
         let operations = Operations::new(8, || AtomicU64::new(0));
         for at in 0..10_000 {
             count(&operations, &format!("/{at}"), 0);
@@ -230,7 +232,7 @@ mod tests {
         let busy = "old 0";
         count(&operations, busy, 599 * SECOND);
         assert_eq!(count(&operations, "new", 599 * SECOND), 1);
-        // That was the shared state. Ten minutes after the start, seven are idle.
+        // That call used the shared state. Ten minutes after the start, seven operations are idle.
         assert_eq!(count(&operations, "newer", 600 * SECOND), 2);
         assert_eq!(count(&operations, "newer", 600 * SECOND), 3);
         assert_eq!(count(&operations, busy, 600 * SECOND), 3);

@@ -1,7 +1,7 @@
 //! The OpenTelemetry member of a trace state, `ot` (OpenTelemetry, *TraceState Handling*).
 //!
-//! Its value is a list, `key:value;key:value`. This module reads `th` and `rv`, and writes only `th`.
-//! It keeps all other entries of the list.
+//! Its value is a list, `key:value;key:value`. This module reads `th` and `rv`, and writes only
+//! `th`. It keeps all other entries of the list.
 
 use opentelemetry::trace::{TraceId, TraceState};
 
@@ -51,7 +51,7 @@ pub(crate) fn with_threshold(state: &TraceState, threshold: &str) -> Option<Trac
     state.insert(MEMBER, updated).ok()
 }
 
-/// Returns the trace state without `th`, and without an `ot` member that held nothing else.
+/// Returns the trace state without `th`. An `ot` member that is empty without `th` is removed.
 pub(crate) fn without_threshold(state: &TraceState) -> TraceState {
     let Some(list) = state.get(MEMBER) else {
         return state.clone();
@@ -143,9 +143,9 @@ mod tests {
         assert_eq!(set("ot=rv:not;x").as_deref(), Some("ot=th:c;rv:not;x"));
     }
 
-    /// Neither form is in the grammar, and neither may pass for something of another's.
+    /// The grammar allows neither form, so neither is kept as an entry of another sampler.
     #[test]
-    fn empty_entries_and_a_threshold_without_value_go() {
+    fn empty_entries_and_a_threshold_without_value_are_removed() {
         let updated = with_threshold(&state("ot=;th;;x:1;"), "c").map(|state| state.header());
         assert_eq!(updated.as_deref(), Some("ot=th:c;x:1"));
     }

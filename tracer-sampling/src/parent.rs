@@ -6,8 +6,8 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult};
 
 /// Calls `f` with the parent's span context, or with an empty one if there is no parent.
 ///
-/// A parent that is not valid counts too. An application uses it to give a root span a trace state,
-/// above all `rv` (OpenTelemetry, *Do not overwrite explicit randomness*).
+/// An invalid parent is passed to `f`, too. An application uses one to give a root span a trace
+/// state, for example with `rv` (OpenTelemetry, *Do not overwrite explicit randomness*).
 pub(crate) fn with_parent<R>(parent: Option<&Context>, f: impl FnOnce(&SpanContext) -> R) -> R {
     match parent {
         Some(cx) => f(cx.span().span_context()),
@@ -15,8 +15,8 @@ pub(crate) fn with_parent<R>(parent: Option<&Context>, f: impl FnOnce(&SpanConte
     }
 }
 
-/// Returns the decision with the parent's trace state. A result with an empty trace state would clear
-/// it.
+/// Returns the decision with the parent's trace state. A result with an empty trace state would
+/// clear the trace state.
 pub(crate) fn keep_trace_state(
     decision: SamplingDecision,
     parent: Option<&Context>,

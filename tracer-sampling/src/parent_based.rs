@@ -1,4 +1,4 @@
-//! The decision of the parent, for every span that has one.
+//! Sampling by the decision of the parent.
 
 use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceId};
 use opentelemetry::{Context, KeyValue};
@@ -7,20 +7,22 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use crate::always::AlwaysOff;
 use crate::{otel_trace_state, parent};
 
-/// Asks one of five samplers, by what the parent is (OpenTelemetry, *ParentBased*).
+/// A sampler that delegates to one of five samplers, depending on the parent (OpenTelemetry,
+/// *ParentBased*).
 ///
 /// | parent | remote | sampled | sampler | default |
 /// | --- | --- | --- | --- | --- |
-/// | none or not valid | | | `root` | given to [`new`](Self::new) |
+/// | none or invalid | | | `root` | given to [`new`](Self::new) |
 /// | valid | yes | yes | [`remote_parent_sampled`](Self::remote_parent_sampled) | [`AlwaysOn`](crate::AlwaysOn) |
 /// | valid | yes | no | [`remote_parent_not_sampled`](Self::remote_parent_not_sampled) | [`AlwaysOff`] |
 /// | valid | no | yes | [`local_parent_sampled`](Self::local_parent_sampled) | [`AlwaysOn`](crate::AlwaysOn) |
 /// | valid | no | no | [`local_parent_not_sampled`](Self::local_parent_not_sampled) | [`AlwaysOff`] |
 ///
-/// The result of the sampler asked is returned unchanged, its attributes and trace state too. One
-/// thing is checked where a default samples because the parent was sampled: if the trace state
-/// carries a threshold by which the parent could not have been sampled, the threshold is removed,
-/// so that nobody counts spans by it (*Tracestate: Probability Sampling*, general requirements).
+/// The result of that sampler is returned unchanged, including its attributes and trace state.
+/// There is one exception, where a default samples because the parent was sampled: if the trace
+/// state carries a threshold by which the parent could not have been sampled, the threshold is
+/// removed, so that backends do not extrapolate from it (*Tracestate: Probability Sampling*,
+/// general requirements).
 ///
 /// # Examples
 ///
@@ -28,7 +30,7 @@ use crate::{otel_trace_state, parent};
 /// use opentelemetry_sdk::trace::ShouldSample;
 /// use tracer_sampling::{AlwaysOff, ParentBased, Probability};
 ///
-/// // One trace in ten, whole; and nothing for callers in other processes that sampled.
+/// // One complete trace in ten, and no spans of traces that other processes sampled.
 /// let sampler = ParentBased::new(Probability::new(0.1)?).remote_parent_sampled(AlwaysOff);
 /// let boxed: Box<dyn ShouldSample> = sampler.into();
 /// # drop(boxed);
@@ -44,7 +46,7 @@ pub struct ParentBased {
 }
 
 impl ParentBased {
-    /// Takes the sampler for root spans, and the defaults for the rest.
+    /// Creates the sampler. `root` is the sampler for root spans; the other four are the defaults.
     ///
     /// # Examples
     ///
@@ -67,7 +69,8 @@ impl ParentBased {
         }
     }
 
-    /// Sets the sampler for a sampled parent in another process. Default [`AlwaysOn`](crate::AlwaysOn).
+    /// Sets the sampler for a sampled parent in another process. Default:
+    /// [`AlwaysOn`](crate::AlwaysOn).
     ///
     /// # Examples
     ///
@@ -90,7 +93,7 @@ impl ParentBased {
         self
     }
 
-    /// Sets the sampler for a parent in another process that is not sampled. Default
+    /// Sets the sampler for a parent in another process that is not sampled. Default:
     /// [`AlwaysOff`].
     ///
     /// # Examples
@@ -114,7 +117,8 @@ impl ParentBased {
         self
     }
 
-    /// Sets the sampler for a sampled parent in this process. Default [`AlwaysOn`](crate::AlwaysOn).
+    /// Sets the sampler for a sampled parent in this process. Default:
+    /// [`AlwaysOn`](crate::AlwaysOn).
     ///
     /// # Examples
     ///
@@ -137,7 +141,7 @@ impl ParentBased {
         self
     }
 
-    /// Sets the sampler for a parent in this process that is not sampled. Default [`AlwaysOff`].
+    /// Sets the sampler for a parent in this process that is not sampled. Default: [`AlwaysOff`].
     ///
     /// # Examples
     ///
@@ -160,7 +164,7 @@ impl ParentBased {
         self
     }
 
-    /// The sampler for the kind of parent, or whether the default there is to sample.
+    /// Returns the sampler for this kind of parent, or whether the default for this kind samples.
     fn branch(&self, parent: &SpanContext) -> Result<&dyn ShouldSample, bool> {
         if !parent.is_valid() {
             return Ok(self.root.as_ref());
@@ -196,7 +200,8 @@ impl ShouldSample for ParentBased {
     }
 }
 
-/// What [`AlwaysOn`](crate::AlwaysOn) returns, less a threshold that contradicts the parent.
+/// Returns the result of [`AlwaysOn`](crate::AlwaysOn), without a threshold that contradicts the
+/// parent.
 fn sampled_with_parent(parent_context: Option<&Context>, trace_id: TraceId) -> SamplingResult {
     let trace_state = parent::with_parent(parent_context, |parent| {
         let state = parent.trace_state();

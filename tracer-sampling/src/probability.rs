@@ -11,20 +11,21 @@ use crate::error::Error;
 use crate::threshold::{DEFAULT_DIGITS, SMALLEST_RATIO, Threshold};
 use crate::{otel_trace_state, parent};
 
-/// Samples a given part of all traces, the same ones in every service that follows OTEP 235.
+/// A sampler that samples a given fraction of all traces, consistently with every service that
+/// follows OTEP 235.
 ///
-/// The randomness of a trace is `rv` in the `ot` member of its trace state or, without it, the
-/// last seven bytes of its id. What is sampled carries the threshold as `th` in that member, by
-/// which a backend knows that a span stands for 1/ratio spans; what is dropped carries none.
-/// Everything else in the trace state passes unchanged.
+/// The randomness of a trace is `rv` in the `ot` member of its trace state. Without `rv`, it is the
+/// last seven bytes of the trace id. A sampled span carries the threshold as `th` in that member,
+/// so that a backend knows that the span represents 1/ratio spans. A dropped span carries no `th`.
+/// Everything else in the trace state is passed on unchanged.
 ///
-/// The parent's sampled flag is ignored. To keep traces whole, make this the root of
+/// The parent's sampled flag is ignored. To sample complete traces, make this the root sampler of
 /// [`ParentBased`](crate::ParentBased).
 ///
 /// # Cost
 ///
-/// A sampled span gets a trace state with an `ot` member: a few allocations where the parent does
-/// not have it already. A dropped root span allocates nothing.
+/// A sampled span gets a trace state with an `ot` member. This takes a few allocations if the
+/// parent does not have the same member already. A dropped root span allocates nothing.
 ///
 /// # Examples
 ///
@@ -49,12 +50,12 @@ pub struct Probability {
     ratio: f64,
     /// `None` samples nothing: the specification defines no threshold for a ratio of 0.
     threshold: Option<(Threshold, String)>,
-    /// Shared by all clones, so that a clone that is kept aside shows the counts of the others.
+    /// Shared by all clones, so that each clone reports the counts of all.
     stats: Arc<Stats>,
 }
 
 impl Probability {
-    /// Samples `ratio` of all traces: from 2^-56 to 1, or 0 for none.
+    /// Creates a sampler for the fraction `ratio` of all traces, from 2^-56 to 1, or 0 for none.
     ///
     /// The threshold has [`DEFAULT_PRECISION`](Self::DEFAULT_PRECISION) hex digits;
     /// [`ratio`](Self::ratio) returns the ratio after rounding.
@@ -87,7 +88,7 @@ impl Probability {
         })
     }
 
-    /// Sets the hex digits of the threshold, 1 to 14, not counting leading `f`s.
+    /// Sets the number of hex digits of the threshold, from 1 to 14, not counting leading `f`s.
     ///
     /// # Errors
     ///
@@ -110,11 +111,10 @@ impl Probability {
         Ok(self)
     }
 
-    /// Hex digits of a threshold unless [`precision`](Self::precision) says otherwise: 4, as the
-    /// specification recommends.
+    /// The default number of hex digits of a threshold: 4, as the specification recommends.
     pub const DEFAULT_PRECISION: u8 = DEFAULT_DIGITS;
 
-    /// The part of all traces that is sampled, after rounding to the precision.
+    /// Returns the fraction of all traces that is sampled, after rounding to the precision.
     ///
     /// # Examples
     ///
@@ -126,16 +126,17 @@ impl Probability {
         self.threshold().map_or(0.0, Threshold::probability)
     }
 
-    /// The threshold; `None` for a ratio of 0.
+    /// Returns the threshold; `None` for a ratio of 0.
     pub(crate) fn threshold(&self) -> Option<Threshold> {
         self.threshold.as_ref().map(|(threshold, _)| *threshold)
     }
 
     /// Returns whether a child's decision used a trace id that was not declared random.
     ///
-    /// That is so if the parent has neither `rv` nor the random flag of W3C Trace Context Level 2.
-    /// The specification wants a warning once: decisions agree between services only if the last
-    /// seven bytes of their ids are random, and older SDKs do not say so.
+    /// This is the case if the parent has neither `rv` nor the random flag of W3C Trace Context
+    /// Level 2. Decisions agree between services only if the last seven bytes of the trace ids are
+    /// random, and older SDKs do not declare that. The specification asks for one warning in this
+    /// case.
     ///
     /// # Examples
     ///
@@ -145,12 +146,12 @@ impl Probability {
     /// # Ok::<(), tracer_sampling::Error>(())
     /// ```
     pub fn presumed_randomness(&self) -> bool {
-        // Relaxed: nothing else is read by it.
+        // Relaxed: the flag orders no other memory access.
         self.stats.presumed_randomness.load(Ordering::Relaxed)
     }
 
-    /// How many sampled spans went without their `th`, because the `ot` member they got from
-    /// their parent was full (256 characters).
+    /// Returns how many sampled spans have no `th` because the `ot` member of their parent was full
+    /// (256 characters).
     ///
     /// # Examples
     ///
@@ -160,7 +161,7 @@ impl Probability {
     /// # Ok::<(), tracer_sampling::Error>(())
     /// ```
     pub fn thresholds_left_out(&self) -> u64 {
-        // Relaxed: nothing else is read by it.
+        // Relaxed: a count that orders no other memory access.
         self.stats.thresholds_left_out.load(Ordering::Relaxed)
     }
 
@@ -173,7 +174,7 @@ impl Probability {
         randomness.value
     }
 
-    /// The trace state of a sampled span; `None` for one that is dropped.
+    /// Returns the trace state of a sampled span, or `None` if the span is dropped.
     fn sample(&self, parent: &SpanContext, trace_id: TraceId) -> Option<TraceState> {
         let (threshold, text) = self.threshold.as_ref()?;
         if !threshold.samples(self.randomness(parent, trace_id)) {
@@ -183,7 +184,8 @@ impl Probability {
         Some(
             otel_trace_state::with_threshold(state, text).unwrap_or_else(|| {
                 self.stats.threshold_left_out();
-                // A threshold of the parent would be wrong; none only says that it is unknown.
+                // The parent's threshold would be wrong. Without a threshold, the probability is
+                // unknown.
                 otel_trace_state::without_threshold(state)
             }),
         )
@@ -218,7 +220,7 @@ fn threshold(ratio: f64, digits: u8) -> Option<(Threshold, String)> {
     Some((threshold, threshold.to_string()))
 }
 
-/// The trace flag that says that the last seven bytes of the trace id are random.
+/// The trace flag that declares the last seven bytes of the trace id random.
 const RANDOM_FLAG: u8 = 0x02;
 
 #[derive(Debug, Default)]
@@ -229,8 +231,8 @@ struct Stats {
 
 impl Stats {
     fn presumed_random(&self) {
-        // Read before write: behind an older caller every request comes here, and threads that
-        // only read share the cache line. Relaxed: nothing else is published by it.
+        // Read before writing: with an older caller every request comes here, and threads that only
+        // read share the cache line. Relaxed: the flag publishes no other data.
         if !self.presumed_randomness.load(Ordering::Relaxed) {
             self.presumed_randomness.store(true, Ordering::Relaxed);
         }
@@ -238,7 +240,7 @@ impl Stats {
 
     #[cold]
     fn threshold_left_out(&self) {
-        // Relaxed: a count that orders nothing.
+        // Relaxed: a count that orders no other memory access.
         self.thresholds_left_out.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -1,40 +1,42 @@
-//! How often something happens: an estimate that follows steps at once and noise slowly.
+//! An estimate of the rate of events, which follows steps at once and noise slowly.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::float::AtomicF64;
 
-/// Counts events, and estimates from them the events a second and the average weight of an event.
+/// A counter of events that estimates the events a second and their weight a second.
 ///
 /// Events are counted in windows of one second. A window ends with the first event after that time,
-/// so there is no timer, and rare events make long windows. At its end the estimate moves towards
-/// what was observed, with a time constant of [`SMOOTHING_SECONDS`]: the noise of random arrivals
-/// shrinks to a third. A step is not noise, and is followed at once:
+/// so there is no timer, and rare events make long windows. At the end of a window, the estimate
+/// moves towards the observed rate with a time constant of [`SMOOTHING_SECONDS`]. This reduces the
+/// noise of random arrivals to a third. The estimate follows a step at once:
 ///
-/// - More than twice as many events as expected end the window early, and become the estimate.
-/// - Less than half as many become the estimate at the end of the window, unless so few events were
-///   expected that it may be chance.
+/// - If there are more than twice as many events as expected, the window ends early and the
+///   observed rate becomes the estimate.
+/// - If there are fewer than half as many, the observed rate becomes the estimate at the end of the
+///   window. This does not apply if so few events were expected that it may be chance.
 ///
-/// Relaxed throughout: each number is read for itself, and a decision by an older one is as good.
+/// Relaxed throughout: each number is read independently, and a decision by an older number is just
+/// as good.
 #[derive(Debug, Default)]
 pub(crate) struct RateEstimate {
     /// When the window began, in nanoseconds; 0 before the first event.
     window_start: AtomicU64,
-    /// Events in this window.
+    /// The number of events in this window.
     events: AtomicU64,
     /// The sum of their weights, in units of 1/[`WEIGHT_UNIT`].
     weight: AtomicU64,
-    /// Events a second.
+    /// The estimated events a second.
     per_second: AtomicF64,
-    /// The weight of all events of a second.
+    /// The estimated weight of all events in a second.
     weight_per_second: AtomicF64,
-    /// The same in the last window alone.
+    /// The weight of all events in a second, observed in the last window alone.
     last_weight_per_second: AtomicF64,
 }
 
 impl RateEstimate {
-    /// Counts one event with a weight from 0 to 1. Returns true if a window has ended, and so the
-    /// estimates have changed; only one thread learns that.
+    /// Counts one event with a weight from 0 to 1. Returns `true` to one thread if a window has
+    /// ended, so that the estimates have changed.
     pub(crate) fn count(&self, weight: f64, now: u64) -> bool {
         let events = self.events.fetch_add(1, Ordering::Relaxed) + 1;
         let units = (weight.clamp(0.0, 1.0) * WEIGHT_UNIT) as u64;
@@ -57,7 +59,7 @@ impl RateEstimate {
         self.weight_per_second.get()
     }
 
-    /// Returns the weight of a second's events as it was in the last window alone.
+    /// Returns the weight of a second's events in the last window alone.
     pub(crate) fn last_weight_per_second(&self) -> f64 {
         self.last_weight_per_second.get()
     }
@@ -85,7 +87,7 @@ impl RateEstimate {
         let smooth = 1.0 - (-seconds / SMOOTHING_SECONDS).exp();
         let expected = self.per_second.get();
         let observed = events / seconds;
-        // Of that many events, twice as many or half as many are not chance.
+        // With this many events, twice or half the expected number is not chance.
         let is_step = |count: f64| expected == 0.0 || count >= FEWEST_EVENTS;
         let part = if (observed > 2.0 * expected && is_step(events))
             || (observed < expected / 2.0 && is_step(expected * seconds / 4.0))
@@ -111,12 +113,12 @@ impl RateEstimate {
 }
 
 const WINDOW_NANOS: u64 = 1_000_000_000;
-/// A window that ends early has at least this length, so that its rate is not all noise.
+/// The shortest window that ends early. The rate of a shorter one would be mostly noise.
 const SHORTEST_NANOS: u64 = 10_000_000;
-/// Fewer events say nothing about a step.
+/// With fewer events, a step cannot be distinguished from noise.
 const FEWEST_EVENTS: f64 = 16.0;
 const SMOOTHING_SECONDS: f64 = 5.0;
-/// Fine enough for weights of 10^-9; and 2^32 events fit in a window.
+/// Units of this size are fine enough for weights of 10^-9, and 2^32 events fit in a window.
 const WEIGHT_UNIT: f64 = (1_u64 << 32) as f64;
 
 #[cfg(test)]
@@ -125,7 +127,7 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    /// Events at even distances.
+    /// Counts events at even distances, and returns the time of the end.
     fn run(rate: &RateEstimate, from: f64, seconds: f64, per_second: f64) -> f64 {
         let events = (seconds * per_second) as u64;
         for event in 0..events {

@@ -1,10 +1,11 @@
-//! Why a sampler decided as it did.
+//! The reasons for sampling decisions.
 
 use std::fmt;
 
-/// Why a sampler decided as it did: the name of its strategy, and what was decisive.
+/// The reason for a sampling decision: the name of the strategy, and optionally the deciding
+/// detail.
 ///
-/// Its text is `strategy`, `strategy:name` or `strategy:quantity=value`.
+/// The text of a reason is `strategy`, `strategy:name` or `strategy:quantity=value`.
 ///
 /// # Cost
 ///
@@ -34,7 +35,7 @@ enum Detail<'a> {
 }
 
 impl<'a> Reason<'a> {
-    /// Creates the reason of a strategy that has only one.
+    /// Creates a reason without a detail.
     ///
     /// `strategy` is a short name in snake case. Decisions are counted by it.
     pub const fn new(strategy: &'static str) -> Self {
@@ -44,7 +45,7 @@ impl<'a> Reason<'a> {
         }
     }
 
-    /// Adds the name of what was decisive, for example of a rule.
+    /// Adds the name of the deciding detail, for example of a rule.
     pub const fn with_name(self, name: &'a str) -> Self {
         Self {
             strategy: self.strategy,
@@ -52,8 +53,7 @@ impl<'a> Reason<'a> {
         }
     }
 
-    /// Adds the quantity that was decisive, for example a score. It is shown with at most four
-    /// decimals.
+    /// Adds the deciding quantity, for example a score. It is displayed with at most four decimals.
     pub const fn with_number(self, quantity: &'static str, value: f64) -> Self {
         Self {
             strategy: self.strategy,

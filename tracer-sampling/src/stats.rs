@@ -1,17 +1,17 @@
-//! Decisions counted by strategy and outcome.
+//! Counters of decisions by strategy and outcome.
 
 use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// Counts decisions by strategy and outcome. Clones count together.
+/// Counters of decisions by strategy and outcome. Clones share the counters.
 ///
 /// Up to 31 strategies have counts of their own; later ones are counted together as `other`.
 ///
 /// # Cost
 ///
-/// One decision costs the search for its strategy among those that were seen, and one atomic
+/// Counting a decision searches for its strategy among the known strategies, and makes one atomic
 /// addition to a counter that few threads share. Nothing is locked.
 ///
 /// # Examples
@@ -44,7 +44,8 @@ pub struct StrategyStats {
 }
 
 impl StrategyStats {
-    /// Returns the part of the spans that was sampled, from 0 to 1; 0 before the first decision.
+    /// Returns the fraction of the spans that was sampled, from 0 to 1; 0 before the first
+    /// decision.
     pub fn sampled_ratio(&self) -> f64 {
         match self.sampled.saturating_add(self.dropped) {
             0 => 0.0,
@@ -66,14 +67,14 @@ impl SamplingStats {
         let shard = counters.shards.get(shard());
         let counter = shard.and_then(|shard| shard.0.get(usize::from(is_sampled))?.get(column));
         if let Some(counter) = counter {
-            // Relaxed: a count that orders nothing.
+            // Relaxed: a count that orders no other memory access.
             counter.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Returns the counts of each strategy, in the order in which they were first seen.
+    /// Returns the counts of each strategy, in the order of the first decisions.
     ///
-    /// Decisions that are made meanwhile may or may not be counted.
+    /// The counts may or may not include decisions that are made during the call.
     pub fn snapshot(&self) -> Vec<StrategyStats> {
         let names = self.counters.names.iter().map_while(OnceLock::get).copied();
         let of = |strategy, column| StrategyStats {
@@ -99,7 +100,7 @@ impl fmt::Debug for SamplingStats {
 
 #[derive(Default)]
 struct Counters {
-    /// Filled from the front, never changed.
+    /// Names are added in order and never change.
     names: [OnceLock<&'static str>; OTHER],
     shards: [Shard; SHARDS],
 }
@@ -118,7 +119,7 @@ impl Counters {
     fn sum(&self, outcome: usize, column: usize) -> u64 {
         let counters = self.shards.iter();
         let counters = counters.filter_map(|shard| shard.0.get(outcome)?.get(column));
-        // Relaxed: a count that orders nothing.
+        // Relaxed: a count that orders no other memory access.
         counters
             .map(|counter| counter.load(Ordering::Relaxed))
             .sum()
@@ -129,14 +130,14 @@ impl Counters {
 fn shard() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
-        // Relaxed: threads only spread over the shards.
+        // Relaxed: the number only spreads threads over the shards.
         static SHARD: Cell<usize> =
             Cell::new(NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS);
     }
     SHARD.try_with(Cell::get).unwrap_or(0)
 }
 
-/// The column of strategies that came too late for one of their own.
+/// The column that strategies beyond the table share.
 const OTHER: usize = 31;
 const SHARDS: usize = 8;
 

@@ -1,4 +1,4 @@
-//! Atomics: those of the standard library, or of loom under `--cfg tracer_loom`.
+//! Atomics of the standard library, or of loom under `--cfg tracer_loom`.
 
 #[cfg(tracer_loom)]
 pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};

@@ -1,13 +1,14 @@
 //! The 56-bit numbers of consistent probability sampling.
 //!
 //! A trace has a random number R of 56 bits: `rv` in its trace state, or the last seven bytes of
-//! its id. A sampler with probability p has a rejection threshold T = (1 - p) 2^56 and samples
-//! what has R >= T. Who samples with a higher p has a lower T, and so samples all that the other
-//! one does: the decisions of all services on one trace agree.
+//! its id. A sampler with probability p has a rejection threshold T = (1 - p) 2^56 and samples a
+//! trace if R >= T. A sampler with a higher p has a lower T, so it samples every trace that a
+//! sampler with a lower p samples. In this sense, the decisions of all services about one trace
+//! agree.
 //!
-//! In text, T is 14 hex digits without the zeros at its end, so a T with few significant digits is
-//! short. Of a small p the digits of T begin with a run of `f` that says nothing about precision;
-//! they are not counted as significant.
+//! The text of T is its 14 hex digits without trailing zeros, so a T with few significant digits is
+//! short. If p is small, the digits of T start with a run of `f`. These digits do not add
+//! precision, so they do not count as significant.
 
 use std::fmt;
 
@@ -15,21 +16,21 @@ use opentelemetry::trace::TraceId;
 
 use crate::error::Error;
 
-/// The last seven bytes of a trace id (W3C Trace Context 2, *Random Trace ID Flag*).
+/// Returns the last seven bytes of a trace id (W3C Trace Context 2, *Random Trace ID Flag*).
 pub(crate) fn randomness(trace_id: TraceId) -> u64 {
     let [_, _, _, _, _, _, _, _, _, a, b, c, d, e, f, g] = trace_id.to_bytes();
     u64::from_be_bytes([0, a, b, c, d, e, f, g])
 }
 
-/// Reads 14 lowercase hex digits, the form of `rv`.
+/// Parses 14 lowercase hex digits, the form of `rv`.
 pub(crate) fn parse_randomness(text: &str) -> Option<u64> {
     (text.len() == DIGITS).then(|| parse(text)).flatten()
 }
 
-/// The rejection threshold of consistent probability sampling: a trace is sampled if its 56-bit
-/// randomness is at least as large (OpenTelemetry, *Tracestate: Probability Sampling*).
+/// The rejection threshold of consistent probability sampling. A trace is sampled if its 56-bit
+/// randomness is at least the threshold (OpenTelemetry, *Tracestate: Probability Sampling*).
 ///
-/// Its text is the value of `th`: 1 to 14 hex digits without zeros at the end.
+/// The text form is the value of `th`: 1 to 14 hex digits without trailing zeros.
 ///
 /// # Examples
 ///
@@ -57,8 +58,8 @@ impl Threshold {
     ///
     /// # Errors
     ///
-    /// [`Error::RatioOutOfRange`] below 0, above 1 and for NaN; [`Error::RatioTooSmall`] from 0 to
-    /// 2^-56: there is no threshold that no trace reaches.
+    /// [`Error::RatioOutOfRange`] below 0, above 1 and for NaN; [`Error::RatioTooSmall`] for 0 and
+    /// below 2^-56, because every threshold is reached by some trace.
     pub fn of_probability(probability: f64) -> Result<Self, Error> {
         if !(0.0..=1.0).contains(&probability) {
             return Err(Error::RatioOutOfRange { ratio: probability });
@@ -79,23 +80,24 @@ impl Threshold {
         randomness >= self.0
     }
 
-    /// Rounds the threshold of a ratio to a number of hex digits, not counting leading `f`s.
+    /// Creates the threshold of a ratio, rounded to a number of hex digits, not counting leading
+    /// `f`s.
     ///
     /// The caller has checked that `ratio` is from 2^-56 to 1 and `digits` from 1 to 14.
     pub(crate) fn new(ratio: f64, digits: u8) -> Self {
         // A product with a power of two is exact, so only a ratio with bits below 2^-56 rounds.
         let kept = (ratio * ALL as f64).round() as u64;
-        // A ratio below 16^-n has a threshold that starts with n digits `f`.
+        // A ratio below 16^-n has a threshold that starts with n times the digit `f`.
         let leading = (kept.leading_zeros().saturating_sub(ALL.leading_zeros() + 1)) / 4;
         let shift = 4 * (DIGITS as u32).saturating_sub(leading + u32::from(digits));
         let half = (1_u64 << shift) >> 1;
         let rounded = (ALL - kept + half) >> shift << shift;
-        // No carry reaches 2^56: half a digit is less than `kept`, whatever the number of digits.
+        // No carry reaches 2^56, because half a digit is less than `kept` for any number of digits.
         debug_assert!(rounded < ALL);
         Self(rounded)
     }
 
-    /// Reads 1 to 14 lowercase hex digits, the form of `th`.
+    /// Parses 1 to 14 lowercase hex digits, the form of `th`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if text.is_empty() || text.len() > DIGITS {
             return None;
@@ -124,7 +126,7 @@ const ALL: u64 = 1 << 56;
 /// The hex digits of 56 bits.
 const DIGITS: usize = 14;
 
-/// Lowercase hex only: `from_str_radix` alone would take a sign and capitals.
+/// Parses lowercase hex digits only. `from_str_radix` alone would accept a sign and capitals.
 fn parse(text: &str) -> Option<u64> {
     let lowercase_hex = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     text.bytes()
@@ -137,8 +139,9 @@ fn parse(text: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// 1-in-N, the thresholds with 3, 4 and 5 digits, and the probability of each: the table in
-    /// *Tracestate: Probability Sampling*, *Converting floating-point probability to threshold*.
+    /// N of 1-in-N, the thresholds with 3, 4 and 5 digits, and the probability of each threshold.
+    /// This is the table in *Tracestate: Probability Sampling*, *Converting floating-point
+    /// probability to threshold*.
     #[rustfmt::skip]
     const TABLE: &[(f64, [&str; 3], [f64; 3])] = &[
         (1.0, ["0", "0", "0"], [1.0, 1.0, 1.0]),
@@ -202,7 +205,8 @@ mod tests {
         assert!(Threshold::new(1.0, 4).samples(0));
     }
 
-    /// The examples of *TraceState Handling*: `th:c` is 25 %, `th:0` is all, 1 % in 5 digits.
+    /// The examples of *TraceState Handling*: `th:c` is 25 %, `th:0` is 100 %, and 1 % is given
+    /// with 5 digits.
     #[test]
     fn examples_of_the_specification_are_read() {
         assert_eq!(

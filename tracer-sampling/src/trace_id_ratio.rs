@@ -7,14 +7,16 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use crate::error::Error;
 use crate::parent;
 
-/// Samples a given part of all traces, the same ones as `TraceIdRatioBased` of `opentelemetry_sdk`.
+/// A sampler that samples a given fraction of all traces: the same traces as `TraceIdRatioBased` of
+/// `opentelemetry_sdk`.
 ///
-/// The specification never fixed the algorithm, so other languages sample other traces, and says
-/// that SDKs keep theirs until 2027. Use it where services with the stock SDK have it; elsewhere
-/// [`Probability`](crate::Probability) takes its place. The parent's sampled flag is ignored.
+/// The specification never defined the algorithm, so SDKs of other languages sample other traces.
+/// It asks SDKs to keep their algorithms until 2027. Use this sampler together with services that
+/// use the ratio sampler of the stock SDK, and use [`Probability`](crate::Probability) elsewhere.
+/// The parent's sampled flag is ignored.
 ///
-/// The trace is sampled if bits 1 to 63 of its id, the lowest bit being bit 0, are a number below
-/// ratio x 2^63.
+/// A trace is sampled if bits 1 to 63 of its id, read as a number, are below ratio x 2^63. Bit 0 is
+/// the lowest bit.
 ///
 /// # Examples
 ///
@@ -33,12 +35,12 @@ use crate::parent;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct TraceIdRatio {
-    /// From 0 to 2^63; 63-bit numbers below it are sampled.
+    /// From 0 to 2^63. Ids whose 63-bit number is below the bound are sampled.
     bound: u64,
 }
 
 impl TraceIdRatio {
-    /// Samples `ratio` of all traces, from 0 to 1.
+    /// Creates a sampler for the fraction `ratio` of all traces, from 0 to 1.
     ///
     /// # Errors
     ///

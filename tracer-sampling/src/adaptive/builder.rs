@@ -12,7 +12,7 @@ use crate::operations::Operations;
 use crate::rate_limiting::Limit;
 use crate::threshold::SMALLEST_RATIO;
 
-/// Settings of [`Adaptive`].
+/// The settings of an [`Adaptive`] sampler.
 #[derive(Clone, Debug)]
 pub struct AdaptiveBuilder {
     pub(super) service_target: f64,
@@ -39,50 +39,51 @@ impl AdaptiveBuilder {
         }
     }
 
-    /// Sets how many traces a second are sampled of one operation, from 10^-6 to 10^9. Default: as
-    /// many as of the service, so that only the service has a limit.
+    /// Sets how many traces of one operation are sampled a second, from 10^-6 to 10^9. Default: the
+    /// target of the service, so that only the service has a limit.
     pub fn per_operation(mut self, traces_per_second: f64) -> Self {
         self.operation_target = traces_per_second;
         self
     }
 
-    /// Sets the smallest and the largest probability of an operation, from 2^-56 to 1. Default
-    /// 0.001 to 1. Where the smallest is reached, more traces are sampled than the target asks for.
+    /// Sets the smallest and the largest probability of an operation, from 2^-56 to 1. Default:
+    /// 0.001 and 1. An operation at the smallest probability is sampled more often than its target
+    /// asks for.
     pub fn probabilities(mut self, smallest: f64, largest: f64) -> Self {
         self.probabilities = smallest..=largest;
         self
     }
 
-    /// Sets the time in which at least one trace of each operation is sampled, if there is one:
-    /// from 1 ms to 10 days, or `None` for no such floor. Default one minute.
+    /// Sets the period in which at least one trace of each active operation is sampled, from 1 ms
+    /// to 10 days. `None` turns this floor off. Default: one minute.
     pub fn floor(mut self, time: Option<Duration>) -> Self {
         self.floor = time;
         self
     }
 
-    /// Sets the requests a second from which on the service is taken to be overloaded: the target
-    /// then shrinks as the load grows. From 10^-6 to 10^9, default 100,000.
+    /// Sets the number of requests a second above which the service counts as overloaded, from
+    /// 10^-6 to 10^9. Above it, the target shrinks as the load grows. Default: 100,000.
     pub fn shed_above(mut self, requests_per_second: f64) -> Self {
         self.shed_above = requests_per_second;
         self
     }
 
-    /// Samples every span that the rule matches: a critical operation, or a debug flag. Can be
-    /// called several times.
+    /// Samples every span that the rule matches, for example a critical operation or a request with
+    /// a debug flag. Can be called several times.
     pub fn force(mut self, rule: Rule) -> Self {
         self.forced.push(rule);
         self
     }
 
-    /// Sets how many operations are told apart, from 1 to 2^20; those that come later share one
-    /// state until another one has not been seen for ten minutes. Default 1,000. Each takes about
-    /// 0.9 KiB.
+    /// Sets how many operations have a state of their own, from 1 to 2^20. Operations that come
+    /// later share one state until another operation has been idle for ten minutes. Default: 1,000.
+    /// Each takes about 0.9 KiB.
     pub fn operations(mut self, most: usize) -> Self {
         self.operations = most;
         self
     }
 
-    /// Sets the clock. Default: that of the system.
+    /// Sets the clock. Default: the clock of the system.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self

@@ -1,8 +1,8 @@
-//! From what was observed to a probability.
+//! Computes probabilities from observed requests and outcomes.
 //!
-//! There is no feedback from what was sampled: the rate of requests does not depend on how many of
-//! them are sampled. So the probability that meets a target follows from the rate alone, in one
-//! step, and cannot oscillate.
+//! The number of sampled requests is not fed back, because the rate of requests does not depend on
+//! it. The probability that meets a target therefore follows from the rate alone, in one step, and
+//! cannot oscillate.
 //!
 //! ```text
 //! operation:  wanted      = operation target x boost / rate            (at most 1)
@@ -17,7 +17,7 @@ use crate::outcome::Outcomes;
 use crate::rate::RateEstimate;
 use crate::rate_limiting::TokenBucket;
 
-/// What is known of one operation.
+/// The observations of one operation, and its wanted probability.
 #[derive(Debug)]
 pub(super) struct Operation {
     pub(super) requests: RateEstimate,
@@ -27,7 +27,7 @@ pub(super) struct Operation {
     wanted: AtomicF64,
 }
 
-/// What is known of the service.
+/// The observations of the whole service, and the factor that keeps its target.
 #[derive(Debug)]
 pub(super) struct Service {
     /// Requests, each with the probability that its operation wants.
@@ -90,8 +90,8 @@ impl Service {
     }
 }
 
-/// Returns the factor by which more traces are sampled where requests fail or are slow: the larger
-/// one of both, from 1 to 2.
+/// Returns the factor by which the target grows if requests fail or are slow. It is the larger of
+/// the factors for errors and for latency, from 1 to 2.
 pub(super) fn boost(outcomes: &Outcomes) -> f64 {
     let errors = outcomes.error_ratio().unwrap_or(0.0);
     let p99 = outcomes.p99_seconds().unwrap_or(0.0);
@@ -113,7 +113,7 @@ fn boost_of(error_ratio: f64, p99: Duration) -> f64 {
     errors.max(latency)
 }
 
-/// Returns `part / whole`, at most 1; 1 if there is nothing.
+/// Returns `part / whole`, or 1 if `whole` is not larger than `part`.
 fn ratio(part: f64, whole: f64) -> f64 {
     if whole > part { part / whole } else { 1.0 }
 }
@@ -122,7 +122,8 @@ fn ratio(part: f64, whole: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// min(2, 1 + 10 x error rate) over 5 %; min(1.5, 1 + (p99 - 1 s) / 10 s) over 1 s.
+    /// The factor is min(2, 1 + 10 x error rate) above 5 % errors, and min(1.5, 1 + (p99 - 1 s) /
+    /// 10 s) above a p99 of 1 s.
     #[test]
     fn errors_and_slow_requests_raise_the_target() {
         for (errors, p99_millis, expected) in [

@@ -1,4 +1,4 @@
-//! A target of traces a second, whatever the load.
+//! Adaptive sampling: a target number of traces a second under any load.
 
 mod builder;
 mod controller;
@@ -22,43 +22,47 @@ use crate::rate_limiting::Limit;
 use crate::reason::Reason;
 use crate::threshold::Threshold;
 
-/// Samples a target number of traces a second, by probabilities that follow the load.
+/// A sampler that meets a target number of traces a second, with probabilities that follow the
+/// load.
 ///
-/// An operation is a span name. Each operation has a probability that meets its target at its rate
-/// of requests, and all of them are scaled down together to the target of the service. Rates follow
-/// a step of the load in milliseconds when it rises and in seconds when it falls.
+/// An operation is a span name. Each operation has a probability that meets its own target at its
+/// rate of requests. If all operations together exceed the target of the service, their
+/// probabilities are scaled down by one factor. The estimated rates follow a sudden rise of the
+/// load within milliseconds and a sudden fall within seconds.
 ///
-/// | what | effect | reason |
+/// | condition | effect | reason |
 /// | --- | --- | --- |
 /// | more than 5 % of the requests fail | target x min(2, 1 + 10 x error rate) | |
 /// | their 99th percentile is above 1 s | target x min(1.5, 1 + (p99 - 1 s) / 10 s), if that is more | |
 /// | more than 100,000 requests/s | target of the service x 100,000 / rate | |
-/// | an attribute at start says error: `error.type`, or `error` = true | sampled | `adaptive:error` |
-/// | the attribute `force_trace` = true, or a rule of [`force`](AdaptiveBuilder::force) | sampled | `adaptive:force_trace`, or the name of the rule |
+/// | the span starts with `error.type`, or with `error` = true | sampled | `adaptive:error` |
+/// | the span starts with `force_trace` = true | sampled | `adaptive:force_trace` |
+/// | a rule of [`force`](AdaptiveBuilder::force) matches | sampled | `adaptive:NAME` of the rule |
 /// | no trace of the operation for one minute | sampled | `adaptive:floor` |
-/// | else | by probability, from 0.001 to 1 | `adaptive:probability=...` |
+/// | none of these | sampled by probability, from 0.001 to 1 | `adaptive:probability=...` |
 ///
-/// A decision by probability is consistent between services and gives the trace state a `th`. The
-/// others are not counted: what they sample gets no `th`, and does not stand for other spans. All
-/// of them use up the target.
+/// A decision by probability is consistent between services and adds `th` to the trace state. A
+/// span that is sampled for another reason gets no `th`, because it does not represent other spans.
+/// Every sampled span counts towards the target.
 ///
-/// The error rate and the durations are those of sampled local roots, which
-/// [`outcome_processor`](Self::outcome_processor) reports; without it they are taken to be good.
+/// The error rate and the durations are measured on sampled local roots, which
+/// [`outcome_processor`](Self::outcome_processor) reports. Without the processor, all requests
+/// count as fast and successful.
 ///
-/// It decides about every span that it is asked about, so make it the root of
+/// The sampler treats a child span like a root span, so make it the root sampler of
 /// [`ParentBased`](crate::ParentBased) or of
 /// [`ParentThreshold`](crate::composable::ParentThreshold).
 ///
-/// Four minutes of simulated load with a target of 100 traces a second
+/// The picture shows four minutes of simulated load with a target of 100 traces a second
 /// (`examples/adaptive_simulation.rs`):
 ///
 #[doc = include_str!("../../docs/adaptive.svg")]
 ///
 /// # Cost
 ///
-/// One look at the clock, a hash of the name, and four atomic additions. Once a second and
-/// operation a decision also computes a new probability. Nothing is locked, and memory is bounded
-/// whatever the names are.
+/// A decision reads the clock, hashes the name and makes four atomic additions. Once a second for
+/// each operation, a decision also computes a new probability. Nothing is locked, and memory is
+/// bounded for any number of names.
 ///
 /// # Examples
 ///
@@ -67,7 +71,7 @@ use crate::threshold::Threshold;
 /// use tracer_sampling::composable::Rule;
 /// use tracer_sampling::{Adaptive, ParentBased};
 ///
-/// // 50 traces a second of the service, 5 of each operation, and every checkout.
+/// // 50 traces a second of the service, at most 5 of each operation, and every checkout.
 /// let adaptive = Adaptive::builder(50.0)
 ///     .per_operation(5.0)
 ///     .force(Rule::new("checkout").route_prefix("/checkout"))
@@ -92,7 +96,7 @@ struct Shared {
     operations: Operations<Operation>,
 }
 
-/// What an adaptive sampler knows of an operation or of the whole service.
+/// The state of an adaptive sampler for one operation or for the whole service.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdaptiveState {
@@ -101,10 +105,10 @@ pub struct AdaptiveState {
     pub operation: String,
     /// Requests a second.
     pub requests_per_second: f64,
-    /// The probability with which the next request is sampled; for the service, the factor by which
-    /// the probabilities of all operations are scaled.
+    /// The probability with which the next request is sampled. For the service, it is the factor by
+    /// which the probabilities of all operations are scaled.
     pub probability: f64,
-    /// The factor on the target because of errors and slow requests, from 1 to 2.
+    /// The factor by which errors and slow requests raise the target, from 1 to 2.
     pub boost: f64,
     /// The part of the requests that failed, from 0 to 1; `None` if too few outcomes are known.
     pub error_ratio: Option<f64>,
@@ -113,7 +117,7 @@ pub struct AdaptiveState {
 }
 
 impl Adaptive {
-    /// Samples `traces_per_second` traces of this service, with the defaults for the rest.
+    /// Creates a sampler for `traces_per_second` traces of this service, with default settings.
     ///
     /// # Errors
     ///
@@ -134,8 +138,10 @@ impl Adaptive {
         OutcomeProcessor::new(move |name, _, outcome| sampler.record(name, outcome))
     }
 
-    /// Reports how a request of an operation ended. The outcome processor calls it; call it instead
-    /// of the processor where outcomes are known without spans.
+    /// Reports how a request of an operation ended.
+    ///
+    /// The outcome processor calls this method. Call it yourself instead if you know the outcomes
+    /// without spans.
     pub fn record(&self, operation: &str, outcome: Outcome) {
         let now = self.shared.settings.clock.nanos();
         self.shared.service.outcomes.record(&outcome, now);
@@ -144,7 +150,7 @@ impl Adaptive {
         });
     }
 
-    /// Returns what is known of the service.
+    /// Returns the state of the whole service.
     pub fn service(&self) -> AdaptiveState {
         let service = &self.shared.service;
         AdaptiveState {
@@ -157,8 +163,8 @@ impl Adaptive {
         }
     }
 
-    /// Returns what is known of each operation. The last entry, with an empty name, is that of the
-    /// operations for which there was no room.
+    /// Returns the state of each operation. The last entry has an empty name and is the state of
+    /// all operations for which there was no room.
     pub fn operations(&self) -> Vec<AdaptiveState> {
         let mut states = Vec::new();
         let scale = self.shared.service.scale();
@@ -183,7 +189,7 @@ impl Adaptive {
         probability.max(*bounds.start()).min(*bounds.end())
     }
 
-    /// Returns why the span is sampled whatever the probability is.
+    /// Returns the reason to sample the span regardless of its probability, if there is one.
     fn forced<'a>(&'a self, span: &SpanToSample<'a>) -> Option<Reason<'a>> {
         let reason = Reason::new("adaptive");
         let is_true = |key| matches!(span.attribute(key), Some(Value::Bool(true)));
@@ -227,7 +233,7 @@ impl ComposableSampler for Adaptive {
         let reason = Reason::new("adaptive").with_number("probability", probability);
         match Threshold::of_probability(probability) {
             Ok(threshold) => SamplingIntent::sample(threshold, reason),
-            // Not reached: the bounds were checked.
+            // Not reached: `build` has checked the bounds.
             Err(_) => SamplingIntent::drop_span(reason),
         }
     }

@@ -1,5 +1,5 @@
-//! *ComposableAlwaysOn*, *ComposableAlwaysOff* and *ComposableProbability*: the samplers that are
-//! composable and usual ones at once.
+//! *ComposableAlwaysOn*, *ComposableAlwaysOff* and *ComposableProbability*: samplers that are both
+//! composable and ordinary samplers.
 
 use super::{ComposableSampler, SamplingIntent, SpanToSample};
 use crate::{AlwaysOff, AlwaysOn, Probability, Reason, Threshold};

@@ -6,11 +6,11 @@ use opentelemetry::KeyValue;
 
 use super::{ComposableSampler, SamplingIntent, SpanToSample};
 
-/// Leaves the intent to another sampler, and gives the spans that it samples fixed attributes.
+/// A sampler that adds fixed attributes to the spans that another sampler samples.
 ///
 /// # Cost
 ///
-/// A span that is dropped takes one call more; the attributes are cloned for sampled spans only.
+/// Each decision takes one more call. The attributes are cloned for sampled spans only.
 ///
 /// # Examples
 ///
@@ -33,7 +33,7 @@ pub struct Annotating {
 }
 
 impl Annotating {
-    /// Adds `attributes` to the spans that `delegate` samples.
+    /// Creates a sampler that adds `attributes` to the spans that `delegate` samples.
     pub fn new(
         delegate: impl ComposableSampler + 'static,
         attributes: impl IntoIterator<Item = KeyValue>,

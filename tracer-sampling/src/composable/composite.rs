@@ -1,4 +1,4 @@
-//! The decision by an intent (OpenTelemetry, *CompositeSampler*).
+//! The decision that follows from an intent (OpenTelemetry, *CompositeSampler*).
 
 use std::sync::Arc;
 
@@ -10,18 +10,21 @@ use super::fresh_randomness::fresh_randomness;
 use super::{ComposableSampler, SamplingIntent, SpanToSample};
 use crate::{SamplingStats, otel_trace_state, parent};
 
-/// Decides by the intent of a composable sampler.
+/// A sampler that decides by the intent of a composable sampler.
 ///
 /// | intent | decision | `th` in the trace state |
 /// | --- | --- | --- |
 /// | no threshold | dropped | removed |
-/// | a threshold that backends may count by | sampled if the randomness of the trace, `rv` or the last seven bytes of its id, reaches it | the threshold, if sampled |
+/// | reliable threshold | sampled if the trace's randomness reaches it | the threshold if sampled |
 /// | another threshold | sampled if a new random number reaches it | removed |
+///
+/// A threshold is reliable if [`SamplingIntent::adjusted_count_reliable`] is set. The randomness of
+/// a trace is `rv` in its trace state or, without it, the last seven bytes of its id.
 ///
 /// # Cost
 ///
-/// One call through a trait. A sampled span gets a trace state with an `ot` member, which takes a
-/// few allocations.
+/// A decision takes one virtual call. A sampled span gets a trace state with an `ot` member, which
+/// takes a few allocations.
 ///
 /// # Examples
 ///
@@ -61,13 +64,15 @@ impl Composite {
     }
 
     /// Sets whether sampled spans get the attributes `sampling.reason`, a string, and
-    /// `sampling.probability`, from 0 to 1, which is left out where there is none. Default false.
+    /// `sampling.probability`, a number from 0 to 1. The probability is left out if the decision
+    /// has none. Default: `false`.
     pub fn explain(mut self, explains: bool) -> Self {
         self.explains = explains;
         self
     }
 
-    /// Counts the decisions of this sampler, and of its clones, in `stats`. Default: nowhere.
+    /// Counts the decisions of this sampler and its clones in `stats`. By default they are not
+    /// counted.
     pub fn stats(mut self, stats: &SamplingStats) -> Self {
         self.stats = Some(stats.clone());
         self
@@ -111,7 +116,7 @@ impl ShouldSample for Composite {
     }
 }
 
-/// Makes the decision of an intent.
+/// Returns the decision that follows from an intent.
 pub(crate) fn decide(
     intent: &SamplingIntent<'_>,
     parent_context: Option<&Context>,
@@ -142,7 +147,7 @@ pub(crate) fn decide(
             .adjusted_count_reliable
             .then(|| otel_trace_state::with_threshold(state, &threshold.to_string()))
             .flatten();
-        // Without room for the right threshold there must be none: it then counts as unknown.
+        // If the right threshold does not fit, remove the old one: the threshold is then unknown.
         let state = counted.unwrap_or_else(|| otel_trace_state::without_threshold(state));
         SamplingResult {
             decision: SamplingDecision::RecordAndSample,
@@ -152,7 +157,7 @@ pub(crate) fn decide(
     })
 }
 
-/// Returns the given trace state with the `ot` member of the parent's.
+/// Returns the given trace state with the `ot` member of the parent's trace state.
 fn with_ot_of(parent: &TraceState, given: &TraceState) -> TraceState {
     let member = parent.get(otel_trace_state::MEMBER);
     if given.get(otel_trace_state::MEMBER) == member {

@@ -11,7 +11,7 @@ pub(crate) fn fresh_randomness() -> u64 {
     thread_local! {
         static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(0));
     }
-    // A thread that is ending has no state any more.
+    // A thread that is ending has already destroyed its state.
     let state = STATE.try_with(|state| {
         let next = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
         state.set(next);

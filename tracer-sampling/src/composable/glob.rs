@@ -1,12 +1,13 @@
 //! Patterns with wildcards, as in OpenTelemetry's declarative configuration.
 
-/// Returns whether the text matches the pattern: `*` stands for any characters, or none, and `?`
-/// for one. Case counts.
+/// Returns whether the text matches the pattern. `*` stands for any number of characters, and `?`
+/// for exactly one. Matching is case-sensitive.
 ///
-/// Time is at most the product of both lengths, because only the last `*` is ever tried again.
+/// The time is at most proportional to the product of both lengths, because only the last `*` is
+/// tried again.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());
-    // Behind the last `*`: the rest of the pattern, and the rest of the text that it was tried on.
+    // After the last `*`: the rest of the pattern, and the rest of the text on which it was tried.
     let mut retry = None;
     loop {
         let text_before = text.clone();
@@ -21,7 +22,7 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
                 let Some((after_star, tried)) = &mut retry else {
                     return false;
                 };
-                // The `*` takes one character more.
+                // Let the `*` match one more character.
                 if tried.next().is_none() {
                     return false;
                 }
@@ -62,7 +63,7 @@ mod tests {
 
     /// A matcher that tries every `*` again would need 2^64 steps.
     #[test]
-    fn many_stars_end_in_time() {
+    fn many_stars_take_polynomial_time() {
         let pattern = "*a".repeat(64) + "b";
         assert!(!matches(&pattern, &"a".repeat(4_096)));
     }

@@ -1,4 +1,4 @@
-//! What a composable sampler returns.
+//! The intent that a composable sampler returns.
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TraceState;
@@ -6,21 +6,22 @@ use smallvec::SmallVec;
 
 use crate::{Reason, Threshold};
 
-/// How a span is to be sampled (OpenTelemetry, *SamplingIntent*).
+/// The result of a composable sampler: how a span should be sampled (OpenTelemetry,
+/// *SamplingIntent*).
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct SamplingIntent<'a> {
     /// The span is sampled if the randomness of its trace reaches this threshold. Without a
-    /// threshold it is dropped.
+    /// threshold the span is dropped.
     pub threshold: Option<Threshold>,
-    /// Whether a sampled span stands for 1/probability spans, so that backends may count by it.
-    /// If not, the trace state gets no `th`, and the threshold is compared with a random number of
-    /// this span's own.
+    /// Whether a sampled span represents 1/probability spans, so that backends may extrapolate from
+    /// the threshold. If not, the trace state gets no `th`, and the threshold is compared with a
+    /// new random number instead of the randomness of the trace.
     pub adjusted_count_reliable: bool,
-    /// The trace state of the new span; `None` keeps the parent's. Its `ot` member is ignored and
-    /// the parent's is kept, because a composable sampler must not change it.
+    /// The trace state of the new span; `None` keeps the trace state of the parent. The `ot` member
+    /// always comes from the parent, because a composable sampler must not change it.
     pub trace_state: Option<TraceState>,
-    /// Why the sampler decided so.
+    /// The reason for the decision.
     pub reason: Reason<'a>,
     /// Attributes of the span if it is sampled.
     attributes: SmallVec<[&'a [KeyValue]; 2]>,
@@ -38,7 +39,7 @@ impl<'a> SamplingIntent<'a> {
         }
     }
 
-    /// Creates the intent to sample by a threshold that backends may count by.
+    /// Creates the intent to sample by a threshold from which backends may extrapolate.
     pub fn sample(threshold: Threshold, reason: Reason<'a>) -> Self {
         Self {
             threshold: Some(threshold),
@@ -47,8 +48,8 @@ impl<'a> SamplingIntent<'a> {
         }
     }
 
-    /// Creates the intent to sample the span for a reason that has no probability, such as a limit
-    /// that is not yet reached.
+    /// Creates the intent to sample the span for a reason that has no probability, such as a rate
+    /// limit that is not yet reached.
     pub fn sample_uncounted(reason: Reason<'a>) -> Self {
         Self {
             threshold: Some(Threshold::ALWAYS),
@@ -61,7 +62,7 @@ impl<'a> SamplingIntent<'a> {
         self.attributes.push(attributes);
     }
 
-    /// Returns the attributes that were added, in that order.
+    /// Returns the added attributes in the order in which they were added.
     pub fn attributes(&self) -> impl Iterator<Item = &'a KeyValue> {
         self.attributes.iter().copied().flatten()
     }

@@ -1,17 +1,18 @@
 //! Composable samplers (OpenTelemetry, *CompositeSampler*; OTEP 250).
 //!
 //! A [`ComposableSampler`] does not decide. It returns a [`SamplingIntent`]: the threshold by which
-//! the span is to be sampled, and what else becomes of it if it is. One such sampler can therefore
-//! change or replace the intent of another. [`Composite`] makes the decision: it compares the
-//! threshold with the randomness of the trace, once, however many samplers took part.
+//! the span should be sampled, and the attributes and trace state of the span if it is sampled. One
+//! composable sampler can therefore change or replace the intent of another. [`Composite`] makes
+//! the decision. It compares the threshold with the randomness of the trace once, regardless of how
+//! many samplers took part.
 //!
 //! | sampler | intent |
 //! | --- | --- |
 //! | [`AlwaysOn`](crate::AlwaysOn), [`AlwaysOff`](crate::AlwaysOff) | all spans, no span |
 //! | [`Probability`](crate::Probability) | a part of all traces |
-//! | [`ParentThreshold`] | that of the parent; another sampler's for roots |
-//! | [`RuleBased`] | that of the first rule that matches |
-//! | [`Annotating`] | another sampler's, with attributes for sampled spans |
+//! | [`ParentThreshold`] | the threshold of the parent; the intent of another sampler for roots |
+//! | [`RuleBased`] | the intent of the first rule that matches |
+//! | [`Annotating`] | the intent of another sampler, with attributes for sampled spans |
 //!
 //! [`RateLimiting`](crate::RateLimiting) is composable too.
 //!
@@ -55,19 +56,21 @@ pub use rule_based::RuleBased;
 
 use crate::parent;
 
-/// A sampler that says how a span is to be sampled, and leaves the decision to [`Composite`].
+/// A sampler that returns how a span should be sampled, and leaves the decision to [`Composite`].
 ///
 /// # Cost
 ///
-/// It is called for each new span on the thread that starts it, so an implementation must not
-/// block.
+/// The sampler is called for each new span on the thread that starts the span, so an implementation
+/// must not block.
 pub trait ComposableSampler: fmt::Debug + Send + Sync {
-    /// Returns how the span is to be sampled.
+    /// Returns how the span should be sampled.
     fn sampling_intent<'a>(&'a self, span: &SpanToSample<'a>) -> SamplingIntent<'a>;
 }
 
-/// What is known of a span before it is sampled: the parameters of `ShouldSample::should_sample`
-/// without the trace id, because all that depends on the id is the comparison with a threshold.
+/// The properties of a span that are known before it is sampled.
+///
+/// These are the parameters of `ShouldSample::should_sample` without the trace id. Only the
+/// comparison with a threshold depends on the id.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug)]
 pub struct SpanToSample<'a> {

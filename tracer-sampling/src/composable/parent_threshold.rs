@@ -5,24 +5,24 @@ use std::sync::Arc;
 use super::{ComposableSampler, SamplingIntent, SpanToSample};
 use crate::{Reason, otel_trace_state};
 
-/// Samples a child by the threshold or the sampled flag of its parent, and a root by another
-/// sampler.
+/// A sampler that samples a child by the threshold or the sampled flag of its parent, and a root by
+/// another sampler.
 ///
-/// | parent | threshold | backends may count by it |
+/// | parent | threshold | backends may extrapolate from it |
 /// | --- | --- | --- |
-/// | none or not valid | that of the sampler for roots | as that sampler says |
-/// | with a valid `th` in the `ot` member of its trace state | the same | yes |
-/// | without, sampled | samples | no |
-/// | without, not sampled | drops | |
+/// | none or invalid | from the sampler for roots | as that sampler says |
+/// | valid, with a valid `th` in its trace state | the threshold of the parent | yes |
+/// | valid, sampled, without `th` | samples every span | no |
+/// | valid, not sampled, without `th` | drops every span | |
 ///
-/// It takes the place of [`ParentBased`](crate::ParentBased) among composable samplers.
+/// This is the composable counterpart of [`ParentBased`](crate::ParentBased).
 #[derive(Clone, Debug)]
 pub struct ParentThreshold {
     root: Arc<dyn ComposableSampler>,
 }
 
 impl ParentThreshold {
-    /// Takes the sampler for root spans.
+    /// Creates the sampler. `root` is the sampler for root spans.
     pub fn new(root: impl ComposableSampler + 'static) -> Self {
         Self {
             root: Arc::new(root),

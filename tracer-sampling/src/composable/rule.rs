@@ -10,13 +10,13 @@ use super::{SpanToSample, glob};
 
 /// A name and conditions on a new span, for [`RuleBased`](super::RuleBased).
 ///
-/// The rule matches if all of its conditions do; one without conditions matches every span. A
-/// condition that lists several values matches if one of them does. Only what is known when the
-/// span starts can match: attributes that are set later cannot.
+/// The rule matches if all of its conditions match. A rule without conditions matches every span. A
+/// condition that lists several values matches if one of the values does. Conditions see only what
+/// is known when the span starts, so attributes that are set later cannot match.
 ///
 /// # Cost
 ///
-/// An attribute is looked up by walking the attributes of the span, once for each condition.
+/// Each condition on an attribute searches the attributes of the span once.
 ///
 /// # Examples
 ///
@@ -58,7 +58,7 @@ enum Condition {
 
 type Predicate = dyn Fn(&SpanToSample<'_>) -> bool + Send + Sync;
 
-/// Where the parent of a span is, for [`Rule::parent`].
+/// The location of a span's parent, for [`Rule::parent`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ParentOrigin {
@@ -117,13 +117,14 @@ impl Rule {
         self.and(Condition::NamePatterns(patterns))
     }
 
-    /// Requires that the parent is there, or that there is none.
+    /// Requires that the parent has this origin. [`ParentOrigin::None`] requires that there is no
+    /// parent.
     pub fn parent(self, origin: ParentOrigin) -> Self {
         self.and(Condition::Parent(origin))
     }
 
-    /// Requires that this function returns true. A panic of the function is the caller's, so it
-    /// must not panic.
+    /// Requires that this function returns `true`. The function must not panic, because a panic
+    /// reaches the code that starts the span.
     pub fn predicate(
         self,
         predicate: impl Fn(&SpanToSample<'_>) -> bool + Send + Sync + 'static,
@@ -198,7 +199,7 @@ impl fmt::Debug for Condition {
     }
 }
 
-/// Compares without making a string of a value that is one already.
+/// Compares without allocating a string if the value is a string already.
 fn equals(value: &Value, expected: &str) -> bool {
     match value {
         Value::Array(opentelemetry::Array::String(elements)) => {

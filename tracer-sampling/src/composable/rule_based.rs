@@ -1,20 +1,21 @@
-//! The first rule that matches (OpenTelemetry, *ComposableRuleBased*).
+//! Sampling by the first rule that matches (OpenTelemetry, *ComposableRuleBased*).
 
 use std::sync::Arc;
 
 use super::{ComposableSampler, Rule, SamplingIntent, SpanToSample};
 use crate::Reason;
 
-/// Takes the intent of the first rule that matches the span, or that of a default sampler.
+/// A sampler that uses the intent of the first rule that matches the span, or of a default sampler.
 ///
 /// The order of the rules is their priority.
 ///
-/// A decision by a rule has the reason `rule:NAME`; that of the default sampler keeps its own.
+/// A decision by a rule has the reason `rule:NAME`. A decision by the default sampler keeps the
+/// reason of that sampler.
 ///
 /// # Cost
 ///
-/// The rules are tried one after the other, without a lock or an allocation as long as attributes
-/// in conditions are strings.
+/// The rules are tried one after the other. This takes no lock, and no allocation as long as the
+/// attributes in conditions are strings.
 ///
 /// # Examples
 ///
@@ -42,7 +43,7 @@ pub struct RuleBased {
 }
 
 impl RuleBased {
-    /// Creates the sampler without rules. `default` is asked about spans that no rule matches.
+    /// Creates the sampler without rules. `default` decides about spans that no rule matches.
     pub fn new(default: impl ComposableSampler + 'static) -> Self {
         Self {
             rules: Vec::new(),
@@ -50,7 +51,7 @@ impl RuleBased {
         }
     }
 
-    /// Adds a rule behind those that are there.
+    /// Appends a rule, which is tried after the rules that were added before.
     pub fn rule(mut self, rule: Rule, sampler: impl ComposableSampler + 'static) -> Self {
         self.rules.push((rule, Arc::new(sampler)));
         self

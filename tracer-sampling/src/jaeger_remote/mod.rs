@@ -1,8 +1,9 @@
-//! Strategies that a server hands out (OpenTelemetry, *JaegerRemoteSampler*; Jaeger, *Remote
+//! Sampling by strategies from a server (OpenTelemetry, *JaegerRemoteSampler*; Jaeger, *Remote
 //! Sampling*).
 //!
-//! This module holds the sampler and reads the answers of the server. It does not fetch them:
-//! `tracer-export` does, and so can any program that calls [`JaegerRemote::update`].
+//! This module contains the sampler and parses the responses of the server. It does not fetch them.
+//! `tracer-export` fetches them, and any other program can pass strategies to
+//! [`JaegerRemote::update`].
 
 mod strategies;
 
@@ -25,24 +26,28 @@ use crate::rate_limiting::{Limit, TokenBucket};
 use crate::reason::Reason;
 use crate::threshold::Threshold;
 
-/// Samples by the strategies that it was given last.
+/// A sampler that follows the strategies of the last update.
 ///
 /// | strategy | samples |
 /// | --- | --- |
 /// | probabilistic | a part of all traces, consistently: sampled spans carry `th` |
-/// | rate limiting | at most so many spans a second; the burst is one second's worth, at least 1 |
-/// | per operation | by the probability of the span name, or the default one; and where that drops the span, at most the lower bound a second of each operation |
+/// | rate limiting | at most the given number of spans a second |
+/// | per operation | by the probability of the span name, or by the default probability |
 ///
-/// A new strategy applies to the next decision. An update that changes nothing has no effect on the
-/// limits, so polling does not refill them. Lower bounds are kept for 2,000 operations; those that
-/// come later share one.
+/// A rate limit has a burst of one second's spans, at least 1. With strategies per operation, an
+/// operation that is sampled less often than the lower bound a second is sampled up to that bound.
 ///
-/// It decides about every span that it is asked about, so make it the root of
+/// New strategies apply from the next decision on. An update without changes does not refill the
+/// limits, so polling does not raise them. Up to 2,000 operations have a lower bound of their own;
+/// later operations share one.
+///
+/// The sampler treats a child span like a root span, so make it the root sampler of
 /// [`ParentBased`](crate::ParentBased).
 ///
 /// # Cost
 ///
-/// The look-up of the name where there are strategies for operations. It does not lock.
+/// A decision looks up the span name if there are strategies for operations. The sampler does not
+/// lock.
 ///
 /// # Examples
 ///
@@ -51,7 +56,7 @@ use crate::threshold::Threshold;
 /// use opentelemetry_sdk::trace::{SamplingDecision, ShouldSample};
 /// use tracer_sampling::jaeger_remote::{JaegerRemote, Strategies, Strategy};
 ///
-/// // Until the server has answered.
+/// // This strategy applies until the first update.
 /// let sampler = JaegerRemote::new(Strategy::Probabilistic(0.0))?;
 /// let decide = |name| {
 ///     let id = TraceId::from(1);
@@ -81,7 +86,7 @@ struct Shared {
     clock: Clock,
 }
 
-/// Strategies in the form in which they decide.
+/// The strategies, prepared for decisions.
 struct Current {
     strategies: Strategies,
     service: Decider,
@@ -96,7 +101,7 @@ enum Decider {
 }
 
 impl JaegerRemote {
-    /// Samples by `initial` until the first update.
+    /// Creates a sampler that follows `initial` until the first update.
     ///
     /// # Errors
     ///
@@ -106,7 +111,7 @@ impl JaegerRemote {
         Self::with_clock(initial, Clock::system())
     }
 
-    /// Does the same with a clock of its own.
+    /// Creates a sampler as [`new`](Self::new) does, with the given clock.
     ///
     /// # Errors
     ///
@@ -122,12 +127,13 @@ impl JaegerRemote {
         })
     }
 
-    /// Samples by these strategies from now on, in all clones. Returns whether they differ from
-    /// those before.
+    /// Replaces the strategies of this sampler and all its clones. Returns whether the new
+    /// strategies differ from the previous ones.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new). The strategies before then still apply.
+    /// Returns the same errors as [`new`](Self::new). After an error, the previous strategies still
+    /// apply.
     pub fn update(&self, strategies: &Strategies) -> Result<bool, Error> {
         if self.shared.current.load().strategies == *strategies {
             return Ok(false);
@@ -171,7 +177,7 @@ impl ShouldSample for JaegerRemote {
         let Some(limit) = current.lower_bound else {
             return result;
         };
-        // A span that is sampled by probability uses up the bound, too.
+        // A span that is sampled by probability also counts towards the lower bound.
         let now = self.shared.clock.nanos();
         let is_owed = self
             .shared
@@ -228,7 +234,7 @@ impl Decider {
     }
 }
 
-/// Returns the limit with a burst of one second's worth, at least 1.
+/// Returns the limit with a burst of one second's spans, at least 1.
 fn limit(rate: f64) -> Result<Limit, Error> {
     Limit::new(rate, rate.ceil().max(1.0) as u32)
 }
@@ -289,7 +295,7 @@ mod tests {
             assert_eq!(count(&sampler, name, 10), 2);
         }
         assert_eq!(count(&sampler, "all", 10), 10);
-        // One token in half a second; and spans of the bound are not counted by backends.
+        // There is one token for each half second. A span that the bound samples gets no `th`.
         hand.advance(Duration::from_millis(500));
         assert_eq!(sampled(&sampler, "a", 1), (true, String::new()));
         assert_eq!(count(&sampler, "a", 10), 0);

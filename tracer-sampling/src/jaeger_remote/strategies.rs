@@ -1,4 +1,4 @@
-//! What a sampling server answers.
+//! The strategies in the response of a sampling server.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use crate::error::Error;
 
 /// The sampling strategies of a service, as Jaeger's *remote sampling* describes them.
 ///
-/// Its JSON form is what `GET /sampling?service=NAME` answers, and one service's entry in a file of
-/// strategies.
+/// The JSON form is the response to `GET /sampling?service=NAME`, or the entry of one service in a
+/// strategies file.
 ///
 /// # Examples
 ///
@@ -28,29 +28,31 @@ use crate::error::Error;
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Strategies {
-    /// The strategy for operations that have none of their own.
+    /// The strategy for operations without a probability of their own.
     pub service: Strategy,
-    /// The probability of operations of their own, by span name: 0 to 1.
+    /// The operations with a probability of their own: span name, and probability from 0 to 1.
     pub operations: Vec<(String, f64)>,
-    /// Traces a second of each operation that are sampled whatever the probability is.
+    /// The number of traces a second of each operation that are sampled regardless of its
+    /// probability.
     pub lower_bound: f64,
 }
 
-/// How the spans of a service are sampled.
+/// A strategy for the spans of a service.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Strategy {
-    /// A part of all traces, from 0 to 1.
+    /// Samples this fraction of all traces, from 0 to 1.
     Probabilistic(f64),
-    /// At most so many traces a second; 0 samples none.
+    /// Samples at most this number of traces a second; 0 samples none.
     RateLimiting(f64),
 }
 
 impl Strategies {
-    /// The most operations that are read; the rest is ignored, as in Jaeger's own clients.
+    /// The maximum number of operations. Further operations are ignored, as in Jaeger's own
+    /// clients.
     pub const MAX_OPERATIONS: usize = 2_000;
 
-    /// Creates the strategies of a service whose operations are all sampled alike.
+    /// Creates strategies that sample all operations of a service alike.
     pub fn of_service(strategy: Strategy) -> Self {
         Self {
             service: strategy,
@@ -59,18 +61,18 @@ impl Strategies {
         }
     }
 
-    /// Reads an answer of a sampling server.
+    /// Parses the response of a sampling server.
     ///
-    /// Fields that are not known are ignored.
+    /// Unknown fields are ignored.
     ///
     /// # Errors
     ///
-    /// [`Error::StrategiesJson`] if it is not such JSON, [`Error::StrategiesIncomplete`] without the
-    /// fields of its strategy; [`Error::RatioOutOfRange`] and [`Error::RateOutOfRange`] for a number
-    /// out of range.
+    /// [`Error::StrategiesJson`] if the response is not the JSON of sampling strategies;
+    /// [`Error::StrategiesIncomplete`] if it lacks the fields of its strategy type;
+    /// [`Error::RatioOutOfRange`] and [`Error::RateOutOfRange`] for a number out of range.
     pub fn from_json(json: &[u8]) -> Result<Self, Error> {
         let answer: Answer = serde_json::from_slice(json).map_err(|error| {
-            // Without the error's text, which shows parts of the answer.
+            // The text of the error is left out, because it quotes parts of the response.
             Error::StrategiesJson {
                 line: error.line(),
                 column: error.column(),
@@ -96,7 +98,7 @@ enum StrategyType {
     #[default]
     Probabilistic,
     RateLimiting,
-    /// The strategies of a file write it small.
+    /// The strategies file spells the type in lower case.
     #[serde(rename = "probabilistic")]
     ProbabilisticInFile,
     #[serde(rename = "ratelimiting")]
@@ -197,7 +199,8 @@ impl fmt::Display for Strategy {
 mod tests {
     use super::*;
 
-    /// The examples of Jaeger's documentation of remote sampling, and the forms of its servers.
+    /// The texts are the examples in Jaeger's documentation of remote sampling, and the forms that
+    /// its servers send.
     #[test]
     fn the_forms_of_jaegers_servers_are_read() {
         let read = |json: &str| Strategies::from_json(json.as_bytes()).unwrap();
@@ -208,7 +211,7 @@ mod tests {
             ),
             Strategy::Probabilistic(0.001)
         );
-        // Protocol Buffers leave out what is zero, the type of the strategy too.
+        // The JSON form of Protocol Buffers omits zero values, including the strategy type.
         assert_eq!(
             service(r#"{"probabilisticSampling":{}}"#),
             Strategy::Probabilistic(0.0)

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::float::AtomicF64;
 use crate::operations::Operations;
 
-/// Settings of [`Learned`].
+/// The settings of a [`Learned`] sampler.
 #[derive(Clone, Debug)]
 pub struct LearnedBuilder {
     pub(super) target: f64,
@@ -33,37 +33,39 @@ impl LearnedBuilder {
         }
     }
 
-    /// Sets from which duration on a request is slow, and so interesting: at least 1 ms. Default
-    /// one second.
+    /// Sets the duration above which a request counts as slow, and therefore as interesting. At
+    /// least 1 ms. Default: one second.
     pub fn slow_after(mut self, duration: Duration) -> Self {
         self.slow_after = duration.max(Duration::from_millis(1));
         self
     }
 
-    /// Adds keys of attributes, whose values are features of a request. Only attributes that are
-    /// known when the span starts count. Choose keys with few values: values share 4,096 weights.
+    /// Adds keys of attributes whose values are features of a request. Only attributes that are
+    /// known when the span starts count. Choose keys with few distinct values, because all values
+    /// share 4,096 weights.
     pub fn features<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
         self.features.extend(keys.into_iter().map(Into::into));
         self
     }
 
-    /// Sets how critical requests are that match a rule, from 0 to 1; the largest of several counts.
-    /// The model learns what that is worth, so it is a hint and no promise: to be sure, put a
-    /// [`RuleBased`](crate::composable::RuleBased) in front.
+    /// Sets the criticality of the requests that match a rule, from 0 to 1. If several rules match,
+    /// the largest criticality counts. Criticality is only a hint, because the model learns its
+    /// weight. To sample a request in any case, put a [`RuleBased`](crate::composable::RuleBased)
+    /// sampler in front of this one.
     pub fn critical(mut self, rule: Rule, criticality: f64) -> Self {
         self.critical.push((rule, criticality));
         self
     }
 
-    /// Sets how many operations have a weight of their own, from 1 to 2^20; those that come later
-    /// share one until another one has not been seen for ten minutes. Default 1,000. Each takes
-    /// about 0.3 KiB.
+    /// Sets how many operations have a weight of their own, from 1 to 2^20. Operations that come
+    /// later share one weight until another operation has been idle for ten minutes. Default:
+    /// 1,000. Each takes about 0.3 KiB.
     pub fn operations(mut self, most: usize) -> Self {
         self.operations = most;
         self
     }
 
-    /// Sets the clock. Default: that of the system.
+    /// Sets the clock. Default: the clock of the system.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self

@@ -1,4 +1,5 @@
-//! A budget of traces a second, spent on the requests that a model expects to be interesting.
+//! Learned sampling: a target number of traces a second, chosen by a model that predicts
+//! interesting requests.
 
 mod builder;
 mod model;
@@ -25,34 +26,37 @@ use crate::rate::RateEstimate;
 use crate::reason::Reason;
 use crate::threshold::Threshold;
 
-/// Samples a target number of traces a second, and prefers requests that are likely to fail or to be
-/// slow.
+/// A sampler that meets a target number of traces a second, and prefers requests that are likely to
+/// fail or to be slow.
 ///
-/// A logistic regression scores each request from 0 to 1 by
+/// A logistic regression gives each request a score from 0 to 1. It uses:
 ///
-/// - its operation, that is the span name;
-/// - how long its requests take, and how many of them were interesting;
-/// - its criticality, from 0 to 1, by the rules of [`critical`](LearnedBuilder::critical);
+/// - the operation, which is the span name;
+/// - how long the requests of the operation take, and what part of them was interesting;
+/// - the criticality of the request, from 0 to 1, by the rules of
+///   [`critical`](LearnedBuilder::critical);
 /// - the attributes at start whose keys are [`features`](LearnedBuilder::features).
 ///
-/// A tenth of the target is spent on all requests alike, so that the model goes on learning about
-/// those that it expects nothing of. The rest goes to requests in proportion to the square of their
-/// score. The weights are learned from the outcomes of sampled local roots, which
-/// [`outcome_processor`](Self::outcome_processor) reports: interesting is what failed, or took
-/// longer than [`slow_after`](LearnedBuilder::slow_after). They can be shown, saved and loaded.
+/// A tenth of the target is spent on all requests alike, so that the model keeps learning about
+/// requests with a low score. The rest is spent in proportion to the square of the score.
 ///
-/// A decision is consistent between services, gives the trace state a `th`, and has the reason
+/// The weights are learned from the outcomes of sampled local roots, which
+/// [`outcome_processor`](Self::outcome_processor) reports. A request is interesting if it failed or
+/// took longer than [`slow_after`](LearnedBuilder::slow_after). The weights can be displayed, saved
+/// and loaded.
+///
+/// A decision is consistent between services, adds `th` to the trace state, and has the reason
 /// `learned:score=...`.
 ///
-/// It decides about every span that it is asked about, so make it the root of
+/// The sampler treats a child span like a root span, so make it the root sampler of
 /// [`ParentBased`](crate::ParentBased) or of
 /// [`ParentThreshold`](crate::composable::ParentThreshold).
 ///
 /// # Cost
 ///
-/// One look at the clock, a hash of the name and of each attribute that is a feature, a dozen
-/// multiplications, and four atomic additions. Nothing is locked, and memory is bounded whatever
-/// the names are.
+/// A decision reads the clock, hashes the name and each attribute that is a feature, and takes a
+/// dozen multiplications and four atomic additions. Nothing is locked, and memory is bounded for
+/// any number of names.
 ///
 /// # Examples
 ///
@@ -84,13 +88,13 @@ struct Shared {
     model: Model,
     operations: Operations<Operation>,
     service: Operation,
-    /// All requests, each with its probability.
+    /// All requests, each weighted with its probability.
     requests: RateEstimate,
-    /// The factor on squared scores that keeps the target.
+    /// The factor on squared scores that makes the sampled traces meet the target.
     factor: AtomicF64,
 }
 
-/// What is known of the outcomes of one operation, or of all of them.
+/// The outcomes of one operation, or of all operations together.
 #[derive(Debug, Default)]
 struct Operation {
     weight: Weight,
@@ -102,7 +106,8 @@ struct Operation {
 }
 
 impl Operation {
-    /// Moves the means towards an outcome: those of the first outcomes are exact, later ones fade.
+    /// Updates the means with an outcome. Up to [`MOST_OUTCOMES`] they are exact; after that, older
+    /// outcomes fade.
     fn record(&self, outcome: &Outcome, is_interesting: bool) {
         let outcomes = (self.outcomes.get() + 1.0).min(MOST_OUTCOMES);
         self.outcomes.set(outcomes);
@@ -116,8 +121,8 @@ impl Operation {
         }
     }
 
-    /// Returns the probability of an interesting outcome, as if so many more had been seen with the
-    /// probability `prior`.
+    /// Returns the probability of an interesting outcome, as if `more` further outcomes with the
+    /// probability `prior` had been recorded.
     fn interesting(&self, prior: f64, more: f64) -> f64 {
         let outcomes = self.outcomes.get();
         (self.interesting.get() * outcomes + prior * more) / (outcomes + more)
@@ -130,7 +135,7 @@ fn log_odds(probability: f64) -> f64 {
 }
 
 impl Learned {
-    /// Samples `traces_per_second` traces of this service, with the defaults for the rest.
+    /// Creates a sampler for `traces_per_second` traces of this service, with default settings.
     ///
     /// # Errors
     ///
@@ -153,9 +158,11 @@ impl Learned {
         })
     }
 
-    /// Reports how a request of an operation ended. The outcome processor calls it; call it instead
-    /// of the processor where outcomes are known without spans. `attributes` are those that were
-    /// known at the start.
+    /// Reports how a request of an operation ended. `attributes` are the attributes that were known
+    /// when the request started.
+    ///
+    /// The outcome processor calls this method. Call it yourself instead if you know the outcomes
+    /// without spans.
     pub fn record(&self, operation: &str, attributes: &[KeyValue], outcome: Outcome) {
         let shared = &*self.shared;
         let now = shared.settings.clock.nanos();
@@ -172,7 +179,7 @@ impl Learned {
         shared.service.record(&outcome, is_interesting);
     }
 
-    /// Returns the weights that are learned so far.
+    /// Returns the weights that the model has learned so far.
     pub fn weights(&self) -> Weights {
         let mut operations = Vec::new();
         self.shared.operations.each(|name, operation| {
@@ -189,7 +196,8 @@ impl Learned {
         }
     }
 
-    /// Replaces weights by these. Weights for which there is no place are ignored.
+    /// Replaces the weights of the model by the given ones. Weights that the model does not have
+    /// are ignored.
     pub fn load(&self, weights: &Weights) {
         let shared = &*self.shared;
         let now = shared.settings.clock.nanos();
@@ -224,7 +232,7 @@ impl Learned {
         let of_service = self.shared.service.interesting(INITIAL, 10.0);
         let of_operation = operation.interesting(of_service, 10.0);
         let base = log_odds(of_service);
-        // Powers of ten from what counts as slow.
+        // The decimal logarithm of the mean duration relative to a slow request.
         let relative = operation.mean_seconds.get() / settings.slow_after.as_secs_f64();
         let duration = relative.log10().clamp(-3.0, 1.0);
         Features {
@@ -251,8 +259,8 @@ impl ComposableSampler for Learned {
         let alike = EXPLORED * target / shared.requests.per_second().max(target);
         let probability = (alike + shared.factor.get() * score * score).clamp(0.0, 1.0);
         if shared.requests.count(probability, now) {
-            // Towards the target, half of the way on a logarithmic scale: the factor is not simply
-            // proportional, because no probability exceeds 1.
+            // Move half of the way towards the target on a logarithmic scale. The number of sampled
+            // traces is not proportional to the factor, because no probability exceeds 1.
             let sampled = shared.requests.last_weight_per_second();
             let wanted = (target / sampled.max(1e-9)).sqrt();
             shared
@@ -298,12 +306,12 @@ impl fmt::Debug for Learned {
     }
 }
 
-/// The part of the target that is spent on all requests alike.
+/// The fraction of the target that is spent on all requests alike.
 const EXPLORED: f64 = 0.1;
 /// The probability that a request is interesting, before anything is known.
 const INITIAL: f64 = 0.1;
-/// The means follow a change within about so many outcomes.
+/// The number of outcomes within which the means follow a change, approximately.
 const MOST_OUTCOMES: f64 = 1_000.0;
-/// Enough for a score of 10^-6.
+/// The largest factor, which is enough for a score of 10^-6.
 const MOST_FACTOR: f64 = 1e12;
 const DEFAULT_SLOW_AFTER: Duration = Duration::from_secs(1);

@@ -1,17 +1,18 @@
-//! Logistic regression, learned online.
+//! A logistic regression that learns online.
 //!
-//! The model estimates the probability that a request turns out to be interesting: that it fails or
-//! is slow. It is `1 / (1 + exp(-z))`, where `z` is the sum of the weights of the features that the
-//! request has, each times the value of the feature. After each outcome, every weight that took part
-//! moves against the error of the estimate, in steps that shrink with the square root of what it
-//! has moved by so far (Duchi, Hazan and Singer, *Adaptive Subgradient Methods for Online Learning
-//! and Stochastic Optimization*, 2011): a weight that is seldom used learns as fast as the others.
+//! The model estimates the probability that a request is interesting, which means that it fails or
+//! is slow. The estimate is `1 / (1 + exp(-z))`, where `z` is the sum of each feature's value times
+//! its weight, plus a base rate. After each outcome, every weight that took part is corrected
+//! against the error of the estimate. The steps shrink with the square root of the sum of the
+//! squared gradients of that weight (Duchi, Hazan and Singer, *Adaptive Subgradient Methods for
+//! Online Learning and Stochastic Optimization*, 2011). A weight that is seldom used therefore
+//! learns as fast as the others.
 //!
-//! Only sampled requests are learned from. That does not distort the estimate, because whether a
-//! request is sampled depends on its features alone.
+//! The model learns from sampled requests only. This does not distort the estimate, because the
+//! probability that a request is sampled depends on its features alone.
 //!
-//! Threads change weights without a lock: an update that is lost matters as little as one more
-//! outcome (Niu et al., *Hogwild!*, 2011).
+//! Threads change weights without a lock. A lost update has as little effect as one outcome less
+//! (Niu et al., *Hogwild!*, 2011).
 
 use opentelemetry::KeyValue;
 
@@ -22,7 +23,7 @@ use crate::float::AtomicF64;
 pub(super) struct Model {
     /// The weights of [`FIXED`], in that order.
     fixed: [Weight; FIXED.len()],
-    /// The weights of attributes, by the hash of key and value.
+    /// The weights of attributes, indexed by the hash of key and value.
     attributes: Box<[Weight]>,
 }
 
@@ -42,16 +43,16 @@ pub(super) const FIXED: [&str; 4] = [
     "criticality",
 ];
 
-/// What is known of a request.
+/// The features of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Features<'a> {
-    /// The log-odds that any request of the service is interesting. It needs no weight.
+    /// The log-odds that any request of the service is interesting. This term has no weight.
     pub(super) base: f64,
-    /// Values of [`FIXED`].
+    /// The values of the features in [`FIXED`].
     pub(super) fixed: [f64; FIXED.len()],
     /// The weight of the operation, which is a feature of value 1.
     pub(super) operation: &'a Weight,
-    /// The attributes, of which those with a key in `keys` are features of value 1.
+    /// The attributes. Each attribute with a key in `keys` is a feature of value 1.
     pub(super) attributes: &'a [KeyValue],
     pub(super) keys: &'a [String],
 }
@@ -62,7 +63,7 @@ impl Model {
             fixed: Default::default(),
             attributes: (0..ATTRIBUTE_WEIGHTS).map(|_| Weight::default()).collect(),
         };
-        // The rate of the operation is the best guess until there is a better one.
+        // At first, the rate of interesting outcomes of the operation is the best estimate.
         model.set_fixed("error_probability", 1.0);
         model
     }
@@ -92,7 +93,7 @@ impl Model {
         std::array::from_fn(|at| self.fixed.get(at).map_or(0.0, Weight::get))
     }
 
-    /// Sets a weight of [`FIXED`]. Returns false if there is none of this name.
+    /// Sets a weight of [`FIXED`]. Returns `false` if there is no weight of this name.
     pub(super) fn set_fixed(&self, name: &str, value: f64) -> bool {
         let at = FIXED.iter().position(|fixed| *fixed == name);
         let weight = at.and_then(|at| self.fixed.get(at));
@@ -108,7 +109,7 @@ impl Model {
         weights.filter(|(_, weight)| *weight != 0.0)
     }
 
-    /// Sets the weight of the attributes at a place. Returns false if there is no such place.
+    /// Sets the weight of the attributes at a place. Returns `false` if there is no such place.
     pub(super) fn set_attribute_weight(&self, place: usize, value: f64) -> bool {
         let weight = self.attributes.get(place);
         if let Some(weight) = weight {
@@ -127,8 +128,8 @@ impl Model {
     }
 }
 
-/// Returns the place of an attribute's weight, by the 64-bit FNV-1a hash of key and value. It is the
-/// same in every process, because weights are saved by place.
+/// Returns the place of an attribute's weight, by the 64-bit FNV-1a hash of key and value. The
+/// place is the same in every process, because weights are saved by place.
 fn place(attribute: &KeyValue) -> usize {
     let value = attribute.value.as_str();
     let bytes = attribute
@@ -163,11 +164,12 @@ impl Weight {
 }
 
 const LEARNING_RATE: f64 = 0.5;
-/// Steps do not shrink below a twentieth, so that the model follows changes.
+/// The largest sum of squares. It keeps steps from shrinking below a tenth of their first size, so
+/// that the model follows changes.
 const MOST_SQUARES: f64 = 100.0;
-/// exp(-20) is small enough for every estimate.
+/// The largest absolute weight: exp(-20) is small enough for every estimate.
 const MOST: f64 = 20.0;
-/// Attributes that share a weight share what is learned of them.
+/// The number of weights of attributes. Attributes whose hashes collide share a weight.
 const ATTRIBUTE_WEIGHTS: usize = 4_096;
 
 #[cfg(test)]
@@ -188,7 +190,7 @@ mod tests {
         }
     }
 
-    /// The estimate of a logistic regression with a bias tends to the frequency.
+    /// The estimate of a logistic regression with a bias converges to the frequency.
     #[test]
     fn the_score_becomes_the_frequency() {
         let (model, operation) = (Model::new(), Weight::default());
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attribute_that_tells_is_learned() {
+    fn an_attribute_that_predicts_the_outcome_is_learned() {
         let (model, operation) = (Model::new(), Weight::default());
         let keys = ["tier".to_owned()];
         let (gold, silver) = (
@@ -214,7 +216,7 @@ mod tests {
         }
         assert!(model.score(&features(&operation, &gold, &keys)) > 0.9);
         assert!(model.score(&features(&operation, &silver, &keys)) < 0.1);
-        // Without the key among the features it tells nothing.
+        // An attribute whose key is not among the features has no effect.
         let blind = model.score(&features(&operation, &gold, &[]));
         assert!((0.1..=0.9).contains(&blind), "{blind}");
     }

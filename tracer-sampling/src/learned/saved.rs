@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use crate::error::Error;
 
-/// The weights of a learned sampler, to be looked at, saved and loaded.
+/// The weights of a learned sampler, which can be displayed, saved and loaded.
 ///
-/// The text has one weight a line: its kind, the weight, and its name.
+/// The text form has one weight on each line: its kind, its value, and its name.
 ///
 /// ```text
 /// bias -3.1
@@ -15,7 +15,8 @@ use crate::error::Error;
 /// attribute 1.2 17
 /// ```
 ///
-/// The name of an attribute's weight is the place that its key and value have by a hash.
+/// The name of an attribute's weight is a number: the hash of its key and value, reduced to the
+/// table of weights.
 ///
 /// # Examples
 ///
@@ -43,7 +44,7 @@ impl Weights {
             .map(|(name, weight)| (name.as_str(), *weight))
     }
 
-    /// Returns the weights that every request has: `bias`, `expected_duration`,
+    /// Returns the weights of the features that every request has: `bias`, `expected_duration`,
     /// `error_probability` and `criticality`.
     pub fn fixed(&self) -> impl Iterator<Item = (&str, f64)> {
         self.fixed
@@ -70,11 +71,11 @@ impl fmt::Display for Weights {
 impl FromStr for Weights {
     type Err = Error;
 
-    /// Reads the text form. Empty lines are ignored.
+    /// Parses the text form. Empty lines are ignored.
     ///
     /// # Errors
     ///
-    /// [`Error::Weights`] with the first line that is wrong.
+    /// [`Error::Weights`] with the number of the first malformed line.
     fn from_str(text: &str) -> Result<Self, Error> {
         let mut weights = Self::default();
         for (line, number) in text.lines().zip(1..) {

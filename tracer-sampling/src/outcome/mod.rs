@@ -1,4 +1,4 @@
-//! How requests ended, for samplers that learn from it.
+//! The outcomes of requests, for samplers that adapt to them.
 
 mod outcomes;
 mod processor;
@@ -8,20 +8,21 @@ use std::time::Duration;
 pub(crate) use outcomes::Outcomes;
 pub use processor::OutcomeProcessor;
 
-/// How a request ended.
+/// The outcome of a request.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outcome {
     /// How long the request took.
     pub duration: Duration,
-    /// Whether it failed.
+    /// Whether the request failed.
     pub is_error: bool,
-    /// The probability with which it was sampled: the outcome stands for 1/probability requests.
+    /// The probability with which the request was sampled. The outcome represents 1/probability
+    /// requests.
     pub probability: f64,
 }
 
 impl Outcome {
-    /// Creates the outcome of a request that was sampled with certainty.
+    /// Creates the outcome of a request that was sampled with probability 1.
     pub const fn new(duration: Duration, is_error: bool) -> Self {
         Self {
             duration,
@@ -30,7 +31,7 @@ impl Outcome {
         }
     }
 
-    /// Returns how many requests the outcome stands for, from 1 to 10,000.
+    /// Returns how many requests the outcome represents, from 1 to 10,000.
     pub(crate) fn weight(&self) -> f64 {
         let weight = 1.0 / self.probability;
         if weight.is_nan() {

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use super::Outcome;
 
-/// Counts outcomes in constant memory. Older outcomes fade: every [`HALF_LIFE_NANOS`] all counts are
-/// halved.
+/// Counters of outcomes in constant memory. Older outcomes fade, because all counts are halved
+/// every [`HALF_LIFE_NANOS`].
 ///
-/// Durations are counted in classes that grow by 2^(1/4), from 1 ms to 65 s: a percentile is off by
-/// at most 19 %. A sampled span stands for 1/probability spans, and is counted with that weight.
+/// Durations are counted in classes from 1 ms to 65 s, each 2^(1/4) times as wide as the one
+/// before, so a percentile is off by at most 19 %. A sampled span represents 1/probability spans,
+/// and is counted with that weight.
 ///
-/// Relaxed throughout: counts order nothing, and one that is lost while they are halved does not
-/// matter.
+/// Relaxed throughout: counts order no other memory access, and a count that is lost during halving
+/// does not matter.
 #[derive(Debug)]
 pub(crate) struct Outcomes {
     halved_at: AtomicU64,
@@ -46,7 +47,7 @@ impl Outcomes {
                 self.halve();
             }
         }
-        // Sixteen units for one span, so that halving does not round small counts away.
+        // One span counts as sixteen units, so that halving does not round small counts to zero.
         let units = (outcome.weight() * 16.0) as u32;
         add(&self.seen, 16);
         if outcome.is_error {
@@ -57,13 +58,15 @@ impl Outcomes {
         }
     }
 
-    /// Returns the part of the spans that failed, from 0 to 1; `None` if too few were seen.
+    /// Returns the fraction of the spans that failed, from 0 to 1; `None` if there are too few
+    /// outcomes.
     pub(crate) fn error_ratio(&self) -> Option<f64> {
         let all = self.total()?;
         Some((f64::from(self.errors.load(Ordering::Relaxed)) / all).min(1.0))
     }
 
-    /// Returns the 99th percentile of the durations, in seconds; `None` if too few were seen.
+    /// Returns the 99th percentile of the durations, in seconds; `None` if there are too few
+    /// outcomes.
     pub(crate) fn p99_seconds(&self) -> Option<f64> {
         let mut above = self.total()? * 0.01;
         for (class, count) in self.durations.iter().enumerate().rev() {
@@ -75,7 +78,7 @@ impl Outcomes {
         Some(middle_seconds(0))
     }
 
-    /// Returns the weight of all outcomes, if enough were seen to say anything.
+    /// Returns the weight of all outcomes, if there are enough of them for an estimate.
     fn total(&self) -> Option<f64> {
         let seen = self.seen.load(Ordering::Relaxed);
         let counts = self.durations.iter();
@@ -88,14 +91,13 @@ impl Outcomes {
     #[cold]
     fn halve(&self) {
         for count in self.durations.iter().chain([&self.seen, &self.errors]) {
-            // Not one step: an outcome that is added between is lost.
+            // Load and store are separate steps, so an outcome that is added between them is lost.
             count.store(count.load(Ordering::Relaxed) / 2, Ordering::Relaxed);
         }
     }
 }
 
-/// Adds, as long as the count is far from its largest value, so that no number of threads makes it
-/// wrap.
+/// Adds to a count that is far below its maximum, so that no number of threads can make it wrap.
 fn add(count: &AtomicU32, units: u32) {
     if count.load(Ordering::Relaxed) < u32::MAX / 2 {
         count.fetch_add(units, Ordering::Relaxed);
@@ -104,7 +106,7 @@ fn add(count: &AtomicU32, units: u32) {
 
 fn class(duration: Duration) -> usize {
     let classes = (duration.as_secs_f64() * 1_000.0).log2() * CLASSES_PER_DOUBLING;
-    // From below zero, and from minus infinity for no time at all, this gives 0.
+    // The cast turns negative numbers into 0, including minus infinity for a duration of zero.
     (classes as usize).min(CLASSES - 1)
 }
 
@@ -116,7 +118,7 @@ fn middle_seconds(class: usize) -> f64 {
 const CLASSES: usize = 64;
 const CLASSES_PER_DOUBLING: f64 = 4.0;
 const HALF_LIFE_NANOS: u64 = 10_000_000_000;
-/// Fewer outcomes say nothing about a rate of a few percent.
+/// With fewer outcomes, an error rate of a few percent cannot be estimated.
 const FEWEST: u32 = 20;
 
 #[cfg(test)]
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn few_outcomes_say_nothing() {
+    fn few_outcomes_give_no_estimate() {
         let few = outcomes((0..19).map(|_| (1.0, true)));
         assert_eq!((few.error_ratio(), few.p99_seconds()), (None, None));
     }

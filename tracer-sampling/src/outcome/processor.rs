@@ -1,4 +1,4 @@
-//! Outcomes of sampled spans.
+//! The span processor that reports outcomes of sampled spans.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,23 +12,24 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 use super::Outcome;
 use crate::otel_trace_state;
 
-/// Reports the outcomes of local roots to a sampler:
-/// [`Adaptive::outcome_processor`](crate::Adaptive::outcome_processor),
+/// A span processor that reports the outcomes of local roots to a sampler. Create it with
+/// [`Adaptive::outcome_processor`](crate::Adaptive::outcome_processor) or
 /// [`Learned::outcome_processor`](crate::Learned::outcome_processor).
 ///
-/// A local root is a span without a parent in this process. It failed if its status is an error.
-/// Its weight follows from the `th` in its trace state; a root without `th` was sampled for another
-/// reason than probability, and is left out, because it does not stand for other requests.
+/// A local root is a span without a parent in this process. The request failed if the status of the
+/// span is an error. Its weight follows from `th` in its trace state. A root without `th` was
+/// sampled for another reason than probability. Such a root is ignored, because it does not
+/// represent other requests.
 ///
-/// The outcome belongs to the operation that has the name which the span has at its end. Where a
-/// framework renames spans after their start, give them their final name at start, so that both
-/// are one operation.
+/// The outcome belongs to the operation with the name that the span has at its end. If a framework
+/// renames spans after their start, the sampler decides under one name and learns under another.
+/// Give such spans their final name at the start.
 #[derive(Clone)]
 pub struct OutcomeProcessor {
     report: Arc<Report>,
 }
 
-/// Takes the name of the operation, the attributes of the span, and its outcome.
+/// A callback that takes the name of the operation, the attributes of the span, and its outcome.
 type Report = dyn Fn(&str, &[KeyValue], Outcome) + Send + Sync;
 
 impl OutcomeProcessor {

@@ -1,4 +1,4 @@
-//! At most so many traces a second.
+//! Rate limiting: at most a given number of spans a second.
 
 mod token_bucket;
 
@@ -15,21 +15,21 @@ use crate::operations::Operations;
 use crate::reason::Reason;
 pub(crate) use token_bucket::{Limit, TokenBucket};
 
-/// Samples at most a given number of spans a second, in all or for each operation.
+/// A sampler that samples at most a given number of spans a second, in total or for each operation.
 ///
-/// It limits what it is asked about. To limit traces, make it the root of
-/// [`ParentBased`](crate::ParentBased) or of
+/// The sampler counts child spans and root spans alike. To limit traces instead, make it the root
+/// sampler of [`ParentBased`](crate::ParentBased) or of
 /// [`ParentThreshold`](crate::composable::ParentThreshold).
 ///
-/// The limit is a token bucket: in any `t` seconds at most `burst + rate x t` spans are sampled,
-/// exactly, by any number of threads; and spans that are refused do not delay the next token.
-/// Which spans are sampled depends on the time and not on the trace id, so the trace state gets no
-/// `th`, and services that limit on their own do not agree.
+/// The limit is a token bucket: any number of threads together sample at most `burst + rate x t`
+/// spans in any `t` seconds. Dropped spans do not delay the next token. The decision depends on the
+/// time and not on the trace id, so the trace state gets no `th`, and the decisions of different
+/// services do not agree.
 ///
 /// # Cost
 ///
-/// One look at the clock and, for a sampled span, one atomic exchange. It does not lock or
-/// allocate.
+/// A decision reads the clock and, for a sampled span, makes one atomic exchange. The sampler does
+/// not lock, and allocates only for the name of a new operation.
 ///
 /// # Examples
 ///
@@ -63,7 +63,7 @@ enum Buckets {
     PerOperation(Operations<TokenBucket>),
 }
 
-/// Settings of [`RateLimiting`].
+/// The settings of a [`RateLimiting`] sampler.
 #[derive(Clone, Debug)]
 pub struct RateLimitingBuilder {
     per_second: f64,
@@ -73,8 +73,8 @@ pub struct RateLimitingBuilder {
 }
 
 impl RateLimiting {
-    /// Samples at most `per_second` spans a second, and as many at once after a pause, but at
-    /// least one.
+    /// Creates a sampler for at most `per_second` spans a second. After a pause, it samples the
+    /// spans of one second at once, but at least one.
     ///
     /// # Errors
     ///
@@ -102,17 +102,17 @@ impl RateLimitingBuilder {
         self
     }
 
-    /// Gives each operation, that is each span name, a limit of its own.
+    /// Gives each operation, which is a span name, a limit of its own.
     ///
-    /// At most this many operations are told apart, rounded up to a power of two from 8 to 2^20.
-    /// Those that come later share one limit until others have not been seen for ten minutes.
-    /// Default: one limit for all.
+    /// At most this many operations, from 1 to 2^20, have their own limit. Operations that come
+    /// later share one limit until another operation has been idle for ten minutes. Default: one
+    /// limit for all operations.
     pub fn per_operation(mut self, operations: usize) -> Self {
         self.operations = Some(operations);
         self
     }
 
-    /// Sets the clock. Default: that of the system.
+    /// Sets the clock. Default: the clock of the system.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self

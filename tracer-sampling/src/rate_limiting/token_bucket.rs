@@ -4,17 +4,19 @@
 //! (the generic cell rate algorithm, ITU-T I.371): each accepted call moves the *earliest time of
 //! the next call* by 1/rate, starting from now if that time has passed. A call is accepted as long
 //! as the earliest time is at most `burst - 1` such intervals ahead of now. So the whole state is
-//! one time, a refused call writes nothing, and no call can make another one wait: a limiter that
-//! moves its time on refused calls too (as Jaeger's port for Rust does) never refills under load.
+//! one time, a refused call writes nothing, and no call delays another one. A limiter that moves
+//! its time on refused calls, too, never refills under load. The Rust port of Jaeger's limiter has
+//! this defect.
 
 use crate::error::Error;
 use crate::sync::{AtomicU64, Ordering};
 
-/// Gives out tokens at a limited rate, exactly: in any time of `t` seconds at most
-/// `burst + rate x t` of them, by any number of threads.
+/// A bucket that gives out tokens at a limited rate. Any number of threads together get at most
+/// `burst + rate x t` tokens in any `t` seconds.
 #[derive(Debug)]
 pub(crate) struct TokenBucket {
-    /// In units of the limit: the earliest time of the next call, if calls come at the full rate.
+    /// The earliest time of the next call if calls come at the full rate, in units of
+    /// 1/[`UNITS_PER_NANO`] ns.
     next: AtomicU64,
 }
 
@@ -23,12 +25,13 @@ pub(crate) struct TokenBucket {
 pub(crate) struct Limit {
     /// Units between two tokens. Invariant: at least 1.
     interval: u64,
-    /// Units that `next` may be ahead of now: one interval for each token of the burst but one.
+    /// Units by which `next` may be ahead of now: one interval for each token of the burst except
+    /// the first.
     ahead: u64,
 }
 
 impl Limit {
-    /// `per_second` is from 10^-6 to 10^9, `burst` at least 1.
+    /// Creates the limit, or refuses a rate outside 10^-6 to 10^9 and a burst of 0.
     pub(crate) fn new(per_second: f64, burst: u32) -> Result<Self, Error> {
         if !(1e-6..=1e9).contains(&per_second) {
             return Err(Error::RateOutOfRange { rate: per_second });
@@ -53,10 +56,10 @@ impl TokenBucket {
         }
     }
 
-    /// Takes a token, if there is one. `now` is in nanoseconds; times that go back are harmless.
+    /// Takes a token, if there is one. Times that go back are harmless.
     pub(crate) fn take(&self, limit: Limit, now_nanos: u64) -> bool {
         let now = now_nanos.saturating_mul(UNITS_PER_NANO);
-        // Relaxed, here and below: all that is shared is this one number.
+        // Relaxed, here and below: threads share only this one number.
         let mut next = self.next.load(Ordering::Relaxed);
         loop {
             if next > now.saturating_add(limit.ahead) {
@@ -74,8 +77,8 @@ impl TokenBucket {
     }
 }
 
-/// Rates of a million a second and more need less than nanoseconds. This gives them an error below
-/// 0.007 %, and 36 years before the time no longer fits.
+/// High rates need a finer unit than nanoseconds. With sixteenths, the error of rates up to a
+/// million a second is below 0.007 %, and the time fits for 36 years.
 const UNITS_PER_NANO: u64 = 16;
 const UNITS_PER_SECOND: f64 = 1e9 * UNITS_PER_NANO as f64;
 
@@ -90,7 +93,7 @@ mod tests {
         calls.filter(|now| bucket.take(limit, *now)).count()
     }
 
-    /// Under constant load the limit is used in full: 60 s at 10/s, and the burst.
+    /// Constant load uses the limit in full: 60 s at 10/s, plus the burst.
     #[test]
     fn load_above_the_limit_gets_the_whole_rate() {
         let limit = Limit::new(10.0, 10).unwrap();
@@ -100,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_is_taken_at_once_and_comes_back() {
+    fn a_burst_is_taken_at_once_and_refills() {
         let limit = Limit::new(2.0, 3).unwrap();
         let at = |seconds: &[u64]| {
             let calls: Vec<_> = seconds
@@ -127,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_time_do_not_overflow() {
+    fn extreme_times_do_not_overflow() {
         let limit = Limit::new(1e-6, u32::MAX).unwrap();
         let bucket = TokenBucket::new();
         for now in [0, u64::MAX, 0, u64::MAX / 2] {
@@ -152,7 +155,7 @@ mod loom_models {
 
     use super::*;
 
-    /// Two threads, three calls each, within less than one interval: exactly the burst is given.
+    /// Two threads make three calls each within less than one interval, and get exactly the burst.
     #[test]
     fn threads_together_never_exceed_the_limit() {
         loom::model(|| {

@@ -1,7 +1,8 @@
-//! The traces in memory: those that wait for their decision, and the decisions of others.
+//! The traces in memory: waiting traces with their spans, and decided traces with their decisions.
 //!
-//! Traces stand in a vector of slots, found by a map from their ids. Three lists run through the
-//! slots, each in the order of one time, so that the next thing to do is always at a head:
+//! Traces are stored in a vector of slots, and a map finds the slot of a trace id. Three lists link
+//! the slots, each ordered by a time, so that the next trace to process is always at the head of a
+//! list:
 //!
 //! ```text
 //!   waiting   undecided, by the arrival of the first span:  eviction, decision_wait
@@ -9,7 +10,7 @@
 //!   decided   by the time of the decision:                  forgetting
 //! ```
 //!
-//! All operations take constant time. Times never go back, so appending keeps the lists in order.
+//! All operations take constant time. Times never go back, so appending keeps each list in order.
 
 use std::collections::HashMap;
 
@@ -57,7 +58,7 @@ pub(super) struct Decided {
     pub(super) at_nanos: u64,
 }
 
-/// The spans of a trace that waits.
+/// The spans of a trace that waits for its decision.
 #[derive(Debug)]
 pub(super) struct Waiting<S> {
     pub(super) spans: Vec<S>,
@@ -67,7 +68,7 @@ pub(super) struct Waiting<S> {
 }
 
 impl<S> Buffer<S> {
-    /// An empty buffer with space for so many traces.
+    /// Creates an empty buffer with space for `traces` traces.
     pub(super) fn with_capacity(traces: usize) -> Self {
         Self {
             positions: HashMap::with_capacity(traces),
@@ -82,7 +83,8 @@ impl<S> Buffer<S> {
         }
     }
 
-    /// Starts to wait for the spans of a trace that is not in the buffer.
+    /// Adds a waiting trace without spans, which must not be in the buffer, and returns its
+    /// position.
     pub(super) fn open(&mut self, trace_id: TraceId, now_nanos: u64) -> u32 {
         let slot = Slot {
             trace_id,
@@ -161,12 +163,12 @@ impl<S> Buffer<S> {
         self.vacant.push(at);
     }
 
-    /// The position of a trace.
+    /// Returns the position of a trace.
     pub(super) fn find(&self, trace_id: TraceId) -> Option<u32> {
         self.positions.get(&trace_id).copied()
     }
 
-    /// The decision about a trace, unless it waits.
+    /// Returns the decision about the trace at a position; `None` if it waits.
     pub(super) fn decided(&self, at: u32) -> Option<&Decided> {
         match &self.slots.get(at as usize)?.state {
             State::Decided(decided) => Some(decided),
@@ -174,7 +176,7 @@ impl<S> Buffer<S> {
         }
     }
 
-    /// A trace that waits.
+    /// Returns the trace at a position if it waits.
     pub(super) fn waiting(&self, at: u32) -> Option<(TraceId, &Waiting<S>)> {
         let slot = self.slots.get(at as usize)?;
         match &slot.state {
@@ -183,40 +185,40 @@ impl<S> Buffer<S> {
         }
     }
 
-    /// The trace that has waited longest, and since when.
+    /// Returns the trace that has waited longest, and the time since when it waits.
     pub(super) fn oldest_waiting(&self) -> Option<(u32, u64)> {
         let at = self.waiting.head()?;
         Some((at, self.waiting(at)?.1.since_nanos))
     }
 
-    /// The trace that has waited longest since its root, and since when.
+    /// Returns the trace whose root arrived first, and the time of that arrival.
     pub(super) fn oldest_rooted(&self) -> Option<(u32, u64)> {
         let at = self.rooted.head()?;
         Some((at, self.waiting(at)?.1.root_nanos?))
     }
 
-    /// The trace that was decided first, and when.
+    /// Returns the trace that was decided first, and the time of its decision.
     pub(super) fn oldest_decided(&self) -> Option<(u32, u64)> {
         let at = self.decided.head()?;
         Some((at, self.decided(at)?.at_nanos))
     }
 
-    /// The number of traces, decided ones included.
+    /// Returns the number of traces, including decided ones.
     pub(super) fn len(&self) -> usize {
         self.positions.len()
     }
 
-    /// The number of traces that wait.
+    /// Returns the number of traces that wait.
     pub(super) fn waiting_traces(&self) -> u64 {
         self.waiting_traces
     }
 
-    /// The number of spans that wait.
+    /// Returns the number of spans that wait.
     pub(super) fn waiting_spans(&self) -> u64 {
         self.waiting_spans
     }
 
-    /// The bytes that wait.
+    /// Returns the total size in bytes of the spans that wait.
     pub(super) fn waiting_bytes(&self) -> u64 {
         self.waiting_bytes
     }
@@ -228,7 +230,7 @@ impl<S> Buffer<S> {
         }
     }
 
-    /// Removes a trace that waits from the lists and sums, and puts another state in its place.
+    /// Removes a waiting trace from the lists and sums, and puts another state into its slot.
     fn detach(&mut self, at: u32, state: State<S>) -> Option<(TraceId, Waiting<S>)> {
         let slot = self.slots.get_mut(at as usize)?;
         let trace_id = slot.trace_id;

@@ -1,4 +1,4 @@
-//! Decisions about traces and what they are made from.
+//! Decisions about traces, and the policies and verdicts that lead to them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::span::TailSpan;
 use super::trace::BufferedTrace;
 
-/// A policy: judges a trace whose spans have arrived.
+/// A policy that judges a trace whose spans have arrived.
 ///
 /// Implement it for a policy that this crate does not have, and pass it to
 /// [`TailSamplingConfig::build_with`](super::TailSamplingConfig::build_with). A panic in a method
@@ -16,17 +16,19 @@ use super::trace::BufferedTrace;
 pub trait Policy<S: TailSpan>: Send + Sync {
     /// Judges a trace.
     ///
-    /// A policy is not asked about a trace that an earlier one has decided.
+    /// A policy is not evaluated for a trace about which an earlier policy has decided.
     fn evaluate(&mut self, now_nanos: u64, trace: &BufferedTrace<'_, S>) -> Verdict;
 
-    /// Learns from a trace; called once for each decided trace, after all policies were asked,
-    /// whether this one was asked or not.
+    /// Learns from a trace.
+    ///
+    /// This method is called once for each decided trace, after the policies were evaluated, even
+    /// if this policy was not.
     fn observe(&mut self, now_nanos: u64, trace: &BufferedTrace<'_, S>) {
         let _ = (now_nanos, trace);
     }
 
-    /// The inner policy that made the last [`evaluate`](Self::evaluate) sample, if the policy
-    /// chooses between inner policies.
+    /// Returns the inner policy that made the last [`evaluate`](Self::evaluate) sample, if the
+    /// policy chooses between inner policies.
     fn sub_policy(&self) -> Option<&Arc<str>> {
         None
     }
@@ -39,18 +41,19 @@ pub(super) type BoxedPolicy<S> = Box<dyn Policy<S>>;
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The trace must not be sampled, whatever other policies say.
+    /// The trace must not be sampled, regardless of the other policies.
     Dropped,
-    /// The policy could not judge; it has no say, and `policy_evaluation_errors` counts it.
+    /// The policy could not judge the trace. The verdict has no effect, and
+    /// `policy_evaluation_errors` counts it.
     Failed,
     /// The policy has no reason to sample the trace.
     NotSampled,
-    /// The trace is to be sampled.
+    /// The trace should be sampled.
     Sampled,
 }
 
 impl Verdict {
-    /// `Sampled` if a condition holds, otherwise `NotSampled`.
+    /// Returns `Sampled` if a condition holds, and `NotSampled` otherwise.
     ///
     /// # Examples
     ///
@@ -82,17 +85,17 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// Whether the trace is sampled.
+    /// Returns whether the trace is sampled.
     pub fn is_sampled(&self) -> bool {
         matches!(self, Self::Sampled(_))
     }
 }
 
-/// Why a trace is dropped.
+/// The reason why a trace is dropped.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DropReason {
-    /// The `drop` policy with this name.
+    /// The `drop` policy with this name dropped the trace.
     Policy(Arc<str>),
     /// The trace waited at shutdown, and `drop_pending_traces_on_shutdown` is set.
     Shutdown,
@@ -100,7 +103,7 @@ pub enum DropReason {
     TooLarge,
 }
 
-/// Which policy sampled a trace: the first one of those that did.
+/// The policy that sampled a trace. If several policies sampled it, this is the first one.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SampledBy {

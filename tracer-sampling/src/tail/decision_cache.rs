@@ -5,7 +5,7 @@ use opentelemetry::trace::TraceId;
 use super::config::DecisionCacheConfig;
 use super::lru::LruMap;
 
-/// Two sets of ids, each of which forgets the id that was used longest ago.
+/// Two bounded sets of ids, each of which evicts the least recently used id.
 #[derive(Debug)]
 pub(super) struct DecisionCache {
     sampled: LruMap<TraceId, ()>,
@@ -20,7 +20,7 @@ impl DecisionCache {
         }
     }
 
-    /// Remembers a decision; returns whether there is a set for it.
+    /// Remembers a decision. Returns `false` if the set for it has no capacity.
     pub(super) fn insert(&mut self, trace_id: TraceId, sampled: bool) -> bool {
         let ids = match sampled {
             true => &mut self.sampled,
@@ -30,7 +30,7 @@ impl DecisionCache {
         ids.is_enabled()
     }
 
-    /// Whether a trace was sampled, if that is remembered.
+    /// Returns whether a trace was sampled, if its decision is remembered.
     pub(super) fn get(&mut self, trace_id: TraceId) -> Option<bool> {
         if self.sampled.get(&trace_id).is_some() {
             return Some(true);

@@ -1,12 +1,13 @@
-//! What can be wrong with the configuration of a tail sampler.
+//! The errors in the configuration of a tail sampler.
 
-/// Why a [`TailSamplingConfig`](super::TailSamplingConfig) was refused.
+/// The reason why a [`TailSamplingConfig`](super::TailSamplingConfig) was refused.
 ///
-/// Names of policies are part of the messages: they come from the configuration, not from spans.
+/// The messages contain names of policies, which come from the configuration and not from spans.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ConfigError {
-    /// The lower bound is above the upper bound, or is not below it where it must be.
+    /// The lower bound of a policy is above its upper bound. For `latency`, it is not below the
+    /// upper bound.
     #[error("the bounds of policy `{policy}` are reversed")]
     BoundsReversed {
         /// The name of the policy.
@@ -41,7 +42,7 @@ pub enum ConfigError {
         index: usize,
     },
 
-    /// A policy of this type cannot stand inside of another one.
+    /// A policy of this type cannot be inside of another policy.
     #[error("policy `{policy}` of type `{policy_type}` cannot be inside of another policy")]
     Nested {
         /// The name of the inner policy.
@@ -50,7 +51,7 @@ pub enum ConfigError {
         policy_type: &'static str,
     },
 
-    /// There are no policies, so that no trace could be sampled.
+    /// There are no policies, so no trace could be sampled.
     #[error("there are no policies")]
     NoPolicies,
 
@@ -82,7 +83,7 @@ pub enum ConfigError {
         reason: PatternError,
     },
 
-    /// A policy needs code that this crate does not have and the caller did not supply.
+    /// The caller did not supply the implementation of a policy that is not built in.
     #[error("policy `{policy}` of type `{policy_type}` is not built in")]
     PolicyNotBuiltIn {
         /// The name of the policy.
@@ -91,7 +92,7 @@ pub enum ConfigError {
         policy_type: &'static str,
     },
 
-    /// A list that needs an entry is empty, or a value that must be set is not.
+    /// A list that needs an entry is empty, or a required value is not set.
     #[error("`{field}` of policy `{policy}` is empty")]
     ValueMissing {
         /// The name of the policy.
@@ -101,7 +102,7 @@ pub enum ConfigError {
     },
 }
 
-/// Why a regular expression was refused: it is malformed, or too large when compiled.
+/// The reason why a regular expression was refused: it is malformed, or too large when compiled.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error(transparent)]
 pub struct PatternError(regex::Error);

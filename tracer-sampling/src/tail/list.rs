@@ -1,8 +1,8 @@
 //! Doubly linked lists through the entries of a vector.
 //!
-//! The links are positions in the vector, so that an entry leaves a list in constant time without
-//! unsafe code. An entry can be in several lists if it has several [`Links`]; each operation gets
-//! the function that selects them.
+//! The links are positions in the vector, so an entry can leave a list in constant time without
+//! unsafe code. An entry can be in several lists if it has several [`Links`]. Each operation takes
+//! a function that selects the links of its list.
 
 /// The neighbours of an entry in one list.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,7 +22,7 @@ pub(super) struct List {
 pub(super) type Select<T> = fn(&mut T) -> &mut Links;
 
 impl List {
-    /// Appends an entry that is in no list with these links.
+    /// Appends an entry that is not in a list by these links.
     pub(super) fn push_back<T>(&mut self, entries: &mut [T], at: u32, select: Select<T>) {
         let previous = self.tail;
         if let Some(entry) = entries.get_mut(at as usize) {
@@ -54,7 +54,7 @@ impl List {
         }
     }
 
-    /// The first entry.
+    /// Returns the position of the first entry.
     pub(super) fn head(&self) -> Option<u32> {
         self.head
     }

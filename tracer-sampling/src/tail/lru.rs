@@ -1,4 +1,4 @@
-//! A map that holds a fixed number of entries and forgets the one that was used longest ago.
+//! A bounded map that evicts the least recently used entry.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -6,15 +6,15 @@ use std::hash::Hash;
 
 use super::list::{Links, List};
 
-/// A bounded map; a full one forgets the least recently used entry.
+/// A bounded map. A full map evicts its least recently used entry.
 ///
-/// Keys are stored twice, so they are small or shared. Memory grows with the entries, up to the
-/// capacity. A capacity of 0 holds nothing.
+/// Keys are stored twice, so they should be small or shared. Memory grows with the entries, up to
+/// the capacity. A map with a capacity of 0 holds nothing.
 #[derive(Debug)]
 pub(super) struct LruMap<K, V> {
     positions: HashMap<K, u32>,
     entries: Vec<Entry<K, V>>,
-    /// From the entry that was used longest ago to the newest.
+    /// The entries from the least to the most recently used.
     recency: List,
     capacity: usize,
 }
@@ -27,7 +27,7 @@ struct Entry<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V> LruMap<K, V> {
-    /// An empty map for so many entries, at most 2^32 - 1.
+    /// Creates an empty map for up to `capacity` entries, at most 2^32 - 1.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             positions: HashMap::new(),
@@ -37,7 +37,7 @@ impl<K: Clone + Eq + Hash, V> LruMap<K, V> {
         }
     }
 
-    /// Inserts a value, or replaces that of the same key.
+    /// Inserts a value, or replaces the value of the same key.
     pub(super) fn insert(&mut self, key: K, value: V) {
         if self.capacity == 0 {
             return;
@@ -71,7 +71,7 @@ impl<K: Clone + Eq + Hash, V> LruMap<K, V> {
         self.positions.insert(key, at);
     }
 
-    /// The value of a key, which becomes the most recently used one.
+    /// Returns the value of a key, and makes it the most recently used entry.
     pub(super) fn get<Q>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
@@ -88,12 +88,12 @@ impl<K: Clone + Eq + Hash, V> LruMap<K, V> {
             .map(|entry| &mut entry.value)
     }
 
-    /// Whether the map can hold anything.
+    /// Returns whether the map can hold anything.
     pub(super) fn is_enabled(&self) -> bool {
         self.capacity > 0
     }
 
-    /// The number of entries.
+    /// Returns the number of entries.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.entries.len()

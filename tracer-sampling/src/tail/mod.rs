@@ -1,9 +1,9 @@
-//! Tail sampling: decides which traces are kept once their spans have arrived.
+//! Tail sampling: decides which traces are kept after their spans have arrived.
 //!
-//! A [`TailSampler`] is a state machine that gets spans and the time, and returns decided traces.
-//! It has the policies, the decision rules and the configuration of the `tail_sampling` processor of
-//! the OpenTelemetry Collector, so that it serves a collector and a process alike. It is generic
-//! over the span that it holds, see [`TailSpan`].
+//! A [`TailSampler`] is a state machine that takes spans and the time, and returns decided traces.
+//! It has the policies, the decision rules and the configuration of the `tail_sampling` processor
+//! of the OpenTelemetry Collector. It can run in a collector or inside an application, because it
+//! is generic over the span type (see [`TailSpan`]).
 //!
 //! # Decisions
 //!
@@ -12,50 +12,53 @@
 //! sampled if any policy samples it.
 //!
 //! A late span follows the decision about its trace while the buffer or the decision cache
-//! remembers it. After that it starts the trace anew. Without a decision cache, the buffer remembers
-//! a decision until `num_traces` other traces have come, or for `maximum_decision_age`.
+//! remembers that decision. After that, a late span starts the trace anew. Without a decision
+//! cache, the buffer remembers a decision for `maximum_decision_age`, or until newer traces
+//! displace it (see `num_traces`).
 //!
-//! A full buffer forgets the oldest decision or, if only traces that wait are left or spans or
-//! bytes are the limit, drops the trace that has waited longest. [`TailStats`] counts each of them.
+//! If the buffer is full of traces, it forgets the oldest decision to make room for a new trace. If
+//! it holds no decisions, or if spans or bytes reach their limit, it drops the trace that has
+//! waited longest. [`TailStats`] counts the dropped traces and spans.
 //!
 //! # Policies
 //!
 //! | type | samples a trace |
 //! | --- | --- |
 //! | `always_sample` | always |
-//! | `and`, `not` | if all of its policies do; if its policy does not |
+//! | `and`, `not` | if all of its policies sample it; if its policy does not |
 //! | `boolean_attribute`, `numeric_attribute`, `string_attribute` | if a span or a resource has such an attribute |
-//! | `bytes_limiting`, `rate_limiting` | while a token bucket has as many tokens as it has bytes or spans |
+//! | `bytes_limiting`, `rate_limiting` | if a bucket has a token for each byte or span |
 //! | `composite` | if the first policy that samples it has spans left in this second |
-//! | `latency` | that takes longer than a threshold |
-//! | `probabilistic` | whose id hashes below a percentage |
-//! | `span_count` | with so many spans |
-//! | `status_code` | if a span has such a status |
-//! | `trace_flags`, `trace_state` | if a span has the sampled flag, or such a list-member |
-//! | `critical_service` (ours) | if a listed service takes part |
-//! | `rare_operation` (ours) | if one of its operations is in few traces a minute |
-//! | `slower_than_p99` (ours) | that is slower than 99 % of its operation |
+//! | `latency` | if it takes longer than a threshold |
+//! | `probabilistic` | if the hash of its id is below a percentage of the range |
+//! | `span_count` | if the number of its spans is within bounds |
+//! | `status_code` | if a span has a listed status |
+//! | `trace_flags`, `trace_state` | if a span has the sampled flag, or a listed value |
+//! | `critical_service` (this crate only) | if a listed service takes part |
+//! | `rare_operation` (this crate only) | if one of its operations is in few traces a minute |
+//! | `slower_than_p99` (this crate only) | if it is slower than 99 % of its operation |
 //!
-//! `drop` drops the traces that all of its policies sample. `ottl_condition` is read, but not
-//! evaluated here: a caller passes its own evaluator to [`TailSamplingConfig::build_with`], as it
-//! does for policies of type `custom`.
+//! `drop` drops the traces that all of its policies sample. The configuration of `ottl_condition`
+//! is read, but this crate does not evaluate the conditions. The caller passes an evaluator to
+//! [`TailSamplingConfig::build_with`], as for policies of type `custom`.
 //!
 //! # Differences from the Collector
 //!
-//! - `invert_match` turns the verdict of its own policy round and has no say beyond that. The
-//!   Collector deprecates the other meaning, by which it overrules all policies.
-//! - The `latency` threshold is exact to a nanosecond, where the Collector cuts to milliseconds.
-//! - An attribute matches by its own type only. `numeric_attribute` reads doubles, too. In the
-//!   Collector other types count as 0, `false` or an empty string.
-//! - Policies inside of `composite` are asked in the order of `policy_order`. Those without a rate
-//!   share what the others leave, and the total bounds them all together.
-//! - `bytes_limiting` and `maximum_trace_size_bytes` use [`TailSpan::size_bytes`], not the size of a
-//!   protobuf message.
-//! - A malformed list-member of a trace state does not hide the others.
-//! - The total of spans and bytes in the buffer is bounded, and the oldest decision is forgotten
-//!   before a trace that waits is dropped.
-//! - `sampling_strategy`, `num_shards` and `tail_storage` are unknown keys: a caller with shards has
-//!   a sampler for each of them.
+//! - `invert_match` inverts the verdict of its own policy only. The other meaning, which overrules
+//!   all policies, is deprecated in the Collector.
+//! - The `latency` threshold is exact to a nanosecond. The Collector truncates durations to
+//!   milliseconds.
+//! - An attribute of another type than the policy's does not match; `numeric_attribute` reads
+//!   integers and doubles. In the Collector, other types count as 0, `false` or an empty string.
+//! - Policies inside of `composite` are evaluated in the order of `policy_order`. Policies without
+//!   a rate share the rest, and the total bounds all policies together.
+//! - `bytes_limiting` and `maximum_trace_size_bytes` use [`TailSpan::size_bytes`], not the size of
+//!   a protobuf message.
+//! - A malformed list-member of a trace state does not hide the other list-members.
+//! - The total of spans and bytes in the buffer is bounded. To make room for a new trace, the
+//!   oldest decision is forgotten before a waiting trace is dropped.
+//! - `sampling_strategy`, `num_shards` and `tail_storage` are unknown keys. A caller with shards
+//!   creates one sampler for each shard.
 //! - A section that does not belong to the type of its policy is refused.
 
 mod buffer;

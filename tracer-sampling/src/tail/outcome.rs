@@ -1,4 +1,4 @@
-//! What a tail sampler returns: what became of a span, and decided traces.
+//! The results that a tail sampler returns for spans and for decided traces.
 
 use std::time::Duration;
 
@@ -6,21 +6,22 @@ use opentelemetry::trace::TraceId;
 
 use super::decision::Decision;
 
-/// What became of a span.
+/// The result of adding a span.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission<S> {
-    /// The buffer is full, and `block_on_overflow` is set: add the span again after a decision.
+    /// The buffer is full, and `block_on_overflow` is set. Add the span again after a decision.
     Full(S),
-    /// The trace was decided before, and the decision holds for the span, which comes back.
+    /// The trace was decided earlier. The span is returned, and the decision applies to it.
     Late {
         /// The span.
         span: S,
-        /// The decision that is remembered.
+        /// The remembered decision.
         decision: LateDecision,
     },
-    /// The span is dropped. It is larger than `maximum_buffered_bytes`, or it made its trace larger
-    /// than `maximum_trace_size_bytes`, and the trace is dropped, too.
+    /// The span is dropped, because it is larger than `maximum_buffered_bytes`, or because it made
+    /// its trace larger than `maximum_trace_size_bytes`. In the second case, the trace is dropped,
+    /// too.
     TooLarge,
     /// The span waits for the decision about its trace.
     Waiting,
@@ -34,11 +35,11 @@ pub enum LateDecision {
     Buffered {
         /// The decision.
         decision: Decision,
-        /// The time since then, which the Collector records as `sampling_late_span_age`.
+        /// The time since the decision, which the Collector records as `sampling_late_span_age`.
         age: Duration,
     },
-    /// A decision that the cache remembers; the Collector records `tailsampling.cached_decision` on
-    /// the spans that are kept.
+    /// A decision that the cache remembers. The Collector records `tailsampling.cached_decision` on
+    /// spans that are kept by such a decision.
     Cached {
         /// Whether the trace was sampled.
         sampled: bool,
@@ -46,7 +47,7 @@ pub enum LateDecision {
 }
 
 impl LateDecision {
-    /// Whether the trace was sampled.
+    /// Returns whether the trace was sampled.
     pub fn is_sampled(&self) -> bool {
         match self {
             Self::Buffered { decision, .. } => decision.is_sampled(),
@@ -61,7 +62,7 @@ impl LateDecision {
 pub struct DecidedTrace<S> {
     /// The id of the trace.
     pub trace_id: TraceId,
-    /// The spans in the order of their arrival; also of a trace that is not sampled.
+    /// The spans in the order of their arrival, even if the trace is not sampled.
     pub spans: Vec<S>,
     /// The decision.
     pub decision: Decision,

@@ -1,4 +1,4 @@
-//! The list of policies of a sampler, and the rules by which their verdicts become a decision.
+//! The policies of a sampler, and the rules that turn their verdicts into a decision.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::span::TailSpan;
 use super::stats::PolicyStats;
 use super::trace::BufferedTrace;
 
-/// The policies, in the order in which they are asked.
+/// The policies, in the order in which they are evaluated.
 #[derive(Debug)]
 pub(super) struct Policies<S: TailSpan> {
     /// `drop` policies first, because nothing overrules them.
@@ -27,7 +27,8 @@ struct Named<S: TailSpan> {
 }
 
 impl<S: TailSpan> Policies<S> {
-    /// Makes the policies of a configuration; `context` makes those that are not built in.
+    /// Creates the policies of a configuration. `context` creates the policies that are not built
+    /// in.
     pub(super) fn new(
         config: &TailSamplingConfig,
         context: &mut Context<'_, S>,
@@ -52,7 +53,8 @@ impl<S: TailSpan> Policies<S> {
         })
     }
 
-    /// Decides about a trace: any verdict to drop wins, then any to sample.
+    /// Decides about a trace. A verdict to drop wins over all others, and a verdict to sample over
+    /// the rest.
     pub(super) fn decide(&mut self, now_nanos: u64, trace: &BufferedTrace<'_, S>) -> Decision {
         let decision = self.ask(now_nanos, trace);
         for named in &mut self.policies {
@@ -68,8 +70,8 @@ impl<S: TailSpan> Policies<S> {
     fn ask(&mut self, now_nanos: u64, trace: &BufferedTrace<'_, S>) -> Decision {
         let mut sampled_by = None;
         for named in &mut self.policies {
-            // The policy is its own judge of its state after a panic; a built-in one panics only if
-            // the span does, and changes nothing before it has read the span.
+            // A policy is responsible for its own state after a panic. A built-in policy panics
+            // only if the span does, and does not change its state before it has read the span.
             let evaluate = || named.policy.evaluate(now_nanos, trace);
             let verdict = catch_unwind(AssertUnwindSafe(evaluate)).unwrap_or(Verdict::Failed);
             match verdict {
@@ -98,12 +100,12 @@ impl<S: TailSpan> Policies<S> {
         sampled_by.map_or(Decision::NotSampled, Decision::Sampled)
     }
 
-    /// What each policy has said, in the order in which they are asked.
+    /// Returns the verdicts of each policy, in the order of evaluation.
     pub(super) fn stats(&self) -> impl Iterator<Item = &PolicyStats> {
         self.policies.iter().map(|named| &named.stats)
     }
 
-    /// How often a policy failed.
+    /// Returns how often a policy failed.
     pub(super) fn errors(&self) -> u64 {
         self.errors
     }

@@ -1,4 +1,4 @@
-//! The tail sampler: a state machine that gets spans and the time, and returns decided traces.
+//! The tail sampler: a state machine that takes spans and the time, and returns decided traces.
 
 mod build;
 
@@ -16,21 +16,21 @@ use super::span::TailSpan;
 use super::stats::{PolicyStats, TailStats};
 use super::trace::{BufferedTrace, Extent};
 
-/// Holds the spans of each trace until it is decided whether the trace is sampled.
+/// A tail sampler, which holds the spans of each trace until it decides about the trace.
 ///
-/// The sampler does nothing by itself: it has no thread, clock, lock or I/O. The caller gives the
-/// time with each call, as a duration since an origin of its choice, and calls
-/// [`advance`](Self::advance) when [`next_deadline`](Self::next_deadline) has come. A time before
-/// an earlier one counts as the earlier one, so a clock that goes back only delays decisions.
+/// The sampler has no thread, clock, lock or I/O of its own. The caller passes the time to each
+/// call, as a duration since an origin of its choice, and calls [`advance`](Self::advance) at
+/// [`next_deadline`](Self::next_deadline). A clock that goes back only delays decisions, because
+/// the latest time counts.
 ///
 /// # Cost
 ///
-/// Adding a span takes constant time on average: one look-up in a hash map and a push. A decision
-/// takes the time of the policies, most of which read each span once.
+/// Adding a span takes constant time on average: a look-up in a hash map and a push to a vector. A
+/// decision takes the time of the policies, most of which read each span once.
 ///
-/// Memory is bounded by `maximum_buffered_bytes` for the spans as their `size_bytes` counts them,
-/// up to as much again as the vectors of the spans grow, about 200 bytes for each of `num_traces`,
-/// about 100 bytes for each cached decision, and the constant sizes of the policies.
+/// Memory is bounded. Spans take up to `maximum_buffered_bytes`, and up to as much again while
+/// their vectors grow. Each of `num_traces` takes about 200 bytes, and each cached decision about
+/// 100 bytes. The policies have a bounded size.
 ///
 /// # Examples
 ///
@@ -82,7 +82,7 @@ pub struct TailSampler<S: TailSpan> {
     cache: DecisionCache,
     policies: Policies<S>,
     limits: Limits,
-    /// The counts; those of what is held now are filled in by `stats`.
+    /// The counts, except the fields that `stats` fills in from the buffer and the policies.
     counts: TailStats,
     /// The latest time that a caller gave.
     now_nanos: u64,
@@ -103,11 +103,11 @@ struct Limits {
 }
 
 impl<S: TailSpan> TailSampler<S> {
-    /// Takes a span, which waits for the decision about its trace or follows an earlier one.
+    /// Adds a span, which waits for the decision about its trace or follows an earlier decision.
     ///
     /// A full buffer evicts the traces that have waited longest, and drops their spans.
     pub fn add(&mut self, now: Duration, span: S) -> Admission<S> {
-        // The caller's code runs before anything changes: it may panic.
+        // User code runs before anything changes, because it may panic.
         let (trace_id, extent) = (span.trace_id(), Extent::of(&span));
         let is_root = self.limits.wait_after_root_nanos.is_some() && span.is_root();
         let now_nanos = self.set_now(now);
@@ -140,10 +140,10 @@ impl<S: TailSpan> TailSampler<S> {
         Admission::Waiting
     }
 
-    /// Decides the traces whose time has come, one at each step of the iterator.
+    /// Decides about the traces that are due, one at each step of the iterator.
     ///
-    /// Traces are decided in the order of their deadlines. An iterator that is not exhausted leaves
-    /// the rest to the next call.
+    /// Traces are decided in the order of their deadlines. If the iterator is not exhausted, the
+    /// next call decides about the rest.
     pub fn advance(&mut self, now: Duration) -> DecidedTraces<'_, S> {
         self.set_now(now);
         while let Some((at, deadline)) = self.next_forgotten()
@@ -157,14 +157,14 @@ impl<S: TailSpan> TailSampler<S> {
         }
     }
 
-    /// Decides one trace now; `None` if it does not wait.
+    /// Decides about one trace now. Returns `None` if the trace does not wait.
     pub fn decide_now(&mut self, now: Duration, trace_id: TraceId) -> Option<DecidedTrace<S>> {
         self.set_now(now);
         let at = self.buffer.find(trace_id)?;
         self.decide(at)
     }
 
-    /// Decides all traces that wait, the oldest first, with the spans that have arrived.
+    /// Decides about all traces that wait, the oldest first, with the spans that have arrived.
     ///
     /// With `drop_pending_traces_on_shutdown` all of them are dropped instead. The sampler can
     /// still be used afterwards.
@@ -176,7 +176,7 @@ impl<S: TailSpan> TailSampler<S> {
         }
     }
 
-    /// When to call [`advance`](Self::advance) next; `None` if there is nothing to wait for.
+    /// Returns when to call [`advance`](Self::advance) next, or `None` if nothing is pending.
     pub fn next_deadline(&self) -> Option<Duration> {
         let decided = self.next_due().map(|(_, deadline)| deadline);
         let forgotten = self.next_forgotten().map(|(_, deadline)| deadline);
@@ -184,7 +184,7 @@ impl<S: TailSpan> TailSampler<S> {
         Some(Duration::from_nanos(first))
     }
 
-    /// The counts since the sampler was made.
+    /// Returns the counts since the sampler was built.
     pub fn stats(&self) -> TailStats {
         TailStats {
             spans_waiting: self.buffer.waiting_spans(),
@@ -196,7 +196,7 @@ impl<S: TailSpan> TailSampler<S> {
         }
     }
 
-    /// What each policy has said: `drop` policies first, then the others as configured.
+    /// Returns the verdicts of each policy: `drop` policies first, then the others as configured.
     pub fn policy_stats(&self) -> impl Iterator<Item = &PolicyStats> {
         self.policies.stats()
     }
@@ -207,7 +207,7 @@ impl<S: TailSpan> TailSampler<S> {
         self.now_nanos
     }
 
-    /// The earlier decision about the trace of a span, if it is remembered.
+    /// Returns the earlier decision about a trace, if it is remembered.
     fn late_decision(&mut self, found: Option<u32>, trace_id: TraceId) -> Option<LateDecision> {
         match found {
             Some(at) => {
@@ -239,9 +239,9 @@ impl<S: TailSpan> TailSampler<S> {
         }
     }
 
-    /// Makes room for a span of a trace that waits at `found`, or of a new one.
+    /// Makes room for a span of the trace that waits at `found`, or of a new trace.
     ///
-    /// Returns where the trace waits, which is nowhere if it was itself evicted.
+    /// Returns the position of the trace, or `None` if it is new or was evicted itself.
     fn make_room(&mut self, mut found: Option<u32>, bytes: u64) -> Result<Option<u32>, Full> {
         while self.buffer.waiting_spans() >= self.limits.spans
             || self.buffer.waiting_bytes() + bytes > self.limits.bytes
@@ -252,7 +252,7 @@ impl<S: TailSpan> TailSampler<S> {
             }
         }
         while found.is_none() && self.buffer.len() >= self.limits.traces {
-            // A decision matters to late spans only, a trace that waits to all of its spans.
+            // A forgotten decision affects late spans only. An evicted trace loses all its spans.
             match self.buffer.oldest_decided() {
                 Some((at, _)) => self.buffer.forget(at),
                 None => {
@@ -276,7 +276,7 @@ impl<S: TailSpan> TailSampler<S> {
         Ok(at)
     }
 
-    /// Decides the trace that waits at a position.
+    /// Decides about the trace that waits at a position.
     fn decide(&mut self, at: u32) -> Option<DecidedTrace<S>> {
         let (trace_id, waiting) = self.buffer.waiting(at)?;
         let trace = BufferedTrace::new(trace_id, &waiting.spans, waiting.extent);
@@ -314,7 +314,7 @@ impl<S: TailSpan> TailSampler<S> {
         })
     }
 
-    /// The trace that is to be decided next, and when.
+    /// Returns the trace about which to decide next, and the time.
     fn next_due(&self) -> Option<(u32, u64)> {
         let by_arrival = self.buffer.oldest_waiting();
         let by_arrival =
@@ -327,7 +327,7 @@ impl<S: TailSpan> TailSampler<S> {
         both.min_by_key(|(_, deadline)| *deadline)
     }
 
-    /// The decision that is to be forgotten next, and when.
+    /// Returns the decision to forget next, and the time.
     fn next_forgotten(&self) -> Option<(u32, u64)> {
         let age = self.limits.decision_age_nanos?;
         let (at, since) = self.buffer.oldest_decided()?;
@@ -344,11 +344,11 @@ impl<S: TailSpan> fmt::Debug for TailSampler<S> {
     }
 }
 
-/// There is no room, and none may be made.
+/// The error of a full buffer that must not evict a trace.
 struct Full;
 
-/// Decides traces, one at each step; made by [`TailSampler::advance`] and
-/// [`TailSampler::shutdown`].
+/// An iterator that decides about one trace at each step. [`TailSampler::advance`] and
+/// [`TailSampler::shutdown`] create it.
 #[must_use = "a trace is decided only when the iterator returns it"]
 #[derive(Debug)]
 pub struct DecidedTraces<'a, S: TailSpan> {

@@ -6,12 +6,13 @@ use super::span::TailSpan;
 
 /// Hashes the service and the name of a span, for sketches.
 ///
-/// FNV-1a with a seed, then the finalizer of SplitMix64 (Steele, Lea, Flood 2014), because a sketch
-/// uses several parts of the hash. Equal hashes make two operations share their figures. That is
-/// the only harm of a collision, so a hash against attacks is not worth its time.
+/// The hash is FNV-1a with a seed, followed by the finalizer of SplitMix64 (Steele, Lea, Flood
+/// 2014), because a sketch uses several parts of the hash. If two operations have equal hashes,
+/// they share their figures. A collision does no other harm, so a slower hash that resists attacks
+/// is not needed.
 pub(super) fn operation_hash(seed: u64, span: &impl TailSpan) -> u64 {
     let bytes = span.service_name().bytes();
-    // A byte that UTF-8 does not have: "a" + "bc" and "ab" + "c" differ.
+    // The separator is a byte that UTF-8 does not use, so "a" + "bc" and "ab" + "c" differ.
     let bytes = bytes.chain([0xff]).chain(span.name().bytes());
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -23,19 +24,22 @@ pub(super) fn operation_hash(seed: u64, span: &impl TailSpan) -> u64 {
 
 /// A count-min sketch of occurrences in a sliding minute (Cormode, Muthukrishnan 2005).
 ///
-/// Each hash has one counter in each of [`ROWS`] rows, and its estimate is the smallest of them:
-/// never less than the count, and more only where it shares all of its counters. Only counters that
-/// equal the estimate are raised (conservative update), which keeps the excess small.
+/// Each hash has one counter in each of [`ROWS`] rows, and its estimate is the smallest of these
+/// counters. The estimate is never less than the true count, and exceeds it only if the hash shares
+/// all of its counters. Only counters that equal the estimate are incremented (conservative
+/// update), which keeps the excess small.
 ///
-/// Two sketches, one for the running minute and one for the minute before, give the sliding count:
-/// all of the former and the part of the latter that is less than a minute ago.
+/// Two sketches, one for the current minute and one for the previous minute, give the sliding
+/// count: all of the current minute, and the fraction of the previous minute that is less than a
+/// minute ago.
 ///
-/// Memory: 512 KiB. With 10,000 operations, one in 20 shares all its counters with others. Unique
-/// names for ever fill the counters, and then nothing is rare any more, rather than everything.
+/// Memory: 512 KiB. With 10,000 operations, one in 20 shares all its counters with others. An
+/// endless stream of unique names fills the counters. Then no operation counts as rare, instead of
+/// all.
 pub(super) struct MinuteCounts {
     current: Vec<u32>,
     previous: Vec<u32>,
-    /// The start of the running minute.
+    /// The start of the current minute.
     since_nanos: u64,
 }
 
@@ -52,7 +56,7 @@ impl MinuteCounts {
         }
     }
 
-    /// Moves on to the minute of `now`. Call this before the other methods.
+    /// Moves on to the minute of `now_nanos`. Call this method before the other methods.
     pub(super) fn advance(&mut self, now_nanos: u64) {
         let minutes = now_nanos.saturating_sub(self.since_nanos) / MINUTE_NANOS;
         if minutes == 0 {
@@ -66,7 +70,7 @@ impl MinuteCounts {
         self.since_nanos += minutes * MINUTE_NANOS;
     }
 
-    /// The occurrences of a hash in the minute up to `now`.
+    /// Returns the occurrences of a hash in the minute up to `now_nanos`.
     pub(super) fn rate(&self, now_nanos: u64, hash: u64) -> f64 {
         let part = now_nanos.saturating_sub(self.since_nanos) as f64 / MINUTE_NANOS as f64;
         let current = f64::from(least(&self.current, hash));
@@ -95,15 +99,15 @@ fn least(counts: &[u32], hash: u64) -> u32 {
     counts.min().copied().unwrap_or_default()
 }
 
-/// The counter of each row, from 14 bits of the hash each.
+/// Returns the position of the counter in each row, from 14 bits of the hash for each row.
 fn cells(hash: u64) -> [usize; ROWS] {
     std::array::from_fn(|row| row * COLUMNS + (hash >> (row * 14)) as usize % COLUMNS)
 }
 
-/// A histogram of durations with buckets that grow with the values, so that its size is constant.
+/// A histogram of durations in constant memory, with buckets that grow with the values.
 ///
-/// Each power of two has eight buckets, so that a bucket's bounds are at most 12.5 % apart. All
-/// counts are halved from time to time, so that old observations fade. Memory: 2 KiB.
+/// Each power of two has eight buckets, so the bounds of a bucket are at most 12.5 % apart. After
+/// [`FULL`] observations all counts are halved, so old observations fade. Memory: 2 KiB.
 pub(super) struct LogHistogram {
     counts: [u32; BUCKETS],
     total: u32,
@@ -111,7 +115,7 @@ pub(super) struct LogHistogram {
 
 const BUCKETS_PER_OCTAVE: u32 = 8;
 const BUCKETS: usize = 64 * BUCKETS_PER_OCTAVE as usize;
-/// The observations after which all counts are halved.
+/// The number of observations after which all counts are halved.
 const FULL: u32 = 8192;
 
 impl LogHistogram {
@@ -134,14 +138,15 @@ impl LogHistogram {
         }
     }
 
-    /// The number of observations, those that have faded excepted.
+    /// Returns the number of observations, without the ones that have faded.
     pub(super) fn total(&self) -> u32 {
         self.total
     }
 
-    /// Whether a value is in a bucket above the one with the 99th percentile.
+    /// Returns whether the bucket of a value is above the bucket of the 99th percentile.
     pub(super) fn is_above_p99(&self, nanos: u64) -> bool {
-        // The percentile's bucket is the highest one with more than 1 % of all in it or above it.
+        // The bucket of the percentile is the highest bucket such that more than 1 % of all
+        // observations are in it or above it.
         let at_or_above: u32 = self.counts.iter().skip(bucket(nanos)).sum();
         u64::from(at_or_above) * 100 <= u64::from(self.total)
     }
@@ -155,7 +160,7 @@ impl fmt::Debug for LogHistogram {
     }
 }
 
-/// The bucket of a value: its highest bit, and the three bits after that.
+/// Returns the bucket of a value, which follows from its highest bit and the three bits after it.
 fn bucket(nanos: u64) -> usize {
     let octave = nanos.max(1).ilog2();
     let rest = match octave {

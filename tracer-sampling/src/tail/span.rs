@@ -1,15 +1,17 @@
-//! The span that a tail sampler holds, as its policies read it.
+//! The interface through which a tail sampler and its policies read a span.
 
 use opentelemetry::trace::TraceId;
 
 /// A span that a [`TailSampler`](super::TailSampler) can hold.
 ///
-/// The trait has one method for each value that a built-in policy reads, and nothing else: a
-/// [`Policy`](super::Policy) of your own is generic over the span and reads what it wants.
+/// The trait has one method for each value that the sampler and the built-in policies read. A
+/// [`Policy`](super::Policy) that you implement can read any other value, because it knows the type
+/// of the span.
 ///
-/// A method that panics while a policy runs fails this policy for this trace, which
-/// `policy_evaluation_errors` counts. The sampler reads the id, the times, the size and whether the
-/// span is a root once, in [`add`](super::TailSampler::add), before it changes anything.
+/// If a method panics while a policy runs, that policy fails for the trace, and
+/// `policy_evaluation_errors` counts the failure. The sampler itself reads a span only in
+/// [`add`](super::TailSampler::add), before it changes anything: its id, times and size, and
+/// whether it is a root.
 ///
 /// # Examples
 ///
@@ -71,42 +73,44 @@ use opentelemetry::trace::TraceId;
 /// assert_eq!(span.service_name(), "shop");
 /// ```
 pub trait TailSpan: 'static {
-    /// The id of the trace.
+    /// Returns the id of the trace.
     fn trace_id(&self) -> TraceId;
 
-    /// Whether the span is the root of its trace, or of the part of it that the sampler sees.
+    /// Returns whether the span is the root of its trace, or of the part of the trace that the
+    /// sampler sees.
     ///
-    /// A root starts `decision_wait_after_root_received`. A sampler inside a process answers `true`
-    /// for spans with a remote parent, too.
+    /// A root starts the time `decision_wait_after_root_received`. If the sampler runs inside an
+    /// application, return `true` for spans with a remote parent, too.
     fn is_root(&self) -> bool;
 
-    /// The name of the span.
+    /// Returns the name of the span.
     fn name(&self) -> &str;
 
-    /// When the span started, in nanoseconds since the Unix epoch.
+    /// Returns the time at which the span started, in nanoseconds since the Unix epoch.
     fn start_unix_nanos(&self) -> u64;
 
-    /// When the span ended, in nanoseconds since the Unix epoch.
+    /// Returns the time at which the span ended, in nanoseconds since the Unix epoch.
     ///
-    /// An end before the start is a duration of 0.
+    /// An end before the start counts as a duration of 0.
     fn end_unix_nanos(&self) -> u64;
 
-    /// The status code.
+    /// Returns the status code.
     fn status(&self) -> StatusCode;
 
-    /// The flags of OTLP; the lowest bit is the sampled flag of W3C Trace Context.
+    /// Returns the flags of OTLP. The lowest bit is the sampled flag of W3C Trace Context.
     fn flags(&self) -> u32;
 
-    /// The trace state as the `tracestate` header writes it; empty if there is none.
+    /// Returns the trace state in the form of the `tracestate` header; empty if there is none.
     fn trace_state(&self) -> &str;
 
-    /// The attribute of the span with this key; `None` also for arrays, maps and bytes.
+    /// Returns the attribute of the span with this key. Arrays, maps and bytes are `None`, too.
     fn attribute(&self, key: &str) -> Option<AttributeValue<'_>>;
 
-    /// The attribute of the span's resource with this key; `None` also for arrays, maps and bytes.
+    /// Returns the attribute of the span's resource with this key. Arrays, maps and bytes are
+    /// `None`, too.
     fn resource_attribute(&self, key: &str) -> Option<AttributeValue<'_>>;
 
-    /// The `service.name` of the resource; empty if it has none.
+    /// Returns the `service.name` of the resource; empty if it has none.
     fn service_name(&self) -> &str {
         match self.resource_attribute("service.name") {
             Some(AttributeValue::String(name)) => name,
@@ -114,10 +118,10 @@ pub trait TailSpan: 'static {
         }
     }
 
-    /// The bytes that the span occupies, with what it owns on the heap.
+    /// Returns the bytes that the span occupies, including its memory on the heap.
     ///
-    /// The bounds of the buffer and `bytes_limiting` use this size, and it must not change while
-    /// the sampler holds the span. Sizes above 4 GiB count as 4 GiB.
+    /// The bounds of the buffer and `bytes_limiting` use this size. It must not change while the
+    /// sampler holds the span. Sizes above 4 GiB count as 4 GiB.
     fn size_bytes(&self) -> usize;
 }
 
@@ -135,9 +139,9 @@ pub enum AttributeValue<'a> {
     String(&'a str),
 }
 
-/// The status code of a span, in configurations `ERROR`, `OK` or `UNSET`.
+/// The status code of a span, which configurations spell `ERROR`, `OK` or `UNSET`.
 ///
-/// The enum is complete: OTLP defines these three.
+/// The enum is complete, because OTLP defines only these three codes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum StatusCode {

@@ -1,15 +1,16 @@
-//! What a tail sampler counts.
+//! The counts of a tail sampler.
 
 use std::sync::Arc;
 
-/// The counts of a [`TailSampler`](super::TailSampler) since it was made, and what it holds now.
+/// The counts of a [`TailSampler`](super::TailSampler) since it was built, and of the spans and
+/// traces that it holds now.
 ///
-/// Each span that [`add`](super::TailSampler::add) did not hand back as
-/// [`Full`](super::Admission::Full) is in exactly one of `spans_kept`, `spans_dropped`,
-/// `spans_evicted` and `spans_waiting`; the same holds for traces. [`balances`](Self::balances)
-/// checks it.
+/// Each span that [`add`](super::TailSampler::add) did not return as
+/// [`Full`](super::Admission::Full) is counted in exactly one of `spans_kept`, `spans_dropped`,
+/// `spans_evicted` and `spans_waiting`. Traces are counted in the same way.
+/// [`balances`](Self::balances) checks this.
 ///
-/// | here | name in the Collector, after `otelcol_processor_tail_sampling_` |
+/// | field | name in the Collector, after `otelcol_processor_tail_sampling_` |
 /// | --- | --- |
 /// | `traces_received` | `new_trace_id_received` |
 /// | `traces_kept`, `traces_not_sampled`, `traces_dropped` | `global_count_traces_sampled` |
@@ -24,16 +25,16 @@ use std::sync::Arc;
 pub struct TailStats {
     /// Spans that were accepted.
     pub spans_received: u64,
-    /// Spans of sampled traces, late ones included.
+    /// Spans of sampled traces, including late spans.
     pub spans_kept: u64,
-    /// Spans of traces that were dropped or not sampled, late ones included.
+    /// Spans of traces that were dropped or not sampled, including late spans.
     pub spans_dropped: u64,
-    /// Spans that gave way to others before a decision, or were larger than the whole buffer.
+    /// Spans that were evicted before a decision, or were larger than the whole buffer.
     pub spans_evicted: u64,
     /// Spans that wait for a decision now.
     pub spans_waiting: u64,
 
-    /// Traces that a span has started. A trace that comes back after it was forgotten counts again.
+    /// Traces that a span has started. A trace that returns after it was forgotten counts again.
     pub traces_received: u64,
     /// Traces that were sampled.
     pub traces_kept: u64,
@@ -41,31 +42,31 @@ pub struct TailStats {
     pub traces_not_sampled: u64,
     /// Traces that were dropped: by a policy, by their size, or at shutdown.
     pub traces_dropped: u64,
-    /// Those of `traces_dropped` that were larger than `maximum_trace_size_bytes`.
+    /// The part of `traces_dropped` that was larger than `maximum_trace_size_bytes`.
     pub traces_too_large: u64,
-    /// Traces that gave way to others before a decision.
+    /// Traces that were evicted before a decision.
     pub traces_evicted: u64,
     /// Traces that wait for a decision now.
     pub traces_waiting: u64,
-    /// Traces in the buffer now, decided ones included.
+    /// Traces in the buffer now, including decided ones.
     pub traces_in_memory: u64,
 
     /// The sum of the sizes of the spans that wait now, in bytes.
     pub bytes_waiting: u64,
-    /// Late spans that followed the decision in the buffer or the cache to be kept.
+    /// Late spans that were kept by a decision in the buffer or the cache.
     pub late_kept_spans: u64,
-    /// Late spans that followed the decision in the buffer or the cache to be dropped.
+    /// Late spans that were dropped by a decision in the buffer or the cache.
     pub late_dropped_spans: u64,
-    /// Those of `late_kept_spans` whose decision was in the cache.
+    /// The part of `late_kept_spans` whose decision was in the cache.
     pub cache_kept_spans: u64,
-    /// Those of `late_dropped_spans` whose decision was in the cache.
+    /// The part of `late_dropped_spans` whose decision was in the cache.
     pub cache_dropped_spans: u64,
-    /// Verdicts that a policy could not give, panics included.
+    /// Traces that a policy could not judge or learn from, including panics.
     pub policy_evaluation_errors: u64,
 }
 
 impl TailStats {
-    /// Whether each received span and trace is accounted for.
+    /// Returns whether each received span and trace is accounted for.
     ///
     /// # Examples
     ///
@@ -91,19 +92,19 @@ impl TailStats {
     }
 }
 
-/// How often a policy gave each verdict.
+/// The counts of the verdicts of one policy.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyStats {
     /// The name of the policy.
     pub name: Arc<str>,
-    /// Traces that it sampled.
+    /// Traces that the policy sampled.
     pub sampled: u64,
-    /// Traces that it did not sample.
+    /// Traces that the policy did not sample.
     pub not_sampled: u64,
-    /// Traces that it dropped.
+    /// Traces that the policy dropped.
     pub dropped: u64,
-    /// Traces that it could not judge or learn from.
+    /// Traces that the policy could not judge or learn from.
     pub failed: u64,
 }
 

@@ -4,7 +4,7 @@ use opentelemetry::trace::TraceId;
 
 use super::span::TailSpan;
 
-/// A trace with the spans that have arrived, as a [`Policy`](super::Policy) sees it.
+/// A trace with the spans that have arrived, which a [`Policy`](super::Policy) judges.
 #[derive(Clone, Copy)]
 pub struct BufferedTrace<'a, S> {
     trace_id: TraceId,
@@ -21,30 +21,30 @@ impl<'a, S: TailSpan> BufferedTrace<'a, S> {
         }
     }
 
-    /// The id of the trace.
+    /// Returns the id of the trace.
     pub fn trace_id(&self) -> TraceId {
         self.trace_id
     }
 
-    /// The spans in the order of their arrival, at least one.
+    /// Returns the spans in the order of their arrival, at least one.
     pub fn spans(&self) -> &'a [S] {
         self.spans
     }
 
-    /// The sum of the `size_bytes` of the spans.
+    /// Returns the sum of the `size_bytes` of the spans.
     pub fn size_bytes(&self) -> u64 {
         self.extent.bytes
     }
 
-    /// The time from the earliest start to the latest end in nanoseconds; 0 if the end is earlier.
+    /// Returns the nanoseconds from the earliest start to the latest end; 0 if the end is earlier.
     pub fn duration_nanos(&self) -> u64 {
         self.extent
             .end_unix_nanos
             .saturating_sub(self.extent.start_unix_nanos)
     }
 
-    /// The span that gives the trace its operation: the first root, or the span with the earliest
-    /// start if no root has arrived.
+    /// Returns the span that determines the operation of the trace. This is the first root, or the
+    /// span with the earliest start if no root has arrived.
     pub fn root(&self) -> Option<&'a S> {
         let root = self.spans.iter().find(|span| span.is_root());
         root.or_else(|| self.spans.iter().min_by_key(|span| span.start_unix_nanos()))
@@ -61,7 +61,7 @@ impl<S> std::fmt::Debug for BufferedTrace<'_, S> {
     }
 }
 
-/// The size of a trace and its place in time.
+/// The size of a trace, and its earliest start and latest end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Extent {
     pub(super) bytes: u64,
@@ -77,10 +77,10 @@ impl Extent {
         end_unix_nanos: 0,
     };
 
-    /// The extent of one span. This calls the caller's code.
+    /// Returns the extent of one span. This calls user code.
     pub(super) fn of(span: &impl TailSpan) -> Self {
         Self {
-            // The bound keeps sums of sizes below 2^64, whatever sizes a span claims.
+            // The bound keeps sums of sizes below 2^64, regardless of the sizes that spans report.
             bytes: (span.size_bytes() as u64).min(u64::from(u32::MAX)),
             start_unix_nanos: span.start_unix_nanos(),
             end_unix_nanos: span.end_unix_nanos(),

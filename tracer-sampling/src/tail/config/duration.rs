@@ -1,4 +1,4 @@
-//! Durations as Go writes them, which the configuration of the Collector uses.
+//! Durations in the notation of Go, which the configuration of the Collector uses.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserializer;
 use serde::de::{Error, Visitor};
 
-/// Reads a duration such as `10s`, `1m30s`, `1.5h` or `0`.
+/// Deserializes a duration such as `10s`, `1m30s`, `1.5h` or `0`.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     struct Text;
 
@@ -27,7 +27,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration
 
 /// Parses numbers with units, as `time.ParseDuration` of Go does, without a sign.
 ///
-/// Fractions of a nanosecond are cut off. `None` also for durations above 584 years.
+/// Fractions of a nanosecond are truncated. Returns `None` for durations above 584 years, too.
 fn parse(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
@@ -61,8 +61,8 @@ fn nanos_of(number: &str, unit: &str) -> Option<u64> {
     let mut nanos = whole.checked_mul(*unit)?;
     let mut place = *unit;
     for digit in fraction.chars() {
-        // Exact: the units are products of small powers of 2, 3 and 10, and a place that is not a
-        // multiple of 10 is below a microsecond or follows from hours by one division too many.
+        // Exact while `place` is a multiple of 10. The smallest places of minutes and hours
+        // truncate, which loses less than 3 ns.
         let digit = u64::from(digit.to_digit(10)?);
         nanos = nanos.checked_add(digit * place / 10)?;
         place /= 10;

@@ -17,29 +17,29 @@ pub use self::sections::{
     StringAttributeConfig, TraceStateConfig,
 };
 
-/// Configures a [`TailSampler`](super::TailSampler).
+/// The configuration of a [`TailSampler`](super::TailSampler).
 ///
-/// The keys are those of the Collector's `tail_sampling` processor, except for the four at the end
-/// of this list, which are ours.
+/// The keys are those of the Collector's `tail_sampling` processor, except for the last four keys
+/// of this table, which only this crate has.
 ///
-/// | key | default | what |
+/// | key | default | meaning |
 /// | --- | --- | --- |
-/// | `policies` | empty, refused | what decides; see [`PolicyKind`] |
-/// | `decision_wait` | 30 s | from the first span of a trace to its decision |
-/// | `decision_wait_after_root_received` | 0, off | from the first root span, if that is earlier |
-/// | `num_traces` | 50,000 | traces in the buffer, decided ones included |
-/// | `expected_new_traces_per_sec` | 0 | allocates for `decision_wait` of such traffic in advance |
-/// | `decision_cache` | 0 and 0, off | ids of sampled and of other traces to remember |
+/// | `policies` | empty, which is refused | the policies that decide; see [`PolicyKind`] |
+/// | `decision_wait` | 30 s | the time from the first span of a trace to its decision |
+/// | `decision_wait_after_root_received` | 0, off | the same from the first root, if earlier |
+/// | `num_traces` | 50,000 | the most traces in the buffer, including decided ones |
+/// | `expected_new_traces_per_sec` | 0 | allocates for this traffic in advance |
+/// | `decision_cache` | 0 and 0, off | how many ids of sampled and of other traces to remember |
 /// | `sample_on_first_match` | `false` | stops at the first policy that samples |
-/// | `drop_pending_traces_on_shutdown` | `false` | drops what waits instead of deciding it |
+/// | `drop_pending_traces_on_shutdown` | `false` | drops waiting traces without a decision |
 /// | `block_on_overflow` | `false` | refuses spans instead of evicting traces |
 /// | `maximum_trace_size_bytes` | 0, off | larger traces are dropped at once |
-/// | `maximum_buffered_spans` | 2,000,000 | waiting spans; 0 is no bound |
-/// | `maximum_buffered_bytes` | 1 GiB | the sum of `size_bytes` of waiting spans; 0 is no bound |
+/// | `maximum_buffered_spans` | 2,000,000 | the most waiting spans; 0 is no bound |
+/// | `maximum_buffered_bytes` | 1 GiB | the largest sum of `size_bytes` that waits; 0 is no bound |
 /// | `maximum_decision_age` | 0, off | how long the buffer remembers a decision |
 /// | `sketch_seed` | 0 | seed of the hashes in `rare_operation` and `slower_than_p99` |
 ///
-/// Text in any format of serde can be read. Unknown keys are refused.
+/// The configuration can be deserialized from any format of serde. Unknown keys are refused.
 ///
 /// # Examples
 ///
@@ -70,37 +70,38 @@ pub struct TailSamplingConfig {
     /// `decision_wait`. Default: 0, which turns it off.
     #[serde(deserialize_with = "duration::deserialize")]
     pub decision_wait_after_root_received: Duration,
-    /// The most traces in the buffer, 1 to 2^31. A further one evicts the oldest decided trace or,
-    /// if all wait, the oldest. Default: 50,000.
+    /// The most traces in the buffer, 1 to 2^31. A further trace evicts the oldest decided trace
+    /// or, if all traces wait, the oldest trace. Default: 50,000.
     pub num_traces: usize,
     /// New traces a second to allocate for in advance, `num_traces` at most. Default: 0.
     pub expected_new_traces_per_sec: u64,
-    /// The ids to remember after the buffer has released a trace. Default: none.
+    /// How many trace ids to remember after the buffer has released their traces. Default: none.
     pub decision_cache: DecisionCacheConfig,
     /// Whether the first policy that samples ends the evaluation. Default: `false`.
     pub sample_on_first_match: bool,
-    /// Whether [`shutdown`](super::TailSampler::shutdown) drops what waits. Default: `false`.
+    /// Whether [`shutdown`](super::TailSampler::shutdown) drops the traces that wait. Default:
+    /// `false`.
     pub drop_pending_traces_on_shutdown: bool,
-    /// Whether a full buffer hands a span back, as [`Admission::Full`](super::Admission::Full),
+    /// Whether a full buffer returns a new span as [`Admission::Full`](super::Admission::Full)
     /// instead of evicting a trace that waits. Default: `false`.
     pub block_on_overflow: bool,
-    /// A trace that gets larger is dropped at once, and so are its later spans. Default: 0, which
-    /// turns it off.
+    /// The largest size of a trace. A larger trace is dropped at once, and so are its later spans.
+    /// Default: 0, which turns this limit off.
     pub maximum_trace_size_bytes: u64,
-    /// The most spans that wait. A further one evicts the oldest waiting trace. Default: 2,000,000;
-    /// 0 is no bound.
+    /// The most spans that wait. A further span evicts the oldest waiting trace. Default:
+    /// 2,000,000; 0 is no bound.
     pub maximum_buffered_spans: u64,
     /// The most bytes that wait. A further span evicts the oldest waiting traces until it fits.
     /// Default: 1 GiB; 0 is no bound.
     pub maximum_buffered_bytes: u64,
-    /// How long the buffer remembers a decision. Default: 0, which is until `num_traces` forgets
-    /// it.
+    /// How long the buffer remembers a decision. Default: 0, which keeps a decision until
+    /// `num_traces` evicts it.
     #[serde(deserialize_with = "duration::deserialize")]
     pub maximum_decision_age: Duration,
     /// The seed of the hashes in `rare_operation` and `slower_than_p99`. Default: 0. Give each
-    /// process a random one if names of operations come from outside.
+    /// process a random seed if clients can choose the names of operations.
     pub sketch_seed: u64,
-    /// The policies, at least one, with names that are not empty and differ.
+    /// The policies, at least one. Their names must not be empty, and must differ.
     pub policies: Vec<PolicyConfig>,
 }
 
@@ -127,14 +128,15 @@ impl Default for TailSamplingConfig {
 
 /// How many trace ids to remember after the buffer has released their traces.
 ///
-/// Each id takes about 100 bytes. The Collector advises to remember at least ten times `num_traces`.
+/// Each id takes about 100 bytes. The documentation of the Collector recommends at least ten times
+/// `num_traces`.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DecisionCacheConfig {
-    /// Ids of sampled traces. Default: 0.
+    /// The most ids of sampled traces. Default: 0.
     pub sampled_cache_size: usize,
-    /// Ids of traces that were dropped or not sampled. Default: 0.
+    /// The most ids of traces that were dropped or not sampled. Default: 0.
     pub non_sampled_cache_size: usize,
 }
 
@@ -152,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_are_not_there_are_refused() {
+    fn unknown_keys_and_values_of_other_types_are_refused() {
         for text in [
             r#"{"num_shards": 2}"#,
             r#"{"sampling_strategy": "span-ingest"}"#,

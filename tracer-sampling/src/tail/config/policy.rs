@@ -12,8 +12,8 @@ use super::sections::{
 
 /// The configuration of a policy.
 ///
-/// As text it has the form of the Collector: `name`, `type`, and a section named after the type. A
-/// section of another type is refused, where the Collector ignores it.
+/// The text form is that of the Collector: `name`, `type`, and a section named after the type. A
+/// section of another type is refused; the Collector ignores it.
 ///
 /// # Examples
 ///
@@ -32,14 +32,14 @@ use super::sections::{
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "Raw")]
 pub struct PolicyConfig {
-    /// The name, by which statistics and sampled traces refer to the policy.
+    /// The name, which identifies the policy in statistics and sampled traces.
     pub name: String,
     /// The type and its settings.
     pub kind: PolicyKind,
 }
 
 impl PolicyConfig {
-    /// A policy with a name.
+    /// Creates the configuration of a policy.
     pub fn new(name: impl Into<String>, kind: PolicyKind) -> Self {
         Self {
             name: name.into(),
@@ -66,7 +66,7 @@ macro_rules! policy_types {
         }
 
         impl PolicyKind {
-            /// The type as configurations spell it.
+            /// Returns the type as configurations spell it.
             pub fn policy_type(&self) -> &'static str {
                 match self {
                     Self::AlwaysSample => "always_sample",
@@ -86,7 +86,7 @@ macro_rules! policy_types {
             $($optional,)*
         }
 
-        /// A policy as it is written: all sections that the text has.
+        /// A policy as the text describes it, with all its sections.
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Raw {
@@ -131,23 +131,23 @@ macro_rules! policy_types {
 
 policy_types! {
     required {
-        /// `and`: samples if all of its policies do.
+        /// `and`: samples if all of its policies sample.
         And(and: AndConfig),
         /// `boolean_attribute`: samples by a boolean attribute.
         BooleanAttribute(boolean_attribute: BooleanAttributeConfig),
-        /// `bytes_limiting`: samples so many bytes a second.
+        /// `bytes_limiting`: samples up to a number of bytes a second.
         BytesLimiting(bytes_limiting: BytesLimitingConfig),
-        /// `composite`: shares a rate of spans between policies.
+        /// `composite`: divides a rate of spans among policies.
         Composite(composite: CompositeConfig),
         /// `critical_service`, not in the Collector: samples if a listed service takes part.
         CriticalService(critical_service: CriticalServiceConfig),
-        /// `custom`, not in the Collector: a policy of the caller.
+        /// `custom`, not in the Collector: a policy that the caller implements.
         Custom(custom: CustomConfig),
         /// `drop`: drops the trace if all of its policies sample.
         Drop(drop: DropConfig),
         /// `latency`: samples by the duration of the trace.
         Latency(latency: LatencyConfig),
-        /// `not`: samples if its policy does not.
+        /// `not`: samples if its policy does not sample.
         Not(not: NotConfig),
         /// `numeric_attribute`: samples by a numeric attribute.
         NumericAttribute(numeric_attribute: NumericAttributeConfig),
@@ -155,7 +155,7 @@ policy_types! {
         OttlCondition(ottl_condition: OttlConditionConfig),
         /// `probabilistic`: samples a percentage of the traces.
         Probabilistic(probabilistic: ProbabilisticConfig),
-        /// `rate_limiting`: samples so many spans a second.
+        /// `rate_limiting`: samples up to a number of spans a second.
         RateLimiting(rate_limiting: RateLimitingConfig),
         /// `span_count`: samples by the number of spans.
         SpanCount(span_count: SpanCountConfig),
@@ -174,7 +174,7 @@ policy_types! {
     }
 }
 
-/// Why a policy as it is written has no meaning.
+/// The reason why the sections of a policy are refused.
 #[derive(Debug, thiserror::Error)]
 enum SectionError {
     #[error("a policy of type `{0}` needs the section `{0}`")]

@@ -1,6 +1,6 @@
 //! The section of each type of policy, with the keys and defaults of the Collector.
 //!
-//! The structs may get new keys. Make them from `default()` and set fields.
+//! The structs may get new fields. Create them with `default()` and set fields.
 
 use serde::Deserialize;
 
@@ -31,32 +31,33 @@ pub struct BooleanAttributeConfig {
     pub invert_match: bool,
 }
 
-/// Section `bytes_limiting`: samples so many bytes a second, by a token bucket.
+/// Section `bytes_limiting`: samples up to a number of bytes a second, by a token bucket.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BytesLimitingConfig {
     /// Bytes a second, at least 1.
     pub bytes_per_second: u64,
-    /// The most bytes at once, and so the largest trace. Default: 0, which is twice the rate.
+    /// The most bytes at once, and therefore the largest trace that can be sampled. Default: 0,
+    /// which is twice the rate.
     #[serde(default)]
     pub burst_capacity: u64,
 }
 
-/// Section `composite`: shares a rate of spans between policies.
+/// Section `composite`: divides a rate of spans among policies.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CompositeConfig {
     /// The most spans in a second, at least 1, for all policies together.
     pub max_total_spans_per_second: u64,
-    /// The names of policies in the order in which they are asked. Those that are not named follow
-    /// in the order of `composite_sub_policy`. Default: empty.
+    /// The names of policies in the order in which they are evaluated. Policies that are not listed
+    /// follow in the order of `composite_sub_policy`. Default: empty.
     #[serde(default)]
     pub policy_order: Vec<String>,
-    /// The policies, at least one, with names that are not empty and differ.
+    /// The policies, at least one. Their names must not be empty, and must differ.
     pub composite_sub_policy: Vec<PolicyConfig>,
-    /// The shares. A policy without an entry gets an equal part of what the entries leave.
+    /// The shares of policies. The policies without an entry divide the rest of the rate equally.
     /// Default: empty.
     #[serde(default)]
     pub rate_allocation: Vec<RateAllocation>,
@@ -69,8 +70,8 @@ pub struct CompositeConfig {
 pub struct RateAllocation {
     /// The name of the policy.
     pub policy: String,
-    /// Percent of `max_total_spans_per_second`, 0 to 100. 0 is the total over the number of
-    /// policies. Default: 0.
+    /// Percent of `max_total_spans_per_second`, from 0 to 100. 0 means the total divided by the
+    /// number of policies. Default: 0.
     #[serde(default)]
     pub percent: u8,
 }
@@ -84,14 +85,14 @@ pub struct CriticalServiceConfig {
     pub services: Vec<String>,
 }
 
-/// Section `custom`, not in the Collector: a policy of the caller.
+/// Section `custom`, not in the Collector: a policy that the caller implements.
 ///
 /// See [`TailSamplingConfig::build_with`](super::TailSamplingConfig::build_with).
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CustomConfig {
-    /// Tells the caller which policy to make.
+    /// Identifies the policy that the caller creates.
     pub id: String,
 }
 
@@ -109,14 +110,15 @@ pub struct DropConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LatencyConfig {
-    /// The trace must take longer than so many milliseconds.
+    /// The duration in milliseconds above which a trace is sampled.
     pub threshold_ms: u64,
-    /// The trace must not take longer than so many milliseconds. Default: 0, no such bound.
+    /// The longest duration in milliseconds at which a trace is sampled. Default: 0, which is no
+    /// bound.
     #[serde(default)]
     pub upper_threshold_ms: u64,
 }
 
-/// Section `not`: samples if its policy does not.
+/// Section `not`: samples if its policy does not sample.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -126,7 +128,7 @@ pub struct NotConfig {
 }
 
 impl NotConfig {
-    /// Negates a policy.
+    /// Creates the section that negates a policy.
     ///
     /// # Examples
     ///
@@ -161,14 +163,14 @@ pub struct NumericAttributeConfig {
     pub invert_match: bool,
 }
 
-/// Section `ottl_condition`: conditions in the Collector's language, for a policy of the caller.
+/// Section `ottl_condition`: conditions in the Collector's language, which the caller evaluates.
 ///
 /// See [`TailSamplingConfig::build_with`](super::TailSamplingConfig::build_with).
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OttlConditionConfig {
-    /// What an error in a condition does. Default: none given.
+    /// The effect of an error in a condition. Default: `None`, which leaves it to the policy.
     #[serde(default)]
     pub error_mode: Option<ErrorMode>,
     /// Conditions on spans.
@@ -179,7 +181,7 @@ pub struct OttlConditionConfig {
     pub spanevent: Vec<String>,
 }
 
-/// What an error in an OTTL condition does.
+/// The effect of an error in an OTTL condition.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -197,7 +199,7 @@ pub enum ErrorMode {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProbabilisticConfig {
-    /// The percentage. 0 and less is none, 100 and more is all.
+    /// The percentage. 0 and less samples no trace, 100 and more samples all traces.
     pub sampling_percentage: f64,
     /// Text that is hashed before the id, so that layers of collectors with different salts decide
     /// independently. Default: empty, which is `default-hash-seed`.
@@ -210,7 +212,7 @@ pub struct ProbabilisticConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RareOperationConfig {
-    /// An operation is rare below so many traces a minute, at least 1. Default: 10.
+    /// The number of traces a minute below which an operation is rare, at least 1. Default: 10.
     pub traces_per_minute: u32,
 }
 
@@ -222,28 +224,29 @@ impl Default for RareOperationConfig {
     }
 }
 
-/// Section `rate_limiting`: samples so many spans a second, by a token bucket.
+/// Section `rate_limiting`: samples up to a number of spans a second, by a token bucket.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimitingConfig {
     /// Spans a second, at least 1.
     pub spans_per_second: u64,
-    /// The most spans at once, and so the largest trace. Default: 0, which is twice the rate.
+    /// The most spans at once, and therefore the largest trace that can be sampled. Default: 0,
+    /// which is twice the rate.
     #[serde(default)]
     pub burst_capacity: u64,
 }
 
-/// Section `slower_than_p99`, not in the Collector: samples an operation's slowest hundredth.
+/// Section `slower_than_p99`, not in the Collector: samples the slowest hundredth of an operation.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SlowerThanP99Config {
-    /// An operation with fewer observations has no p99 and is not sampled, at least 1.
-    /// Default: 100.
+    /// The fewest observations of an operation, at least 1. With fewer, the operation has no p99
+    /// and the policy does not sample it. Default: 100.
     pub min_observations: u32,
-    /// The most operations, each of which takes 2 KiB; the least recently used one is forgotten.
-    /// At least 1. Default: 1000.
+    /// The most operations, at least 1. A further operation evicts the least recently used one.
+    /// Each takes 2 KiB. Default: 1000.
     pub max_operations: usize,
 }
 
@@ -264,7 +267,7 @@ pub struct SpanCountConfig {
     /// The fewest spans. Default: 0.
     #[serde(default)]
     pub min_spans: u32,
-    /// The most spans. Default: 0, no such bound.
+    /// The most spans. Default: 0, which is no bound.
     #[serde(default)]
     pub max_spans: u32,
 }
@@ -291,8 +294,7 @@ pub struct StringAttributeConfig {
     /// `false`.
     #[serde(default)]
     pub enabled_regex_matching: bool,
-    /// For how many attribute values the result of matching is remembered. Default: 0, which is
-    /// 128.
+    /// The number of attribute values whose match results are cached. Default: 0, which means 128.
     #[serde(default)]
     pub cache_max_size: usize,
     /// Samples the traces that do not match instead. Default: `false`.

@@ -1,6 +1,7 @@
 //! Policies that look for an attribute in spans and in their resources.
 //!
-//! An attribute of the span does not hide one of the resource: either may match.
+//! An attribute of a span does not hide the same attribute of its resource; either of them can
+//! match.
 
 use super::pattern::Matcher;
 use crate::tail::config::{BooleanAttributeConfig, NumericAttributeConfig};
@@ -8,7 +9,7 @@ use crate::tail::decision::{Policy, Verdict};
 use crate::tail::span::{AttributeValue, TailSpan};
 use crate::tail::trace::BufferedTrace;
 
-/// `string_attribute`.
+/// The policy `string_attribute`.
 #[derive(Debug)]
 pub(super) struct StringAttribute {
     pub(super) key: String,
@@ -26,7 +27,7 @@ impl<S: TailSpan> Policy<S> for StringAttribute {
     }
 }
 
-/// `numeric_attribute`.
+/// The policy `numeric_attribute`.
 #[derive(Debug)]
 pub(super) struct NumericAttribute {
     key: String,
@@ -50,7 +51,7 @@ impl<S: TailSpan> Policy<S> for NumericAttribute {
     fn evaluate(&mut self, _: u64, trace: &BufferedTrace<'_, S>) -> Verdict {
         let found = any(trace, &self.key, |value| match value {
             AttributeValue::Int(number) => (self.min..=self.max).contains(&number),
-            // NaN is in no range. Bounds above 2^53 are rounded to what a double can hold.
+            // NaN is in no range. Bounds above 2^53 are rounded to the nearest double.
             AttributeValue::Double(number) => (self.min as f64..=self.max as f64).contains(&number),
             _ => false,
         });
@@ -58,7 +59,7 @@ impl<S: TailSpan> Policy<S> for NumericAttribute {
     }
 }
 
-/// `boolean_attribute`.
+/// The policy `boolean_attribute`.
 #[derive(Debug)]
 pub(super) struct BooleanAttribute {
     config: BooleanAttributeConfig,
@@ -78,7 +79,7 @@ impl<S: TailSpan> Policy<S> for BooleanAttribute {
     }
 }
 
-/// Whether a value of a key matches, in any span or resource.
+/// Returns whether the attribute matches in any span or resource.
 fn any<S: TailSpan>(
     trace: &BufferedTrace<'_, S>,
     key: &str,

@@ -1,4 +1,4 @@
-//! Makes policies from their configuration.
+//! Creates policies from their configuration.
 
 use std::collections::HashSet;
 
@@ -22,14 +22,14 @@ use crate::tail::decision::{BoxedPolicy, Verdict};
 use crate::tail::error::{ConfigError, PatternError};
 use crate::tail::span::TailSpan;
 
-/// What policies are made with, besides their configuration.
+/// The inputs of policies besides their configuration.
 pub(crate) struct Context<'a, S> {
     pub(crate) sketch_seed: u64,
-    /// Makes the policies that are not built in.
+    /// Creates the policies that are not built in.
     pub(crate) make: &'a mut dyn FnMut(&PolicyConfig) -> Option<BoxedPolicy<S>>,
 }
 
-/// Makes a policy.
+/// Creates a policy.
 pub(crate) fn build<S: TailSpan>(
     config: &PolicyConfig,
     context: &mut Context<'_, S>,
@@ -130,7 +130,7 @@ pub(crate) fn build<S: TailSpan>(
     })
 }
 
-/// Makes the policies inside of another one.
+/// Creates the policies inside of another policy.
 fn inner<S: TailSpan>(
     check: &Check<'_>,
     field: &'static str,
@@ -145,8 +145,8 @@ fn inner<S: TailSpan>(
     policies.collect()
 }
 
-/// A `drop` policy means something at the top only, and a `composite` one reports its inner policy
-/// from there only.
+/// Refuses a `drop` or `composite` policy inside of another policy. The verdict of `drop` has an
+/// effect only at the top level, and `composite` reports its inner policy only from there.
 fn check_inner(config: &PolicyConfig) -> Result<(), ConfigError> {
     match config.kind {
         PolicyKind::Composite(_) | PolicyKind::Drop(_) => Err(ConfigError::Nested {
@@ -175,7 +175,7 @@ fn build_composite<S: TailSpan>(
     check.range("percent", percents.all(|percent| percent <= 100))?;
 
     let mut sorted: Vec<&PolicyConfig> = policies.iter().collect();
-    // Stable, so that policies without a place in the order keep theirs.
+    // The sort is stable, so policies that are not in the order stay in the order of the list.
     sorted.sort_by_key(|policy| {
         let mut order = config.policy_order.iter();
         order
@@ -194,7 +194,7 @@ fn build_composite<S: TailSpan>(
     Ok(Composite::new(shares.collect::<Result<_, _>>()?, total))
 }
 
-/// The spans a second of one policy in a composite one.
+/// Returns the spans a second of one policy inside of a composite policy.
 fn share(config: &CompositeConfig, name: &str) -> u64 {
     let total = u128::from(config.max_total_spans_per_second);
     let policies = config.composite_sub_policy.len().max(1) as u128;
@@ -245,7 +245,7 @@ fn string(
     })
 }
 
-/// Checks that policies have names, and different ones.
+/// Checks that all policies have names, and that the names differ.
 pub(crate) fn unique_names(policies: &[PolicyConfig]) -> Result<(), ConfigError> {
     let mut names = HashSet::new();
     for (index, policy) in policies.iter().enumerate() {
@@ -260,7 +260,7 @@ pub(crate) fn unique_names(policies: &[PolicyConfig]) -> Result<(), ConfigError>
     Ok(())
 }
 
-/// Checks the settings of a policy.
+/// The checks of the settings of one policy.
 struct Check<'a>(&'a PolicyConfig);
 
 impl Check<'_> {
@@ -326,7 +326,7 @@ impl Check<'_> {
 
     fn patterns(&self, patterns: &[String]) -> Result<RegexSet, ConfigError> {
         RegexSet::new(patterns).map_err(|error| {
-            // The set does not say which one it was.
+            // The error of the set does not identify the pattern.
             let mut alone = patterns.iter().map(|pattern| Regex::new(pattern).err());
             let found = alone.position(|error| error.is_some());
             ConfigError::PatternInvalid {

@@ -4,11 +4,11 @@ use crate::tail::decision::{BoxedPolicy, Policy, Verdict};
 use crate::tail::span::TailSpan;
 use crate::tail::trace::BufferedTrace;
 
-/// `and` or `drop`: asks one policy after the other until one does not sample.
+/// The policies `and` and `drop`: evaluates one policy after the other until one does not sample.
 #[derive(Debug)]
 pub(super) struct All<S: TailSpan> {
     pub(super) policies: Vec<BoxedPolicy<S>>,
-    /// The verdict if all of them sample.
+    /// The verdict if all policies sample.
     pub(super) verdict: Verdict,
 }
 
@@ -31,7 +31,7 @@ impl<S: TailSpan> Policy<S> for All<S> {
     }
 }
 
-/// `not`.
+/// The policy `not`.
 #[derive(Debug)]
 pub(super) struct Not<S: TailSpan> {
     pub(super) policy: BoxedPolicy<S>,
@@ -57,7 +57,7 @@ mod tests {
     use crate::tail::policy::testing::{Span, ask, error, ok};
     use opentelemetry::trace::TraceId;
 
-    /// Says what it was told to, and counts the calls.
+    /// A policy that returns a fixed verdict and counts the calls.
     struct Says {
         verdict: Verdict,
         calls: std::sync::Arc<std::sync::atomic::AtomicU32>,
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn not_turns_the_verdict_round() {
+    fn not_inverts_the_verdict() {
         for (verdict, expected) in [
             (Sampled, NotSampled),
             (NotSampled, Sampled),

@@ -1,4 +1,4 @@
-//! `composite`: shares a rate of spans between policies.
+//! `composite`: divides a rate of spans among policies.
 
 use std::sync::Arc;
 
@@ -6,11 +6,12 @@ use crate::tail::decision::{BoxedPolicy, Policy, Verdict};
 use crate::tail::span::TailSpan;
 use crate::tail::trace::BufferedTrace;
 
-/// Asks policies in order; the first one that samples decides, if its share has room.
+/// The policy `composite`: evaluates policies in order. The first one that samples decides, if its
+/// share has room.
 ///
-/// The shares are spans in each whole second, as in the Collector. A trace that does not fit is not
-/// sampled, and policies after the one that wanted it are not asked. Unlike in the Collector, the
-/// total bounds all policies together.
+/// A share is a number of spans in each whole second, as in the Collector. A trace that does not
+/// fit into the share is not sampled, and the later policies are not evaluated. Unlike in the
+/// Collector, the total bounds all policies together.
 #[derive(Debug)]
 pub(super) struct Composite<S: TailSpan> {
     shares: Vec<Share<S>>,
@@ -27,7 +28,7 @@ pub(super) struct Share<S: TailSpan> {
     pub(super) name: Arc<str>,
     pub(super) policy: BoxedPolicy<S>,
     pub(super) spans_per_second: u64,
-    /// The spans sampled in the running second.
+    /// The spans sampled in the current second.
     pub(super) sampled: u64,
 }
 
@@ -96,7 +97,7 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    /// Two policies: `errors`, and `others` which samples everything.
+    /// Creates a composite of two policies: `errors`, and `others`, which samples everything.
     fn composite(total: u64, order: &str, allocation: &str) -> BoxedPolicy<Span> {
         policy(&format!(
             r#"{{"name": "p", "type": "composite", "composite": {{
@@ -112,7 +113,7 @@ mod tests {
         ))
     }
 
-    /// How many of 1000 traces of one span are sampled within a second.
+    /// Returns how many of 1000 traces of one span are sampled at one time.
     fn sampled(policy: &mut BoxedPolicy<Span>, now: u64, span: Span) -> usize {
         let trace = [span];
         let verdicts = (0..1000).map(|_| ask(policy, now, &trace));
@@ -133,13 +134,13 @@ mod tests {
         }
     }
 
-    /// (allocation, spans for errors, spans for others)
+    /// The cases are (allocation, spans for errors, spans for others).
     #[test]
     fn shares_follow_the_allocation() {
         for (allocation, errors, others) in [
             ("", 50, 50),
             (r#"{"policy": "errors", "percent": 25}"#, 25, 75),
-            // As in the Collector, 0 is the total over the number of policies.
+            // As in the Collector, 0 means the total divided by the number of policies.
             (
                 r#"{"policy": "errors", "percent": 25}, {"policy": "others", "percent": 0}"#,
                 25,

@@ -4,18 +4,18 @@ use crate::tail::decision::{Policy, Verdict};
 use crate::tail::span::TailSpan;
 use crate::tail::trace::BufferedTrace;
 
-/// `rate_limiting` or `bytes_limiting`.
+/// The policies `rate_limiting` and `bytes_limiting`.
 ///
-/// The bucket starts full. A trace takes as many tokens as it has spans or bytes, or none if there
-/// are too few, so that a smaller one may pass after it. One that is larger than the bucket never
-/// passes.
+/// The bucket starts full. A trace takes as many tokens as it has spans or bytes. If there are too
+/// few tokens, it takes none, so that a smaller trace may pass after it. A trace that is larger
+/// than the bucket never passes.
 #[derive(Debug)]
 pub(super) struct Limit {
     pub(super) bucket: TokenBucket,
     pub(super) unit: Unit,
 }
 
-/// What a token stands for.
+/// The unit that a token represents.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Unit {
     Byte,
@@ -36,7 +36,7 @@ impl<S: TailSpan> Policy<S> for Limit {
 #[derive(Debug)]
 pub(super) struct TokenBucket {
     per_second: u64,
-    /// In billionths of a token, as a token a second is a billionth of a token a nanosecond.
+    /// In billionths of a token, because one token a second is a billionth of a token a nanosecond.
     capacity: u128,
     content: u128,
     filled_nanos: u64,
@@ -45,7 +45,7 @@ pub(super) struct TokenBucket {
 const TOKEN: u128 = 1_000_000_000;
 
 impl TokenBucket {
-    /// A full bucket; a capacity of 0 is twice the rate.
+    /// Creates a full bucket. A capacity of 0 means twice the rate.
     pub(super) fn new(per_second: u64, capacity: u64) -> Self {
         let capacity = match capacity {
             0 => u128::from(per_second) * 2,
@@ -83,7 +83,7 @@ mod tests {
         }
     }
 
-    /// The Collector's cases, with a trace of 100 bytes.
+    /// The cases are those of the Collector, with a trace of 100 bytes.
     #[test]
     fn bucket_holds_its_capacity() {
         takes(&mut TokenBucket::new(50, 200), &[(0, 100, true)]);
@@ -97,7 +97,7 @@ mod tests {
             &mut TokenBucket::new(50, 101),
             &[(0, 100, true), (0, 100, false)],
         );
-        // Twice the rate by default.
+        // The default capacity is twice the rate.
         let steps = [(0, 100, true), (0, 100, true), (0, 100, false)];
         takes(&mut TokenBucket::new(100, 0), &steps);
     }

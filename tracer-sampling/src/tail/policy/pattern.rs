@@ -7,7 +7,7 @@ use regex::RegexSet;
 
 use crate::tail::lru::LruMap;
 
-/// Decides whether a text is one of several values or matches one of several patterns.
+/// A matcher for several exact values or several patterns.
 #[derive(Debug)]
 pub(super) enum Matcher {
     Exact(HashSet<String>),
@@ -19,7 +19,8 @@ pub(super) enum Matcher {
 }
 
 impl Matcher {
-    /// A matcher of patterns that remembers so many results, or 128 if that is 0.
+    /// Creates a matcher of patterns that caches up to `cache_max_size` results, or 128 if that is
+    /// 0.
     pub(super) fn patterns(patterns: RegexSet, cache_max_size: usize) -> Self {
         Self::Patterns {
             patterns,
@@ -30,7 +31,7 @@ impl Matcher {
         }
     }
 
-    /// Whether the text matches, in time linear in its length.
+    /// Returns whether the text matches. The time is linear in the length of the text.
     pub(super) fn matches(&mut self, text: &str) -> bool {
         match self {
             Self::Exact(values) => values.contains(text),

@@ -1,11 +1,11 @@
-//! `probabilistic`: the same decision for a trace id as the Collector makes.
+//! `probabilistic`: makes the same decision about a trace id as the Collector.
 
 use crate::tail::config::ProbabilisticConfig;
 use crate::tail::decision::{Policy, Verdict};
 use crate::tail::span::TailSpan;
 use crate::tail::trace::BufferedTrace;
 
-/// Samples the ids whose hash is at or below a threshold.
+/// The policy `probabilistic`: samples the ids whose hash is at or below a threshold.
 #[derive(Debug)]
 pub(super) struct Probabilistic {
     /// The state of the hash after the salt.
@@ -43,8 +43,8 @@ fn fnv1a(hash: u64, bytes: &[u8]) -> u64 {
 
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 
-/// The ratio times 2^64 - 1, as the Collector computes it: rounded to 64 significant bits, half to
-/// even, and cut off to an integer.
+/// Returns the ratio times 2^64 - 1 as the Collector computes it: rounded to 64 significant bits,
+/// half to even, and truncated to an integer.
 fn threshold(ratio: f64) -> Option<u64> {
     if ratio.is_nan() || ratio <= 0.0 {
         return None;
@@ -65,7 +65,7 @@ fn threshold(ratio: f64) -> Option<u64> {
     let half = (1 << excess) >> 1;
     let up = excess > 0 && (rest > half || rest == half && kept & 1 == 1);
     let rounded = kept + u128::from(up);
-    // Below 2^-53 and so on, nothing is left but hash 0.
+    // For very small ratios, the shift leaves a threshold of 0.
     let shift = scale.saturating_sub(excess);
     Some(rounded.checked_shr(shift).unwrap_or_default() as u64)
 }
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
     use crate::tail::policy::testing::{TRACE_ID, check, ok};
 
-    /// The test vectors of the FNV authors.
+    /// The expected values are test vectors of the FNV authors.
     #[test]
     fn hash_is_fnv1a() {
         assert_eq!(fnv1a(FNV_OFFSET, b""), 0xcbf2_9ce4_8422_2325);
@@ -83,7 +83,8 @@ mod tests {
         assert_eq!(fnv1a(FNV_OFFSET, b"foobar"), 0x8594_4171_f739_67e8);
     }
 
-    /// Computed with Python's exact fractions by the rule of Go's `big.Float`.
+    /// The expected values were computed with Python's exact fractions by the rule of Go's
+    /// `big.Float`.
     #[test]
     fn thresholds_are_those_of_the_collector() {
         for (percentage, expected) in [
@@ -107,8 +108,8 @@ mod tests {
         }
     }
 
-    /// The hash of the id with the default salt is 85.863 % of the range, with `test-salt` 3.489 %,
-    /// by an implementation of FNV-1a in Python.
+    /// According to an implementation of FNV-1a in Python, the hash of the id is at 85.863 % of the
+    /// range with the default salt, and at 3.489 % with `test-salt`.
     #[test]
     fn decisions_depend_on_the_id_and_the_salt() {
         assert_eq!(TRACE_ID.to_be_bytes()[0], 1);
@@ -130,9 +131,10 @@ mod tests {
         }
     }
 
-    /// 100,000 trials at 33 % deviate by 892, six standard deviations, once in 500 million.
+    /// A deviation of 892 in 100,000 trials at 33 % is six standard deviations. It occurs once in
+    /// 500 million runs.
     #[test]
-    fn part_of_sequential_ids_is_as_configured() {
+    fn sampled_part_of_the_ids_is_as_configured() {
         let config = ProbabilisticConfig {
             sampling_percentage: 33.0,
             ..ProbabilisticConfig::default()

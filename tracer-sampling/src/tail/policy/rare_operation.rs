@@ -1,4 +1,4 @@
-//! `rare_operation`: samples traces with an operation that occurs seldom.
+//! `rare_operation`: samples traces with an operation that seldom occurs.
 
 use std::collections::HashSet;
 
@@ -7,20 +7,22 @@ use crate::tail::sketch::{MinuteCounts, operation_hash};
 use crate::tail::span::TailSpan;
 use crate::tail::trace::BufferedTrace;
 
-/// Samples a trace if one of its operations was in fewer traces than a limit in the last minute.
+/// The policy `rare_operation`: samples a trace if one of its operations was in fewer traces in the
+/// last minute than a limit.
 ///
-/// An operation is a service and a span name. The first traces of each operation are sampled,
-/// therefore, and then at most so many a minute.
+/// An operation is a service and a span name. The first traces of each operation are therefore
+/// sampled, up to the limit in a minute.
 #[derive(Debug)]
 pub(super) struct RareOperation {
     traces_per_minute: f64,
     seed: u64,
     counts: MinuteCounts,
-    /// The operations of the trace that is counted, or was last.
+    /// The operations of the trace that is counted now or was counted last.
     counted: HashSet<u64>,
 }
 
-/// The most operations of one trace that are counted once each; any others count once a span.
+/// The most operations of one trace that are counted once each. Any further operation is counted
+/// once for each span.
 const MAX_COUNTED: usize = 1024;
 
 impl RareOperation {
@@ -115,7 +117,7 @@ mod tests {
         assert_eq!(sampled.count(), 10);
     }
 
-    /// Unique names must not make every trace rare for ever, and must not grow the sketch.
+    /// Unique names must not keep every trace rare for ever, and must not make the sketch grow.
     #[test]
     fn unique_names_stop_being_rare() {
         let mut policy = policy(THREE);
@@ -125,7 +127,7 @@ mod tests {
             let verdict = ask(&mut policy, 0, &trace);
             sampled += u32::from(number >= 250_000 && verdict == Verdict::Sampled);
         }
-        // One in a thousand finds a counter that few others share.
+        // About one name in a thousand has a counter that few other names share.
         assert!(sampled < 50, "{sampled}");
     }
 }

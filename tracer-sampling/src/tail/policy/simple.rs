@@ -7,7 +7,7 @@ use crate::tail::decision::{Policy, Verdict};
 use crate::tail::span::{StatusCode, TailSpan};
 use crate::tail::trace::BufferedTrace;
 
-/// `always_sample`.
+/// The policy `always_sample`.
 #[derive(Debug)]
 pub(super) struct AlwaysSample;
 
@@ -17,7 +17,7 @@ impl<S: TailSpan> Policy<S> for AlwaysSample {
     }
 }
 
-/// `latency`: exclusive lower bound, inclusive upper bound.
+/// The policy `latency`, with an exclusive lower bound and an inclusive upper bound.
 #[derive(Debug)]
 pub(super) struct Latency {
     above_nanos: u64,
@@ -44,7 +44,7 @@ impl<S: TailSpan> Policy<S> for Latency {
     }
 }
 
-/// `span_count`: both bounds inclusive.
+/// The policy `span_count`, with inclusive bounds.
 #[derive(Debug)]
 pub(super) struct SpanCount {
     pub(super) min: u32,
@@ -61,7 +61,7 @@ impl<S: TailSpan> Policy<S> for SpanCount {
     }
 }
 
-/// `status_code`.
+/// The policy `status_code`.
 #[derive(Debug)]
 pub(super) struct Status {
     pub(super) codes: Vec<StatusCode>,
@@ -74,7 +74,7 @@ impl<S: TailSpan> Policy<S> for Status {
     }
 }
 
-/// `critical_service`.
+/// The policy `critical_service`.
 #[derive(Debug)]
 pub(super) struct CriticalService {
     pub(super) services: HashSet<String>,
@@ -87,7 +87,7 @@ impl<S: TailSpan> Policy<S> for CriticalService {
     }
 }
 
-/// `trace_flags`.
+/// The policy `trace_flags`.
 #[derive(Debug)]
 pub(super) struct TraceFlags;
 
@@ -100,7 +100,7 @@ impl<S: TailSpan> Policy<S> for TraceFlags {
 
 const SAMPLED: u32 = 1;
 
-/// `trace_state`.
+/// The policy `trace_state`.
 #[derive(Debug)]
 pub(super) struct TraceState {
     pub(super) key: String,
@@ -116,7 +116,8 @@ impl<S: TailSpan> Policy<S> for TraceState {
     }
 }
 
-/// The value of a key, among the 32 list-members that W3C Trace Context §3.3 allows.
+/// Returns the value of a key, among the first 32 list-members, which is the limit of W3C Trace
+/// Context §3.3.
 fn member<'a>(trace_state: &'a str, key: &str) -> Option<&'a str> {
     let mut members = trace_state.split(',').take(32);
     members.find_map(|member| {
@@ -130,7 +131,8 @@ mod tests {
     use super::*;
     use crate::tail::policy::testing::{Span, check, error, ok};
 
-    /// The Collector's cases, with the exclusive lower bound that it has since v0.157.
+    /// The cases are those of the Collector, with the exclusive lower bound that it has since
+    /// v0.157.
     #[test]
     fn latency_is_from_the_first_start_to_the_last_end() {
         let slow = r#"{"name": "p", "type": "latency", "latency": {"threshold_ms": 5000}}"#;
@@ -150,7 +152,7 @@ mod tests {
             (times(&[(7000, 7001), (1, 2)]), true, true),
             (times(&[(0, 10_000)]), true, true),
             (times(&[(0, 10_001)]), true, false),
-            // In the range after the first span, but not in the end.
+            // The trace is in the range after its first span, but not after its second.
             (times(&[(0, 6000), (0, 20_000)]), true, false),
             (times(&[(20_000, 0)]), false, false),
         ] {

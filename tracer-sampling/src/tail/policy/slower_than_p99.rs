@@ -6,11 +6,12 @@ use crate::tail::sketch::{LogHistogram, operation_hash};
 use crate::tail::span::TailSpan;
 use crate::tail::trace::BufferedTrace;
 
-/// Samples a trace if its root took longer than 99 % of the roots with its service and name.
+/// The policy `slower_than_p99`: samples a trace if its root took longer than 99 % of the roots
+/// with the same service and name.
 ///
-/// A trace without a root is judged by its earliest span. Each operation has a histogram whose
-/// buckets are 12.5 % wide, and "longer" is at least a bucket above the percentile, so that at most
-/// a hundredth of steady traffic is sampled.
+/// A trace without a root is judged by its earliest span. Each operation has a histogram with
+/// buckets that are up to 12.5 % wide. A duration is longer if its bucket is above the bucket of
+/// the percentile, so at most a hundredth of steady traffic is sampled.
 #[derive(Debug)]
 pub(super) struct SlowerThanP99 {
     min_observations: u32,
@@ -27,7 +28,7 @@ impl SlowerThanP99 {
         }
     }
 
-    /// The operation of a trace, and how long it took.
+    /// Returns the operation of a trace, and the duration of the root in nanoseconds.
     fn operation<S: TailSpan>(&self, trace: &BufferedTrace<'_, S>) -> Option<(u64, u64)> {
         let root = trace.root()?;
         let nanos = root
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_slower_than_the_operation_itself_is_sampled() {
+    fn only_traces_slower_than_their_own_operation_are_sampled() {
         let mut policy = policy(r#"{"name": "p", "type": "slower_than_p99"}"#);
         for round in 0..500 {
             let (fast, slow) = (10 + round % 5, 1000 + round % 5);
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn operations_beyond_the_limit_forget_the_oldest() {
+    fn operation_beyond_the_limit_evicts_the_least_recently_used() {
         let config = r#"{"name": "p", "type": "slower_than_p99",
             "slower_than_p99": {"min_observations": 1, "max_operations": 2}}"#;
         let mut policy = policy(config);

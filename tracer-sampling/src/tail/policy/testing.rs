@@ -120,7 +120,7 @@ impl TailSpan for Span {
     }
 }
 
-/// The policy that a configuration describes.
+/// Creates the policy that a configuration describes.
 #[track_caller]
 pub(crate) fn policy(config: &str) -> BoxedPolicy<Span> {
     let config: PolicyConfig = serde_json::from_str(config).unwrap();
@@ -131,7 +131,7 @@ pub(crate) fn policy(config: &str) -> BoxedPolicy<Span> {
     build(&config, &mut context).unwrap()
 }
 
-/// Asks a policy about a trace, as the sampler does.
+/// Evaluates a policy for a trace, and lets it observe the trace, as the sampler does.
 pub(crate) fn ask(policy: &mut BoxedPolicy<Span>, now_nanos: u64, spans: &[Span]) -> Verdict {
     let mut extent = Extent::EMPTY;
     for span in spans {
@@ -143,7 +143,7 @@ pub(crate) fn ask(policy: &mut BoxedPolicy<Span>, now_nanos: u64, spans: &[Span]
     verdict
 }
 
-/// Checks what a new policy says about a trace.
+/// Checks the verdict of a new policy about a trace.
 #[track_caller]
 pub(crate) fn check(config: &str, spans: &[Span], sampled: bool) {
     let verdict = ask(&mut policy(config), 0, spans);

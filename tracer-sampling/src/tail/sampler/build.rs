@@ -1,4 +1,4 @@
-//! Makes a tail sampler from its configuration.
+//! Builds a tail sampler from its configuration.
 
 use super::{Limits, TailSampler};
 use crate::tail::buffer::Buffer;
@@ -12,26 +12,26 @@ use crate::tail::span::TailSpan;
 use crate::tail::stats::TailStats;
 
 impl TailSamplingConfig {
-    /// Makes a sampler of built-in policies.
+    /// Builds a sampler that has only built-in policies.
     ///
     /// # Errors
     ///
-    /// A [`ConfigError`] names the policy and the key that is wrong. A policy of type
-    /// `ottl_condition` or `custom` is [`ConfigError::PolicyNotBuiltIn`]; see
+    /// Returns a [`ConfigError`] that names the policy and the wrong key. A policy of type
+    /// `ottl_condition` or `custom` causes [`ConfigError::PolicyNotBuiltIn`]; see
     /// [`build_with`](Self::build_with).
     pub fn build<S: TailSpan>(&self) -> Result<TailSampler<S>, ConfigError> {
         self.build_with(|_| None)
     }
 
-    /// Makes a sampler with policies of the caller.
+    /// Builds a sampler with policies that the caller implements.
     ///
-    /// `make` is called for each policy of type `ottl_condition` or `custom`, also inside of other
-    /// policies, and returns `None` for one that it does not know.
+    /// `make` is called for each policy of type `ottl_condition` or `custom`, including policies
+    /// inside of other policies. It returns `None` for a policy that it does not know.
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build), but [`ConfigError::PolicyNotBuiltIn`] only where `make` returned
-    /// `None`.
+    /// Returns the same errors as [`build`](Self::build), but [`ConfigError::PolicyNotBuiltIn`]
+    /// only if `make` returned `None`.
     ///
     /// # Examples
     ///
@@ -121,7 +121,7 @@ impl TailSamplingConfig {
         }
     }
 
-    /// The traces to allocate for in advance.
+    /// Returns the number of traces to allocate for in advance.
     fn expected_traces(&self) -> usize {
         let traces = self
             .expected_new_traces_per_sec

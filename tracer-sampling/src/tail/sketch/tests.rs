@@ -2,7 +2,7 @@ use super::*;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
+/// Returns a generator of random numbers, SplitMix64 (Steele, Lea, Flood 2014).
 fn numbers(mut state: u64) -> impl FnMut() -> u64 {
     move || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -60,7 +60,7 @@ fn counts_are_forgotten_after_a_long_pause() {
     assert_eq!(counts.rate(u64::MAX, 7), 0.0);
 }
 
-/// The bucket of each value spans an eighth of its power of two.
+/// Each bucket spans an eighth of a power of two.
 #[test]
 fn buckets_are_in_the_order_of_the_values() {
     assert_eq!((bucket(0), bucket(1), bucket(2), bucket(3)), (0, 0, 8, 12));
@@ -78,7 +78,7 @@ fn buckets_are_in_the_order_of_the_values() {
     }
 }
 
-/// Against the exact 99th percentile of sorted values.
+/// The expected value is the exact 99th percentile of the sorted values.
 #[test]
 fn what_is_above_the_p99_is_the_slowest_hundredth() {
     let mut next = numbers(3);
@@ -98,7 +98,8 @@ fn old_observations_fade() {
     let mut histogram = LogHistogram::new();
     (0..FULL).for_each(|_| histogram.add(1_000_000));
     assert!(!histogram.is_above_p99(1_000_000));
-    // After two halvings and more, the operation has become ten times faster.
+    // The operation becomes ten times faster, for long enough that all counts are halved several
+    // times.
     (0..3 * FULL).for_each(|_| histogram.add(100_000));
     (0..3 * FULL).for_each(|_| histogram.add(100_000));
     assert!(histogram.total() <= FULL);
