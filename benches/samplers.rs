@@ -1,13 +1,14 @@
-//! What a decision takes: ours against the samplers of `opentelemetry_sdk`, in one run.
+//! Compares the time of a decision with the samplers of `opentelemetry_sdk`, in one run.
 //!
-//! `cargo bench -p tracer-benches --bench samplers` prints one line a case: `case ours peer peer's
-//! ratio`, in nanoseconds per decision about a root span, or about a child where the name says so.
-//! A sampler without a peer stands beside `AlwaysOn` of the SDK. Rounds of both are interleaved, and
-//! a figure is the median of its rounds. `--rounds N`, default 31.
+//! `cargo bench -p tracer-benches --bench samplers` prints one line for each case, in the form
+//! `case ours peer peer's ratio`. The figures are nanoseconds per decision about a root span, or
+//! about a child if the name of the case says so. A sampler without a counterpart is compared with
+//! `AlwaysOn` of the SDK. Rounds of both samplers are interleaved, and each figure is the median of
+//! its rounds. `--rounds N` sets the number of rounds; the default is 31.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::expect_used,
-    reason = "a benchmark that cannot go on is to stop"
+    reason = "a benchmark stops if it cannot continue"
 )]
 
 use std::{env, hint::black_box, time::Instant};
@@ -24,7 +25,7 @@ use tracer_sampling::{
     composable::{Composite, ParentThreshold, Rule, RuleBased},
 };
 
-/// Decisions in one round.
+/// The number of decisions in one round.
 const DECISIONS: usize = 20_000;
 
 fn main() {

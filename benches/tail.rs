@@ -1,25 +1,25 @@
 //! The tail sampler's throughput and memory: `cargo bench -p tracer-benches --bench tail`.
 //!
-//! Traces have ten spans with eleven attributes each, and 500 traces are under way at any time. Three
-//! loops build the same spans and run in turn; `--rounds N` (default 51) sets how often, for 50,000
-//! spans each. Printed are the medians of the processor time of the one thread:
+//! Traces have ten spans with eleven attributes each, and 500 traces run at any time. Three loops
+//! build the same spans and take turns for 50,000 spans each; `--rounds N` (default 51) sets how
+//! often. The output is the median processor time of the single thread:
 //!
-//! | loop | what it does with a span |
+//! | loop | work for each span |
 //! | --- | --- |
 //! | `sampler` | adds it to a sampler, which decides the trace 100 ms later; drops decided traces |
-//! | `queue` | holds it as long in a queue, and drops it |
+//! | `queue` | holds it in a queue for the same time, then drops it |
 //! | `nothing` | drops it at once |
 //!
-//! The queue shows what holding memory costs by itself: a span that is dropped at once leaves its
-//! memory to the next one, in the cache. `packed` spans have their texts in one block, as records of
-//! the SDK do; `owned` spans have a `String` for each text, as decoded messages do.
+//! The queue shows the cost of holding memory. A span that is dropped at once leaves its memory in
+//! the cache for the next span. `packed` spans have their texts in one block, as records of the SDK
+//! do; `owned` spans have a `String` for each text, as decoded messages do.
 //!
-//! Resident bytes per span are those of 200,000 spans that wait, in a process of their own, against
-//! as many in a plain `Vec`.
+//! The resident bytes per span are measured on 200,000 waiting spans in a separate process, and
+//! compared with as many spans in a plain `Vec`.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::expect_used,
-    reason = "a benchmark that cannot go on is to stop"
+    reason = "a benchmark stops if it cannot continue"
 )]
 
 use std::{
@@ -38,7 +38,7 @@ const SPANS_PER_TRACE: usize = 10;
 const TRACES_UNDER_WAY: usize = 500;
 const SPANS_PER_ROUND: usize = 50_000;
 const SPANS_HELD: usize = 200_000;
-/// As many spans as the sampler holds: those of 100 ms, and half of the traces under way.
+/// The number of spans that the sampler holds: 100 ms of them, and half of the running traces.
 const SPANS_WAITING: usize = 50_000;
 /// The first rounds fill the buffer and decide nothing.
 const WARM_UP_ROUNDS: usize = 4;
@@ -97,7 +97,7 @@ fn throughput(policies: &str, texts: Texts, config: &TailSamplingConfig, rounds:
                         now += NANOS_PER_SPAN;
                         let at = Duration::from_nanos(now);
                         black_box(sampler.add(at, span));
-                        // A collector would do so once for a batch.
+                        // A collector would call `advance` once for a batch.
                         if number % 64 == 0 {
                             for trace in sampler.advance(at) {
                                 sampled += usize::from(trace.decision.is_sampled());
@@ -124,7 +124,7 @@ fn throughput(policies: &str, texts: Texts, config: &TailSamplingConfig, rounds:
     let stats = sampler.stats();
     assert!(
         stats.balances() && stats.traces_evicted == 0,
-        "a full buffer would be another measurement: {stats:?}"
+        "a full buffer distorts the measurement: {stats:?}"
     );
     println!(
         "# {sampled} of {} traces sampled, {} spans wait in the sampler and {} in the queue",
@@ -147,7 +147,7 @@ fn throughput(policies: &str, texts: Texts, config: &TailSamplingConfig, rounds:
     );
 }
 
-/// What a configuration for production has: errors, slow traces, a part of the rest, no probes.
+/// Samples errors, slow traces and a part of the rest, but no probes, as in production.
 fn usual() -> TailSamplingConfig {
     let mut status = StatusCodeConfig::default();
     status.status_codes = vec![StatusCode::Error];
@@ -174,7 +174,7 @@ fn usual() -> TailSamplingConfig {
     config
 }
 
-/// The same, and the policies that learn.
+/// Returns the same configuration with the policies that learn.
 fn with_ours() -> TailSamplingConfig {
     let mut config = usual();
     let rare = PolicyKind::RareOperation(RareOperationConfig::default());
@@ -184,7 +184,7 @@ fn with_ours() -> TailSamplingConfig {
     config
 }
 
-/// Resident bytes that each of many spans adds, held by a sampler or a `Vec`.
+/// Returns the resident bytes that each of many spans adds, held by a sampler or a `Vec`.
 fn bytes_per_span(holder: &str, texts: Texts) -> usize {
     let mut spans = Spans { texts, built: 0 };
     let mut sampler: TailSampler<Span> = usual().build().expect("a valid configuration");
@@ -205,7 +205,7 @@ fn bytes_per_span(holder: &str, texts: Texts) -> usize {
     (after - before) / SPANS_HELD
 }
 
-/// The processor time that this thread has had.
+/// Returns the processor time that this thread has used.
 fn thread_time() -> Duration {
     let schedstat = fs::read_to_string("/proc/thread-self/schedstat").expect("/proc");
     let nanos = schedstat.split(' ').next().map(str::parse::<u64>);
@@ -261,12 +261,12 @@ enum Value {
 
 enum Text {
     Owned(String),
-    /// Where the text is in the block.
+    /// The range of the text in the block.
     Packed(Range<usize>),
 }
 
 impl Span {
-    /// One span of a trace; one trace in a hundred has an error.
+    /// Builds one span of a trace. One trace in a hundred has an error.
     fn new(texts: Texts, trace: usize, number: usize) -> Self {
         let mut block = String::new();
         if let Texts::Packed = texts {

@@ -1,4 +1,4 @@
-//! Adaptive sampling: ten traces a second of a service, whatever its load, and more of what fails.
+//! Adaptive sampling: ten traces a second of a service under any load, and more if requests fail.
 //!
 //! `cargo run --release -p tracer-examples --example adaptive`
 
@@ -19,7 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build()?
         .set_global();
 
-    // Five seconds: 2,000 reads, 100 failing writes and one payment a second.
+    // The load lasts at least five seconds: up to 2,000 reads, 100 failing writes and one payment a
+    // second.
     for request in 0..10_000_u32 {
         drop(start_span!("GET /cart"));
         if request % 20 == 0 {

@@ -1,4 +1,5 @@
-//! Sampling by rules: the first one that matches decides, and each sampled span says why.
+//! Sampling by rules: the first rule that matches decides, and each sampled span records the
+//! reason.
 //!
 //! `cargo run -p tracer-examples --example rules`
 
@@ -15,7 +16,7 @@ use tracer_sampling::{
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // What no rule matches is sampled with a probability of one in ten.
+    // Spans that no rule matches are sampled with a probability of one in ten.
     let roots = RuleBased::new(Probability::new(0.1)?)
         .rule(Rule::new("health").route_prefix("/health"), AlwaysOff)
         .rule(

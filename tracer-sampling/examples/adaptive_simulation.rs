@@ -1,15 +1,13 @@
-//! Draws what the adaptive sampler does under simulated load, as SVG.
+//! Draws the behaviour of the adaptive sampler under simulated load, as an SVG image.
 //!
 //! `cargo run --release -p tracer-sampling --example adaptive_simulation >
 //! tracer-sampling/docs/adaptive.svg`
 //!
-//! Four minutes of one service with a target of 100 traces a second: requests at random times, 100 a
-//! second, then 100,000, then 1,000 of which a tenth fails for a minute, then 100 again.
+//! The simulation runs one service for four minutes with a target of 100 traces a second. Requests
+//! arrive at random times: 100 a second at first, then 100,000, then 1,000, then 100 again. For one
+//! minute a tenth of the 1,000 requests a second fail.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "an example that cannot go on is to stop"
-)]
+#![allow(clippy::unwrap_used, reason = "an example stops if it cannot continue")]
 
 #[path = "../tests/adaptive/simulation.rs"]
 mod simulation;
@@ -52,7 +50,8 @@ fn main() {
     print!("{}", picture(&requests, &sampled));
 }
 
-/// Seconds from left to right, 1 to 100,000 a second from bottom to top, in powers of ten.
+/// Draws the seconds from left to right, and the numbers a second from bottom to top on a
+/// logarithmic scale from 1 to 100,000.
 fn picture(requests: &[f64], sampled: &[f64]) -> String {
     let x = |second: usize| 50.0 + second as f64 * 2.5;
     let y = |per_second: f64| 230.0 - per_second.max(1.0).log10() * 40.0;

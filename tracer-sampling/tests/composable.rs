@@ -1,4 +1,4 @@
-//! Composable samplers against the tables of the specification.
+//! Tests of composable samplers against the tables of the specification.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -45,8 +45,8 @@ fn fixed(threshold: impl Into<Option<f64>>, reliable: bool) -> Fixed {
     }
 }
 
-/// *CompositeSampler*: no threshold drops; a reliable one is compared with the randomness of the
-/// trace and becomes `th`; without reliability `th` is removed.
+/// *CompositeSampler*: a span without a threshold is dropped. A reliable threshold is compared with
+/// the randomness of the trace and becomes `th`. If the threshold is not reliable, `th` is removed.
 #[test]
 fn an_intent_becomes_the_decision_of_the_specification() {
     let cx = |state| Some(parent(ID, SAMPLED, true, state));
@@ -87,7 +87,8 @@ fn an_intent_becomes_the_decision_of_the_specification() {
     }
 }
 
-/// "If `adjusted_count_reliable` is false, R is generated": it is independent of the trace id.
+/// "If `adjusted_count_reliable` is false, R is generated": the decision is independent of the
+/// trace id.
 #[test]
 fn a_threshold_without_count_is_compared_with_a_new_random_number() {
     let sampler = Composite::new(fixed(0.5, false));

@@ -1,6 +1,6 @@
-//! What must hold for all ids and ratios, and agreement with the stock SDK.
+//! Properties that hold for all ids and ratios, and agreement with the stock SDK.
 
-// Helpers of tests are tests to the reader, though not to the lint.
+// The lints do not recognise the helpers of tests as test code.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod common;
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tracer_sampling::{AlwaysOn, ParentBased, Probability, TraceIdRatio};
 
-/// Ratios of all magnitudes down to 2^-56, and the ends.
+/// Generates ratios of all magnitudes down to 2^-56, and the ends of the range.
 fn ratios() -> impl Strategy<Value = f64> {
     prop_oneof![
         0.0..=1.0,
@@ -22,12 +22,12 @@ fn ratios() -> impl Strategy<Value = f64> {
         Just(0.5),
         Just(2_f64.powi(-56)),
     ]
-    .prop_filter("2^-56 is the least above 0", |ratio| {
+    .prop_filter("2^-56 is the smallest ratio above 0", |ratio| {
         *ratio == 0.0 || *ratio >= 2_f64.powi(-56)
     })
 }
 
-/// Ids all over the range, and ids close to the bound of a ratio.
+/// Returns an arbitrary id, and ids close to the bounds that follow from a ratio.
 fn near(ratio: f64, id: u128, offset: i8) -> [u128; 3] {
     let of_sdk = (ratio * 2_f64.powi(64)) as u64;
     let of_probability = ((1.0 - ratio) * 2_f64.powi(56)) as u64;
@@ -58,7 +58,8 @@ proptest! {
         prop_assert_eq!(ask(&ours, None, id), ask(&theirs, None, id));
     }
 
-    /// The point of consistent sampling: a lower ratio never samples what a higher one drops.
+    /// The purpose of consistent sampling: a lower ratio never samples a trace that a higher ratio
+    /// drops.
     #[test]
     fn probabilities_are_consistent(a in ratios(), b in ratios(), id: u128, offset: i8, digits in 1_u8..=14) {
         let (low, high) = if a <= b { (a, b) } else { (b, a) };
@@ -70,7 +71,7 @@ proptest! {
         }
     }
 
-    /// With 14 digits the threshold is exact: T = (1 - ratio) 2^56, sampled if R >= T.
+    /// With 14 digits the threshold is exact: T = (1 - ratio) 2^56. A trace is sampled if R >= T.
     #[test]
     fn the_exact_threshold_is_the_formula(parts in 0..=1_u64 << 53, id: u128, offset: i8) {
         let ratio = parts as f64 / 2_f64.powi(53);
@@ -82,7 +83,7 @@ proptest! {
         }
     }
 
-    /// Four digits keep the ratio within one part in 16^3 x 2, however small it is.
+    /// Four digits keep the relative error of any ratio below 1 in 16^3 x 2.
     #[test]
     fn rounding_changes_the_ratio_little(ratio in ratios()) {
         let rounded = Probability::new(ratio).unwrap().ratio();
@@ -107,10 +108,10 @@ proptest! {
     }
 }
 
-/// A fixed sequence of a million ids, so that the outcome is the same in every run. The statistic of
+/// The sequence of a million ids is fixed, so the result is the same in every run. The statistic of
 /// the chi-square test with one degree of freedom exceeds 24 for one sequence in a million.
 #[test]
-fn each_probability_samples_its_part_of_a_million_ids() {
+fn each_probability_samples_its_fraction_of_a_million_ids() {
     let mut state = 42_u64;
     let mut next = || {
         // SplitMix64 (Steele, Lea, Flood 2014).
@@ -152,7 +153,7 @@ fn samples(sampler: &impl ShouldSample, id: TraceId) -> bool {
     result.decision == SamplingDecision::RecordAndSample
 }
 
-/// A seed of its own in each run, printed when a test fails; `TRACER_SEED` brings one back.
+/// Each run has a new seed, which is printed when a test fails. Set `TRACER_SEED` to repeat a run.
 fn config(cases: u32) -> ProptestConfig {
     let seed: u64 = match std::env::var("TRACER_SEED") {
         Ok(text) => text.parse().expect("TRACER_SEED is a number"),

@@ -1,6 +1,6 @@
-//! The samplers against the tables and examples of the specification.
+//! Tests of the samplers against the tables and examples of the specification.
 
-// Helpers of tests are tests to the reader, though not to the lint.
+// The lints do not recognise the helpers of tests as test code.
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 mod common;
@@ -45,7 +45,8 @@ fn the_trace_state_of_the_parent_is_passed_on() {
     }
 }
 
-/// The table of *ParentBased*: one branch at a time samples, and only its parents do.
+/// The table of *ParentBased*. One branch at a time samples, and only spans with its kind of parent
+/// are sampled.
 #[test]
 fn each_of_the_five_branches_is_asked_for_its_parent_only() {
     let all_off = || {
@@ -61,7 +62,7 @@ fn each_of_the_five_branches_is_asked_for_its_parent_only() {
         Some(parent(LOW, 0, true, "")),
         Some(parent(LOW, SAMPLED, false, "")),
         Some(parent(LOW, 0, false, "")),
-        // Not valid, so a root.
+        // An invalid parent, so the span is a root.
         Some(Context::new()),
         Some(parent(0, SAMPLED, true, "")),
     ];
@@ -134,7 +135,7 @@ fn probability_compares_the_last_seven_bytes_with_the_threshold() {
     }
     assert_eq!(ask(&quarter, None, HIGH).1, "ot=th:c");
     assert_eq!(ask(&Probability::new(1.0).unwrap(), None, LOW).1, "ot=th:0");
-    // 1 % with five digits is the example of the specification, here by its `th`.
+    // The specification gives `th` of 1 % with five digits as an example.
     let one_percent = Probability::new(0.01).unwrap().precision(5).unwrap();
     assert_eq!(ask(&one_percent, None, HIGH).1, "ot=th:fd70a4");
     assert_eq!(
@@ -143,9 +144,10 @@ fn probability_compares_the_last_seven_bytes_with_the_threshold() {
     );
 }
 
-/// The example of *Explicit randomness value*: 43.1 %, sampled from 56.9 % on.
+/// The example of *Explicit randomness value*: the randomness is 43.1 % of its range, so a ratio of
+/// 56.9 % or more samples the trace.
 #[test]
-fn explicit_randomness_goes_before_the_trace_id_and_is_kept() {
+fn explicit_randomness_overrides_the_trace_id_and_is_kept() {
     let state = "a=1,ot=x:1;rv:6e6d1a75832a2f";
     for flags in [0, SAMPLED | RANDOM] {
         let cx = parent(LOW, flags, true, state);
@@ -160,7 +162,7 @@ fn explicit_randomness_goes_before_the_trace_id_and_is_kept() {
             (false, state.into())
         );
     }
-    // A root: an application gives the trace state by a parent that is not valid.
+    // For a root, an application passes the trace state through an invalid parent.
     let cx = parent(0, 0, false, "ot=rv:ffffffffffffff");
     let root = ask(&Probability::new(0.25).unwrap(), Some(&cx), LOW);
     assert_eq!(root, (true, "ot=th:c;rv:ffffffffffffff".to_owned()));
@@ -179,7 +181,7 @@ fn probability_ignores_the_parent_and_replaces_or_removes_its_threshold() {
 }
 
 #[test]
-fn a_full_member_goes_on_without_the_threshold_and_is_counted() {
+fn a_full_member_is_passed_on_without_the_threshold_and_counted() {
     let quarter = Probability::new(0.25).unwrap();
     let full = format!("x:{}", "y".repeat(254));
     let cx = parent(HIGH, 0, true, &format!("ot={full}"));
@@ -191,7 +193,7 @@ fn a_full_member_goes_on_without_the_threshold_and_is_counted() {
 }
 
 #[test]
-fn presumed_randomness_is_noticed_on_children_only() {
+fn presumed_randomness_is_reported_for_children_only() {
     let sampler = Probability::new(0.25).unwrap();
     ask(&sampler, None, LOW);
     ask(

@@ -13,10 +13,10 @@ use simulation::{Random, Simulation, is_sampled};
 use tracer_sampling::composable::{Composite, Rule};
 use tracer_sampling::{Adaptive, Error, Outcome};
 
-/// Seconds in which the target is met after each change; the goal is 60.
+/// The seconds after which the target is met again after a change. The requirement is 60.
 const SETTLED: f64 = 20.0;
 
-/// Runs until the controller has settled, then returns the traces that are sampled a second.
+/// Runs until the controller has settled, and returns the traces that are then sampled a second.
 fn sampled_per_second(
     simulation: &mut Simulation,
     sampler: &Adaptive,
@@ -46,7 +46,7 @@ fn check_near(found: f64, expected: f64) {
     );
 }
 
-/// 10 s at 100/s have a standard deviation of 3.2 %, so 10 % is three of them; the seed is fixed.
+/// 10 s at 100/s have a standard deviation of 3.2 %, so 10 % is three of these. The seed is fixed.
 #[test]
 fn the_target_is_met_after_steps_of_the_load() {
     let mut simulation = Simulation::new(1);
@@ -70,7 +70,7 @@ fn the_target_is_met_after_steps_of_the_load() {
     }
 }
 
-/// Once the target is met, the number of each second stays near it: it does not swing.
+/// Once the target is met, the sampled traces of each second stay near it and do not oscillate.
 #[test]
 fn there_is_no_oscillation() {
     let mut simulation = Simulation::new(2);
@@ -91,10 +91,10 @@ fn there_is_no_oscillation() {
     check_near(mean, 400.0);
     let variance =
         settled.iter().map(|one| (one - mean).powi(2)).sum::<f64>() / settled.len() as f64;
-    // Random arrivals alone have a standard deviation of 20. The estimate of the rate, from 10,000
-    // a second, adds less than 1 %.
+    // Random arrivals alone have a standard deviation of 20. The error of the rate, which is
+    // estimated from 10,000 a second, adds less than 1 %.
     assert!(variance.sqrt() < 30.0, "{}", variance.sqrt());
-    // Neighbours are independent: a swing would make them alike, or opposite.
+    // Adjacent seconds are independent. An oscillation would make them correlate.
     let pairs = settled
         .windows(2)
         .map(|pair| (pair[0] - mean) * (pair[1] - mean));
@@ -116,7 +116,7 @@ fn ten_thousand_operations_share_the_target_of_the_service() {
         sampled_per_second(&mut simulation, &sampler, 20_000.0, name),
         200.0,
     );
-    // Bounded: 1,000, and the one that the rest shares.
+    // The table is bounded: 1,000 operations, and one state that the others share.
     assert_eq!(sampler.operations().len(), 1_001);
 }
 
@@ -141,15 +141,15 @@ fn a_frequent_operation_leaves_room_for_a_rare_one() {
         }
     });
     assert_eq!(rare, rare_sampled);
-    // With at most a hundred more at the start, before the first window ends.
+    // The limit allows for extra traces at the start, before the first window ends.
     assert!(
         (1_080..=1_400).contains(&frequent_sampled),
         "{frequent_sampled}"
     );
 }
 
-/// A hundred operations at 5/s share a target of 0.1/s: by probability alone each would be seen
-/// three times in ten minutes, as the smallest one is 0.001, and some not once.
+/// A hundred operations at 5/s share a target of 0.1/s. At the smallest probability, 0.001, each
+/// would be sampled three times in ten minutes on average, and some not at all.
 #[test]
 fn each_operation_is_seen_once_a_minute() {
     let mut simulation = Simulation::new(5);
@@ -162,7 +162,7 @@ fn each_operation_is_seen_once_a_minute() {
     });
     assert!(sampled.iter().all(|count| *count >= 9), "{sampled:?}");
     let all = sampled.iter().sum::<u32>();
-    // Ten by the floor, and three by probability; and one of each at the start.
+    // Each operation has ten by the floor, three by probability, and one at the start.
     assert!((1_200..=1_600).contains(&all), "{all}");
 }
 
@@ -230,7 +230,7 @@ fn ask(
     name: &str,
     attributes: &[KeyValue],
 ) -> (SamplingDecision, String, Vec<KeyValue>) {
-    // The randomness of this id is 0: only what is certain samples it.
+    // The randomness of this id is 0, so only the probability 1 samples it.
     let id = TraceId::from(1 << 100);
     let result = sampler.should_sample(None, id, name, &SpanKind::Server, attributes, &[]);
     (
@@ -270,7 +270,7 @@ fn errors_flags_and_critical_operations_are_sampled_with_their_reason() {
         ("GET", &not_forced, None),
     ] {
         let (decision, state, explained) = ask(&sampler, name, attributes);
-        assert_eq!(state, "", "no other span can be counted by it");
+        assert_eq!(state, "", "the span represents no other spans");
         assert_eq!(
             decision == SamplingDecision::RecordAndSample,
             reason.is_some(),
@@ -297,7 +297,7 @@ fn a_decision_by_probability_is_consistent_and_explained() {
     assert_eq!(result.decision, SamplingDecision::RecordAndSample);
     let probability = adaptive.operations()[0].probability;
     assert!((0.009..=0.011).contains(&probability), "{probability}");
-    // 1 % is `fd7`, followed by digits of precision.
+    // 1 % is `fd7`, followed by more digits.
     assert!(
         result.trace_state.header().starts_with("ot=th:fd"),
         "{result:?}"
@@ -311,9 +311,9 @@ fn a_decision_by_probability_is_consistent_and_explained() {
     );
 }
 
-/// The stock provider: outcomes come back through its processor, weighted by `th`.
+/// In the stock provider, the processor reports outcomes, weighted by `th`.
 #[test]
-fn outcomes_of_local_roots_come_back_through_the_processor() {
+fn the_processor_reports_outcomes_of_local_roots() {
     let adaptive = Adaptive::new(1_000.0).unwrap();
     let provider = SdkTracerProvider::builder()
         .with_span_processor(adaptive.outcome_processor())
@@ -331,7 +331,7 @@ fn outcomes_of_local_roots_come_back_through_the_processor() {
             root.set_status(Status::error("out of stock"));
         }
         let cx = Context::new().with_span(root);
-        // A child is no outcome of its own.
+        // The outcome of a child is not reported.
         let mut child = tracer.build_with_context(tracer.span_builder("child"), &cx);
         child.set_status(Status::error("refused"));
         child.end();

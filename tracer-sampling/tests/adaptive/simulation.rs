@@ -1,8 +1,8 @@
-//! Random requests to a sampler on a manual clock.
+//! A simulation of random requests to a sampler with a manual clock.
 
 #![allow(
     dead_code,
-    reason = "not each of the programs that share it uses all of it"
+    reason = "several programs share this file, and some use only a part of it"
 )]
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use opentelemetry::trace::{SpanKind, TraceId};
 use opentelemetry_sdk::trace::{SamplingDecision, ShouldSample};
 use tracer_sampling::{Clock, ManualClock};
 
-/// SplitMix64: the same requests for the same seed.
+/// A SplitMix64 generator, which gives the same requests for the same seed.
 pub struct Random(pub u64);
 
 impl Random {
@@ -23,7 +23,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// From 0 to 1, without 1.
+    /// Returns a number from 0 to 1, excluding 1.
     pub fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
@@ -37,7 +37,7 @@ pub struct Simulation {
     pub clock: Clock,
     hand: ManualClock,
     pub random: Random,
-    /// Seconds since the start. The first second is given to the clock.
+    /// The seconds since the start. The clock is one second ahead.
     pub now: f64,
 }
 
@@ -53,8 +53,8 @@ impl Simulation {
         }
     }
 
-    /// Runs for so many seconds with requests at random times, `per_second` of them on average.
-    /// Calls `request` for each.
+    /// Runs for `seconds` with requests at random times, `per_second` of them on average. Calls
+    /// `request` for each request.
     pub fn run(&mut self, seconds: f64, per_second: f64, mut request: impl FnMut(&mut Random)) {
         let end = self.now + seconds;
         loop {
@@ -70,7 +70,7 @@ impl Simulation {
     }
 }
 
-/// Asks about a root span.
+/// Returns whether the sampler samples a root span with a random trace id.
 pub fn is_sampled(sampler: &impl ShouldSample, random: &mut Random, name: &str) -> bool {
     let id = (u128::from(random.next()) << 64) | u128::from(random.next());
     let result = sampler.should_sample(None, TraceId::from(id), name, &SpanKind::Server, &[], &[]);

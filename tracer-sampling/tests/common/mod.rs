@@ -1,4 +1,4 @@
-//! Asking a sampler, with a parent or without.
+//! Helpers that ask a sampler about a span with or without a parent.
 
 use opentelemetry::Context;
 use opentelemetry::trace::{
@@ -19,7 +19,7 @@ pub fn parent(trace_id: u128, flags: u8, remote: bool, state: &str) -> Context {
     ))
 }
 
-/// Whether it sampled, and the trace state of the new span.
+/// Returns whether the sampler samples the span, and the trace state of the span.
 pub fn ask(sampler: &dyn ShouldSample, parent: Option<&Context>, trace_id: u128) -> (bool, String) {
     let trace_id = TraceId::from(trace_id);
     let result = sampler.should_sample(parent, trace_id, "", &SpanKind::Server, &[], &[]);

@@ -1,4 +1,4 @@
-//! The learned sampler against uniform sampling, on traffic that it was not tuned on.
+//! Comparison of the learned sampler with uniform sampling, on traffic for which it was not tuned.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -42,14 +42,14 @@ fn failing_operations(random: &mut Random) -> Request {
     request(format!("GET /{at}"), error, 0.002, random)
 }
 
-/// A few of 200 operations are slow, and they are rarer than the others.
+/// A few of 200 operations are often slow, and they are rarer than the others.
 fn slow_operations(random: &mut Random) -> Request {
     let at = (200.0 * random.unit() * random.unit()) as usize;
     let slow = if at > 150 { 0.1 } else { 0.001 };
     request(format!("POST /{at}"), 0.001, slow, random)
 }
 
-/// All operations are alike; the requests of three tenants of fifty fail.
+/// All operations are alike, but the requests of three out of fifty tenants fail often.
 fn failing_tenants(random: &mut Random) -> Request {
     let tenant = random.below(50);
     let error = if tenant < 3 { 0.25 } else { 0.003 };
@@ -59,7 +59,7 @@ fn failing_tenants(random: &mut Random) -> Request {
     request
 }
 
-/// Names that never come twice, and one operation that fails now and then.
+/// Names that never repeat, and one operation that fails often.
 fn endless_names(random: &mut Random) -> Request {
     match random.below(50) {
         0 => request("GET /checkout".to_owned(), 0.3, 0.05, random),
@@ -80,9 +80,9 @@ fn decide(sampler: &Learned, request: &Request, random: &mut Random) -> Option<f
     Some(1.0 - threshold as f64 / (1_u64 << 56) as f64)
 }
 
-/// Runs 300 s to learn and 120 s to measure, at 1,000 requests and 20 sampled traces a second.
-/// Returns the traces that were sampled a second, and how many times as many interesting ones as
-/// uniform sampling finds with the same number of traces.
+/// Learns for 300 s and measures for 120 s, at 1,000 requests and 20 sampled traces a second.
+/// Returns the sampled traces a second and the gain. The gain is the number of interesting traces,
+/// relative to the number that uniform sampling finds with as many traces.
 fn gain(seed: u64, traffic: fn(&mut Random) -> Request) -> (f64, f64) {
     let mut simulation = Simulation::new(seed);
     let sampler = Learned::builder(20.0)
@@ -135,7 +135,7 @@ fn at_least_three_times_as_many_errors_and_slow_traces_at_the_same_budget() {
     }
 }
 
-/// Without anything to learn it is uniform sampling at the target.
+/// If there is nothing to learn, the result is uniform sampling at the target.
 #[test]
 fn traffic_without_differences_is_sampled_at_the_target() {
     let (per_second, gain) = gain(3, |random| {
@@ -146,9 +146,9 @@ fn traffic_without_differences_is_sampled_at_the_target() {
     assert!((0.7..=1.4).contains(&gain), "{gain}");
 }
 
-/// No more than its share is spent on what the model prefers: the others are still seen.
+/// The requests that the model does not prefer are still sampled.
 #[test]
-fn a_tenth_of_the_target_is_spent_on_all_alike() {
+fn a_tenth_of_the_target_is_spent_on_all_requests_alike() {
     let mut simulation = Simulation::new(4);
     let sampler = Learned::builder(20.0)
         .clock(simulation.clock.clone())
@@ -166,7 +166,8 @@ fn a_tenth_of_the_target_is_spent_on_all_alike() {
             sampler.record(name, &[], outcome);
         }
     });
-    // A tenth of 20/s for 300 s, nine tenths of which are good requests: 540, and those at the start.
+    // A tenth of 20/s for 300 s, of which nine tenths are good requests, is 540. More are sampled
+    // at the start.
     assert!((400..=1_500).contains(&good_sampled), "{good_sampled}");
 }
 
@@ -200,14 +201,14 @@ fn the_score_is_the_reason() {
     let sampler = Composite::new(Learned::new(1.0).unwrap()).explain(true);
     let all = TraceId::from(u128::MAX);
     let result = sampler.should_sample(None, all, "GET", &SpanKind::Server, &[], &[]);
-    // Before anything is known.
+    // The score before any outcome is known.
     assert_eq!(
         result.attributes[0],
         KeyValue::new("sampling.reason", "learned:score=0.1")
     );
 }
 
-/// What is critical is learned to be interesting where it is.
+/// If critical requests are interesting, the model learns a positive weight for criticality.
 #[test]
 fn criticality_is_a_feature() {
     let rule = || Rule::new("pay").name_patterns(["* /pay*"]);

@@ -1,4 +1,4 @@
-//! Configurations that are refused, and why.
+//! Tests of configurations that are refused, and of the errors.
 
 use std::error::Error as _;
 
@@ -6,7 +6,7 @@ use tracer_sampling::tail::{ConfigError, TailSamplingConfig};
 
 use crate::support::{ALWAYS, Span, config};
 
-/// Builds a configuration with one policy, without its name.
+/// Builds a sampler with one policy. `policy` is its text without the name.
 fn build(policy: &str) -> Result<(), ConfigError> {
     let policy = format!(r#"{{"name": "p", {policy}}}"#);
     config("", &policy).build::<Span>().map(drop)
@@ -143,7 +143,7 @@ fn bounds_must_be_in_order() {
 }
 
 #[test]
-fn composite_names_only_policies_that_it_has() {
+fn composite_refers_to_its_own_policies_only() {
     for (settings, field, name) in [
         (r#""policy_order": ["other"]"#, "policy_order", "other"),
         (
@@ -176,7 +176,7 @@ fn composite_names_only_policies_that_it_has() {
 }
 
 #[test]
-fn drop_and_composite_stand_at_the_top_only() {
+fn drop_and_composite_are_allowed_at_the_top_level_only() {
     let drop =
         format!(r#"{{"name": "d", "type": "drop", "drop": {{"drop_sub_policy": [{ALWAYS}]}}}}"#);
     let composite = format!(
@@ -237,7 +237,7 @@ fn policies_need_names_that_differ() {
 }
 
 #[test]
-fn policies_that_are_not_built_in_need_a_caller_that_makes_them() {
+fn policies_that_are_not_built_in_must_be_created_by_the_caller() {
     check(
         r#""type": "ottl_condition", "ottl_condition": {"span": ["true"]}"#,
         "policy `p` of type `ottl_condition` is not built in",

@@ -1,4 +1,4 @@
-//! When traces are decided, and by which rules.
+//! Tests of the times and the rules of decisions.
 
 use tracer_sampling::tail::{
     BufferedTrace, Decision, DropReason, Policy, PolicyConfig, TailSampler, Verdict,
@@ -65,7 +65,7 @@ fn spans_come_back_in_the_order_of_their_arrival() {
     assert!(numbers.eq(0..20));
 }
 
-/// What the sampler decides about a trace with one error of three spans.
+/// Returns the decision about a trace of three spans, one of which is an error.
 fn decision(settings: &str, policies: &str) -> (Decision, TailSampler<Span>) {
     let mut sampler = sampler(settings, policies);
     for span in [span(1), error(1), span(1)] {
@@ -109,7 +109,7 @@ fn any_drop_wins_then_any_sample() {
 }
 
 #[test]
-fn policies_after_the_first_match_are_asked_unless_configured() {
+fn policies_after_the_first_match_are_evaluated_unless_configured_otherwise() {
     let policies = [NEVER, ALWAYS, ERRORS].join(",");
     for (settings, asked) in [("", 3), (r#""sample_on_first_match": true"#, 2)] {
         let (decision, sampler) = decision(settings, &policies);
@@ -121,7 +121,7 @@ fn policies_after_the_first_match_are_asked_unless_configured() {
 }
 
 #[test]
-fn drop_is_asked_first_even_with_first_match() {
+fn drop_is_evaluated_first_even_with_sample_on_first_match() {
     let (decision, sampler) = decision(
         r#""sample_on_first_match": true"#,
         &[ALWAYS, DROP_ERRORS].join(","),
@@ -166,7 +166,7 @@ fn one_trace_can_be_decided_at_once() {
 }
 
 #[test]
-fn shutdown_decides_or_drops_what_waits() {
+fn shutdown_decides_or_drops_waiting_traces() {
     for (settings, sampled) in [
         ("", true),
         (r#""drop_pending_traces_on_shutdown": true"#, false),
@@ -198,7 +198,7 @@ fn iterator_that_stops_early_leaves_the_rest() {
     assert_eq!(decided(&mut sampler, 30), [(2, 1, true), (3, 1, true)]);
 }
 
-/// A policy that panics or fails when it is told to.
+/// A policy that panics or fails, depending on its text.
 #[derive(Debug)]
 struct Faulty(String);
 
@@ -212,7 +212,7 @@ impl Policy<Span> for Faulty {
 }
 
 #[test]
-fn policy_that_fails_has_no_say_and_is_counted() {
+fn policy_that_fails_has_no_effect_and_is_counted() {
     for id in ["panics", "fails"] {
         for (others, sampled) in [(ALWAYS, true), (NEVER, false), (DROP_MANY, false)] {
             let policies = format!(
@@ -236,7 +236,7 @@ fn policy_that_fails_has_no_say_and_is_counted() {
 
 /// `slower_than_p99` must learn from traces that an earlier policy has decided.
 #[test]
-fn policies_learn_from_traces_about_which_they_are_not_asked() {
+fn policies_learn_from_traces_that_they_do_not_evaluate() {
     let slow = r#"{"name": "slow", "type": "slower_than_p99"}"#;
     let policies = [DROP_ERRORS, slow].join(",");
     let mut sampler = sampler("", &policies);

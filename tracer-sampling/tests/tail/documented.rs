@@ -1,4 +1,4 @@
-//! The configurations that the Collector documents, as JSON.
+//! Tests of the configurations that the Collector documents, as JSON.
 //!
 //! Source: README and `testdata/tail_sampling_config.yaml` of `processor/tailsamplingprocessor` in
 //! opentelemetry-collector-contrib.
@@ -120,7 +120,7 @@ fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
-/// The practical example, with the section of rule 7 under the name of its type.
+/// The practical example. The section of rule 7 has the name of its type, unlike in the original.
 const PRACTICAL: &str = r#"
     {"name": "backwards-compatibility-policy", "type": "and", "and": {"and_sub_policy": [
         {"name": "services-using-tail_sampling-policy", "type": "string_attribute",
@@ -165,7 +165,7 @@ const PRACTICAL: &str = r#"
             "boolean_attribute": {"key": "app.do_not_sample", "value": true}}]}}"#;
 
 #[test]
-fn practical_example_does_what_its_rules_say() {
+fn practical_example_follows_its_documented_rules() {
     let error = |mut span: Span| {
         span.status = tracer_sampling::tail::StatusCode::Error;
         span
@@ -193,8 +193,8 @@ fn practical_example_does_what_its_rules_say() {
     }
 }
 
-/// The Collector ignores this section, so that its rule 7 drops traces without the attribute's
-/// value. Here, the configuration is refused.
+/// The Collector ignores this section, so its rule 7 does not apply the documented value. This
+/// crate refuses the configuration.
 #[test]
 fn section_under_the_name_of_another_type_is_refused() {
     let text = PRACTICAL.replace(
@@ -212,7 +212,7 @@ fn section_under_the_name_of_another_type_is_refused() {
     );
 }
 
-/// The other documented forms: `volume-control`, and those of the test data that differ.
+/// The other documented forms: `volume-control`, and the forms in the test data that differ.
 #[test]
 fn other_examples_are_read_and_built() {
     let policies = r#"

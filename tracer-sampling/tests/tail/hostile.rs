@@ -1,4 +1,4 @@
-//! Input from a hostile or broken sender: nothing panics, and memory stays bounded.
+//! Tests with input from a hostile or broken sender. Nothing panics, and memory stays bounded.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ fn endless_spans_of_one_trace_stay_within_the_bound() {
 }
 
 #[test]
-fn unique_ids_for_ever_stay_within_the_bounds() {
+fn endless_unique_ids_stay_within_the_bounds() {
     let settings = r#""num_traces": 100, "decision_wait": "1s", "decision_cache":
         {"sampled_cache_size": 50, "non_sampled_cache_size": 50}"#;
     let mut sampler = sampler(settings, ERRORS);
@@ -91,7 +91,7 @@ fn extreme_values_do_not_panic() {
     check_balance(&sampler);
 }
 
-/// The pattern makes matchers that try all ways take time exponential in the length.
+/// With this pattern, a backtracking matcher takes time exponential in the length of the text.
 #[test]
 fn patterns_take_linear_time() {
     let mut sampler = sampler(r#""maximum_buffered_bytes": 0"#, ALL);
@@ -129,7 +129,7 @@ fn waits_that_never_end_do_not_overflow() {
     assert_eq!(sampler.advance(Duration::MAX).count(), 1);
 }
 
-/// A span whose attributes cannot be read.
+/// A span whose name cannot be read without a panic.
 struct Panics(Span);
 
 impl TailSpan for Panics {
@@ -175,7 +175,7 @@ fn span_that_panics_fails_the_policies_that_read_it() {
     sampler.add(seconds(0), Panics(span(1)));
     let trace = sampler.shutdown(seconds(0)).next().unwrap();
     assert!(trace.decision.is_sampled());
-    // Once when it was asked, and once when it was to learn.
+    // The policy fails once when it evaluates the trace, and once when it learns from it.
     assert_eq!(sampler.stats().policy_evaluation_errors, 2);
     assert!(sampler.stats().balances());
 }

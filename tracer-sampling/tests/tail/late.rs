@@ -1,4 +1,4 @@
-//! Spans that arrive after the decision about their trace.
+//! Tests of spans that arrive after the decision about their trace.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use tracer_sampling::tail::{Admission, LateDecision, TailSampler};
 
 use crate::support::{ERRORS, Span, check_balance, decided, error, sampler, seconds, span};
 
-/// Adds a span and says what became of it: its decision was in the buffer, or in the cache.
+/// Adds a span. Returns the place and the outcome of the earlier decision, or `None` if the span
+/// waits.
 fn late(sampler: &mut TailSampler<Span>, at: u64, span: Span) -> Option<(&'static str, bool)> {
     match sampler.add(seconds(at), span) {
         Admission::Late { decision, .. } => Some(match &decision {
@@ -19,7 +20,7 @@ fn late(sampler: &mut TailSampler<Span>, at: u64, span: Span) -> Option<(&'stati
     }
 }
 
-/// A sampler that has sampled trace 1 and not sampled trace 2, at 30 s.
+/// Returns a sampler that has sampled trace 1 and not sampled trace 2, at 30 s.
 fn after_two_decisions(settings: &str) -> TailSampler<Span> {
     let mut sampler = sampler(settings, ERRORS);
     sampler.add(seconds(0), error(1));
@@ -42,7 +43,7 @@ fn late_spans_follow_the_decision_in_the_buffer() {
 }
 
 #[test]
-fn late_span_tells_its_age_and_its_decision() {
+fn late_span_is_returned_with_the_decision_and_its_age() {
     let mut sampler = after_two_decisions("");
     let Admission::Late { span, decision } = sampler.add(Duration::from_millis(31_500), span(1))
     else {
@@ -70,7 +71,7 @@ fn span_of_a_forgotten_trace_starts_it_anew() {
 }
 
 #[test]
-fn decisions_are_forgotten_at_their_age() {
+fn decisions_are_forgotten_at_the_maximum_age() {
     let mut sampler = after_two_decisions(r#""maximum_decision_age": "1m""#);
     assert_eq!(sampler.next_deadline(), Some(seconds(90)));
     assert_eq!(decided(&mut sampler, 89), []);
@@ -81,16 +82,16 @@ fn decisions_are_forgotten_at_their_age() {
 }
 
 #[test]
-fn decisions_have_no_age_by_default() {
+fn decisions_have_no_maximum_age_by_default() {
     let mut sampler = after_two_decisions("");
     assert_eq!(sampler.next_deadline(), None);
     assert_eq!(decided(&mut sampler, u32::MAX.into()), []);
     assert_eq!(sampler.stats().traces_in_memory, 2);
 }
 
-/// (sizes, where the decision about traces 1 and 2 is)
+/// The cases are (sizes of the caches, places of the decisions about traces 1 and 2).
 #[test]
-fn caches_remember_decisions_for_the_buffer() {
+fn caches_remember_decisions_instead_of_the_buffer() {
     for (sampled, not_sampled, first, second) in [
         (9, 9, "cache", "cache"),
         (9, 0, "cache", "buffer"),
@@ -113,7 +114,7 @@ fn caches_remember_decisions_for_the_buffer() {
 }
 
 #[test]
-fn cache_forgets_the_trace_whose_spans_came_longest_ago() {
+fn cache_evicts_the_least_recently_used_trace() {
     let cache = r#""decision_cache": {"sampled_cache_size": 2}"#;
     let mut sampler = sampler(cache, ERRORS);
     for trace in 1..=2 {

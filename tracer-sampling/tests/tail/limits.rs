@@ -1,10 +1,10 @@
-//! The bounds of the buffer.
+//! Tests of the bounds of the buffer.
 
 use tracer_sampling::tail::{Admission, TailSampler};
 
 use crate::support::{ALWAYS, ERRORS, Span, check_balance, decided, error, sampler, seconds, span};
 
-/// Adds spans of these traces, all of which are to wait.
+/// Adds a span of each trace, and checks that all of them wait.
 #[track_caller]
 fn add_all(sampler: &mut TailSampler<Span>, traces: impl IntoIterator<Item = u128>) {
     for trace in traces {
@@ -13,7 +13,7 @@ fn add_all(sampler: &mut TailSampler<Span>, traces: impl IntoIterator<Item = u12
 }
 
 #[test]
-fn trace_too_many_evicts_the_oldest_that_waits() {
+fn trace_beyond_the_limit_evicts_the_oldest_waiting_trace() {
     let mut sampler = sampler(r#""num_traces": 3"#, ALWAYS);
     add_all(&mut sampler, [1, 1, 2, 3, 4]);
     let stats = sampler.stats();
@@ -25,7 +25,7 @@ fn trace_too_many_evicts_the_oldest_that_waits() {
 }
 
 #[test]
-fn trace_too_many_forgets_a_decision_before_it_evicts() {
+fn trace_beyond_the_limit_forgets_a_decision_before_it_evicts() {
     let mut sampler = sampler(r#""num_traces": 2"#, ALWAYS);
     add_all(&mut sampler, [1, 2]);
     sampler.decide_now(seconds(0), 2.into()).unwrap();
@@ -35,7 +35,7 @@ fn trace_too_many_forgets_a_decision_before_it_evicts() {
 }
 
 #[test]
-fn span_too_many_evicts_the_oldest_trace_that_waits() {
+fn span_beyond_the_limit_evicts_the_oldest_waiting_trace() {
     let mut sampler = sampler(r#""maximum_buffered_spans": 4"#, ALWAYS);
     add_all(&mut sampler, [1, 2, 2, 2, 3]);
     assert_eq!(sampler.stats().traces_evicted, 1);
@@ -45,7 +45,7 @@ fn span_too_many_evicts_the_oldest_trace_that_waits() {
 }
 
 #[test]
-fn byte_too_many_evicts_as_many_traces_as_needed() {
+fn bytes_beyond_the_limit_evict_as_many_traces_as_needed() {
     let mut sampler = sampler(r#""maximum_buffered_bytes": 40"#, ALWAYS);
     add_all(&mut sampler, [1, 2, 3, 4]);
     let large = Span {
@@ -76,7 +76,7 @@ fn span_larger_than_the_buffer_is_dropped_alone() {
 }
 
 #[test]
-fn bounds_of_zero_are_none() {
+fn bounds_of_zero_are_unlimited() {
     let settings = r#""maximum_buffered_spans": 0, "maximum_buffered_bytes": 0"#;
     let mut sampler = sampler(settings, ALWAYS);
     for _ in 0..10 {
@@ -114,9 +114,9 @@ fn trace_may_have_exactly_its_largest_size() {
     assert_eq!(decided(&mut sampler, 30), [(1, 2, true)]);
 }
 
-/// (bound, traces that fill it)
+/// The cases are (bound, traces of the spans that reach it).
 #[test]
-fn full_buffer_hands_the_span_back_if_it_is_to_block() {
+fn full_buffer_returns_the_span_with_block_on_overflow() {
     for (bound, traces) in [
         (r#""num_traces": 2"#, vec![1, 1, 1, 2]),
         (r#""maximum_buffered_spans": 3"#, vec![1, 1, 2]),
@@ -127,7 +127,7 @@ fn full_buffer_hands_the_span_back_if_it_is_to_block() {
         let before = sampler.stats();
         assert_eq!(sampler.add(seconds(0), span(3)), Admission::Full(span(3)));
         assert_eq!(sampler.stats(), before);
-        // Room comes with a decision.
+        // A decision makes room.
         assert_eq!(decided(&mut sampler, 30).len(), 2);
         assert_eq!(sampler.add(seconds(30), span(3)), Admission::Waiting);
         check_balance(&sampler);

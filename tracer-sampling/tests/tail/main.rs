@@ -1,6 +1,6 @@
-//! The tail sampler through its public interface.
+//! Tests of the tail sampler through its public interface.
 
-// Helpers of tests are tests to the reader, though not to the lint.
+// The lints do not recognise the helpers of tests as test code.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -1,8 +1,8 @@
-//! A second implementation of the sampler's rules, by searching and sorting plain lists.
+//! A second implementation of the sampler's rules, which searches and sorts plain lists.
 
 use crate::support::Span;
 
-/// The rules of a sampler with one policy, which samples traces with an error.
+/// The settings of a sampler with one policy, which samples traces with an error.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     pub wait: u64,
@@ -29,7 +29,7 @@ pub enum Outcome {
 #[derive(Clone, Debug)]
 struct Trace {
     id: u128,
-    /// Places in the order of arrivals, roots and decisions.
+    /// The time and the step of the first span. `root` and `decided` have the same form.
     arrived: (u64, usize),
     root: Option<(u64, usize)>,
     spans: Vec<Span>,
@@ -46,7 +46,7 @@ pub struct Ledger {
 pub struct Model {
     rules: Rules,
     traces: Vec<Trace>,
-    /// Ids with the outcome; the one used last is at the end.
+    /// Ids with their outcomes. The most recently used id is at the end.
     cache: Vec<(u128, bool)>,
     pub ledger: Ledger,
     now: u64,
@@ -144,7 +144,7 @@ impl Model {
         Outcome::Waiting
     }
 
-    /// The traces that are decided: (id, spans, sampled).
+    /// Returns the traces that are decided: (id, spans, sampled).
     pub fn advance(&mut self, now: u64) -> Vec<(u128, usize, bool)> {
         self.tick(now);
         while self.rules.decision_age > 0 {
@@ -194,8 +194,9 @@ impl Model {
         due.into_iter().chain(forgotten).min()
     }
 
-    /// The trace that is due first. Of those due at the same time, by the first span before by the
-    /// root, and the one that came first.
+    /// Returns the trace that is due first. If several are due at the same time, a trace that is
+    /// due by its first span precedes one that is due by its root, and the one that arrived first
+    /// precedes later ones.
     fn due(&self) -> Option<(u64, u128)> {
         let waiting = self.traces.iter().filter(|trace| trace.decided.is_none());
         let deadlines = waiting.flat_map(|trace| {

@@ -1,4 +1,5 @@
-//! Random lists of operations: the sampler does what the model does, and its ledger balances.
+//! Tests with random lists of operations: the sampler agrees with the model, and its counts
+//! balance.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ enum Step {
     Shutdown,
 }
 
-/// Steps, each with a time that mostly grows and sometimes goes back.
+/// Generates steps, each with a time that mostly grows and sometimes goes back.
 fn steps() -> impl Strategy<Value = Vec<(i64, Step)>> {
     let span =
         (1..8_u128, 0..6_usize, any::<bool>(), 0..4_u8).prop_map(|(trace, size, root, status)| {
@@ -100,7 +101,7 @@ proptest! {
     #![proptest_config(config(2000))]
 
     #[test]
-    fn sampler_does_what_the_model_does(rules in rules(), steps in steps()) {
+    fn sampler_agrees_with_the_model(rules in rules(), steps in steps()) {
         let mut sampler = sampler(&settings(&rules), ERRORS);
         let mut model = Model::new(rules);
         let mut time = 0_u64;
@@ -139,7 +140,7 @@ proptest! {
     }
 }
 
-/// A seed of its own in each run, printed when a test fails; `TRACER_SEED` brings one back.
+/// Each run has a new seed, which is printed when a test fails. Set `TRACER_SEED` to repeat a run.
 fn config(cases: u32) -> ProptestConfig {
     let seed: u64 = match std::env::var("TRACER_SEED") {
         Ok(text) => text.parse().expect("TRACER_SEED is a number"),

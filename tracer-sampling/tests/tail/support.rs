@@ -1,4 +1,4 @@
-//! A span, samplers from text, and the times of tests.
+//! Helpers: a span, samplers built from text, and times.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tracer_sampling::tail::{
     AttributeValue, DecidedTrace, StatusCode, TailSampler, TailSamplingConfig, TailSpan,
 };
 
-/// A span of a trace; its number tells it apart.
+/// A span of a trace. Tests use `number` to identify a span.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Span {
     pub trace: u128,
@@ -74,7 +74,7 @@ impl TailSpan for Span {
     }
 }
 
-/// A span of ten bytes.
+/// Returns a span of ten bytes.
 pub fn span(trace: u128) -> Span {
     Span {
         trace,
@@ -107,7 +107,7 @@ pub fn config(settings: &str, policies: &str) -> TailSamplingConfig {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-/// A sampler with these settings and policies, as JSON without the outer brackets.
+/// Returns a sampler with these settings and policies, which are JSON without the outer brackets.
 pub fn sampler(settings: &str, policies: &str) -> TailSampler<Span> {
     config(settings, policies).build().unwrap()
 }
@@ -116,7 +116,7 @@ pub fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// The traces that are decided at a time: (id, spans, sampled).
+/// Returns the traces that are decided at a time: (id, spans, sampled).
 pub fn decided(sampler: &mut TailSampler<Span>, at: u64) -> Vec<(u128, usize, bool)> {
     sampler.advance(seconds(at)).map(summary).collect()
 }
