@@ -91,7 +91,7 @@ impl<S> Buffer<S> {
             links: Links::default(),
             rooted: Links::default(),
             state: State::Waiting(Waiting {
-                spans: Vec::new(),
+                spans: Vec::with_capacity(1),
                 extent: Extent::EMPTY,
                 since_nanos: now_nanos,
                 root_nanos: None,

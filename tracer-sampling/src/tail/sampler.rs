@@ -18,10 +18,10 @@ use super::trace::{BufferedTrace, Extent};
 
 /// A tail sampler, which holds the spans of each trace until it decides about the trace.
 ///
-/// The sampler has no thread, clock, lock or I/O of its own. The caller passes the time to each
-/// call, as a duration since an origin of its choice, and calls [`advance`](Self::advance) at
-/// [`next_deadline`](Self::next_deadline). A clock that goes back only delays decisions, because
-/// the latest time counts.
+/// The sampler has no thread, clock, lock or I/O of its own. The caller passes the time of a
+/// monotonic clock to each call, as a duration since an origin of its choice, and calls
+/// [`advance`](Self::advance) at [`next_deadline`](Self::next_deadline). If the time goes back, the
+/// sampler decides nothing until it has caught up.
 ///
 /// # Cost
 ///
@@ -122,7 +122,12 @@ impl<S: TailSpan> TailSampler<S> {
             self.counts.spans_evicted += 1;
             return Admission::TooLarge;
         }
-        let Ok(found) = self.make_room(found, extent.bytes) else {
+        // A trace that becomes too large is dropped at once, so no other one has to leave for it.
+        let waiting = found.and_then(|at| self.buffer.waiting(at));
+        let held = waiting.map_or(0, |(_, waiting)| waiting.extent.bytes);
+        let is_too_large = held.saturating_add(extent.bytes) > self.limits.trace_bytes;
+        let needed = if is_too_large { 0 } else { extent.bytes };
+        let Ok(found) = self.make_room(found, needed) else {
             return Admission::Full(span);
         };
         let at = found.unwrap_or_else(|| {

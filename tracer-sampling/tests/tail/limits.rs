@@ -76,6 +76,21 @@ fn span_larger_than_the_buffer_is_dropped_alone() {
 }
 
 #[test]
+fn trace_that_becomes_too_large_evicts_no_other() {
+    let settings = r#""maximum_buffered_bytes": 40, "maximum_trace_size_bytes": 20"#;
+    let mut sampler = sampler(settings, ALWAYS);
+    add_all(&mut sampler, [1, 2, 3]);
+    let large = Span {
+        size: 25,
+        ..span(4)
+    };
+    assert_eq!(sampler.add(seconds(0), large), Admission::TooLarge);
+    assert_eq!(sampler.stats().traces_evicted, 0);
+    assert_eq!(sampler.stats().traces_waiting, 3);
+    check_balance(&sampler);
+}
+
+#[test]
 fn bounds_of_zero_are_unlimited() {
     let settings = r#""maximum_buffered_spans": 0, "maximum_buffered_bytes": 0"#;
     let mut sampler = sampler(settings, ALWAYS);

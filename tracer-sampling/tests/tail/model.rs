@@ -93,6 +93,12 @@ impl Model {
             self.ledger.spans[2] += 1;
             return Outcome::TooLarge;
         }
+        let known = self.traces.iter().find(|trace| trace.id == span.trace);
+        let held = known.map_or(0, |trace| trace.spans.iter().map(|span| span.size).sum());
+        let trace_bytes: usize = held + span.size;
+        // The trace is dropped at once, so its bytes need no room.
+        let is_too_large = self.rules.trace_bytes > 0 && trace_bytes > self.rules.trace_bytes;
+        let needed = if is_too_large { 0 } else { span.size };
         loop {
             let waiting = self.traces.iter().filter(|trace| trace.decided.is_none());
             let spans: usize = waiting.clone().map(|trace| trace.spans.len()).sum();
@@ -101,7 +107,7 @@ impl Model {
                 .map(|span| span.size)
                 .sum();
             let spans_full = self.rules.spans > 0 && spans + 1 > self.rules.spans;
-            let bytes_full = self.rules.bytes > 0 && bytes + span.size > self.rules.bytes;
+            let bytes_full = self.rules.bytes > 0 && bytes + needed > self.rules.bytes;
             let known = self.traces.iter().any(|trace| trace.id == span.trace);
             let traces_full = !known && self.traces.len() >= self.rules.traces;
             if !spans_full && !bytes_full && !traces_full {
