@@ -12,15 +12,20 @@ use foldhash::quality::RandomState;
 ///
 /// An operation is identified by the hash of its name. Its slot is one of the sixteen that start at
 /// the position given by the hash. A search therefore ends after sixteen slots, and an entry can be
-/// replaced without leaving a marker. An operation that has been idle for [`IDLE_SECONDS`] loses
-/// its slot to a new operation, which takes over the state. After such a time, a state must
-/// therefore behave like a new one.
+/// replaced without leaving a marker. An operation that has been idle for long enough loses its slot
+/// to a new operation, for which the state is reset.
 ///
 /// Nothing is locked. Two threads that add the same operation at the same time normally take the
 /// same slot. If an earlier slot becomes available between the two, the operation gets two entries.
 /// One of them is not found again, and is replaced once it is idle.
 pub(crate) struct Operations<S> {
     table: Arc<Table<S>>,
+}
+
+/// The state of an operation.
+pub(crate) trait State {
+    /// Makes the state as good as new. Other threads may use it meanwhile.
+    fn reset(&self);
 }
 
 impl<S> Clone for Operations<S> {
@@ -38,6 +43,8 @@ struct Table<S> {
     /// The number of slots that are taken.
     taken: AtomicUsize,
     most: usize,
+    /// Seconds without a span after which an operation may lose its slot.
+    idle_seconds: u64,
     /// The state that operations without a slot share.
     other: S,
 }
@@ -52,9 +59,10 @@ struct Slot<S> {
     state: S,
 }
 
-impl<S> Operations<S> {
-    /// Creates a table for `most` operations, from 1 to 2^20.
-    pub(crate) fn new(most: usize, mut state: impl FnMut() -> S) -> Self {
+impl<S: State> Operations<S> {
+    /// Creates a table for `most` operations, from 1 to 2^20. An operation that has not been seen
+    /// for `idle_seconds` may lose its slot.
+    pub(crate) fn new(most: usize, idle_seconds: u64, mut state: impl FnMut() -> S) -> Self {
         let most = most.clamp(1, 1 << 20);
         let len = (2 * most).next_power_of_two().max(WINDOW);
         let slot = |state| Slot {
@@ -69,6 +77,7 @@ impl<S> Operations<S> {
                 slots: (0..len).map(|_| slot(state())).collect(),
                 taken: AtomicUsize::new(0),
                 most,
+                idle_seconds,
                 other: state(),
             }),
         }
@@ -76,6 +85,18 @@ impl<S> Operations<S> {
 
     /// Calls `work` with the state of this operation. `now_nanos` is the time of a monotonic clock.
     pub(crate) fn with<T>(&self, name: &str, now_nanos: u64, work: impl FnOnce(&S) -> T) -> T {
+        let slot = self.slot(name, now_nanos);
+        work(slot.map_or(&self.table.other, |slot| &slot.state))
+    }
+
+    /// Calls `work` with the state of this operation, if it has one of its own.
+    pub(crate) fn with_own(&self, name: &str, now_nanos: u64, work: impl FnOnce(&S)) {
+        if let Some(slot) = self.slot(name, now_nanos) {
+            work(&slot.state);
+        }
+    }
+
+    fn slot(&self, name: &str, now_nanos: u64) -> Option<&Slot<S>> {
         let table = &*self.table;
         let key = table.hasher.hash_one(name).max(1);
         let now = now_nanos / 1_000_000_000;
@@ -83,14 +104,12 @@ impl<S> Operations<S> {
         // atomic.
         let mut slots = table.window(key);
         let known = slots.find(|slot| slot.key.load(Ordering::Relaxed) == key);
-        let Some(slot) = known.or_else(|| table.add(key, name, now)) else {
-            return work(&table.other);
-        };
+        let slot = known.or_else(|| table.add(key, name, now))?;
         // At most one write a second, so that threads do not contend for the cache line.
         if slot.seen.load(Ordering::Relaxed) < now {
             slot.seen.store(now, Ordering::Relaxed);
         }
-        work(&slot.state)
+        Some(slot)
     }
 
     /// Calls `visit` with the name and the state of each operation. The last call has no name, and
@@ -109,7 +128,7 @@ impl<S> Operations<S> {
     }
 }
 
-impl<S> Table<S> {
+impl<S: State> Table<S> {
     /// Returns the slots in which this key may be.
     fn window(&self, key: u64) -> impl Iterator<Item = &Slot<S>> {
         let start = key as usize;
@@ -128,20 +147,21 @@ impl<S> Table<S> {
                 return Some(slot);
             }
             let is_free = before == 0;
-            if is_free && self.taken.fetch_add(1, Ordering::Relaxed) >= self.most {
-                self.taken.fetch_sub(1, Ordering::Relaxed);
+            if is_free && !self.reserve() {
                 continue;
             }
             let seen = slot.seen.load(Ordering::Relaxed);
-            if !is_free && now.saturating_sub(seen) < IDLE_SECONDS {
+            if !is_free && now.saturating_sub(seen) < self.idle_seconds {
                 continue;
             }
+            // Before the key, so that no other thread finds the new operation idle.
+            slot.seen.store(now, Ordering::Relaxed);
             let swap = slot
                 .key
                 .compare_exchange(before, key, Ordering::Relaxed, Ordering::Relaxed);
             match swap {
                 Ok(_) => {
-                    slot.seen.store(now, Ordering::Relaxed);
+                    slot.state.reset();
                     slot.name.store(Some(Arc::new(shortened(name).to_owned())));
                     return Some(slot);
                 }
@@ -156,6 +176,19 @@ impl<S> Table<S> {
             }
         }
         None
+    }
+
+    /// Counts a slot as taken. Returns `false` if that would be too many. A table that is full is
+    /// only read, so that threads with endless names do not contend.
+    fn reserve(&self) -> bool {
+        if self.taken.load(Ordering::Relaxed) >= self.most {
+            return false;
+        }
+        let is_room = self.taken.fetch_add(1, Ordering::Relaxed) < self.most;
+        if !is_room {
+            self.taken.fetch_sub(1, Ordering::Relaxed);
+        }
+        is_room
     }
 }
 
@@ -174,7 +207,7 @@ fn shortened(name: &str) -> &str {
 }
 
 /// Ten minutes.
-const IDLE_SECONDS: u64 = 600;
+pub(crate) const IDLE_SECONDS: u64 = 600;
 const NAME_BYTES: usize = 128;
 /// The slots in which one operation may be.
 const WINDOW: usize = 16;
@@ -185,13 +218,19 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
+    impl State for AtomicU64 {
+        fn reset(&self) {
+            self.store(0, Ordering::Relaxed);
+        }
+    }
+
     fn count(operations: &Operations<AtomicU64>, name: &str, now: u64) -> u64 {
         operations.with(name, now, |state| state.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     #[test]
     fn each_operation_has_its_own_state() {
-        let operations = Operations::new(64, || AtomicU64::new(0));
+        let operations = Operations::new(64, IDLE_SECONDS, || AtomicU64::new(0));
         for round in 1..=3 {
             for at in 0..64 {
                 assert_eq!(count(&operations, &format!("GET /{at}"), 0), round);
@@ -210,7 +249,7 @@ mod tests {
 
     #[test]
     fn names_beyond_the_limit_take_no_memory_and_share_one_state() {
-        let operations = Operations::new(8, || AtomicU64::new(0));
+        let operations = Operations::new(8, IDLE_SECONDS, || AtomicU64::new(0));
         for at in 0..10_000 {
             count(&operations, &format!("/{at}"), 0);
         }
@@ -225,7 +264,7 @@ mod tests {
 
     #[test]
     fn an_idle_operation_gives_its_slot_away() {
-        let operations = Operations::new(8, || AtomicU64::new(0));
+        let operations = Operations::new(8, IDLE_SECONDS, || AtomicU64::new(0));
         for at in 0..8 {
             count(&operations, &format!("old {at}"), 0);
         }
@@ -233,8 +272,9 @@ mod tests {
         count(&operations, busy, 599 * SECOND);
         assert_eq!(count(&operations, "new", 599 * SECOND), 1);
         // That call used the shared state. Ten minutes after the start, seven operations are idle.
+        // Its state was reset.
+        assert_eq!(count(&operations, "newer", 600 * SECOND), 1);
         assert_eq!(count(&operations, "newer", 600 * SECOND), 2);
-        assert_eq!(count(&operations, "newer", 600 * SECOND), 3);
         assert_eq!(count(&operations, busy, 600 * SECOND), 3);
         let mut names = Vec::new();
         operations.each(|name, _| names.extend(name.map(str::to_owned)));
@@ -245,7 +285,7 @@ mod tests {
     #[test]
     fn threads_that_add_one_operation_find_one_state() {
         for _ in 0..100 {
-            let operations = Operations::new(8, || AtomicU64::new(0));
+            let operations = Operations::new(8, IDLE_SECONDS, || AtomicU64::new(0));
             std::thread::scope(|scope| {
                 for _ in 0..4 {
                     scope.spawn(|| count(&operations, "same", 0));

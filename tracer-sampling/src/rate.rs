@@ -30,17 +30,50 @@ pub(crate) struct RateEstimate {
     per_second: AtomicF64,
     /// The estimated weight of all events in a second.
     weight_per_second: AtomicF64,
-    /// The weight of all events in a second, observed in the last window alone.
+    /// The number of certain events in this window.
+    certain: AtomicU64,
+    /// The estimated certain events a second.
+    certain_per_second: AtomicF64,
+    /// All events and their weight in a second, observed in the last window alone.
+    last_per_second: AtomicF64,
     last_weight_per_second: AtomicF64,
 }
 
 impl RateEstimate {
-    /// Counts one event with a weight from 0 to 1. Returns `true` to one thread if a window has
+    /// Forgets everything.
+    pub(crate) fn reset(&self) {
+        for count in [
+            &self.window_start,
+            &self.events,
+            &self.weight,
+            &self.certain,
+        ] {
+            count.store(0, Ordering::Relaxed);
+        }
+        for estimate in [
+            &self.per_second,
+            &self.weight_per_second,
+            &self.certain_per_second,
+            &self.last_per_second,
+            &self.last_weight_per_second,
+        ] {
+            estimate.set(0.0);
+        }
+    }
+
+    /// Counts one event with a weight from 0 to 1, or with `None` a certain one. Returns `true` to one thread if a window has
     /// ended, so that the estimates have changed.
-    pub(crate) fn count(&self, weight: f64, now: u64) -> bool {
+    pub(crate) fn count(&self, weight: Option<f64>, now: u64) -> bool {
         let events = self.events.fetch_add(1, Ordering::Relaxed) + 1;
-        let units = (weight.clamp(0.0, 1.0) * WEIGHT_UNIT) as u64;
-        self.weight.fetch_add(units, Ordering::Relaxed);
+        match weight {
+            Some(weight) => {
+                let units = (weight.clamp(0.0, 1.0) * WEIGHT_UNIT) as u64;
+                self.weight.fetch_add(units, Ordering::Relaxed);
+            }
+            None => {
+                self.certain.fetch_add(1, Ordering::Relaxed);
+            }
+        }
         let start = self.window_start.load(Ordering::Relaxed);
         let elapsed = now.saturating_sub(start);
         let is_over = elapsed >= WINDOW_NANOS
@@ -57,6 +90,16 @@ impl RateEstimate {
     /// Returns the estimated weight of a second's events.
     pub(crate) fn weight_per_second(&self) -> f64 {
         self.weight_per_second.get()
+    }
+
+    /// Returns the estimated certain events a second.
+    pub(crate) fn certain_per_second(&self) -> f64 {
+        self.certain_per_second.get()
+    }
+
+    /// Returns the events a second in the last window alone.
+    pub(crate) fn last_per_second(&self) -> f64 {
+        self.last_per_second.get()
     }
 
     /// Returns the weight of a second's events in the last window alone.
@@ -79,10 +122,16 @@ impl RateEstimate {
             // The first event only starts the first window.
             self.events.store(0, Ordering::Relaxed);
             self.weight.store(0, Ordering::Relaxed);
+            self.certain.store(0, Ordering::Relaxed);
             return false;
         }
         let events = self.events.swap(0, Ordering::Relaxed) as f64;
         let weight = self.weight.swap(0, Ordering::Relaxed) as f64 / WEIGHT_UNIT;
+        let certain = self.certain.swap(0, Ordering::Relaxed) as f64;
+        if self.window_start.load(Ordering::Relaxed) != now.max(1) {
+            // This thread was held up for so long that another one ended the next window.
+            return false;
+        }
         let seconds = now.saturating_sub(start) as f64 / 1e9;
         let smooth = 1.0 - (-seconds / SMOOTHING_SECONDS).exp();
         let expected = self.per_second.get();
@@ -97,17 +146,21 @@ impl RateEstimate {
             smooth
         };
         self.per_second.set(expected + part * (observed - expected));
-        let expected = self.weight_per_second.get();
-        let observed = weight / seconds;
-        let is_near = observed <= 2.0 * expected && observed >= expected / 2.0;
-        let part = if is_near || !is_step(events) {
-            smooth
-        } else {
-            1.0
-        };
-        self.weight_per_second
-            .set(expected + part * (observed - expected));
-        self.last_weight_per_second.set(observed);
+        self.last_per_second.set(observed);
+        for (estimate, count) in [
+            (&self.weight_per_second, weight),
+            (&self.certain_per_second, certain),
+        ] {
+            let (expected, observed) = (estimate.get(), count / seconds);
+            let is_near = observed <= 2.0 * expected && observed >= expected / 2.0;
+            let part = if is_near || !is_step(events) {
+                smooth
+            } else {
+                1.0
+            };
+            estimate.set(expected + part * (observed - expected));
+        }
+        self.last_weight_per_second.set(weight / seconds);
         true
     }
 }
@@ -132,7 +185,7 @@ mod tests {
         let events = (seconds * per_second) as u64;
         for event in 0..events {
             let at = from + event as f64 / per_second;
-            rate.count(0.5, (at * SECOND as f64) as u64);
+            rate.count(Some(0.5), (at * SECOND as f64) as u64);
         }
         from + seconds
     }
@@ -183,7 +236,7 @@ mod tests {
     fn time_that_goes_back_is_harmless() {
         let rate = RateEstimate::default();
         for now in [5 * SECOND, 0, u64::MAX, 1, u64::MAX, SECOND] {
-            rate.count(1.0, now);
+            rate.count(Some(1.0), now);
         }
         assert!(rate.per_second().is_finite());
     }

@@ -8,7 +8,7 @@ use super::{Adaptive, Shared};
 use crate::clock::Clock;
 use crate::composable::Rule;
 use crate::error::Error;
-use crate::operations::Operations;
+use crate::operations::{IDLE_SECONDS, Operations};
 use crate::rate_limiting::Limit;
 use crate::threshold::SMALLEST_RATIO;
 
@@ -77,7 +77,8 @@ impl AdaptiveBuilder {
 
     /// Sets how many operations have a state of their own, from 1 to 2^20. Operations that come
     /// later share one state until another operation has been idle for ten minutes. Default: 1,000.
-    /// Each takes about 0.9 KiB.
+    /// Each takes 0.7 to
+    /// 1.5 KiB.
     pub fn operations(mut self, most: usize) -> Self {
         self.operations = most;
         self
@@ -124,7 +125,7 @@ impl AdaptiveBuilder {
             shared: Arc::new(Shared {
                 floor,
                 service: Default::default(),
-                operations: Operations::new(self.operations, Default::default),
+                operations: Operations::new(self.operations, IDLE_SECONDS, Default::default),
                 settings: self,
             }),
         })

@@ -6,13 +6,15 @@
 //!
 //! ```text
 //! operation:  wanted      = operation target x boost / rate            (at most 1)
-//! service:    scale       = service target x boost x shed / wanted traces a second   (at most 1)
+//! service:    scale       = (service target x boost x shed - forced traces a second)
+//!                           / wanted traces a second                                 (at most 1)
 //! decision:   probability = wanted x scale, within the bounds
 //! ```
 
 use std::time::Duration;
 
 use crate::float::AtomicF64;
+use crate::operations::State;
 use crate::outcome::Outcomes;
 use crate::rate::RateEstimate;
 use crate::rate_limiting::TokenBucket;
@@ -57,10 +59,19 @@ impl Default for Service {
     }
 }
 
+impl State for Operation {
+    fn reset(&self) {
+        self.requests.reset();
+        self.outcomes.reset();
+        self.floor.reset();
+        self.wanted.set(1.0);
+    }
+}
+
 impl Operation {
     /// Counts a request, and returns the probability that this operation wants.
     pub(super) fn request(&self, target: f64, now: u64) -> f64 {
-        if self.requests.count(0.0, now) {
+        if self.requests.count(Some(0.0), now) {
             let rate = self.requests.per_second();
             self.wanted.set(ratio(target * boost(&self.outcomes), rate));
         }
@@ -73,14 +84,21 @@ impl Operation {
 }
 
 impl Service {
-    /// Counts a request that is sampled with the probability `wanted`, and returns the factor that
-    /// keeps the service at its target.
-    pub(super) fn request(&self, wanted: f64, target: f64, shed_above: f64, now: u64) -> f64 {
+    /// Counts a request that is sampled with the probability `wanted`, or certainly, and returns
+    /// the factor that keeps the service at its target.
+    pub(super) fn request(
+        &self,
+        wanted: Option<f64>,
+        target: f64,
+        shed_above: f64,
+        now: u64,
+    ) -> f64 {
         if self.requests.count(wanted, now) {
             let shed = ratio(shed_above, self.requests.per_second());
             let target = target * boost(&self.outcomes) * shed;
+            let left = (target - self.requests.certain_per_second()).max(0.0);
             self.scale
-                .set(ratio(target, self.requests.weight_per_second()));
+                .set(ratio(left, self.requests.weight_per_second()));
         }
         self.scale.get()
     }

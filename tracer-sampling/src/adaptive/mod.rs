@@ -135,7 +135,7 @@ impl Adaptive {
     /// provider that has the sampler.
     pub fn outcome_processor(&self) -> OutcomeProcessor {
         let sampler = self.clone();
-        OutcomeProcessor::new(move |name, _, outcome| sampler.record(name, outcome))
+        OutcomeProcessor::new(move |span, outcome| sampler.record(span.name, outcome))
     }
 
     /// Reports how a request of an operation ended.
@@ -184,6 +184,10 @@ impl Adaptive {
         states
     }
 
+    fn floor_seconds(&self) -> f64 {
+        self.shared.settings.floor.unwrap_or_default().as_secs_f64()
+    }
+
     fn bounded(&self, probability: f64) -> f64 {
         let bounds = &self.shared.settings.probabilities;
         probability.max(*bounds.start()).min(*bounds.end())
@@ -217,13 +221,16 @@ impl ComposableSampler for Adaptive {
         let forced = self.forced(span);
         let (wanted, is_floor) = shared.operations.with(span.name, now, |operation| {
             let wanted = operation.request(settings.operation_target, now);
-            let is_scarce = wanted * shared.service.scale() < 1.0;
+            let probability = self.bounded(wanted * shared.service.scale());
+            // An operation of which three traces are expected in the time hardly ever has none.
+            let expected = probability * operation.requests.per_second() * self.floor_seconds();
+            let is_scarce = probability < 1.0 && expected < 3.0;
             let takes_floor = |floor| operation.floor.take(floor, now);
             let is_floor = forced.is_none() && is_scarce && shared.floor.is_some_and(takes_floor);
-            (wanted, is_floor)
+            (wanted.min(*settings.probabilities.end()), is_floor)
         });
         let forced = forced.or(is_floor.then(|| Reason::new("adaptive").with_name("floor")));
-        let spent = if forced.is_some() { 1.0 } else { wanted };
+        let spent = forced.is_none().then_some(wanted);
         let (target, shed_above) = (settings.service_target, settings.shed_above);
         let scale = shared.service.request(spent, target, shed_above, now);
         if let Some(reason) = forced {

@@ -21,10 +21,10 @@ pub use strategies::{Strategies, Strategy};
 use crate::clock::Clock;
 use crate::composable::{SamplingIntent, decide};
 use crate::error::Error;
-use crate::operations::Operations;
+use crate::operations::{IDLE_SECONDS, Operations};
 use crate::rate_limiting::{Limit, TokenBucket};
 use crate::reason::Reason;
-use crate::threshold::Threshold;
+use crate::threshold::{SMALLEST_RATIO, Threshold};
 
 /// A sampler that follows the strategies of the last update.
 ///
@@ -121,7 +121,11 @@ impl JaegerRemote {
         Ok(Self {
             shared: Arc::new(Shared {
                 current: ArcSwap::from_pointee(Current::new(&initial)?),
-                lower_bounds: Operations::new(Strategies::MAX_OPERATIONS, TokenBucket::new),
+                lower_bounds: Operations::new(
+                    Strategies::MAX_OPERATIONS,
+                    IDLE_SECONDS,
+                    TokenBucket::new,
+                ),
                 clock,
             }),
         })
@@ -227,7 +231,9 @@ impl Current {
 impl Decider {
     fn new(strategy: Strategy) -> Result<Self, Error> {
         Ok(match strategy {
-            Strategy::Probabilistic(0.0) | Strategy::RateLimiting(0.0) => Self::Never,
+            Strategy::RateLimiting(0.0) => Self::Never,
+            // No threshold is as small: less than one trace in 10^16.
+            Strategy::Probabilistic(ratio) if (0.0..SMALLEST_RATIO).contains(&ratio) => Self::Never,
             Strategy::Probabilistic(ratio) => Self::Threshold(Threshold::of_probability(ratio)?),
             Strategy::RateLimiting(rate) => Self::Limit(limit(rate)?, TokenBucket::new()),
         })

@@ -122,20 +122,20 @@ struct RateLimited {
 struct PerOperation {
     default_sampling_probability: f64,
     default_lower_bound_traces_per_second: f64,
-    per_operation_strategies: Vec<OneOperation>,
+    per_operation_strategies: Option<Vec<OneOperation>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct OneOperation {
     operation: String,
-    probabilistic_sampling: Probabilistic,
+    probabilistic_sampling: Option<Probabilistic>,
 }
 
 impl Answer {
     fn checked(self) -> Result<Strategies, Error> {
         if let Some(operations) = self.operation_sampling {
-            let strategies = operations.per_operation_strategies.into_iter();
+            let strategies = operations.per_operation_strategies.into_iter().flatten();
             let strategies = strategies.take(Strategies::MAX_OPERATIONS);
             let lower_bound = rate(operations.default_lower_bound_traces_per_second)?;
             return Ok(Strategies {
@@ -144,7 +144,7 @@ impl Answer {
                     .map(|one| {
                         Ok((
                             one.operation,
-                            ratio(one.probabilistic_sampling.sampling_rate)?,
+                            ratio(one.probabilistic_sampling.unwrap_or_default().sampling_rate)?,
                         ))
                     })
                     .collect::<Result<_, Error>>()?,

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::composable::Rule;
 use crate::error::Error;
 use crate::float::AtomicF64;
-use crate::operations::Operations;
+use crate::operations::{IDLE_SECONDS, Operations};
 
 /// The settings of a [`Learned`] sampler.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ impl LearnedBuilder {
 
     /// Sets how many operations have a weight of their own, from 1 to 2^20. Operations that come
     /// later share one weight until another operation has been idle for ten minutes. Default:
-    /// 1,000. Each takes about 0.3 KiB.
+    /// 1,000. Each takes 0.2 to 0.4 KiB.
     pub fn operations(mut self, most: usize) -> Self {
         self.operations = most;
         self
@@ -89,7 +89,7 @@ impl LearnedBuilder {
         Ok(Learned {
             shared: Arc::new(Shared {
                 model: Model::new(),
-                operations: Operations::new(self.operations, Default::default),
+                operations: Operations::new(self.operations, IDLE_SECONDS, Default::default),
                 service: Default::default(),
                 requests: Default::default(),
                 factor: AtomicF64::new(1.0),

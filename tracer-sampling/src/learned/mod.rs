@@ -20,7 +20,7 @@ pub use saved::Weights;
 use crate::composable::{ComposableSampler, SamplingIntent, SpanToSample, decide};
 use crate::error::Error;
 use crate::float::AtomicF64;
-use crate::operations::Operations;
+use crate::operations::{Operations, State};
 use crate::outcome::{Outcome, OutcomeProcessor};
 use crate::rate::RateEstimate;
 use crate::reason::Reason;
@@ -100,24 +100,33 @@ struct Operation {
     weight: Weight,
     /// The number of outcomes, up to [`MOST_OUTCOMES`].
     outcomes: AtomicF64,
+    /// The sum of their weights, of which older ones fade.
+    total: AtomicF64,
     mean_seconds: AtomicF64,
     /// The part of the outcomes that was interesting.
     interesting: AtomicF64,
 }
 
 impl Operation {
-    /// Updates the means with an outcome. Up to [`MOST_OUTCOMES`] they are exact; after that, older
-    /// outcomes fade.
-    fn record(&self, outcome: &Outcome, is_interesting: bool) {
-        let outcomes = (self.outcomes.get() + 1.0).min(MOST_OUTCOMES);
-        self.outcomes.set(outcomes);
+    /// Updates the means with an outcome that counts as `weight` outcomes. Up to [`MOST_OUTCOMES`]
+    /// they are exact; after that, older outcomes fade.
+    fn record(&self, outcome: &Outcome, is_interesting: bool, weight: f64) {
+        let (outcomes, mut total) = (self.outcomes.get(), self.total.get());
+        if outcomes < MOST_OUTCOMES {
+            self.outcomes.set(outcomes + 1.0);
+        } else {
+            total *= 1.0 - 1.0 / MOST_OUTCOMES;
+        }
+        let weight = weight.clamp(1.0, MOST_WEIGHT);
+        total += weight;
+        self.total.set(total);
         let seconds = outcome.duration.as_secs_f64();
         let interesting = f64::from(u8::from(is_interesting));
         for (mean, value) in [
             (&self.mean_seconds, seconds),
             (&self.interesting, interesting),
         ] {
-            mean.set(mean.get() + (value - mean.get()) / outcomes);
+            mean.set(mean.get() + (value - mean.get()) * weight / total);
         }
     }
 
@@ -126,6 +135,20 @@ impl Operation {
     fn interesting(&self, prior: f64, more: f64) -> f64 {
         let outcomes = self.outcomes.get();
         (self.interesting.get() * outcomes + prior * more) / (outcomes + more)
+    }
+}
+
+impl State for Operation {
+    fn reset(&self) {
+        self.weight.reset();
+        for value in [
+            &self.outcomes,
+            &self.total,
+            &self.mean_seconds,
+            &self.interesting,
+        ] {
+            value.set(0.0);
+        }
     }
 }
 
@@ -153,30 +176,28 @@ impl Learned {
     /// provider that has the sampler.
     pub fn outcome_processor(&self) -> OutcomeProcessor {
         let sampler = self.clone();
-        OutcomeProcessor::new(move |name, attributes, outcome| {
-            sampler.record(name, attributes, outcome);
-        })
+        OutcomeProcessor::new(move |span, outcome| sampler.record(span, outcome))
     }
 
-    /// Reports how a request of an operation ended. `attributes` are the attributes that were known
-    /// when the request started.
+    /// Reports how a request ended. `span` is what was known of it when it started.
     ///
-    /// The outcome processor calls this method. Call it yourself instead if you know the outcomes
-    /// without spans.
-    pub fn record(&self, operation: &str, attributes: &[KeyValue], outcome: Outcome) {
+    /// The outcome processor calls this method, with the attributes that the span has at its end and
+    /// without its parent. Call it yourself instead if you know the outcomes without spans.
+    pub fn record(&self, span: &SpanToSample<'_>, outcome: Outcome) {
         let shared = &*self.shared;
         let now = shared.settings.clock.nanos();
-        let mut span = SpanToSample::new(operation);
-        span.attributes = attributes;
         let is_slow = outcome.duration > shared.settings.slow_after;
         let is_interesting = outcome.is_error || is_slow;
-        let criticality = self.criticality(&span);
-        shared.operations.with(operation, now, |operation| {
-            let features = self.features(operation, criticality, &span);
+        let criticality = self.criticality(span);
+        shared.operations.with(span.name, now, |operation| {
+            let features = self.features(operation, criticality, span);
             shared.model.learn(&features, is_interesting);
-            operation.record(&outcome, is_interesting);
+            operation.record(&outcome, is_interesting, 1.0);
         });
-        shared.service.record(&outcome, is_interesting);
+        // Sampled requests are more often interesting than others, except by their weights.
+        shared
+            .service
+            .record(&outcome, is_interesting, outcome.weight());
     }
 
     /// Returns the weights that the model has learned so far.
@@ -207,7 +228,7 @@ impl Learned {
         for (name, weight) in &weights.operations {
             shared
                 .operations
-                .with(name, now, |operation| operation.weight.set(*weight));
+                .with_own(name, now, |operation| operation.weight.set(*weight));
         }
         for (place, weight) in &weights.attributes {
             shared.model.set_attribute_weight(*place, *weight);
@@ -258,14 +279,20 @@ impl ComposableSampler for Learned {
         let target = shared.settings.target;
         let alike = EXPLORED * target / shared.requests.per_second().max(target);
         let probability = (alike + shared.factor.get() * score * score).clamp(0.0, 1.0);
-        if shared.requests.count(probability, now) {
-            // Move half of the way towards the target on a logarithmic scale. The number of sampled
-            // traces is not proportional to the factor, because no probability exceeds 1.
+        if shared.requests.count(Some(probability), now) {
             let sampled = shared.requests.last_weight_per_second();
-            let wanted = (target / sampled.max(1e-9)).sqrt();
-            shared
-                .factor
-                .set((shared.factor.get() * wanted).clamp(1e-9, MOST_FACTOR));
+            let step = target / sampled.max(1e-9);
+            // Where nearly all requests are sampled, a larger factor would only be too large later.
+            let is_all = sampled >= 0.95 * shared.requests.last_per_second();
+            let step = match step {
+                // Far above the target. Halving the factor at most halves what is sampled.
+                step if step < 0.5 => step,
+                step if step > 1.0 && is_all => 1.0,
+                // Half of the way on a logarithmic scale: one window is noisy.
+                step => step.sqrt(),
+            };
+            let factor = shared.factor.get() * step;
+            shared.factor.set(factor.clamp(1e-9, MOST_FACTOR));
         }
         let reason = Reason::new("learned").with_number("score", score);
         match Threshold::of_probability(probability) {
@@ -312,6 +339,8 @@ const EXPLORED: f64 = 0.1;
 const INITIAL: f64 = 0.1;
 /// The number of outcomes within which the means follow a change, approximately.
 const MOST_OUTCOMES: f64 = 1_000.0;
+/// The most outcomes that one outcome counts as.
+const MOST_WEIGHT: f64 = 100.0;
 /// The largest factor, which is enough for a score of 10^-6.
 const MOST_FACTOR: f64 = 1e12;
 const DEFAULT_SLOW_AFTER: Duration = Duration::from_secs(1);

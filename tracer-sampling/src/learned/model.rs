@@ -154,6 +154,11 @@ impl Weight {
         self.value.set(finite.clamp(-MOST, MOST));
     }
 
+    pub(super) fn reset(&self) {
+        self.value.set(0.0);
+        self.squares.set(0.0);
+    }
+
     fn step(&self, gradient: f64) {
         let squares = (self.squares.get() + gradient * gradient).min(MOST_SQUARES);
         if squares.is_finite() {

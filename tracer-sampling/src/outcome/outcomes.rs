@@ -33,6 +33,14 @@ impl Outcomes {
         }
     }
 
+    /// Forgets all outcomes.
+    pub(crate) fn reset(&self) {
+        self.halved_at.store(0, Ordering::Relaxed);
+        for count in self.durations.iter().chain([&self.seen, &self.errors]) {
+            count.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// Counts one outcome.
     pub(crate) fn record(&self, outcome: &Outcome, now: u64) {
         let halved_at = self.halved_at.load(Ordering::Relaxed);
@@ -44,7 +52,7 @@ impl Outcomes {
                 Ordering::Relaxed,
             );
             if swap.is_ok() && halved_at != 0 {
-                self.halve();
+                self.halve((now - halved_at) / HALF_LIFE_NANOS);
             }
         }
         // One span counts as sixteen units, so that halving does not round small counts to zero.
@@ -88,11 +96,13 @@ impl Outcomes {
         (seen >= FEWEST * 16 && all > 0.0).then_some(all)
     }
 
+    /// Halves all counts, so many times.
     #[cold]
-    fn halve(&self) {
+    fn halve(&self, times: u64) {
+        let times = times.min(31) as u32;
         for count in self.durations.iter().chain([&self.seen, &self.errors]) {
             // Load and store are separate steps, so an outcome that is added between them is lost.
-            count.store(count.load(Ordering::Relaxed) / 2, Ordering::Relaxed);
+            count.store(count.load(Ordering::Relaxed) >> times, Ordering::Relaxed);
         }
     }
 }

@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::Context;
 use opentelemetry::trace::{SpanId, Status};
-use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::Outcome;
+use crate::composable::SpanToSample;
 use crate::otel_trace_state;
 
 /// A span processor that reports the outcomes of local roots to a sampler. Create it with
@@ -29,11 +30,11 @@ pub struct OutcomeProcessor {
     report: Arc<Report>,
 }
 
-/// A callback that takes the name of the operation, the attributes of the span, and its outcome.
-type Report = dyn Fn(&str, &[KeyValue], Outcome) + Send + Sync;
+/// A callback that takes what was known of the span, and its outcome.
+type Report = dyn Fn(&SpanToSample<'_>, Outcome) + Send + Sync;
 
 impl OutcomeProcessor {
-    pub(crate) fn new(report: impl Fn(&str, &[KeyValue], Outcome) + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(report: impl Fn(&SpanToSample<'_>, Outcome) + Send + Sync + 'static) -> Self {
         Self {
             report: Arc::new(report),
         }
@@ -53,6 +54,10 @@ impl SpanProcessor for OutcomeProcessor {
         if span.parent_span_id != SpanId::INVALID && !span.parent_span_is_remote {
             return;
         }
+        // A span that is only recorded may still have the threshold of its parent.
+        if !span.span_context.is_sampled() {
+            return;
+        }
         let Some(threshold) = otel_trace_state::threshold(span.span_context.trace_state()) else {
             return;
         };
@@ -64,7 +69,10 @@ impl SpanProcessor for OutcomeProcessor {
             is_error: matches!(span.status, Status::Error { .. }),
             probability: threshold.probability(),
         };
-        (self.report)(&span.name, &span.attributes, outcome);
+        let mut started = SpanToSample::new(&span.name);
+        started.kind = &span.span_kind;
+        started.attributes = &span.attributes;
+        (self.report)(&started, outcome);
     }
 
     fn force_flush(&self) -> OTelSdkResult {

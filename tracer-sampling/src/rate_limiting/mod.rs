@@ -11,7 +11,7 @@ use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
 use crate::clock::Clock;
 use crate::composable::{ComposableSampler, SamplingIntent, SpanToSample, decide};
 use crate::error::Error;
-use crate::operations::Operations;
+use crate::operations::{IDLE_SECONDS, Operations};
 use crate::reason::Reason;
 pub(crate) use token_bucket::{Limit, TokenBucket};
 
@@ -128,12 +128,17 @@ impl RateLimitingBuilder {
         let burst = self
             .burst
             .unwrap_or_else(|| self.per_second.ceil().max(1.0) as u32);
+        let limit = Limit::new(self.per_second, burst)?;
         Ok(RateLimiting {
-            limit: Limit::new(self.per_second, burst)?,
+            limit,
             clock: self.clock,
             buckets: match self.operations {
                 None => Buckets::One(Arc::new(TokenBucket::new())),
-                Some(most) => Buckets::PerOperation(Operations::new(most, TokenBucket::new)),
+                Some(most) => {
+                    // An operation that loses its slot earlier would come back to a full bucket.
+                    let idle = limit.seconds_to_fill().max(IDLE_SECONDS);
+                    Buckets::PerOperation(Operations::new(most, idle, TokenBucket::new))
+                }
             },
         })
     }

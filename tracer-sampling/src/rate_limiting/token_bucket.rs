@@ -9,6 +9,7 @@
 //! this defect.
 
 use crate::error::Error;
+use crate::operations::State;
 use crate::sync::{AtomicU64, Ordering};
 
 /// A bucket that gives out tokens at a limited rate. Any number of threads together get at most
@@ -43,8 +44,24 @@ impl Limit {
         let interval = ((UNITS_PER_SECOND / per_second).ceil() as u64).max(1);
         Ok(Self {
             interval,
-            ahead: interval.saturating_mul(u64::from(burst) - 1),
+            // Half of the time, 18 years: no sum below reaches the end of time, where all are equal.
+            ahead: interval
+                .saturating_mul(u64::from(burst) - 1)
+                .min(u64::MAX / 2),
         })
+    }
+}
+
+impl Limit {
+    /// Returns the seconds in which an empty bucket becomes full, rounded up.
+    pub(crate) fn seconds_to_fill(self) -> u64 {
+        self.ahead.saturating_add(self.interval) / (UNITS_PER_NANO * 1_000_000_000) + 1
+    }
+}
+
+impl State for TokenBucket {
+    fn reset(&self) {
+        self.next.store(0, Ordering::Relaxed);
     }
 }
 
@@ -136,6 +153,14 @@ mod tests {
         for now in [0, u64::MAX, 0, u64::MAX / 2] {
             bucket.take(limit, now);
         }
+    }
+
+    /// A burst that takes longer to refill than the clock runs is still a limit.
+    #[test]
+    fn a_burst_without_end_is_given_out_once() {
+        let limit = Limit::new(1e-6, 2_000).unwrap();
+        let accepted = accepted(limit, std::iter::repeat_n(0, 10_000));
+        assert!((500..=2_000).contains(&accepted), "{accepted}");
     }
 
     #[test]

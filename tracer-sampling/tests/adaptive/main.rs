@@ -166,6 +166,25 @@ fn each_operation_is_seen_once_a_minute() {
     assert!((1_200..=1_600).contains(&all), "{all}");
 }
 
+/// 50 forced traces a second leave 50 of the target of 100 to the other 950 requests.
+#[test]
+fn forced_traces_use_up_the_target() {
+    let mut simulation = Simulation::new(11);
+    let sampler = Adaptive::builder(100.0)
+        .force(Rule::new("pay").name_patterns(["POST /pay"]))
+        .clock(simulation.clock.clone())
+        .build()
+        .unwrap();
+    let name = |random: &mut Random| {
+        let is_forced = random.below(20) == 0;
+        if is_forced { "POST /pay" } else { "GET" }.to_owned()
+    };
+    check_near(
+        sampled_per_second(&mut simulation, &sampler, 1_000.0, name),
+        100.0,
+    );
+}
+
 #[test]
 fn overload_shrinks_the_target() {
     let mut simulation = Simulation::new(6);

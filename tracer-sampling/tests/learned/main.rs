@@ -11,7 +11,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanKind, TraceId};
 use opentelemetry_sdk::trace::{SamplingDecision, ShouldSample};
 use simulation::{Random, Simulation};
-use tracer_sampling::composable::{Composite, Rule};
+use tracer_sampling::composable::{Composite, Rule, SpanToSample};
 use tracer_sampling::{Error, Learned, Outcome, Weights};
 
 /// A request, and how it ends.
@@ -67,6 +67,13 @@ fn endless_names(random: &mut Random) -> Request {
     }
 }
 
+fn record(sampler: &Learned, name: &str, attributes: &[KeyValue], outcome: Outcome) {
+    let mut span = SpanToSample::new(name);
+    span.attributes = attributes;
+    span.kind = &SpanKind::Server;
+    sampler.record(&span, outcome);
+}
+
 fn decide(sampler: &Learned, request: &Request, random: &mut Random) -> Option<f64> {
     let id = (u128::from(random.next()) << 64) | u128::from(random.next());
     let (id, kind) = (TraceId::from(id), SpanKind::Server);
@@ -106,7 +113,7 @@ fn gain(seed: u64, traffic: fn(&mut Random) -> Request) -> (f64, f64) {
                     found += if is_interesting { measured } else { 0.0 };
                     let mut outcome = request.outcome;
                     outcome.probability = probability;
-                    sampler.record(&request.name, &request.attributes, outcome);
+                    record(&sampler, &request.name, &request.attributes, outcome);
                 }
             },
         );
@@ -163,12 +170,30 @@ fn a_tenth_of_the_target_is_spent_on_all_requests_alike() {
             good_sampled += u32::from(!is_bad);
             let mut outcome = request.outcome;
             outcome.probability = probability;
-            sampler.record(name, &[], outcome);
+            record(&sampler, name, &[], outcome);
         }
     });
     // A tenth of 20/s for 300 s, of which nine tenths are good requests, is 540. More are sampled
     // at the start.
     assert!((400..=1_500).contains(&good_sampled), "{good_sampled}");
+}
+
+/// A quiet hour does not raise the probabilities of the busy one after it.
+#[test]
+fn load_that_rises_after_a_quiet_time_meets_the_target() {
+    let mut simulation = Simulation::new(6);
+    let clock = simulation.clock.clone();
+    let sampler = Learned::builder(50.0).clock(clock).build().unwrap();
+    let mut sampled = 0;
+    for (seconds, per_second) in [(60.0, 1.0), (20.0, 5_000.0)] {
+        sampled = 0;
+        simulation.run(seconds, per_second, |random| {
+            let request = request("GET".to_owned(), 0.01, 0.0, random);
+            sampled += u32::from(decide(&sampler, &request, random).is_some());
+        });
+    }
+    // 50 a second, and no more than about one second's worth of everything at the step.
+    assert!(sampled < 20 * 50 + 5_000, "{sampled}");
 }
 
 #[test]
@@ -181,7 +206,12 @@ fn weights_survive_a_restart() {
     let (learned, loaded) = (build(), build());
     simulation.run(60.0, 200.0, |random| {
         let request = failing_tenants(random);
-        learned.record(&request.name, &request.attributes, request.outcome);
+        record(
+            &learned,
+            &request.name,
+            &request.attributes,
+            request.outcome,
+        );
     });
     let text = learned.weights().to_string();
     let weights: Weights = text.parse().unwrap();
@@ -211,7 +241,11 @@ fn the_score_is_the_reason() {
 /// If critical requests are interesting, the model learns a positive weight for criticality.
 #[test]
 fn criticality_is_a_feature() {
-    let rule = || Rule::new("pay").name_patterns(["* /pay*"]);
+    let rule = || {
+        Rule::new("pay")
+            .name_patterns(["* /pay*"])
+            .kinds([SpanKind::Server])
+    };
     let sampler = Learned::builder(10.0)
         .critical(rule(), 1.0)
         .build()
@@ -219,8 +253,8 @@ fn criticality_is_a_feature() {
     for at in 0..2_000 {
         let bad = Outcome::new(Duration::ZERO, true);
         let good = Outcome::new(Duration::ZERO, false);
-        sampler.record(&format!("POST /pay{}", at % 7), &[], bad);
-        sampler.record(&format!("GET /{}", at % 7), &[], good);
+        record(&sampler, &format!("POST /pay{}", at % 7), &[], bad);
+        record(&sampler, &format!("GET /{}", at % 7), &[], good);
     }
     let weights = sampler.weights();
     let criticality = weights.fixed().find(|(name, _)| *name == "criticality");
