@@ -48,6 +48,8 @@ pub(crate) struct Worker {
     /// The batch being formed: its counts and its records.
     forming: FormingBatch,
     records: Vec<u8>,
+    /// The bytes of the last batch. The next one is likely to be about as large.
+    last_bytes: usize,
     /// A complete batch that no exporter has room for.
     held: Option<SpanBatch>,
     pace: Pace,
@@ -89,6 +91,7 @@ impl Worker {
             bound: Bound::SpansAndBytes,
             forming: FormingBatch::default(),
             records: Vec::new(),
+            last_bytes: 0,
             held: None,
             pace: Pace::new(limits.delay),
             started: Instant::now(),
@@ -206,6 +209,9 @@ impl Worker {
                 return true;
             }
             let bytes = self.records.len() - before;
+            if before == 0 {
+                self.records.reserve(self.last_bytes.saturating_sub(bytes));
+            }
             self.forming.add(bytes, self.pace.last_round());
             if self.forming.is_full(&self.limits) {
                 consumer.release();
@@ -220,10 +226,11 @@ impl Worker {
             return;
         }
         let forming = mem::take(&mut self.forming);
-        // The batch takes over the buffer, without its unused memory. The next batch is likely to
-        // be about as large.
-        let next = Vec::with_capacity(self.records.len());
-        let mut records = mem::replace(&mut self.records, next);
+        // The batch takes over the buffer, without its unused memory. There is no buffer until the
+        // next record comes: in an idle process it would lie above the batches that are freed, and
+        // keep the allocator from giving their memory back.
+        let mut records = mem::take(&mut self.records);
+        self.last_bytes = records.len();
         records.shrink_to_fit();
         self.held = Some(SpanBatch::new(
             records,
