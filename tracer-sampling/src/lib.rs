@@ -54,10 +54,10 @@
 //! | `rate_limiting/` | the token bucket and its sampler |
 //! | `adaptive/` | the adaptive sampler and its controller |
 //! | `learned/` | the learned sampler and its model |
-//! | `rate.rs`, `outcome/` | how often requests come, and how they end |
+//! | `rate_estimate.rs`, `outcome/` | how often requests come, and how they end |
 //! | `decision_cache.rs` | the cache of decisions by trace id |
 //! | `reason.rs`, `stats.rs` | the reasons of decisions, and how often each is made |
-//! | `operations.rs`, `clock.rs`, `float.rs`, `sync.rs` | the table of operations, time, atomics |
+//! | `operations.rs`, `clock.rs`, `atomic_f64.rs`, `sync.rs` | the table of operations, time, atomics |
 //! | [`mod@env`] | `OTEL_TRACES_SAMPLER` |
 //! | `tail/` | tail sampling |
 //!
@@ -74,12 +74,12 @@
 mod adaptive;
 mod always;
 mod always_record;
+mod atomic_f64;
 mod clock;
 pub mod composable;
 mod decision_cache;
 pub mod env;
 mod error;
-mod float;
 #[cfg(feature = "jaeger-remote")]
 pub mod jaeger_remote;
 mod learned;
@@ -89,7 +89,7 @@ mod outcome;
 mod parent;
 mod parent_based;
 mod probability;
-mod rate;
+mod rate_estimate;
 mod rate_limiting;
 mod reason;
 mod stats;

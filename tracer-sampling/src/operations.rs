@@ -161,7 +161,10 @@ impl<S: State> Table<S> {
                 .compare_exchange(before, key, Ordering::Relaxed, Ordering::Relaxed);
             match swap {
                 Ok(_) => {
-                    slot.state.reset();
+                    // A free slot is as good as new, and another thread may have used it already.
+                    if !is_free {
+                        slot.state.reset();
+                    }
                     slot.name.store(Some(Arc::new(shortened(name).to_owned())));
                     return Some(slot);
                 }

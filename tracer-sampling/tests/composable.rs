@@ -1,5 +1,6 @@
 //! Tests of composable samplers against the tables of the specification.
 
+// The lints do not recognise the helpers of tests as test code.
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 mod common;

@@ -54,8 +54,9 @@ impl AdaptiveBuilder {
         self
     }
 
-    /// Sets the period in which at least one trace of each active operation is sampled, from 1 ms
-    /// to 10 days. `None` turns this floor off. Default: one minute.
+    /// Sets the period in which one trace of a rare operation is sampled in any case, from 1 ms to
+    /// 10 days. An operation is rare if fewer than three of its traces are expected in that period.
+    /// `None` turns this floor off. Default: one minute.
     pub fn floor(mut self, time: Option<Duration>) -> Self {
         self.floor = time;
         self

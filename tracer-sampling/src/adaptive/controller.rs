@@ -13,10 +13,10 @@
 
 use std::time::Duration;
 
-use crate::float::AtomicF64;
+use crate::atomic_f64::AtomicF64;
 use crate::operations::State;
 use crate::outcome::Outcomes;
-use crate::rate::RateEstimate;
+use crate::rate_estimate::RateEstimate;
 use crate::rate_limiting::TokenBucket;
 
 /// The observations of one operation, and its wanted probability.

@@ -7,14 +7,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::trace::{Link, SpanKind, TraceId};
-use opentelemetry::{Context, KeyValue, Value};
-use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
+use opentelemetry::Value;
 
 pub use builder::AdaptiveBuilder;
 use controller::{Operation, Service, boost};
 
-use crate::composable::{ComposableSampler, SamplingIntent, SpanToSample, decide};
+use crate::composable::{ComposableSampler, SamplingIntent, SpanToSample};
 use crate::error::Error;
 use crate::operations::Operations;
 use crate::outcome::{Outcome, OutcomeProcessor};
@@ -38,7 +36,7 @@ use crate::threshold::Threshold;
 /// | the span starts with `error.type`, or with `error` = true | sampled | `adaptive:error` |
 /// | the span starts with `force_trace` = true | sampled | `adaptive:force_trace` |
 /// | a rule of [`force`](AdaptiveBuilder::force) matches | sampled | `adaptive:NAME` of the rule |
-/// | no trace of the operation for one minute | sampled | `adaptive:floor` |
+/// | fewer than three traces of the operation are expected in one minute | one a minute is sampled | `adaptive:floor` |
 /// | none of these | sampled by probability, from 0.001 to 1 | `adaptive:probability=...` |
 ///
 /// A decision by probability is consistent between services and adds `th` to the trace state. A
@@ -243,27 +241,6 @@ impl ComposableSampler for Adaptive {
             // Not reached: `build` has checked the bounds.
             Err(_) => SamplingIntent::drop_span(reason),
         }
-    }
-}
-
-impl ShouldSample for Adaptive {
-    fn should_sample(
-        &self,
-        parent_context: Option<&Context>,
-        trace_id: TraceId,
-        name: &str,
-        kind: &SpanKind,
-        attributes: &[KeyValue],
-        links: &[Link],
-    ) -> SamplingResult {
-        let span = SpanToSample {
-            parent_context,
-            name,
-            kind,
-            attributes,
-            links,
-        };
-        decide(&self.sampling_intent(&span), parent_context, trace_id)
     }
 }
 

@@ -40,6 +40,7 @@ mod intent;
 mod parent_threshold;
 mod rule;
 mod rule_based;
+mod should_sample;
 
 use std::fmt;
 

@@ -317,4 +317,10 @@ mod tests {
         );
         assert_eq!(count(&sampler, "", 5), 5);
     }
+
+    #[test]
+    fn a_probability_below_the_smallest_threshold_samples_nothing() {
+        let sampler = JaegerRemote::new(Strategy::Probabilistic(1e-300)).unwrap();
+        assert_eq!(sampled(&sampler, "", u128::MAX), (false, String::new()));
+    }
 }

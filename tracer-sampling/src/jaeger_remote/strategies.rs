@@ -275,6 +275,17 @@ mod tests {
         );
     }
 
+    /// Protocol Buffers' JSON takes `null` for a field that is not set.
+    #[test]
+    fn null_counts_as_a_field_that_is_not_set() {
+        let json = br#"{"operationSampling":{"perOperationStrategies":
+            [{"operation":"/a","probabilisticSampling":null}]}}"#;
+        let read = Strategies::from_json(json).unwrap();
+        assert_eq!(read.operations, [("/a".to_owned(), 0.0)]);
+        let json = br#"{"operationSampling":{"perOperationStrategies":null}}"#;
+        assert_eq!(Strategies::from_json(json).unwrap().operations, []);
+    }
+
     #[test]
     fn operations_beyond_the_limit_are_ignored() {
         let one =

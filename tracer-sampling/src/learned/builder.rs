@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{DEFAULT_SLOW_AFTER, Learned, Model, Shared};
+use crate::atomic_f64::AtomicF64;
 use crate::clock::Clock;
 use crate::composable::Rule;
 use crate::error::Error;
-use crate::float::AtomicF64;
 use crate::operations::{IDLE_SECONDS, Operations};
 
 /// The settings of a [`Learned`] sampler.
@@ -59,7 +59,7 @@ impl LearnedBuilder {
 
     /// Sets how many operations have a weight of their own, from 1 to 2^20. Operations that come
     /// later share one weight until another operation has been idle for ten minutes. Default:
-    /// 1,000. Each takes 0.2 to 0.4 KiB.
+    /// 1,000. Each takes 150 to 300 bytes.
     pub fn operations(mut self, most: usize) -> Self {
         self.operations = most;
         self

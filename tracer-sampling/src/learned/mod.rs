@@ -9,20 +9,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::trace::{Link, SpanKind, TraceId};
-use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
-
 pub use builder::LearnedBuilder;
 use model::{FIXED, Features, Model, Weight};
 pub use saved::Weights;
 
-use crate::composable::{ComposableSampler, SamplingIntent, SpanToSample, decide};
+use crate::atomic_f64::AtomicF64;
+use crate::composable::{ComposableSampler, SamplingIntent, SpanToSample};
 use crate::error::Error;
-use crate::float::AtomicF64;
 use crate::operations::{Operations, State};
 use crate::outcome::{Outcome, OutcomeProcessor};
-use crate::rate::RateEstimate;
+use crate::rate_estimate::RateEstimate;
 use crate::reason::Reason;
 use crate::threshold::Threshold;
 
@@ -300,27 +296,6 @@ impl ComposableSampler for Learned {
             // The probability is too small for a threshold, or NaN.
             Err(_) => SamplingIntent::drop_span(reason),
         }
-    }
-}
-
-impl ShouldSample for Learned {
-    fn should_sample(
-        &self,
-        parent_context: Option<&Context>,
-        trace_id: TraceId,
-        name: &str,
-        kind: &SpanKind,
-        attributes: &[KeyValue],
-        links: &[Link],
-    ) -> SamplingResult {
-        let span = SpanToSample {
-            parent_context,
-            name,
-            kind,
-            attributes,
-            links,
-        };
-        decide(&self.sampling_intent(&span), parent_context, trace_id)
     }
 }
 

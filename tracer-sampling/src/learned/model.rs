@@ -16,7 +16,7 @@
 
 use opentelemetry::KeyValue;
 
-use crate::float::AtomicF64;
+use crate::atomic_f64::AtomicF64;
 
 /// The weights of the model.
 #[derive(Debug)]

@@ -51,7 +51,7 @@ impl Outcomes {
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             );
-            if swap.is_ok() && halved_at != 0 {
+            if swap.is_ok() {
                 self.halve((now - halved_at) / HALF_LIFE_NANOS);
             }
         }
@@ -200,5 +200,14 @@ mod tests {
             }
             assert!(outcomes.error_ratio().unwrap() > 0.99);
         }
+    }
+
+    /// After a long pause one new outcome is enough for the old ones to be gone.
+    #[test]
+    fn a_pause_fades_outcomes_by_its_length() {
+        let outcomes = outcomes((0..1_000).map(|_| (0.1, true)));
+        let now = 1 + 60 * HALF_LIFE_NANOS;
+        outcomes.record(&Outcome::new(Duration::ZERO, false), now);
+        assert_eq!(outcomes.error_ratio(), None);
     }
 }

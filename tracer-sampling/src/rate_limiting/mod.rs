@@ -4,12 +4,8 @@ mod token_bucket;
 
 use std::sync::Arc;
 
-use opentelemetry::trace::{Link, SpanKind, TraceId};
-use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
-
 use crate::clock::Clock;
-use crate::composable::{ComposableSampler, SamplingIntent, SpanToSample, decide};
+use crate::composable::{ComposableSampler, SamplingIntent, SpanToSample};
 use crate::error::Error;
 use crate::operations::{IDLE_SECONDS, Operations};
 use crate::reason::Reason;
@@ -162,23 +158,29 @@ impl ComposableSampler for RateLimiting {
     }
 }
 
-impl ShouldSample for RateLimiting {
-    fn should_sample(
-        &self,
-        parent_context: Option<&Context>,
-        trace_id: TraceId,
-        name: &str,
-        kind: &SpanKind,
-        attributes: &[KeyValue],
-        links: &[Link],
-    ) -> SamplingResult {
-        let span = SpanToSample {
-            parent_context,
-            name,
-            kind,
-            attributes,
-            links,
+#[cfg(all(test, not(tracer_loom)))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A token takes 1,000 s to come back, so an operation keeps its slot for as long: with a new
+    /// bucket it would be sampled twice in that time.
+    #[test]
+    fn a_slow_limit_outlasts_ten_idle_minutes() {
+        let (clock, hand) = Clock::manual();
+        let builder = RateLimiting::builder(0.001).burst(1).per_operation(1);
+        let sampler = builder.clock(clock).build().unwrap();
+        let is_sampled = |name| {
+            let span = SpanToSample::new(name);
+            sampler.sampling_intent(&span).threshold.is_some()
         };
-        decide(&self.sampling_intent(&span), parent_context, trace_id)
+        assert!(is_sampled("first"));
+        hand.advance(Duration::from_secs(700));
+        // The second operation finds no slot, and takes the token of those that share one.
+        assert!(is_sampled("second"));
+        assert!(!is_sampled("first"));
+        hand.advance(Duration::from_secs(301));
+        assert!(is_sampled("first"));
     }
 }

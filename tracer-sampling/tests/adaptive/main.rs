@@ -1,5 +1,6 @@
 //! The adaptive sampler under simulated load.
 
+// The lints do not recognise the helpers of tests as test code.
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 mod decisions;
@@ -12,7 +13,7 @@ use opentelemetry::trace::{Tracer as _, TracerProvider as _};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use simulation::{Random, Simulation, is_sampled};
 use tracer_sampling::composable::Rule;
-use tracer_sampling::{Adaptive, Outcome};
+use tracer_sampling::{Adaptive, AlwaysRecord, Outcome, ParentBased};
 
 /// The seconds after which the target is met again after a change. The requirement is 60.
 const SETTLED: f64 = 20.0;
@@ -251,7 +252,7 @@ fn the_processor_reports_outcomes_of_local_roots() {
     let adaptive = Adaptive::new(1_000.0).unwrap();
     let provider = SdkTracerProvider::builder()
         .with_span_processor(adaptive.outcome_processor())
-        .with_sampler(tracer_sampling::ParentBased::new(adaptive.clone()))
+        .with_sampler(ParentBased::new(adaptive.clone()))
         .build();
     let tracer = provider.tracer("test");
     let start = SystemTime::UNIX_EPOCH;
@@ -282,4 +283,31 @@ fn the_processor_reports_outcomes_of_local_roots() {
     assert_eq!(adaptive.service().error_ratio, Some(0.25));
     assert_eq!(adaptive.service().boost, 2.0);
     assert!(states.iter().all(|state| state.operation != "child"));
+}
+
+/// A span that is only recorded keeps the `th` of its parent, and represents no other spans.
+#[test]
+fn spans_that_are_only_recorded_are_no_outcomes() {
+    use opentelemetry::trace::{
+        Span as _, SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId,
+    };
+    let adaptive = Adaptive::new(1_000.0).unwrap();
+    let provider = SdkTracerProvider::builder()
+        .with_span_processor(adaptive.outcome_processor())
+        .with_sampler(AlwaysRecord::new(ParentBased::new(adaptive.clone())))
+        .build();
+    let tracer = provider.tracer("test");
+    let state = "ot=th:c".parse().unwrap();
+    let flags = TraceFlags::NOT_SAMPLED;
+    let caller = SpanContext::new(TraceId::from(1), SpanId::from(1), flags, true, state);
+    let caller = Context::new().with_remote_span_context(caller);
+    for _ in 0..100 {
+        let span = tracer
+            .span_builder("GET")
+            .start_with_context(&tracer, &caller);
+        assert!(span.is_recording() && !span.span_context().is_sampled());
+        assert_eq!(span.span_context().trace_state().header(), "ot=th:c");
+        drop(span);
+    }
+    assert_eq!(adaptive.service().error_ratio, None);
 }

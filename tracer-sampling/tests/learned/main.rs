@@ -1,5 +1,6 @@
 //! Comparison of the learned sampler with uniform sampling, on traffic for which it was not tuned.
 
+// The lints do not recognise the helpers of tests as test code.
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 #[path = "../adaptive/simulation.rs"]
@@ -270,5 +271,24 @@ fn criticality_is_a_feature() {
     assert_eq!(
         Learned::new(0.0).map(drop),
         Err(Error::RateOutOfRange { rate: 0.0 })
+    );
+}
+
+#[test]
+fn weights_without_a_slot_are_ignored() {
+    let sampler = Learned::builder(10.0).operations(1).build().unwrap();
+    let weights: Weights = "operation 5 known\noperation 7 other\n".parse().unwrap();
+    sampler.load(&weights);
+    assert_eq!(
+        sampler.weights().operations().collect::<Vec<_>>(),
+        [("known", 5.0)]
+    );
+    // An unknown operation is not scored by the weight that was ignored.
+    let explained = Composite::new(sampler).explain(true);
+    let all = TraceId::from(u128::MAX);
+    let result = explained.should_sample(None, all, "unknown", &SpanKind::Server, &[], &[]);
+    assert_eq!(
+        result.attributes[0],
+        KeyValue::new("sampling.reason", "learned:score=0.1")
     );
 }

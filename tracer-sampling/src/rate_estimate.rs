@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::float::AtomicF64;
+use crate::atomic_f64::AtomicF64;
 
 /// A counter of events that estimates the events a second and their weight a second.
 ///
