@@ -12,7 +12,7 @@ use opentelemetry::Value;
 pub use builder::AdaptiveBuilder;
 use controller::{Operation, Service, boost};
 
-use crate::composable::{ComposableSampler, SamplingIntent, SpanToSample};
+use crate::composable::{ComposableSampler, SamplingIntent, SpanToSample, should_sample_by_intent};
 use crate::error::Error;
 use crate::operations::Operations;
 use crate::outcome::{Outcome, OutcomeProcessor};
@@ -243,6 +243,8 @@ impl ComposableSampler for Adaptive {
         }
     }
 }
+
+should_sample_by_intent!(Adaptive);
 
 impl fmt::Debug for Adaptive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -54,6 +54,7 @@ pub use intent::SamplingIntent;
 pub use parent_threshold::ParentThreshold;
 pub use rule::{ParentOrigin, Rule};
 pub use rule_based::RuleBased;
+pub(crate) use should_sample::should_sample_by_intent;
 
 use crate::parent;
 

@@ -1,9 +1,9 @@
-//! `ShouldSample` for the composable samplers that decide by their own intent.
+//! `ShouldSample` for composable samplers that can also be used without `Composite`.
 
-/// Implements `ShouldSample` for composable samplers, so that they can also be used without
-/// [`Composite`]: the decision follows from the intent, without counts and explanation.
+/// Implements `ShouldSample` for a composable sampler: the decision follows from its intent, without
+/// counts and explanation.
 macro_rules! should_sample_by_intent {
-    ($($sampler:ty),+) => {$(
+    ($sampler:ty) => {
         impl opentelemetry_sdk::trace::ShouldSample for $sampler {
             fn should_sample(
                 &self,
@@ -25,7 +25,6 @@ macro_rules! should_sample_by_intent {
                 decide(&self.sampling_intent(&span), parent_context, trace_id)
             }
         }
-    )+};
+    };
 }
-
-should_sample_by_intent!(crate::Adaptive, crate::Learned, crate::RateLimiting);
+pub(crate) use should_sample_by_intent;

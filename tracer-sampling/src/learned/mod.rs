@@ -14,7 +14,7 @@ use model::{FIXED, Features, Model, Weight};
 pub use saved::Weights;
 
 use crate::atomic_f64::AtomicF64;
-use crate::composable::{ComposableSampler, SamplingIntent, SpanToSample};
+use crate::composable::{ComposableSampler, SamplingIntent, SpanToSample, should_sample_by_intent};
 use crate::error::Error;
 use crate::operations::{Operations, State};
 use crate::outcome::{Outcome, OutcomeProcessor};
@@ -298,6 +298,8 @@ impl ComposableSampler for Learned {
         }
     }
 }
+
+should_sample_by_intent!(Learned);
 
 impl fmt::Debug for Learned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,7 +5,7 @@ mod token_bucket;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::composable::{ComposableSampler, SamplingIntent, SpanToSample};
+use crate::composable::{ComposableSampler, SamplingIntent, SpanToSample, should_sample_by_intent};
 use crate::error::Error;
 use crate::operations::{IDLE_SECONDS, Operations};
 use crate::reason::Reason;
@@ -157,6 +157,8 @@ impl ComposableSampler for RateLimiting {
         }
     }
 }
+
+should_sample_by_intent!(RateLimiting);
 
 #[cfg(all(test, not(tracer_loom)))]
 mod tests {
